@@ -1,0 +1,3 @@
+"""Pure functions from a model to something Rich can draw."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Report files: CSV, JSON, manifest, HTML."""
+
+from __future__ import annotations

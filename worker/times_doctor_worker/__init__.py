@@ -1,0 +1,3 @@
+"""Runs the solver on a host: process lifecycle, command line, workspace, admission, boot."""
+
+from __future__ import annotations
