@@ -51,9 +51,7 @@ _HAND_BACK = frozenset({RunState.QUEUED})
 #: The one table of allowed changes. Lua gets it too (see `scripts.py`), so a check and its write are one step.
 TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     RunState.PENDING: frozenset({RunState.QUEUED, RunState.CLAIMED, RunState.CANCELLED, RunState.LOST}),
-    RunState.QUEUED: frozenset(
-        {RunState.PARKED, RunState.CLAIMED, RunState.CANCELLED, RunState.LOST, RunState.FAILED}
-    ),
+    RunState.QUEUED: frozenset({RunState.PARKED, RunState.CLAIMED, RunState.CANCELLED, RunState.LOST, RunState.FAILED}),
     RunState.PARKED: frozenset({RunState.QUEUED, RunState.CLAIMED, RunState.CANCELLED, RunState.LOST}),
     RunState.CLAIMED: frozenset({RunState.STAGING, RunState.RUNNING, RunState.CLAIMED}) | _HAND_BACK | TERMINAL,
     RunState.STAGING: frozenset({RunState.RUNNING, RunState.CLAIMED}) | _HAND_BACK | TERMINAL,

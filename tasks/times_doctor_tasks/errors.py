@@ -1,0 +1,87 @@
+"""Errors, by who has to act.
+
+    TimesDoctorError
+    |-- UsageError             the person at the keyboard: a path, a name, an option (exit code 2)
+    |   `-- NotYetHere         a command or flag that this version refuses in one sentence
+    |-- SolveFailed            the model or the solver: becomes a run document, never an exit by itself
+    `-- InfrastructureError    whoever runs the machines: broker, store, hosts, GAMS (exit code 5)
+        |-- BrokerUnavailable
+        |-- NoHostForSolver
+        |-- EngineNotFound
+        |-- LocalStackFailed
+        |-- StoreFailed
+        |-- SchemaMismatch
+        `-- Interrupted
+
+An error that can leave a task passes all its positional arguments to `super().__init__`: Celery's JSON backend
+rebuilds it from `args` alone. The sentence is made in `__str__`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TimesDoctorError(Exception):
+    """Something went wrong that we have words for."""
+
+    #: What to do next, shown on a line of its own; empty where the message says it.
+    hint: ClassVar[str] = ""
+
+    def __str__(self) -> str:
+        return " ".join(str(arg) for arg in self.args) or (self.__doc__ or "").strip()
+
+
+class UsageError(TimesDoctorError):
+    """The command cannot be carried out as it was given."""
+
+
+class NotYetHere(UsageError):
+    """This option is not available in this version."""
+
+
+class SolveFailed(TimesDoctorError):
+    """A run ended without an answer from the solver."""
+
+
+class InfrastructureError(TimesDoctorError):
+    """The machinery around the solve does not work."""
+
+
+class BrokerUnavailable(InfrastructureError):
+    """The broker does not answer."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(url, why)
+
+    def __str__(self) -> str:
+        url, why = self.args
+        return (
+            f"The broker {url!r} does not answer: {why}. "
+            "Expected a Redis or Valkey server of version 7 or newer there. "
+            "Check TIMES_DOCTOR_BROKER_URL, and that the server runs."
+        )
+
+
+class NoHostForSolver(InfrastructureError):
+    """No live host can run what was asked."""
+
+
+class EngineNotFound(InfrastructureError):
+    """No engine (GAMS or HiGHS) was found on this host."""
+
+
+class LocalStackFailed(InfrastructureError):
+    """The private broker or worker of this scan did not start."""
+
+
+class StoreFailed(InfrastructureError):
+    """The blob store refused, or lost, something."""
+
+
+class SchemaMismatch(InfrastructureError):
+    """A message or document is not of a form this version reads."""
+
+
+class Interrupted(InfrastructureError):
+    """The scan was interrupted before its report existed."""

@@ -1,0 +1,115 @@
+"""Every key in Redis. Nobody else writes a colon string.
+
+Writing roles (one per key; section 12 of the design turns them into ACL rules): `client` asks, `worker` solves,
+`control` aggregates and recovers (a control worker holds the worker's rights too: recovery ends runs whose worker
+is gone). All keys of a scan share its TTL: they live `SCAN_TTL_S` after their last write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Life of a scan's keys after their last write, seconds (30 days). Longer than the visibility time-out (1 day):
+#: a copy of a message that Celery restores after that must still find its run done.
+SCAN_TTL_S = 30 * 86_400
+#: Events kept per scan (approximate cap of the stream).
+EVENTS_MAX = 20_000
+#: Queue of aggregation and recovery.
+CONTROL_QUEUE = "control"
+
+
+def solve_queue(engine: str, solver: str) -> str:
+    """Queue of the runs that need `solver` under `engine`; hosts subscribe to those they can serve.
+
+    >>> solve_queue("gams", "cplex")
+    'solve.gams.cplex'
+    """
+    return f"solve.{engine}.{solver}"
+
+
+def host_queue(host: str) -> str:
+    """Queue of the messages that only `host` may take: pinned runs, and parked ones it picked."""
+    return f"host.{host}"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Key names under one prefix (a tenant)."""
+
+    prefix: str = "td"
+
+    def scans(self) -> str:
+        """ZSET scan id -> created_ms. Writer client (at submit, which also drops entries past the TTL)."""
+        return f"{self.prefix}:scans"
+
+    def hosts(self) -> str:
+        """ZSET host -> last beat, server ms. Writer worker."""
+        return f"{self.prefix}:hosts"
+
+    def host(self, host: str) -> str:
+        """STRING HostCard. TTL three host beats: absent = not live. Writer worker. Readers all."""
+        return f"{self.prefix}:host:{host}"
+
+    def parked(self, host: str) -> str:
+        """ZSET `<scan> <run>` -> priority and arrival, best first. Writer worker (CLAIM, PICK)."""
+        return f"{self.prefix}:host:{host}:parked"
+
+    def parked_needs(self, host: str) -> str:
+        """HASH `<scan> <run>` -> `<threads> <mb>`. Writer worker (CLAIM, PICK)."""
+        return f"{self.prefix}:host:{host}:needs"
+
+    def scan(self, scan: str) -> str:
+        """STRING ScanSpec. Writer client."""
+        return f"{self.prefix}:scan:{scan}:spec"
+
+    def cancel(self, scan: str) -> str:
+        """HASH run id or `*` -> `<stop reason>` or `<stop reason> now`. Writer client."""
+        return f"{self.prefix}:scan:{scan}:cancel"
+
+    def ended(self, scan: str) -> str:
+        """SET of run ids that are terminal. Writer worker (FINISH), control (CONCLUDE)."""
+        return f"{self.prefix}:scan:{scan}:ended"
+
+    def events(self, scan: str) -> str:
+        """STREAM of events (field `e`: JSON), capped at EVENTS_MAX. Writer worker; control adds `reported`."""
+        return f"{self.prefix}:scan:{scan}:events"
+
+    def report(self, scan: str) -> str:
+        """STRING Report. Writer control."""
+        return f"{self.prefix}:scan:{scan}:report"
+
+    def aggregating(self, scan: str) -> str:
+        """STRING token of who makes the report now; TTL its lease. Writer control."""
+        return f"{self.prefix}:scan:{scan}:aggregating"
+
+    def reported(self, scan: str) -> str:
+        """STRING created_ms: the done mark, written after the report. Writer control."""
+        return f"{self.prefix}:scan:{scan}:reported"
+
+    def run(self, scan: str, run: str) -> str:
+        """STRING RunSpec. Writer client."""
+        return f"{self.prefix}:run:{scan}:{run}:spec"
+
+    def message(self, scan: str, run: str) -> str:
+        """HASH the exact message as published. Writer client; in a chain the worker that publishes the successor."""
+        return f"{self.prefix}:run:{scan}:{run}:message"
+
+    def state(self, scan: str, run: str) -> str:
+        """HASH state, attempt, token, host, beat, lease_ms, since_ms, handbacks, won, reason.
+
+        Absent = not touched since submit: `queued`, or `pending` in a chain unless it is the first.
+        Writer worker (CLAIM, BEAT, ADVANCE, FINISH, RELEASE), control (REQUEUED, CONCLUDE).
+        """
+        return f"{self.prefix}:run:{scan}:{run}:state"
+
+    def history(self, scan: str, run: str) -> str:
+        """LIST of Attempt JSON, oldest first. Writer worker (CLAIM adds, FINISH and RELEASE close)."""
+        return f"{self.prefix}:run:{scan}:{run}:history"
+
+    def progress(self, scan: str, run: str) -> str:
+        """STRING ProgressMade: the newest look. Writer worker."""
+        return f"{self.prefix}:run:{scan}:{run}:progress"
+
+    def result(self, scan: str, run: str) -> str:
+        """STRING RunResult. Writer worker (FINISH), control (CONCLUDE)."""
+        return f"{self.prefix}:run:{scan}:{run}:result"
