@@ -1,0 +1,436 @@
+"""What a line of an engine's log says, as small typed facts.
+
+Every reader in this package turns text into these and nothing else. They carry no time: a log has no clock
+(CPLEX prints none on its iterations), so whoever feeds a reader stamps the arrival.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from times_doctor_tasks.progress import Phase
+
+# --- GAMS around the solves ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class JobStarted:
+    """`--- Job scen.run Start 11/23/26 12:15:27 54.6.1 20a39885 LEX-LEG x86 64bit/Linux`."""
+
+    job: str
+    gams_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobStopped:
+    """`--- Job scen.run Stop 11/23/26 12:15:27 elapsed 0:00:00.312`."""
+
+    job: str
+    elapsed_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseStarted:
+    """The engine turned to something else. Sent once per change, never twice in a row for the same phase and detail."""
+
+    phase: Phase
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePosition:
+    """`--- >> ppmain.mod(196) 3 Mb`: where in the model source GAMS is."""
+
+    file: str
+    line: int
+    memory_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class SolveStarted:
+    """`--- Generating LP model TIMES`: solve number `number` (from 1) of the run begins."""
+
+    number: int
+    model: str
+    model_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSize:
+    """Rows, columns and nonzeros as generated, objective row and variable included where the engine counts them."""
+
+    rows: int
+    columns: int
+    nonzeros: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiscreteColumns:
+    """`---   250 discrete-columns`: how many of the columns are integer."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RangeStatistic:
+    """Smallest and largest absolute non-zero finite value of `kind`: rhs, bound, matrix or objective."""
+
+    kind: str
+    minimum: float | None
+    maximum: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SolverStarted:
+    """`--- Executing CPLEX (Solvelink=2): elapsed 0:00:00.247`, or the first line of an engine without GAMS."""
+
+    solver: str
+    elapsed_s: float | None = None
+    solvelink: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SolverVersion:
+    """The solver's own name for itself and its version: `CPLEX`, `22.2.0.0`."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class GamsStatus:
+    """`*** Status: Normal completion`: GAMS's last word, which says nothing about the solves."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SolveEnded:
+    """`--- Reading solution for model TIMES`, or the solver's process is over: the solve has ended."""
+
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SolveAborted:
+    """`*** SOLVE aborted`: GAMS did not hand the model to a solver."""
+
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorLine:
+    """An error as the log tells it; `file` and `line` where the log names them, `code` GAMS's error number."""
+
+    text: str
+    file: str | None = None
+    line: int | None = None
+    code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LicenceMessage:
+    """Something about a licence. `fatal`: this run cannot go on with it (limit exceeded, expired, invalid)."""
+
+    text: str
+    fatal: bool
+
+
+# --- Options ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OptionFileRead:
+    """The solver opened its option file."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class OptionFileMissing:
+    """The solver was told to read an option file and could not."""
+
+    path: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OptionSet:
+    """The solver took an option. `original` is what the file asked for where the solver changed (clamped) it."""
+
+    name: str
+    value: str
+    original: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OptionIgnored:
+    """The solver skipped a line of the option file: `text` as in the file, `why` in the solver's words."""
+
+    text: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SolverParameter:
+    """A setting that differs from the solver's default, as the solver itself lists it (`CPXPARAM_LPMethod 4`)."""
+
+    name: str
+    value: str
+
+
+# --- Inside a solve -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PresolvedSize:
+    """What is left after presolve."""
+
+    rows: int
+    columns: int
+    nonzeros: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseTime:
+    """Seconds (and CPLEX ticks) that the solver says it spent: `what` is presolve, barrier, crossover, total, ..."""
+
+    what: str
+    seconds: float
+    ticks: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SimplexIteration:
+    """One simplex line.
+
+    `label` as printed (`Dual objective`, `Infeasibility`, ...; empty where the table has no label), `flag` CPLEX's two
+    flag letters (`sI`: scaled, infeasible). `infeasibility` where the line prints one beside the value.
+    """
+
+    iteration: int
+    label: str
+    value: float
+    flag: str = ""
+    infeasibility: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BarrierIteration:
+    """One row of an interior point table. A solver that does not print a column leaves it None."""
+
+    iteration: int
+    primal_objective: float
+    dual_objective: float
+    primal_infeasibility: float
+    upper_infeasibility: float | None
+    dual_infeasibility: float
+    inf_ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BarrierEnded:
+    """The interior point table is over (`Barrier time = 0.01 sec.`)."""
+
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CrossoverStarted:
+    """A stage of the crossover begins: `kind` is primal or dual, `total` the variables to push (None: not printed)."""
+
+    kind: str
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CrossoverMoves:
+    """`28 PMoves:  Infeasibility 1.8e-12  Objective 4.17e+06`: pushes that remain in this stage."""
+
+    kind: str
+    remaining: int
+    infeasibility: float | None = None
+    objective: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CrossoverEnded:
+    """The crossover is over."""
+
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SiftingIteration:
+    """`Sifting iteration    2 [  285]:   Objective = 1074551350.79`; `columns` is the size of the small problem."""
+
+    iteration: int
+    columns: int | None
+    label: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class FirstOrderIteration:
+    """One row of a PDLP/PDHG table."""
+
+    iteration: int
+    primal_objective: float
+    dual_objective: float
+    primal_infeasibility: float | None = None
+    dual_infeasibility: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MipNode:
+    """One row of a branch-and-cut table; what the row leaves empty is None. `gap_rel` is 0.01 for 1 %."""
+
+    nodes: int
+    left: int
+    incumbent: float | None
+    best_bound: float | None
+    gap_rel: float | None
+    iterations: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incumbent:
+    """The solver announced a better integer solution."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConcurrentWinner:
+    """`Dual simplex solved model.`: which of the methods that ran at once was first."""
+
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictLine:
+    """A line of the conflict refiner's (IIS's) report: an equation or bound that takes part in the conflict.
+
+    `kind` is equation, lower, upper, or empty where the report does not say.
+    """
+
+    text: str
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictStatus:
+    """`--- Conflict Refiner status (31): minimal conflict`."""
+
+    code: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumericalSign:
+    """Something that speaks of numerical trouble, or of its absence: `what` in a few fixed words, `value` if printed."""
+
+    what: str
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SolverEnded:
+    """The solver's own final status: `--- LP status (1): optimal.` gives kind LP, code 1, text `optimal`."""
+
+    kind: str
+    code: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SolverMessage:
+    """A sentence of the solver that explains how it ended (`Resource limit exceeded`, `Row 'a' infeasible, ..`)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinalObjective:
+    """The objective value that the log reports at the end of a solve."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class FinalBound:
+    """The best possible objective that the log reports at the end of a MIP solve."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class FinalIterations:
+    """Iterations (and nodes) as the log sums them up at the end of a solve."""
+
+    iterations: int | None
+    nodes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SolverTime:
+    """`--- Cplex Time: 0.01sec (det. 16.94 ticks)`."""
+
+    seconds: float
+    ticks: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PeakMemory:
+    """A memory figure the log prints; `what` says whose."""
+
+    what: str
+    megabytes: float
+
+
+LogEvent: TypeAlias = (
+    JobStarted
+    | JobStopped
+    | PhaseStarted
+    | SourcePosition
+    | SolveStarted
+    | ModelSize
+    | DiscreteColumns
+    | RangeStatistic
+    | SolverStarted
+    | SolverVersion
+    | GamsStatus
+    | SolveEnded
+    | SolveAborted
+    | ErrorLine
+    | LicenceMessage
+    | OptionFileRead
+    | OptionFileMissing
+    | OptionSet
+    | OptionIgnored
+    | SolverParameter
+    | PresolvedSize
+    | PhaseTime
+    | SimplexIteration
+    | BarrierIteration
+    | BarrierEnded
+    | CrossoverStarted
+    | CrossoverMoves
+    | CrossoverEnded
+    | SiftingIteration
+    | FirstOrderIteration
+    | MipNode
+    | Incumbent
+    | ConcurrentWinner
+    | ConflictLine
+    | ConflictStatus
+    | NumericalSign
+    | SolverEnded
+    | SolverMessage
+    | FinalObjective
+    | FinalBound
+    | FinalIterations
+    | SolverTime
+    | PeakMemory
+)

@@ -1,0 +1,56 @@
+"""Whole lines out of text that arrives in pieces."""
+
+from __future__ import annotations
+
+#: Longest line kept, in characters: GAMS echoes data lines of tens of thousands; what comes after this is dropped.
+MAX_LINE_CHARS = 65_536
+
+
+class LineBuffer:
+    """Cuts text into lines; the same lines come out whatever the pieces were.
+
+    Only a line feed ends a line, one carriage return before it is dropped. At most `MAX_LINE_CHARS` are held.
+    """
+
+    __slots__ = ("_held", "_parts")
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._held = 0
+
+    def feed(self, text: str) -> list[str]:
+        """The lines that `text` completes, without their ends."""
+        head, *rest = text.split("\n")
+        if not rest:
+            self._hold(head)
+            return []
+        if self._parts:
+            self._hold(head)
+            head = "".join(self._parts)
+            self._parts.clear()
+            self._held = 0
+        tail = rest.pop()
+        lines = [head, *rest]
+        if "\r" in text or head.endswith("\r"):
+            lines = [_trim(line).removesuffix("\r") for line in lines]
+        elif max(map(len, lines)) > MAX_LINE_CHARS:
+            lines = [_trim(line) for line in lines]
+        self._hold(tail)
+        return lines
+
+    def close(self) -> list[str]:
+        """The last line, where the text did not end with a line feed."""
+        last = "".join(self._parts).removesuffix("\r")
+        self._parts.clear()
+        self._held = 0
+        return [last] if last else []
+
+    def _hold(self, piece: str) -> None:
+        piece = piece[: MAX_LINE_CHARS - self._held]
+        if piece:
+            self._parts.append(piece)
+            self._held += len(piece)
+
+
+def _trim(line: str) -> str:
+    return line if len(line) <= MAX_LINE_CHARS else line[:MAX_LINE_CHARS]

@@ -1,0 +1,33 @@
+"""Where the readers of one log put their events, and which phase the log is in."""
+
+from __future__ import annotations
+
+from times_doctor_tasks.parsers.events import LogEvent, PhaseStarted
+from times_doctor_tasks.progress import Phase
+
+
+class EventSink:
+    """Events in the order of their lines; a phase is announced only when it changes."""
+
+    __slots__ = ("_detail", "_events", "add", "phase")
+
+    def __init__(self) -> None:
+        self._events: list[LogEvent] = []
+        self.add = self._events.append
+        self.phase: Phase | None = None
+        self._detail = ""
+
+    def enter(self, phase: Phase, detail: str = "") -> None:
+        """Announce `phase`, unless the log is in it already."""
+        if phase is self.phase and detail == self._detail:
+            return
+        self.phase = phase
+        self._detail = detail
+        self.add(PhaseStarted(phase, detail))
+
+    def take(self) -> list[LogEvent]:
+        """What has come in since the last call."""
+        events = self._events
+        self._events = []
+        self.add = self._events.append
+        return events
