@@ -1,0 +1,109 @@
+"""From a submitted scan to messages in queues: a chord for parallel, a chain for sequential."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from celery import Celery, chain, chord, signals
+
+from times_doctor_tasks.aggregate import aggregate_scan
+from times_doctor_tasks.keys import CONTROL_QUEUE
+from times_doctor_tasks.messages import AggregateTask, RunSpec, ScanSpec, SolveTask, to_task
+from times_doctor_tasks.solve import SOLVE, solve
+from times_doctor_tasks.states import ScanMode
+from times_doctor_tasks.store import RunStore
+
+
+def solve_id(scan: str, run: str) -> str:
+    """Celery's id of a run's task: the same at every publication, so that Celery counts its chord part once."""
+    return f"{scan}.{run}"
+
+
+def aggregate_id(scan: str) -> str:
+    """Celery's id of a scan's callback."""
+    return f"{scan}.aggregate"
+
+
+def solve_signature(spec: ScanSpec, run: RunSpec) -> Any:
+    """The signature of a run's task, with everything that Flower shows of it."""
+    message = to_task(SolveTask(scan=spec.scan, run=run.run))
+    return solve.si(message).set(
+        task_id=solve_id(spec.scan, run.run),
+        queue=run.queue,
+        priority=run.priority,
+        argsrepr=f"{run.profile} ({run.solver}) of {spec.model.title}, scan {spec.scan}",
+        kwargsrepr="",
+    )
+
+
+def aggregate_signature(spec: ScanSpec) -> Any:
+    """The signature of a scan's callback."""
+    return aggregate_scan.si(to_task(AggregateTask(scan=spec.scan))).set(
+        task_id=aggregate_id(spec.scan), queue=CONTROL_QUEUE, priority=0, argsrepr=f"scan {spec.scan}", kwargsrepr=""
+    )
+
+
+def enqueue(spec: ScanSpec, runs: Sequence[RunSpec]) -> None:
+    """Publishes a scan that has been submitted. Every message is kept (see `keeping_messages`) before it leaves."""
+    header = [solve_signature(spec, run) for run in runs]
+    callback = aggregate_signature(spec)
+    if spec.mode is ScanMode.CHORD:
+        chord(header, callback).apply_async()
+    else:
+        chain(*header, callback).apply_async()
+
+
+@contextmanager
+def keeping_messages(store: RunStore) -> Iterator[None]:
+    """While open, keeps the exact message of every solve that this process publishes, before it is published."""
+
+    def keep(
+        sender: str, body: Any, routing_key: str, headers: dict[str, Any], properties: dict[str, Any], **_: Any
+    ) -> None:
+        if sender != SOLVE:
+            return
+        message = body[0][0]
+        kept = {
+            "body": msgspec.json.encode(body),
+            "headers": msgspec.json.encode(headers),
+            "properties": msgspec.json.encode(properties),
+            "queue": routing_key.encode(),
+        }
+        store.keep_message(message["scan"], message["run"], kept)
+
+    signals.before_task_publish.connect(keep, weak=False)
+    try:
+        yield
+    finally:
+        signals.before_task_publish.disconnect(keep)
+
+
+def publish_again(app: Celery, store: RunStore, scan: str, run: str, *, queue: str | None = None) -> bool:
+    """Publishes the kept message of a run once more (to another queue if asked); False when none was kept."""
+    kept = store.message(scan, run)
+    if not kept:
+        return False
+    with app.producer_pool.acquire(block=True) as producer:
+        producer.publish(
+            msgspec.json.decode(kept["body"]),
+            routing_key=queue or kept["queue"].decode(),
+            exchange="",
+            serializer="json",
+            headers=msgspec.json.decode(kept["headers"]),
+            declare=[app.amqp.queues.select_add(queue)] if queue else None,
+            **msgspec.json.decode(kept["properties"]),
+        )
+    return True
+
+
+def publish_fresh(spec: ScanSpec, run: RunSpec) -> None:
+    """Publishes a run whose message never left the client: without a chord, the report comes by its deadline."""
+    solve_signature(spec, run).apply_async()
+
+
+def publish_aggregate(spec: ScanSpec) -> None:
+    """Publishes the callback directly: the slow, sure path to a report."""
+    aggregate_signature(spec).apply_async()

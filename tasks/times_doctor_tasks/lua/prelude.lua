@@ -1,0 +1,35 @@
+-- Shared head of every script; `scripts.py` puts the table TRANSITIONS (from states.py) in front of it.
+-- All clocks here are the server's: hosts may be hours apart.
+local function now_ms()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local function is_terminal(state)
+  return TRANSITIONS[state] ~= nil and next(TRANSITIONS[state]) == nil
+end
+
+local function is_owned(state)
+  return state == 'claimed' or state == 'staging' or state == 'running' or state == 'collecting'
+end
+
+-- Writes the state and tells everyone who watches. The caller has checked that the change is allowed.
+local function move(key, events, run, attempt, state, host, reason, ttl_s, events_max, verdict)
+  redis.call('HSET', key, 'state', state, 'since_ms', now_ms(), 'reason', reason)
+  redis.call('EXPIRE', key, ttl_s)
+  local event = {kind = 'state', run = run, attempt = tonumber(attempt), state = state, host = host, reason = reason}
+  if verdict and verdict ~= '' then event.verdict = verdict end
+  redis.call('XADD', events, 'MAXLEN', '~', events_max, '*', 'e', cjson.encode(event))
+  redis.call('EXPIRE', events, ttl_s)
+end
+
+-- Closes the newest entry of a run's history, if it is still open.
+local function close_attempt(history, ended_as)
+  local last = redis.call('LINDEX', history, -1)
+  if not last then return end
+  local entry = cjson.decode(last)
+  if entry.end_ms and entry.end_ms ~= cjson.null then return end
+  entry.end_ms = now_ms()
+  entry.ended_as = ended_as
+  redis.call('LSET', history, -1, cjson.encode(entry))
+end

@@ -1,0 +1,465 @@
+"""The only module that speaks Redis for us: one typed method per verb and per document.
+
+Every method may raise `redis.RedisError`. The worker retries CLAIM and FINISH on all of them (OOM, READONLY and
+LOADING are answers, not lost connections); the client turns them into `BrokerUnavailable` at its edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from times_doctor_tasks.keys import EVENTS_MAX, SCAN_TTL_S, Keys
+from times_doctor_tasks.messages import (
+    AnyEvent,
+    Attempt,
+    HostCard,
+    ProgressMade,
+    Report,
+    Reported,
+    RunResult,
+    RunSpec,
+    ScanSpec,
+    decode,
+    decode_event,
+    encode,
+)
+from times_doctor_tasks.scripts import register
+from times_doctor_tasks.states import RunState, ScanMode
+
+if TYPE_CHECKING:
+    import redis
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Who may write a run's state: the attempt, and a token that only its owner knows."""
+
+    attempt: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """CLAIM: the run is yours. `cancel` is the cancel flag as it stood, empty if none."""
+
+    fence: Fence
+    cancel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """CLAIM: it has ended; a copy of its message only has to return."""
+
+    state: RunState
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """CLAIM: another host works on it."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """CLAIM: no room here now; the host's PICK brings it back."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """CLAIM: no such run (expired, or another prefix)."""
+
+
+Claim = Owned | Done | Leased | Parked | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """BEAT's answer: whether the run is still ours, and the cancel flag (`<stop reason>[ now]` or empty)."""
+
+    ours: bool
+    cancel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Threads and megabytes: what a run needs, or what a host has free."""
+
+    threads: int
+    mem_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """The state document of a run."""
+
+    state: RunState
+    attempt: int = 0
+    host: str = ""
+    beat: int = 0
+    since_ms: int = 0
+    handbacks: int = 0
+    reason: str = ""
+
+
+def initial_state(spec: ScanSpec, run: str) -> RunState:
+    """Where a run stands before anybody touched it."""
+    waits = spec.mode is ScanMode.CHAIN and run != spec.runs[0]
+    return RunState.PENDING if waits else RunState.QUEUED
+
+
+class RunStore:
+    """Scans, runs, hosts and events under one key prefix."""
+
+    def __init__(self, client: redis.Redis, prefix: str = "td") -> None:
+        self.client: Any = client
+        self.keys = Keys(prefix)
+        self._scripts = register(client)
+
+    # -- client ---------------------------------------------------------------------------------------------------
+
+    def submit(self, spec: ScanSpec, runs: Sequence[RunSpec]) -> None:
+        """Writes a scan and its runs in one transaction, before anything is published."""
+        pipe = self.client.pipeline(transaction=True)
+        pipe.zremrangebyscore(self.keys.scans(), "-inf", spec.created_ms - SCAN_TTL_S * 1000)
+        pipe.set(self.keys.scan(spec.scan), encode(spec), ex=SCAN_TTL_S)
+        for run in runs:
+            pipe.set(self.keys.run(spec.scan, run.run), encode(run), ex=SCAN_TTL_S)
+        pipe.zadd(self.keys.scans(), {spec.scan: spec.created_ms})
+        pipe.expire(self.keys.scans(), SCAN_TTL_S)
+        pipe.execute()
+
+    def keep_message(self, scan: str, run: str, message: dict[str, bytes]) -> None:
+        """Keeps the exact message of a run, so that recovery can publish the same one again."""
+        key = self.keys.message(scan, run)
+        pipe = self.client.pipeline(transaction=True)
+        pipe.hset(key, mapping=message)
+        pipe.expire(key, SCAN_TTL_S)
+        pipe.execute()
+
+    def message(self, scan: str, run: str) -> dict[str, bytes]:
+        """The kept message; empty when none was published yet."""
+        return {name.decode(): value for name, value in self.client.hgetall(self.keys.message(scan, run)).items()}
+
+    def ask_cancel(self, scan: str, runs: Iterable[str], *, reason: str, now: bool = False) -> None:
+        """Sets the cancel flag of `runs` (`*` = all of the scan)."""
+        key = self.keys.cancel(scan)
+        pipe = self.client.pipeline(transaction=True)
+        pipe.hset(key, mapping=dict.fromkeys(runs, f"{reason} now" if now else reason))
+        pipe.expire(key, SCAN_TTL_S)
+        pipe.execute()
+
+    def cancel_flags(self, scan: str) -> dict[str, str]:
+        """Run id or `*` to the flag."""
+        return {run.decode(): flag.decode() for run, flag in self.client.hgetall(self.keys.cancel(scan)).items()}
+
+    # -- documents ------------------------------------------------------------------------------------------------
+
+    def scan(self, scan: str) -> ScanSpec | None:
+        """The scan, or None when it is unknown or expired."""
+        raw = self.client.get(self.keys.scan(scan))
+        return decode(raw, ScanSpec) if raw else None
+
+    def scans(self, *, newest: int = 1000) -> list[str]:
+        """Ids of scans, newest first."""
+        return [scan.decode() for scan in self.client.zrevrange(self.keys.scans(), 0, newest - 1)]
+
+    def run(self, scan: str, run: str) -> RunSpec | None:
+        """One run as asked for."""
+        raw = self.client.get(self.keys.run(scan, run))
+        return decode(raw, RunSpec) if raw else None
+
+    def runs(self, spec: ScanSpec) -> list[RunSpec]:
+        """All runs of a scan, in order; those whose document is gone are left out."""
+        raws = self.client.mget([self.keys.run(spec.scan, run) for run in spec.runs]) if spec.runs else []
+        return [decode(raw, RunSpec) for raw in raws if raw]
+
+    def statuses(self, spec: ScanSpec) -> dict[str, RunStatus]:
+        """State of every run, in order."""
+        pipe = self.client.pipeline(transaction=False)
+        for run in spec.runs:
+            pipe.hgetall(self.keys.state(spec.scan, run))
+        return {run: _status(raw, initial_state(spec, run)) for run, raw in zip(spec.runs, pipe.execute(), strict=True)}
+
+    def results(self, spec: ScanSpec) -> dict[str, RunResult]:
+        """Results there are, by run, with the run's history of attempts."""
+        pipe = self.client.pipeline(transaction=False)
+        for run in spec.runs:
+            pipe.get(self.keys.result(spec.scan, run))
+            pipe.lrange(self.keys.history(spec.scan, run), 0, -1)
+        answers = pipe.execute()
+        return {
+            run: _with_history(decode(raw, RunResult), history)
+            for run, raw, history in zip(spec.runs, answers[::2], answers[1::2], strict=True)
+            if raw
+        }
+
+    def newest_progress(self, spec: ScanSpec) -> dict[str, ProgressMade]:
+        """The newest look at each run that had one."""
+        raws = self.client.mget([self.keys.progress(spec.scan, run) for run in spec.runs]) if spec.runs else []
+        looks = ((run, decode_event(raw)) for run, raw in zip(spec.runs, raws, strict=True) if raw)
+        return {run: look for run, look in looks if isinstance(look, ProgressMade)}
+
+    def ended(self, scan: str) -> int:
+        """How many runs are terminal."""
+        return int(self.client.scard(self.keys.ended(scan)))
+
+    # -- the protocol ---------------------------------------------------------------------------------------------
+
+    def claim(self, spec: ScanSpec, run: RunSpec, *, host: str, token: str, need: Room, free: Room) -> Claim:
+        """CLAIM: may `host` run this now? See lua/claim.lua."""
+        k, scan = self.keys, spec.scan
+        answer = self._scripts["claim"](
+            keys=[
+                k.state(scan, run.run),
+                k.run(scan, run.run),
+                k.cancel(scan),
+                k.parked(host),
+                k.parked_needs(host),
+                k.events(scan),
+                k.history(scan, run.run),
+            ],
+            args=[
+                run.run,
+                f"{scan} {run.run}",
+                host,
+                token,
+                initial_state(spec, run.run),
+                int(spec.lease_s * 1000),
+                SCAN_TTL_S,
+                EVENTS_MAX,
+                need.threads,
+                need.mem_mb,
+                free.threads,
+                free.mem_mb,
+                run.priority,
+            ],
+        )
+        return _claim_answer(answer, token)
+
+    def beat(self, spec: ScanSpec, run: str, fence: Fence, *, state: RunState) -> Beat:
+        """BEAT: renew the lease, learn of a cancel flag. `state` is where the owner believes the run to be."""
+        k = self.keys
+        answer = self._scripts["beat"](
+            keys=[k.state(spec.scan, run), k.cancel(spec.scan), k.events(spec.scan)],
+            args=[run, fence.attempt, fence.token, int(spec.lease_s * 1000), SCAN_TTL_S, EVENTS_MAX, state],
+        )
+        return Beat(ours=answer[0] == b"ok", cancel=answer[1].decode() if len(answer) > 1 else "")
+
+    def advance(self, spec: ScanSpec, run: str, fence: Fence, after: RunState) -> bool:
+        """ADVANCE: the owner goes to the next state; False when the run is not his any more.
+
+        Raises:
+            ValueError: the table of transitions forbids it (a defect of the caller).
+        """
+        k = self.keys
+        answer = self._scripts["advance"](
+            keys=[k.state(spec.scan, run), k.events(spec.scan)],
+            args=[run, fence.attempt, fence.token, after, int(spec.lease_s * 1000), SCAN_TTL_S, EVENTS_MAX],
+        )
+        if answer[0] == b"not allowed":
+            raise ValueError(f"run {run!r} cannot go from {answer[1].decode()!r} to {after.value!r}")
+        return bool(answer[0] == b"ok")
+
+    def finish(self, spec: ScanSpec, result: RunResult, fence: Fence) -> bool:
+        """FINISH: end the run, once, as its owner; True for the winner however often he asks."""
+        run = result.run
+        answer = self._scripts["finish"](
+            keys=self._ending_keys(spec, run),
+            args=[
+                run,
+                fence.attempt,
+                fence.token,
+                result.state,
+                encode(result),
+                SCAN_TTL_S,
+                EVENTS_MAX,
+                _successor(spec, run),
+                result.verdict or "",
+            ],
+        )
+        return bool(answer[0] == b"won")
+
+    def conclude(self, spec: ScanSpec, result: RunResult, *, seen: RunStatus | None = None) -> bool:
+        """CONCLUDE: end a run nobody owns, or (with `seen`) one whose owner has not beaten since."""
+        run = result.run
+        answer = self._scripts["conclude"](
+            keys=self._ending_keys(spec, run),
+            args=[
+                run,
+                result.state,
+                encode(result),
+                SCAN_TTL_S,
+                EVENTS_MAX,
+                _successor(spec, run),
+                initial_state(spec, run),
+                seen.attempt if seen else "",
+                seen.beat if seen else "",
+            ],
+        )
+        return bool(answer[0] == b"concluded")
+
+    def release(self, spec: ScanSpec, run: str, fence: Fence, *, reason: str) -> bool:
+        """RELEASE: hand the run back; publish its message afterwards."""
+        k = self.keys
+        answer = self._scripts["release"](
+            keys=[k.state(spec.scan, run), k.events(spec.scan), k.history(spec.scan, run)],
+            args=[run, fence.attempt, fence.token, reason, SCAN_TTL_S, EVENTS_MAX],
+        )
+        return bool(answer[0] == b"ok")
+
+    def requeued(self, spec: ScanSpec, run: str, *, seen: RunStatus, reason: str) -> bool:
+        """REQUEUED: mark a silent owner's run as queued, after its message was published again."""
+        k = self.keys
+        answer = self._scripts["requeued"](
+            keys=[k.state(spec.scan, run), k.events(spec.scan)],
+            args=[run, seen.attempt, seen.beat, reason, SCAN_TTL_S, EVENTS_MAX],
+        )
+        return bool(answer[0] == b"ok")
+
+    def parked(self, host: str) -> list[tuple[str, str, Room]]:
+        """Runs parked at `host`, best first: (scan, run, need)."""
+        members = self.client.zrange(self.keys.parked(host), 0, -1)
+        if not members:
+            return []
+        needs = self.client.hmget(self.keys.parked_needs(host), members)
+        rows = []
+        for member, need in zip(members, needs, strict=True):
+            scan, run = member.decode().split(" ", 1)
+            threads, mem_mb = (need or b"1 0").split()
+            rows.append((scan, run, Room(int(threads), int(mem_mb))))
+        return rows
+
+    def unpark(self, host: str, scan: str, run: str) -> bool:
+        """UNPARK: take one parked run off the list; True for the one caller who got it."""
+        k = self.keys
+        taken = self._scripts["unpark"](
+            keys=[k.parked(host), k.parked_needs(host), k.state(scan, run), k.events(scan)],
+            args=[f"{scan} {run}", run, SCAN_TTL_S, EVENTS_MAX],
+        )
+        return bool(taken)
+
+    # -- events ---------------------------------------------------------------------------------------------------
+
+    def tell(self, scan: str, event: AnyEvent) -> None:
+        """Adds an event; a `ProgressMade` is also kept as the run's newest look."""
+        raw = encode(event)
+        pipe = self.client.pipeline(transaction=False)
+        if isinstance(event, ProgressMade):
+            pipe.set(self.keys.progress(scan, event.run), raw, ex=SCAN_TTL_S)
+        pipe.xadd(self.keys.events(scan), {"e": raw}, maxlen=EVENTS_MAX, approximate=True)
+        pipe.expire(self.keys.events(scan), SCAN_TTL_S)
+        pipe.execute()
+
+    def events(
+        self, scan: str, *, after: str = "0", block_ms: int | None = None, count: int = 1000
+    ) -> list[tuple[str, int, AnyEvent]]:
+        """Events after an id, oldest first: (id, server ms, event). Blocks up to `block_ms` when there is none."""
+        answer = self.client.xread({self.keys.events(scan): after}, count=count, block=block_ms)
+        if not answer:
+            return []
+        entries = answer[0][1] if isinstance(answer, list) else next(iter(answer.values()))[0]
+        return [(eid.decode(), int(eid.split(b"-")[0]), decode_event(fields[b"e"])) for eid, fields in entries]
+
+    # -- hosts ----------------------------------------------------------------------------------------------------
+
+    def register_host(self, card: HostCard, *, ttl_s: int) -> None:
+        """Says that a host lives; to be repeated well within `ttl_s`."""
+        pipe = self.client.pipeline(transaction=True)
+        pipe.set(self.keys.host(card.host), encode(card), ex=ttl_s)
+        pipe.zadd(self.keys.hosts(), {card.host: card.started_ms})
+        pipe.expire(self.keys.hosts(), SCAN_TTL_S)
+        pipe.execute()
+
+    def drop_host(self, host: str) -> None:
+        """A host says goodbye."""
+        self.client.delete(self.keys.host(host))
+
+    def live_hosts(self) -> list[HostCard]:
+        """Cards of the hosts that beat lately, by name."""
+        names = [name.decode() for name in self.client.zrange(self.keys.hosts(), 0, -1)]
+        raws = self.client.mget([self.keys.host(name) for name in names]) if names else []
+        return sorted((decode(raw, HostCard) for raw in raws if raw), key=lambda card: card.host)
+
+    # -- the report -----------------------------------------------------------------------------------------------
+
+    def begin_report(self, scan: str, token: str, *, lease_s: int) -> bool:
+        """Whether the caller may make the report now; False when it exists or another makes it."""
+        if self.client.exists(self.keys.reported(scan)):
+            return False
+        return bool(self.client.set(self.keys.aggregating(scan), token, nx=True, ex=lease_s))
+
+    def write_report(self, report: Report) -> None:
+        """Writes the report, then the done mark, then tells everyone: idempotent, the mark last."""
+        scan = report.scan
+        self.client.set(self.keys.report(scan), encode(report), ex=SCAN_TTL_S)
+        self.client.set(self.keys.reported(scan), report.created_ms, ex=SCAN_TTL_S)
+        self.tell(scan, Reported())
+
+    def is_reported(self, scan: str) -> bool:
+        """Whether the done mark is set."""
+        return bool(self.client.exists(self.keys.reported(scan)))
+
+    def report(self, scan: str) -> Report | None:
+        """The report, once its done mark is set."""
+        raw = self.client.get(self.keys.report(scan)) if self.is_reported(scan) else None
+        return decode(raw, Report) if raw else None
+
+    def _ending_keys(self, spec: ScanSpec, run: str) -> list[str]:
+        k, scan = self.keys, spec.scan
+        successor = _successor(spec, run) or run
+        return [
+            k.state(scan, run),
+            k.result(scan, run),
+            k.ended(scan),
+            k.events(scan),
+            k.history(scan, run),
+            k.state(scan, successor),
+        ]
+
+
+def _successor(spec: ScanSpec, run: str) -> str:
+    """The run that a chain starts after `run`; empty for the last one and outside chains."""
+    if spec.mode is not ScanMode.CHAIN:
+        return ""
+    after = spec.runs.index(run) + 1
+    return spec.runs[after] if after < len(spec.runs) else ""
+
+
+def _claim_answer(answer: list[Any], token: str) -> Claim:
+    match answer[0]:
+        case b"owned":
+            return Owned(Fence(int(answer[1]), token), answer[2].decode())
+        case b"done":
+            return Done(RunState(answer[1].decode()))
+        case b"leased":
+            return Leased(answer[1].decode())
+        case b"parked":
+            return Parked(answer[1].decode())
+        case _:
+            return Unknown()
+
+
+def _status(raw: dict[bytes, bytes], initial: RunState) -> RunStatus:
+    if not raw:
+        return RunStatus(initial)
+    number = {name: int(raw.get(name, b"0")) for name in (b"attempt", b"beat", b"since_ms", b"handbacks")}
+    return RunStatus(
+        state=RunState(raw.get(b"state", initial.encode()).decode()),
+        attempt=number[b"attempt"],
+        host=raw.get(b"host", b"").decode(),
+        beat=number[b"beat"],
+        since_ms=number[b"since_ms"],
+        handbacks=number[b"handbacks"],
+        reason=raw.get(b"reason", b"").decode(),
+    )
+
+
+def _with_history(result: RunResult, history: Sequence[bytes]) -> RunResult:
+    return msgspec.structs.replace(result, attempts=tuple(decode(entry, Attempt) for entry in history))
