@@ -1,0 +1,55 @@
+"""Calls that must get an answer: retried on every RedisError, with words in the log while they wait.
+
+OOM, READONLY and LOADING are answers of a server that will be well again; a lost connection is nothing worse.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import redis
+
+from times_doctor_tasks.clock import monotonic_s
+
+logger = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+#: Pause between tries, seconds: first and longest.
+FIRST_PAUSE_S = 0.05
+LONGEST_PAUSE_S = 2.0
+
+
+class GivenUp(Exception):  # a decision, not a failure
+    """The worker ends before Redis answered."""
+
+
+def insist(call: Callable[[], _T], *, what: str, ending: threading.Event | None = None) -> _T:
+    """The answer of `call`, however long Redis takes.
+
+    Args:
+        call: An idempotent call of the protocol.
+        what: What is being asked, for the log.
+        ending: Set when the worker must end; None = never give up.
+
+    Raises:
+        GivenUp: `ending` was set while Redis did not answer.
+    """
+    pause_s, since_s = FIRST_PAUSE_S, monotonic_s()
+    waiter = ending or threading.Event()
+    while True:
+        try:
+            return call()
+        except redis.RedisError as error:
+            logger.warning(
+                "%s: redis does not answer for %.0f s: %s",
+                what,
+                monotonic_s() - since_s,
+                error,
+                extra={"action": "redis_waits"},
+            )
+        if waiter.wait(pause_s):
+            raise GivenUp(what)
+        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)

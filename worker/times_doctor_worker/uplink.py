@@ -1,0 +1,165 @@
+"""The uplink: one thread that tells Redis how this host's runs fare, and brings back what it answers.
+
+A solve never waits for Redis. It leaves its newest look and its state here; this thread sends them, beats for every
+run, and hands back "cancelled" and "not yours". While Redis is away the solves go on and FINISH decides.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+
+import redis
+
+from times_doctor_tasks.clock import monotonic_s
+from times_doctor_tasks.messages import Noted, ProgressMade, RunSpec, ScanSpec
+from times_doctor_tasks.states import RunState, StopReason
+from times_doctor_tasks.store import Fence, RunStore
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between beats of a run: how fast a cancel is noticed. Far below any lease.
+BEAT_S = 0.5
+#: Most looks at one run that leave the host in a second.
+LOOKS_PER_S = 5
+#: Notes kept for one run while Redis is away; older ones are dropped first.
+MAX_NOTES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequest:
+    """That a run must stop, why, and whether at once."""
+
+    reason: StopReason
+    now: bool = False
+
+
+def parse_cancel(flag: str) -> StopRequest | None:
+    """A cancel flag as kept in Redis.
+
+    >>> parse_cancel("user now")
+    StopRequest(reason=<StopReason.USER: 'user'>, now=True)
+    """
+    words = flag.split()
+    if not words:
+        return None
+    known = {reason.value for reason in StopReason}
+    reason = StopReason(words[0]) if words[0] in known else StopReason.USER
+    return StopRequest(reason, now="now" in words[1:])
+
+
+@dataclass
+class Line:
+    """One run's line to Redis: what is to be said, and what was answered."""
+
+    spec: ScanSpec
+    run: RunSpec
+    fence: Fence
+    disowned: bool = False
+    """Another attempt owns the run: stop, and say nothing more."""
+    stop: StopRequest | None = None
+    _known: RunState = RunState.CLAIMED
+    _states: deque[RunState] = field(default_factory=deque)
+    _look: ProgressMade | None = None
+    _notes: deque[Noted] = field(default_factory=lambda: deque(maxlen=MAX_NOTES))
+    _next_look_s: float = 0.0
+    _next_beat_s: float = 0.0
+
+    def enter(self, state: RunState) -> None:
+        """The run is in `state` now; every state is told, in order."""
+        self._states.append(state)
+
+    def show(self, look: ProgressMade) -> None:
+        """Replaces the look that waits to be sent."""
+        self._look = look
+
+    def note(self, text: str, level: str = "warning") -> None:
+        """A line for people."""
+        self._notes.append(Noted(run=self.run.run, attempt=self.fence.attempt, text=text, level=level))
+
+    def send(self, store: RunStore, now_s: float) -> None:
+        """Sends what is due; what could not be sent stays for the next call.
+
+        Raises:
+            redis.RedisError: Redis did not answer.
+        """
+        while self._states and not self.disowned:
+            self.disowned = not store.advance(self.spec, self.run.run, self.fence, self._states[0])
+            self._known = self._states.popleft()
+        while self._notes and not self.disowned:
+            store.tell(self.spec.scan, self._notes[0])
+            self._notes.popleft()
+        look = self._look
+        if look is not None and now_s >= self._next_look_s and not self.disowned:
+            store.tell(self.spec.scan, look)
+            self._next_look_s = now_s + 1 / LOOKS_PER_S
+            if self._look is look:
+                self._look = None
+        if now_s >= self._next_beat_s and not self.disowned:
+            beat = store.beat(self.spec, self.run.run, self.fence, state=self._known)
+            self._next_beat_s = now_s + BEAT_S
+            self.disowned = not beat.ours
+            if beat.cancel:
+                self.stop = parse_cancel(beat.cancel)
+
+
+class Uplink:
+    """The thread. `open` gives a run its line, `close` ends it with everything sent that can be."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+        self._lines: dict[tuple[str, str], Line] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._ending = False
+        self._thread = threading.Thread(target=self._loop, name="uplink", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread; what was not sent stays unsaid."""
+        self._ending = True
+        self._wake.set()
+        self._thread.join(timeout=5)
+
+    def open(self, spec: ScanSpec, run: RunSpec, fence: Fence) -> Line:
+        """A line for a run that this host has claimed."""
+        line = Line(spec, run, fence)
+        with self._lock:
+            self._lines[spec.scan, run.run] = line
+        self._wake.set()
+        return line
+
+    def advance(self, line: Line, state: RunState) -> None:
+        """The run is in `state` now; sent at once."""
+        line.enter(state)
+        self._wake.set()
+
+    def close(self, line: Line) -> None:
+        """No more beats for this run."""
+        with self._lock:
+            self._lines.pop((line.spec.scan, line.run.run), None)
+
+    def lines(self) -> list[Line]:
+        """The lines that are open."""
+        with self._lock:
+            return list(self._lines.values())
+
+    def _loop(self) -> None:
+        quiet = True
+        while not self._ending:
+            self._wake.wait(timeout=1 / LOOKS_PER_S / 2 if self._lines else None)
+            self._wake.clear()
+            try:
+                for line in self.lines():
+                    line.send(self._store, monotonic_s())
+                quiet = True
+            except redis.RedisError as error:
+                if quiet:
+                    logger.warning("redis does not answer, solving goes on: %s", error, extra={"action": "redis_away"})
+                quiet = False
+                threading.Event().wait(0.5)
