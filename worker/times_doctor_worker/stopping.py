@@ -1,0 +1,121 @@
+"""How a solve is stopped: in stages, each with its time. Rules only; what they say is done elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class StopAction(StrEnum):
+    """What to do to the solver now."""
+
+    INTERRUPT = "interrupt"
+    """SIGINT to the engine's own process, which keeps what the solver has by now."""
+    TERMINATE = "terminate"
+    """SIGTERM to its whole group; to GAMS alone it would orphan the solver."""
+    KILL = "kill"
+    """SIGKILL to its whole group."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopTimes:
+    """The times of the stages, in seconds."""
+
+    grace_s: float = 60.0
+    """Nothing happened for so long (no log, no CPU): it hangs."""
+    stop_cap_s: float = 900.0
+    """After so long it is ended although it works. A real TIMES run writes reports for minutes after a SIGINT."""
+    hurry_s: float = 2.0
+    """The same for whoever cannot wait: a race that was lost, a cap, `--now`."""
+    kill_after_s: float = 5.0
+    """From SIGTERM to SIGKILL."""
+    repeat_s: float = 10.0
+    """No second SIGINT before that. One that came 0.3 s after the first ended a barrier without its solution."""
+
+
+#: A solver that takes less than this share of one core since the last look takes none: even one that hangs may poll.
+IDLE_CPU_SHARE = 0.01
+
+
+class StagedStop:
+    """Decides what to do to a solver that somebody wants stopped. Feed it with `step`, every second or faster.
+
+    `ask` begins it and may be called again. The first SIGINT comes at once. A second request for a gentle stop brings
+    a second SIGINT where the first was not heard for `repeat_s`; it is never sent unasked, because GAMS would take it
+    as an order to leave off writing its reports.
+    """
+
+    def __init__(self, times: StopTimes | None = None) -> None:
+        self._times = times or StopTimes()
+        self._hurry = False
+        self._wants_interrupt = False
+        self._interrupted_s: float | None = None
+        self._interrupted_first_s = 0.0
+        self._terminated_s: float | None = None
+        self._killed = False
+        self._seen_s: float | None = None
+        self._seen_log_bytes = 0
+        self._seen_cpu_s = 0.0
+        self._active_s = 0.0
+
+    def ask(self, *, now: bool = False) -> None:
+        """Somebody wants it stopped; `now`: they do not wait for reports."""
+        self._wants_interrupt = True
+        self._hurry = self._hurry or now
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a stop is under way."""
+        return self._wants_interrupt or self._interrupted_s is not None
+
+    def step(self, now_s: float, *, log_bytes: int, cpu_s: float, is_alive: bool) -> StopAction | None:
+        """What to do now.
+
+        Args:
+            now_s: A monotonic clock.
+            log_bytes: Size of what the engine wrote so far.
+            cpu_s: CPU time of its whole tree so far (it may fall when a part of the tree ends).
+            is_alive: Whether it still runs.
+        """
+        self._look(now_s, log_bytes, cpu_s)
+        if not is_alive or self._killed or not self.is_asked:
+            return None
+        if self._terminated_s is not None:
+            return self._kill() if now_s - self._terminated_s >= self._times.kill_after_s else None
+        if self._wants_interrupt and self._may_interrupt(now_s):
+            return self._interrupt(now_s)
+        if self._interrupted_s is not None and self._is_over(now_s):
+            self._terminated_s = now_s
+            return StopAction.TERMINATE
+        return None
+
+    def _look(self, now_s: float, log_bytes: int, cpu_s: float) -> None:
+        if self._seen_s is None:
+            self._active_s = now_s
+        else:
+            idle_cpu_s = IDLE_CPU_SHARE * (now_s - self._seen_s)
+            if log_bytes != self._seen_log_bytes or abs(cpu_s - self._seen_cpu_s) > idle_cpu_s:
+                self._active_s = now_s
+        self._seen_s, self._seen_log_bytes, self._seen_cpu_s = now_s, log_bytes, cpu_s
+
+    def _may_interrupt(self, now_s: float) -> bool:
+        return self._interrupted_s is None or (not self._hurry and now_s - self._interrupted_s >= self._times.repeat_s)
+
+    def _interrupt(self, now_s: float) -> StopAction:
+        if self._interrupted_s is None:
+            self._interrupted_first_s = now_s
+        self._interrupted_s = now_s
+        self._wants_interrupt = False
+        return StopAction.INTERRUPT
+
+    def _is_over(self, now_s: float) -> bool:
+        since_s = now_s - self._interrupted_first_s
+        if self._hurry:
+            return since_s >= self._times.hurry_s
+        # Silence counts from the SIGINT on: a solver that was quiet before it has its whole grace to answer.
+        quiet_s = now_s - max(self._active_s, self._interrupted_first_s)
+        return quiet_s >= self._times.grace_s or since_s >= self._times.stop_cap_s
+
+    def _kill(self) -> StopAction:
+        self._killed = True
+        return StopAction.KILL
