@@ -2,9 +2,52 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import os
+import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+
+from times_doctor_tasks.errors import UsageError
+
+#: An entry hashed this soon after its file's last change is not remembered, seconds: a second change within the
+#: file system's time step would leave the same mtime (2 s on FAT, 1 s on old NFS).
+SETTLE_S = 3.0
+#: Remembered hashes of a model nobody scanned for this long are dropped, seconds.
+KEEP_S = 90 * 86_400.0
+_CHUNK_BYTES = 1024 * 1024
+_MAX_THREADS = 8
+
+#: size, mtime_ns, ctime_ns, inode.
+_Stamp: TypeAlias = tuple[int, int, int, int]
+
+
+class FileChanged(UsageError):
+    """A file changed while it was read."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+
+    def __str__(self) -> str:
+        (path,) = self.args
+        return f"{path!r} changed while it was read. Wait until whatever writes it has finished, then scan again."
+
+
+class FileUnreadable(UsageError):
+    """An input file cannot be read."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, why)
+
+    def __str__(self) -> str:
+        path, why = self.args
+        return f"The input file {path!r} cannot be read: {why}. Expected a readable file; check its permissions."
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,17 +58,107 @@ class FileHash:
     size_bytes: int
 
 
+class _Entry(msgspec.Struct, frozen=True, array_like=True):
+    stamp: _Stamp
+    sha256: str
+
+
 class HashCache:
-    """Remembers hashes between scans; losing it costs time, never correctness."""
+    """Remembers the hashes of one model's files between scans; losing it costs time, never correctness."""
 
-    def __init__(self, folder: Path | None) -> None:
-        """`folder`: where to remember (the user's cache folder); None remembers nothing."""
-        self._folder = folder
+    def __init__(self, folder: Path | None, scope: Path | None = None) -> None:
+        """`folder`: where to remember (None remembers nothing); `scope`: the model, one memory file each."""
+        key = hashlib.sha256(os.fsencode(scope or "")).hexdigest()[:24]
+        self._file = None if folder is None else folder / f"hashes-{key}.json"
+        self._entries = self._load()
 
-    def hash_files(self, paths: Iterable[Path], *, threads: int = 2) -> dict[Path, FileHash]:
-        """Hash each file once, reading only those that may have changed.
+    def hash_files(self, paths: Iterable[Path], *, threads: int | None = None) -> dict[Path, FileHash]:
+        """Hash each file once, reading only those that may have changed; keeps the order of `paths`.
 
         Raises:
             FileChanged: a file changed while it was read.
+            FileUnreadable: a file is missing, not a regular file, or not readable.
         """
-        raise NotImplementedError
+        result: dict[Path, FileHash] = {}
+        unknown: list[Path] = []
+        for path in dict.fromkeys(paths):
+            known = self._recall(path)
+            result[path] = known or FileHash("", 0)
+            if known is None:
+                unknown.append(path)
+        if unknown:
+            workers = max(1, min(threads or os.cpu_count() or 1, _MAX_THREADS, len(unknown)))
+            with ThreadPoolExecutor(workers, thread_name_prefix="hash") as pool:
+                for path, (file_hash, entry) in zip(unknown, pool.map(_hash_file, unknown), strict=True):
+                    result[path] = file_hash
+                    self._remember(path, entry)
+            self._save()
+        return result
+
+    def _recall(self, path: Path) -> FileHash | None:
+        entry = self._entries.get(str(path))
+        if entry is None:
+            return None
+        try:
+            stamp = _stamp(path.stat())
+        except OSError as exc:
+            raise FileUnreadable(str(path), exc.strerror or str(exc)) from exc
+        return FileHash(entry.sha256, stamp[0]) if stamp == entry.stamp else None
+
+    def _remember(self, path: Path, entry: _Entry | None) -> None:
+        if entry is None:
+            self._entries.pop(str(path), None)
+        else:
+            self._entries[str(path)] = entry
+
+    def _load(self) -> dict[str, _Entry]:
+        if self._file is None:
+            return {}
+        try:
+            return msgspec.json.decode(self._file.read_bytes(), type=dict[str, _Entry])
+        except (OSError, msgspec.DecodeError):
+            return {}
+
+    def _save(self) -> None:
+        if self._file is None:
+            return
+        temporary = self._file.with_name(f"{self._file.name}.{os.getpid()}.tmp")
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(msgspec.json.encode(self._entries))
+            temporary.replace(self._file)
+            _forget_old(self._file.parent)
+        except (OSError, UnicodeEncodeError):  # no cache folder, a full disk, a name that is not text: only slower
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+
+def _hash_file(path: Path) -> tuple[FileHash, _Entry | None]:
+    """The hash, and the entry to remember: None where the file is too fresh to be trusted later."""
+    try:
+        with path.open("rb") as stream:
+            before = _stamp(os.fstat(stream.fileno()))
+            digest, read_bytes = hashlib.sha256(), 0
+            while chunk := stream.read(_CHUNK_BYTES):
+                digest.update(chunk)
+                read_bytes += len(chunk)
+            after = _stamp(os.fstat(stream.fileno()))
+        now = _stamp(path.stat())
+    except OSError as exc:
+        raise FileUnreadable(str(path), exc.strerror or str(exc)) from exc
+    if not before == after == now or read_bytes != before[0]:
+        raise FileChanged(str(path))
+    settled = time.time_ns() - max(before[1], before[2]) >= SETTLE_S * 1e9
+    sha256 = digest.hexdigest()
+    return FileHash(sha256, read_bytes), _Entry(before, sha256) if settled else None
+
+
+def _stamp(stat: os.stat_result) -> _Stamp:
+    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
+
+
+def _forget_old(folder: Path) -> None:
+    oldest = time.time() - KEEP_S
+    for file in folder.glob("hashes-*.json"):
+        if file.stat().st_mtime < oldest:
+            file.unlink(missing_ok=True)
