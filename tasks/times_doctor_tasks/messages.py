@@ -305,6 +305,26 @@ class HostCard(Document, frozen=True, kw_only=True):
     """What ops should know, e.g. why it is out of rotation."""
 
 
+class WorkerPlan(Document, frozen=True, kw_only=True):
+    """What a worker needs to know to start; a local scan writes it to a file for its own worker."""
+
+    broker_url: str
+    store_url: str
+    key_prefix: str = "td"
+    host: str
+    roles: tuple[str, ...] = ("solve", "control")
+    slots: int = 1
+    cores: int
+    memory_mb: int
+    cache_dir: str
+    engines: tuple[str, ...] = ("gams", "highs")
+    """Engines to look for."""
+    gams_path: str | None = None
+    gams_path_from: str = "configuration"
+    check_solvers: bool = True
+    """Whether to try each GAMS solver on a tiny model (once, cached), or to believe the installation."""
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
     """Something that happened in a scan, as told to everyone who watches."""
 

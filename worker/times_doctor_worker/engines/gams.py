@@ -1,0 +1,88 @@
+"""GAMS: the command line of a run, and where its files are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from times_doctor_tasks.parsers.gams_log import GamsLogReader
+from times_doctor_tasks.reading import RunFiles, RunReading, read_run
+from times_doctor_tasks.states import StopReason
+from times_doctor_worker.engines.port import Command, Job
+
+#: Solvers that do LP and nothing discrete: naming them for MIP makes GAMS stop with return code 6 (measured).
+LP_ONLY = frozenset({"soplex", "conopt", "conopt4", "ipopt", "minos", "snopt", "knitro"})
+LOG = "run.log"
+LISTING = "run.lst"
+TRACE = "trace.txt"
+GDX = "run.gdx"
+
+
+@dataclass(frozen=True, slots=True)
+class GamsEngine:
+    """One GAMS system."""
+
+    executable: Path
+    version: str
+    environ: Mapping[str, str] = field(repr=False)
+    name: str = "gams"
+
+    def prepare(self, job: Job) -> Command:
+        """Writes `<solver>.opt` into the working folder: solvers look nowhere else."""
+        solver = job.run.solver.lower()
+        (job.directory / f"{solver}.opt").write_text(job.run.options, "utf-8")
+        return Command(
+            argv=[str(self.executable), *arguments(job)],
+            environ={**self.environ, "PWD": str(job.directory)},
+            log=job.directory / LOG,
+        )
+
+    def reader(self) -> GamsLogReader:
+        """A reader of GAMS logs."""
+        return GamsLogReader()
+
+    def read(self, job: Job, *, returncode: int, stop_reason: StopReason | None) -> RunReading:
+        """Reads log, listing and trace."""
+        folder = job.directory
+        files = RunFiles(
+            log=_existing(folder / LOG),
+            listing=_existing(folder / LISTING),
+            trace=_existing(folder / TRACE),
+            returncode=returncode,
+        )
+        return read_run(files, stop_reason=stop_reason)
+
+    def artefacts(self, job: Job) -> Sequence[Path]:
+        """Option file, log, listing, trace and, for TIMES, its own quality log."""
+        names = (f"{job.run.solver.lower()}.opt", LOG, LISTING, TRACE, "qa_check.log")
+        return [path for path in (job.directory / name for name in names) if path.is_file()]
+
+
+def arguments(job: Job) -> list[str]:
+    """The GAMS command line after the program, for `lo=2` and a tail of its log file.
+
+    `trace` gives results to 15 digits without the listing; `--ERR_ABORT=NO` lets TIMES write its reports after an
+    infeasible solve; `fileCase=4` finds the lower-cased staged files under any spelling (GAMS user's guide, "The GAMS
+    call and command line parameters").
+    """
+    manifest, tree = job.manifest, job.tree
+    words = [str(tree / manifest.driver)]
+    words += [f"idir{n}={tree / folder}" for n, folder in enumerate(manifest.idirs, start=1)]
+    words += [f"{name}={value}" for name, value in manifest.parameters]
+    if manifest.restart is not None:
+        words.append(f"r={tree / manifest.restart}")
+    if manifest.gdxpath is not None:
+        words.append(f"--GDXPATH={tree / manifest.gdxpath}{os.sep}")
+    solver = job.run.solver.upper()
+    words.append(f"LP={solver}")
+    if job.run.solver.lower() not in LP_ONLY:
+        words += [f"RMIP={solver}", f"MIP={solver}"]
+    words += ["optfile=1", "fileCase=4", "lo=2", f"logfile={LOG}", f"o={LISTING}"]
+    words += [f"trace={TRACE}", "traceopt=3", f"gdx={GDX}", "--ERR_ABORT=NO"]
+    return words
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.is_file() else None

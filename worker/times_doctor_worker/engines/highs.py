@@ -1,0 +1,64 @@
+"""HiGHS alone: solves an LP or MIP file, without GAMS, licence or size limit."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from times_doctor_tasks.parsers.highs import HighsLogReader
+from times_doctor_tasks.reading import RunReading, read_highs_run
+from times_doctor_tasks.states import StopReason
+from times_doctor_worker.engines.port import Command, Job
+
+LOG = "run.log"
+OPTIONS = "highs.opt"
+RESULT = "result.json"
+
+
+@dataclass(frozen=True, slots=True)
+class HighsEngine:
+    """The HiGHS of this Python, in a process of its own."""
+
+    version: str
+    environ: Mapping[str, str] = field(repr=False)
+    name: str = "highs"
+
+    def prepare(self, job: Job) -> Command:
+        """Writes the option file; the solve itself is `highs_solve`, run as a program."""
+        options = job.directory / OPTIONS
+        options.write_text(job.run.options, "utf-8")
+        model = job.tree / job.manifest.driver
+        program = ["-m", "times_doctor_worker.engines.highs_solve"]
+        return Command(
+            argv=[sys.executable, *program, str(model), str(options), LOG, RESULT],
+            environ=self.environ,
+            log=job.directory / LOG,
+        )
+
+    def reader(self) -> HighsLogReader:
+        """A reader of HiGHS logs."""
+        return HighsLogReader()
+
+    def read(self, job: Job, *, returncode: int, stop_reason: StopReason | None) -> RunReading:
+        """Reads the log, then takes the figures that it rounds from the result file."""
+        reading = read_highs_run(job.directory / LOG, returncode=returncode, stop_reason=stop_reason)
+        try:
+            figures = json.loads((job.directory / RESULT).read_text("utf-8"))
+        except (OSError, ValueError):
+            return reading
+        if not reading.solves:
+            return reading
+        last = reading.solves[-1]
+        objective = figures.get("objective") if last.objective is not None else None
+        exact = dataclasses.replace(
+            last, objective=objective, **{n: figures.get(n) for n in ("rows", "columns", "nonzeros")}
+        )
+        return dataclasses.replace(reading, solves=(*reading.solves[:-1], exact))
+
+    def artefacts(self, job: Job) -> Sequence[Path]:
+        """Option file, log and result."""
+        return [path for path in (job.directory / name for name in (OPTIONS, LOG, RESULT)) if path.is_file()]

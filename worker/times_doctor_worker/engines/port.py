@@ -1,0 +1,66 @@
+"""The engine port: all that the rest of the worker knows of GAMS and of HiGHS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from times_doctor_tasks.messages import RunSpec
+from times_doctor_tasks.parsers.events import LogEvent
+from times_doctor_tasks.reading import RunReading
+from times_doctor_tasks.staging import Manifest
+from times_doctor_tasks.states import StopReason
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One attempt, ready to be started."""
+
+    run: RunSpec
+    manifest: Manifest
+    tree: Path
+    """The staged snapshot: read-only, shared by all runs of the model on this host."""
+    directory: Path
+    """The attempt's own working folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """How the engine is started."""
+
+    argv: Sequence[str]
+    environ: Mapping[str, str]
+    log: Path
+    """Where its log grows."""
+
+
+class LogReader(Protocol):
+    """Text in, events out; any chunking gives the same events."""
+
+    def feed(self, text: str) -> list[LogEvent]:
+        """Events of the lines that `text` completes."""
+
+    def close(self) -> list[LogEvent]:
+        """Events of what was left."""
+
+
+class Engine(Protocol):
+    """One way to solve a model."""
+
+    name: str
+    """"gams" or "highs", as in `RunSpec.engine`."""
+    version: str
+
+    def prepare(self, job: Job) -> Command:
+        """Writes the option file into the working folder and says how to start."""
+
+    def reader(self) -> LogReader:
+        """A reader for the log of a run that starts now."""
+
+    def read(self, job: Job, *, returncode: int, stop_reason: StopReason | None) -> RunReading:
+        """What the files of an ended run say."""
+
+    def artefacts(self, job: Job) -> Sequence[Path]:
+        """Files to bring back, those that exist."""

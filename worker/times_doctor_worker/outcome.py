@@ -1,0 +1,179 @@
+"""From what an attempt left to its result document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from times_doctor_tasks.applied import Application
+from times_doctor_tasks.clock import now_ms
+from times_doctor_tasks.messages import Artefact, CurvePoint, PhaseSpan, RunResult, RunSpec, SolveRecord
+from times_doctor_tasks.parsers.progress import ProgressTracker
+from times_doctor_tasks.parsers.solves import Solve
+from times_doctor_tasks.reading import RunReading
+from times_doctor_tasks.states import RunState, StopReason, Verdict
+
+#: Solves kept in a result; a loop model has hundreds.
+MAX_SOLVES = 20
+#: Messages kept in a result.
+MAX_MESSAGES = 50
+_BROKEN = frozenset(
+    {Verdict.LICENCE, Verdict.COMPILE_ERROR, Verdict.EXECUTION_ERROR, Verdict.SOLVER_FAILURE, Verdict.NO_SOLVE}
+)
+_CANCELS = frozenset({StopReason.USER, StopReason.BEATEN, StopReason.CAPPED})
+
+
+@dataclass
+class Facts:
+    """What the worker saw of an attempt, beside the files."""
+
+    attempt: int
+    host: str
+    claimed_ms: int
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    runtime_s: float | None = None
+    peak_memory_mb: float | None = None
+    returncode: int | None = None
+    stop_reason: StopReason | None = None
+    directory: str | None = None
+    engine_version: str | None = None
+    licence: str | None = None
+    artefacts: list[Artefact] = field(default_factory=list)
+
+
+def final_state(verdict: Verdict, stop_reason: StopReason | None) -> RunState:
+    """Where a run ends that came to `verdict`.
+
+    >>> final_state(Verdict.LIMIT, StopReason.TIMEOUT), final_state(Verdict.INTERRUPTED, StopReason.USER)
+    (<RunState.DONE: 'done'>, <RunState.CANCELLED: 'cancelled'>)
+    """
+    if stop_reason in _CANCELS:
+        return RunState.CANCELLED
+    if verdict in _BROKEN or stop_reason is StopReason.OUT_OF_MEMORY:
+        return RunState.FAILED
+    return RunState.FAILED if verdict is Verdict.INTERRUPTED else RunState.DONE
+
+
+def unsolved(
+    run: RunSpec, facts: Facts, *, state: RunState, sentence: str, next_step: str = "", verdict: Verdict | None = None
+) -> RunResult:
+    """The result of an attempt that has no files to read."""
+    return RunResult(
+        scan=run.scan,
+        run=run.run,
+        engine=run.engine,
+        solver=run.solver,
+        profile=run.profile,
+        state=state,
+        verdict=verdict,
+        sentence=sentence,
+        next_step=next_step,
+        threads=run.threads,
+        finished_ms=now_ms(),
+        attempt=facts.attempt,
+        host=facts.host,
+        claimed_ms=facts.claimed_ms,
+        started_ms=facts.started_ms,
+        ended_ms=facts.ended_ms,
+        runtime_s=facts.runtime_s,
+        peak_memory_mb=facts.peak_memory_mb,
+        returncode=facts.returncode,
+        stop_reason=facts.stop_reason,
+        directory=facts.directory,
+        engine_version=facts.engine_version,
+        licence=facts.licence,
+        artefacts=tuple(facts.artefacts),
+    )
+
+
+def solved(
+    run: RunSpec, facts: Facts, reading: RunReading, tracker: ProgressTracker, application: Application
+) -> RunResult:
+    """The result of an attempt whose files were read."""
+    judgement = reading.judgement
+    verdict, sentence, next_step = judgement.verdict, judgement.sentence, judgement.next_step
+    if application.applied is False and verdict not in _BROKEN:
+        verdict, sentence, next_step = Verdict.NOT_APPLIED, application.why, ""
+    last = reading.solves[-1] if reading.solves else Solve(number=0)
+    state = final_state(verdict, facts.stop_reason)
+    ended = unsolved(run, facts, state=state, verdict=verdict, sentence=sentence, next_step=next_step)
+    return msgspec.structs.replace(
+        ended,
+        model_status=last.model_status,
+        model_status_text=last.model_status_text,
+        solver_status=last.solver_status,
+        solver_status_text=last.solver_status_text,
+        lp_status=last.lp_status_text,
+        objective=last.objective,
+        bound=last.bound,
+        iterations=last.iterations,
+        nodes=last.nodes,
+        rows=last.rows,
+        columns=last.columns,
+        nonzeros=last.nonzeros,
+        matrix_min=last.matrix.minimum if last.matrix else None,
+        matrix_max=last.matrix.maximum if last.matrix else None,
+        basis=last.basis,
+        numerics=_numerics(last),
+        solves=tuple(_record(solve) for solve in reading.solves[-MAX_SOLVES:]),
+        solve_count=len(reading.solves),
+        solver_time_s=last.solver_time_s,
+        phases=tuple(
+            PhaseSpan(
+                phase=span.phase,
+                start_s=span.start_s,
+                end_s=facts.runtime_s or 0.0 if span.end_s is None else span.end_s,
+            )
+            for span in tracker.phases
+        ),
+        curve=tuple(
+            CurvePoint(t_s=p.t_s, objective=p.objective, residual=p.gap_or_infeasibility) for p in tracker.curve
+        ),
+        applied=application.applied,
+        options_ignored=tuple(f"{text}: {why}" for text, why in reading.options_ignored),
+        options_clamped=tuple(
+            f"{name} = {value} (asked for {asked})" for name, value, asked in reading.options_clamped
+        ),
+        conflict=reading.conflict,
+        messages=reading.messages[:MAX_MESSAGES],
+        solver_version=reading.solver_version,
+    )
+
+
+def _record(solve: Solve) -> SolveRecord:
+    return SolveRecord(
+        solver=solve.solver,
+        model=solve.model,
+        model_type=solve.model_type,
+        model_status=solve.model_status,
+        model_status_text=solve.model_status_text,
+        solver_status=solve.solver_status,
+        solver_status_text=solve.solver_status_text,
+        objective=solve.objective,
+        bound=solve.bound,
+        iterations=solve.iterations,
+        nodes=solve.nodes,
+        rows=solve.rows,
+        columns=solve.columns,
+        nonzeros=solve.nonzeros,
+        solver_time_s=solve.solver_time_s,
+        verdict=solve.verdict,
+    )
+
+
+def _numerics(solve: Solve) -> dict[str, float]:
+    n = solve.numerics
+    figures = {
+        "max_scaled_infeasibility": n.scaled_infeasibility,
+        "max_unscaled_infeasibility": n.unscaled_infeasibility,
+        "max_dual_infeasibility": n.dual_infeasibility,
+        "condition": n.condition,
+        "perturbations": n.perturbations or None,
+        "markowitz_raises": n.markowitz_raises or None,
+        "refactorings": n.refactorings or None,
+        "barrier_restarts": n.barrier_restarts or None,
+        "other_signs": len(n.signs) or None,
+    }
+    return {name: float(value) for name, value in figures.items() if value is not None}
