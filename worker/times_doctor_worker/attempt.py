@@ -11,9 +11,9 @@ from pathlib import Path
 from times_doctor_tasks.applied import Statement, find_statements, judge_application
 from times_doctor_tasks.clock import monotonic_s, now_ms
 from times_doctor_tasks.errors import TimesDoctorError
+from times_doctor_tasks.manifest import Manifest
 from times_doctor_tasks.messages import ProgressMade, RunResult
 from times_doctor_tasks.parsers.progress import ProgressTracker
-from times_doctor_tasks.staging import Manifest
 from times_doctor_tasks.states import RunState, StopReason, Verdict
 from times_doctor_worker.artefacts import keep_artefacts
 from times_doctor_worker.engines.port import Command, Engine, Job
@@ -118,7 +118,9 @@ class Attempt:
         workspace = self._bench.workspace
         manifest = workspace.manifest(self._spec.model.snapshot)
         tree = workspace.tree(self._spec.model.snapshot, manifest)
-        folder = workspace.attempt_folder(self._spec.scan, self._run.run, self._line.fence)
+        folder = workspace.attempt_folder(
+            self._spec.scan, self._run.run, self._line.fence, tree=tree, manifest=manifest
+        )
         self.facts.directory = str(folder)
         return Job(self._run, manifest, tree, folder)
 

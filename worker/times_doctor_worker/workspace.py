@@ -14,11 +14,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-
 from times_doctor_tasks.blobs import BlobStore
-from times_doctor_tasks.errors import SchemaMismatch
-from times_doctor_tasks.staging import Manifest, check_manifest, stage, verify_staged
+from times_doctor_tasks.manifest import Manifest, decode_manifest
+from times_doctor_tasks.staging import copy_workdir_files, remove_staged, stage, verify_staged
 from times_doctor_tasks.store import Fence
 
 #: Days that working folders and staged snapshots are kept without use.
@@ -38,35 +36,31 @@ class Workspace:
 
         Raises:
             StoreFailed: it is not in the store.
-            SchemaMismatch: it cannot be read.
-            UsageError: it names something outside its own tree.
+            BadManifest, HostileName, NameCollision: it cannot be read, or names something outside its own tree.
         """
         with self.blobs.open(snapshot) as content:
-            raw = content.read()
-        try:
-            manifest = msgspec.json.decode(raw, type=Manifest)
-        except msgspec.DecodeError as error:
-            raise SchemaMismatch(f"The manifest of snapshot {snapshot[:12]}... cannot be read: {error}.") from error
-        check_manifest(manifest)
-        return manifest
+            return decode_manifest(content.read())
 
     def tree(self, snapshot: str, manifest: Manifest) -> Path:
         """The staged tree of a snapshot: the one that is there when it is untouched, else a new one."""
         target = self._cache / "staged" / snapshot
         with self._locked(snapshot):
             if not verify_staged(target):
-                _remove_tree(target)
+                remove_staged(target)
                 stage(manifest, self.blobs.open, target)
             with contextlib.suppress(OSError):
                 (target.parent / f"{snapshot}.used").touch()
         return target
 
-    def attempt_folder(self, scan: str, run: str, fence: Fence) -> Path:
-        """A fresh working folder."""
+    def attempt_folder(self, scan: str, run: str, fence: Fence, *, tree: Path, manifest: Manifest) -> Path:
+        """A fresh working folder, with what GAMS finds in its working directory only."""
         folder = self._cache / "runs" / scan / f"{run}.{fence.attempt}"
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
+        copy_workdir_files(tree, folder)
+        if manifest.gdxpath is not None:
+            (folder / manifest.gdxpath).mkdir(parents=True, exist_ok=True)
         return folder
 
     def marker(self, scan: str, run: str) -> Path:
@@ -83,7 +77,7 @@ class Workspace:
         for tree in _folders(self._cache / "staged"):
             used = tree.parent / f"{tree.name}.used"
             if (used if used.exists() else tree).stat().st_mtime < oldest_s:
-                _remove_tree(tree)
+                remove_staged(tree)
 
     @contextlib.contextmanager
     def _locked(self, snapshot: str) -> Iterator[None]:
@@ -97,12 +91,3 @@ class Workspace:
 
 def _folders(parent: Path) -> list[Path]:
     return [path for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
-
-
-def _remove_tree(tree: Path) -> None:
-    """Removes a read-only tree: its folders are made writable first."""
-    if not tree.exists():
-        return
-    for folder in (tree, *(path for path in tree.rglob("*") if path.is_dir())):
-        folder.chmod(0o700)
-    shutil.rmtree(tree)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,7 +73,7 @@ def arguments(job: Job) -> list[str]:
     if manifest.restart is not None:
         words.append(f"r={tree / manifest.restart}")
     if manifest.gdxpath is not None:
-        words.append(f"--GDXPATH={tree / manifest.gdxpath}{os.sep}")
+        words.append(f"--GDXPATH={manifest.gdxpath}")
     solver = job.run.solver.upper()
     words.append(f"LP={solver}")
     if job.run.solver.lower() not in LP_ONLY:

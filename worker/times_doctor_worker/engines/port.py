@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from times_doctor_tasks.manifest import Manifest
 from times_doctor_tasks.messages import RunSpec
 from times_doctor_tasks.parsers.events import LogEvent
 from times_doctor_tasks.reading import RunReading
-from times_doctor_tasks.staging import Manifest
 from times_doctor_tasks.states import StopReason
 
 
@@ -49,9 +49,13 @@ class LogReader(Protocol):
 class Engine(Protocol):
     """One way to solve a model."""
 
-    name: str
-    """"gams" or "highs", as in `RunSpec.engine`."""
-    version: str
+    @property
+    def name(self) -> str:
+        """ "gams" or "highs", as in `RunSpec.engine`."""
+
+    @property
+    def version(self) -> str:
+        """Its version, for people."""
 
     def prepare(self, job: Job) -> Command:
         """Writes the option file into the working folder and says how to start."""
