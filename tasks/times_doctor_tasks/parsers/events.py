@@ -329,7 +329,11 @@ class ConflictStatus:
 
 @dataclass(frozen=True, slots=True)
 class NumericalSign:
-    """Something that speaks of numerical trouble, or of its absence: `what` in a few fixed words, `value` if printed."""
+    """Something that speaks of numerical trouble, or of its absence.
+
+    `what`: `perturbation`, `pivot tolerance raised`, `condition number`, `unscaled primal infeasibility` and the like,
+    else the solver's own line.
+    """
 
     what: str
     value: float | None = None
@@ -342,6 +346,14 @@ class SolverEnded:
     kind: str
     code: int | None
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SolverStatuses:
+    """`... Status: Normal (1) / Global Optimal (1)`: solver and model status in GAMS's codes."""
+
+    solver_status: int
+    model_status: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,6 +439,7 @@ LogEvent: TypeAlias = (
     | ConflictStatus
     | NumericalSign
     | SolverEnded
+    | SolverStatuses
     | SolverMessage
     | FinalObjective
     | FinalBound

@@ -1,17 +1,221 @@
-"""The log of a GAMS run."""
+"""The log of a GAMS run: GAMS's own phases, and inside a solve the solver's."""
 
 from __future__ import annotations
 
-from times_doctor_tasks.parsers.events import LogEvent
+import re
+from collections.abc import Callable
+from typing import ClassVar, Protocol
+
+from times_doctor_tasks.parsers.cplex import CplexReader
+from times_doctor_tasks.parsers.events import (
+    DiscreteColumns,
+    GamsStatus,
+    JobStarted,
+    JobStopped,
+    LogEvent,
+    ModelSize,
+    RangeStatistic,
+    SolveAborted,
+    SolveEnded,
+    SolverStarted,
+    SolveStarted,
+    SourcePosition,
+)
+from times_doctor_tasks.parsers.gams_errors import ErrorLines
+from times_doctor_tasks.parsers.gurobi import GurobiReader
+from times_doctor_tasks.parsers.highs import HighsReader
+from times_doctor_tasks.parsers.lines import LineBuffer
+from times_doctor_tasks.parsers.numbers import clock_s, number, whole
+from times_doctor_tasks.parsers.options import OptionEcho
+from times_doctor_tasks.parsers.other import OtherReader
+from times_doctor_tasks.parsers.sink import EventSink
+from times_doctor_tasks.progress import Phase
+
+#: `--- >> ppmain.mod(196) 3 Mb`; `5 Errors` or `11 secs` may follow.
+_POSITION = re.compile(r"--- (?:>+ )?(.+)\((\d+)\) (\d+) Mb\b")
+#: `ide=1` adds marks to the ends of lines: `[FIL:"m.gms",3,0][LST:36]`.
+_IDE_MARK = re.compile(r"\[(?:FIL|ERR|LST|LS2|TIT|INC|PRN|RST):?[^\]]*\]$")
+_JOB = re.compile(r"--- Job (.+) (Start|Stop) \S+ \S+(?: (\d+\.\d+\S*))?(?:.* elapsed (\S+))?")
+_GENERATING = re.compile(r"--- Generating (\S+) model (\S+)")
+_SIZE = re.compile(r"--- +([\d,]+) rows +([\d,]+) columns +([\d,]+) non-zeroes")
+_DISCRETE = re.compile(r"--- +([\d,]+) discrete-columns")
+_RANGE = re.compile(r"(?:--- )?(RHS|Bound|Matrix|Objective) +\[min, max\] : \[ *(\S+?), *(\S+?)\]")
+_EXECUTING = re.compile(r"--- Executing (\S+?)(?: \(Solvelink=(\d+)\))?(?:,.*?)?:? elapsed (\S+)")
+_AFTER = re.compile(r"--- Reading solution for model (\S+)")
+_STATUS = re.compile(r"\*\*\* Status: *(.+?) *$")
+
+
+class SolverReader(Protocol):
+    """What reads the lines between `Executing SOLVER` and the end of that solve."""
+
+    def read(self, line: str) -> None:
+        """Take in one line."""
+
+
+_READERS: dict[str, Callable[[EventSink], SolverReader]] = {
+    "CPLEX": CplexReader,
+    "HIGHS": HighsReader,
+    "GUROBI": GurobiReader,
+}
+
+
+def solver_reader(solver: str, sink: EventSink) -> SolverReader:
+    """The reader for a solver by its GAMS name, in any case."""
+    make = _READERS.get(solver.upper())
+    return make(sink) if make else OtherReader(sink, solver)
+
+
+def range_statistic(line: str) -> RangeStatistic | None:
+    """`Matrix    [min, max] : [ 5.000E-02, 3.490E+04]`, in log and listing."""
+    match = _RANGE.match(line)
+    if match is None:
+        return None
+    return RangeStatistic(match[1].lower(), number(match[2]), number(match[3]))
 
 
 class GamsLogReader:
-    """Turns the text of a GAMS log into events, incrementally."""
+    """Turns the text of a GAMS log into events; the same events whatever the pieces it is fed in."""
+
+    __slots__ = ("_errors", "_lines", "_options", "_sink", "_solver", "_solves")
+
+    def __init__(self) -> None:
+        self._lines = LineBuffer()
+        self._sink = EventSink()
+        self._errors = ErrorLines(self._sink)
+        self._options = OptionEcho(self._sink)
+        self._solver: SolverReader | None = None
+        self._solves = 0
 
     def feed(self, text: str) -> list[LogEvent]:
         """Events of the lines that `text` completes."""
-        raise NotImplementedError
+        for line in self._lines.feed(text):
+            self._read(line)
+        return self._sink.take()
 
     def close(self) -> list[LogEvent]:
-        """Events of a last line without its end."""
-        raise NotImplementedError
+        """Events of a last line without its end, and of what was held back."""
+        for line in self._lines.close():
+            self._read(line)
+        self._options.flush()
+        self._errors.flush()
+        return self._sink.take()
+
+    def _read(self, line: str) -> None:
+        if line[:4] == "--- ":
+            self._dashes(line)
+        elif line[:3] == "***":
+            self._stars(line)
+        elif self._errors.holds(line):
+            return
+        elif self._solver is not None:
+            if not self._options.read(line):
+                self._solver.read(line)
+        elif "rror" in line:
+            self._errors.plain(line)
+
+    def _dashes(self, line: str) -> None:
+        self._errors.flush()
+        match = _POSITION.match(line)
+        if match is not None:
+            self._sink.add(SourcePosition(match[1], int(match[2]), int(match[3])))
+            return
+        while _IDE_MARK.search(line):
+            line = _IDE_MARK.sub("", line)
+        say = self._DASHES.get(line[4:].split(None, 1)[0] if line[4:].strip() else "")
+        if (say is not None and say(self, line)) or self._sizes(line):
+            return
+        if self._solver is not None and not self._options.read(line):
+            self._solver.read(line)
+
+    def _job(self, line: str) -> bool:
+        match = _JOB.match(line)
+        if match is None:
+            return False
+        if match[2] == "Start":
+            self._sink.add(JobStarted(match[1], match[3]))
+        else:
+            self._end_solve()
+            self._sink.add(JobStopped(match[1], clock_s(match[4]) if match[4] else None))
+        return True
+
+    def _starting(self, line: str) -> bool:
+        if "compilation" in line:
+            self._sink.enter(Phase.COMPILE)
+        elif "execution" in line and not self._solves:
+            self._sink.enter(Phase.EXECUTE)
+        elif "execution" in line:
+            self._end_solve()
+        else:
+            return False
+        return True
+
+    def _generating(self, line: str) -> bool:
+        match = _GENERATING.match(line)
+        if match is None:
+            return False
+        self._end_solve()
+        self._solves += 1
+        self._sink.enter(Phase.GENERATE, match[2])
+        self._sink.add(SolveStarted(self._solves, match[2], match[1]))
+        return True
+
+    def _executing(self, line: str) -> bool:
+        if line.startswith("--- Executing after solve"):
+            self._end_solve()
+            self._sink.enter(Phase.REPORT)
+            return True
+        match = _EXECUTING.match(line)
+        if match is None:
+            return False
+        self._sink.add(SolverStarted(match[1], clock_s(match[3]), int(match[2]) if match[2] else None))
+        self._sink.enter(Phase.PRESOLVE, f"starting {match[1]}")
+        self._options = OptionEcho(self._sink)
+        self._solver = solver_reader(match[1], self._sink)
+        return True
+
+    def _reading(self, line: str) -> bool:
+        match = _AFTER.match(line)
+        if match is None:
+            return False
+        self._end_solve()
+        self._sink.enter(Phase.READ_BACK, match[1])
+        self._sink.add(SolveEnded(match[1]))
+        return True
+
+    def _sizes(self, line: str) -> bool:
+        if match := _SIZE.match(line):
+            rows, columns, nonzeros = (whole(match[place]) or 0 for place in (1, 2, 3))
+            self._sink.add(ModelSize(rows, columns, nonzeros))
+        elif match := _DISCRETE.match(line):
+            self._sink.add(DiscreteColumns(whole(match[1]) or 0))
+        elif (statistic := range_statistic(line)) is not None:
+            self._sink.add(statistic)
+        else:
+            return False
+        return True
+
+    def _stars(self, line: str) -> None:
+        while _IDE_MARK.search(line) and "[ERR:" not in line:
+            line = _IDE_MARK.sub("", line)
+        if match := _STATUS.match(line):
+            self._errors.flush()
+            self._end_solve()
+            self._sink.add(GamsStatus(match[1]))
+        elif line.startswith("*** SOLVE aborted"):
+            self._errors.flush()
+            self._sink.add(SolveAborted(line[4:].strip()))
+        elif self._solver is None or not self._options.read(line):
+            self._errors.stars(line, in_solve=self._solver is not None)
+
+    def _end_solve(self) -> None:
+        self._options.flush()
+        self._solver = None
+
+    _DASHES: ClassVar[dict[str, Callable[[GamsLogReader, str], bool]]] = {
+        "Job": _job,
+        "Starting": _starting,
+        "Restarting": _starting,
+        "Generating": _generating,
+        "Executing": _executing,
+        "Reading": _reading,
+    }

@@ -20,7 +20,7 @@ class PhaseSpan:
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """A point of the convergence chart: gap_or_infeasibility is relative gap for barrier and MIP, else infeasibility."""
+    """A point of the convergence chart: a relative gap for barrier and MIP, an infeasibility for simplex."""
 
     t_s: float
     objective: float | None

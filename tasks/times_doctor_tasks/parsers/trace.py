@@ -1,4 +1,4 @@
-"""GAMS trace files (`trace=FILE traceopt=3`): one line per solve, written by GAMS itself, the most exact record there is."""
+"""GAMS trace files (`trace=FILE traceopt=3`): one line per solve from GAMS itself, the most exact record there is."""
 
 from __future__ import annotations
 

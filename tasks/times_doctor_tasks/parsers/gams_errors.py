@@ -1,0 +1,84 @@
+"""Errors and licence messages in a GAMS log: lines that begin with three stars, and what is indented below them."""
+
+from __future__ import annotations
+
+import re
+
+from times_doctor_tasks.parsers.events import ErrorLine, LicenceMessage, SolverMessage
+from times_doctor_tasks.parsers.sink import EventSink
+
+_NUMBERED = re.compile(r"\*\*\* Error +(\d+) in (.+?)(?:\[ERR:\"(.*?)\",(\d+),\d+\].*)?$")
+_AT_LINE = re.compile(r"\*\*\* (?:Exec )?Error at line (\d+): *(.*)$")
+_PLAIN = re.compile(r"(?:gams)?\s*: +(\*+ *(?:Value )?Error\b.*)$")
+#: A licence that does not allow this run, in the words GAMS and its links have for it.
+_LICENCE_FATAL = re.compile(
+    r"licen[sc]e.*(?:exceed|expired|invalid|not valid|could not|cannot|missing|not found|problem|denied|no longer)"
+    r"|(?:exceeds|exceeded) the .*licen[sc]e|no (?:valid |solver )?licen[sc]e|not licen[sc]ed"
+    r"|licensing (?:error|problem)",
+    re.IGNORECASE,
+)
+_LICENCE = re.compile(r"licen[sc]e", re.IGNORECASE)
+#: What GAMS writes behind three stars though nothing is wrong.
+_HARMLESS = re.compile(
+    r"\*+ *$|\*+ *(?:Reading with solveopt|Errors have been cleared|\d+ Warnings?|Warning|WARNING|Note|Log reopend"
+    r"|Logging to|Workfile|SysMsg|Msg ?=|Msg:)",
+    re.IGNORECASE,
+)
+#: Lines below an error that are kept as part of its text.
+_MAX_BELOW = 3
+
+
+class ErrorLines:
+    """Collects one error and the lines below it, then puts it into a sink."""
+
+    __slots__ = ("_below", "_held", "_sink")
+
+    def __init__(self, sink: EventSink) -> None:
+        self._sink = sink
+        self._held: ErrorLine | None = None
+        self._below: list[str] = []
+
+    def stars(self, line: str, *, in_solve: bool) -> None:
+        """A line that begins with three stars."""
+        if self._held is not None and line.startswith(("*** Msg", "*** SysMsg")):
+            self._below.append(line.partition("=")[2].strip() or line[4:].partition(":")[2].strip())
+            return
+        self.flush()
+        if match := _NUMBERED.match(line):
+            at = int(match[4]) if match[4] else None
+            self._held = ErrorLine("", match[3] or match[2].strip(), at, int(match[1]))
+        elif match := _AT_LINE.match(line):
+            self._sink.add(ErrorLine(match[2].strip(), None, int(match[1])))
+        elif _LICENCE.search(line) or _LICENCE_FATAL.search(line):
+            self._sink.add(LicenceMessage(line.strip("* \t"), bool(_LICENCE_FATAL.search(line))))
+        elif _HARMLESS.match(line):
+            if in_solve and "arning" in line.lower():
+                self._sink.add(SolverMessage(line.strip("* \t")))
+        else:
+            self._held = ErrorLine(line.strip("* \t"))
+
+    def holds(self, line: str) -> bool:
+        """Whether `line` belongs to the error above it; anything else completes that error."""
+        if self._held is None:
+            return False
+        if line.startswith("    ") and line.strip():
+            if len(self._below) < _MAX_BELOW:
+                self._below.append(line.strip())
+            return True
+        self.flush()
+        return False
+
+    def plain(self, line: str) -> None:
+        """A line without stars that may still be an error: GAMS about its own command line."""
+        match = _PLAIN.match(line)
+        if match is not None:
+            self._sink.add(ErrorLine(match[1].strip("* \t")))
+
+    def flush(self) -> None:
+        """Put the held error into the sink."""
+        if self._held is None:
+            return
+        held, self._held = self._held, None
+        text = ": ".join(part for part in (held.text, " ".join(self._below)) if part)
+        self._below = []
+        self._sink.add(ErrorLine(text, held.file, held.line, held.code))

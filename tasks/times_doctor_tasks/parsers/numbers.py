@@ -1,0 +1,41 @@
+"""Numbers as solvers print them."""
+
+from __future__ import annotations
+
+import math
+
+
+def number(text: str) -> float | None:
+    """A finite number, or None: `NA`, `---`, `inf` and `nan` say that there is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def whole(text: str) -> int | None:
+    """A whole number, thousands separated by commas or not; None where it is not one."""
+    try:
+        return int(text.replace(",", ""))
+    except ValueError:
+        return None
+
+
+def percent(text: str) -> float | None:
+    """`0.62%` as 0.0062."""
+    value = number(text.rstrip("%"))
+    return None if value is None else value / 100.0
+
+
+def clock_s(text: str) -> float | None:
+    """`0:01:02.300` (hours, minutes, seconds) in seconds."""
+    parts = [number(part) for part in text.split(":")]
+    if not parts or len(parts) > 4:
+        return None
+    total = 0.0
+    for part in parts:
+        if part is None:
+            return None
+        total = total * 60.0 + part
+    return total

@@ -1,0 +1,155 @@
+"""Solvers without a reader of their own (COPT, Xpress, MOSEK, CBC, SoPlex, CONOPT, ...): what they have in common.
+
+Their iteration tables where the header is known, their own final words; the exact figures come from trace and listing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from times_doctor_tasks.parsers.events import (
+    ConflictLine,
+    CrossoverMoves,
+    FinalIterations,
+    FinalObjective,
+    PresolvedSize,
+    SimplexIteration,
+    SolverEnded,
+    SolverMessage,
+    SolverStatuses,
+    SolverTime,
+    SolverVersion,
+)
+from times_doctor_tasks.parsers.numbers import number, whole
+from times_doctor_tasks.parsers.sink import EventSink
+from times_doctor_tasks.parsers.tables import TableReader, barrier_row, node_row, simplex_row
+from times_doctor_tasks.progress import Phase
+
+_TABLES = {
+    # COPT
+    "Iter Primal.Obj Dual.Obj Compl Primal.Inf Dual.Inf Time": (Phase.BARRIER, barrier_row(7, 1, 2, (4, 5, None))),
+    "Method Iteration Objective Primal.NInf Dual.NInf Time": (Phase.SIMPLEX, simplex_row(6, 2, iteration=1)),
+    "Nodes Active LPit/n IntInf BestBound BestSolution Gap Time": (Phase.MIP, node_row(8, 1, (-3, -4, -2))),
+    # Xpress
+    "Its P.inf D.inf U.inf Primal obj. Dual obj. Compl.": (Phase.BARRIER, barrier_row(7, 4, 5, (1, 2, 3))),
+    "Its Obj Value S Ninf Nneg Sum Inf Time": (Phase.SIMPLEX, simplex_row(7, 1, infeasibility=5)),
+    "Its Obj Value S Ninf Nneg Sum Dual Inf Time": (Phase.SIMPLEX, simplex_row(7, 1, infeasibility=5)),
+    "Node BestSoln BestBound Sols Active Depth Gap GInf Time": (Phase.MIP, node_row(9, 4, (1, 2, 6))),
+    # MOSEK
+    "ITE PFEAS DFEAS GFEAS PRSTATUS POBJ DOBJ MU TIME": (Phase.BARRIER, barrier_row(9, 5, 6, (1, 2, None))),
+    "ITER DEGITER(%) PFEAS DFEAS POBJ DOBJ TIME TOTTIME": (Phase.SIMPLEX, simplex_row(8, 4, infeasibility=2)),
+}
+_VERSIONS = re.compile(
+    r"(?:Cardinal Optimizer|FICO Xpress|COIN-OR Branch and Cut|SoPlex version|SCIP version"
+    r"|M O S E K +version|C O N O P T +version)\D*(\d+(?:\.\d+)+)"
+)
+_SIZE = re.compile(r"(\d+) rows?,? +(\d+) col(?:umn)?s?(?: and|,)? +(\d+) (?:non-zero )?(?:elements|nonzeros)")
+_PUSHES = re.compile(r"(\d+) (primal|dual) pushes remaining")
+_CBC = re.compile(r"(\d+) +Obj (\S+)(?: Primal inf (\S+))?")
+_SOPLEX = re.compile(r"[LE] +\| +[\d.]+ \| +(\d+) \| +\d+ \| +\S+ \| +(\S+) \| +\d+ \| +(\S+)$")
+_COPT_END = re.compile(r"Status: (.+?) +Objective: (\S+)(?: +Iterations: (\d+)(?:\((\d+)\))?)?(?: +Time: ([\d.]+)s)?")
+_STATUS = re.compile(r"\.\.\. Status: .*?\((\d+)\) / .*?\((\d+)\)")
+_VALUE = re.compile(r"\.\.\. Objective Value: +(\S+)")
+_DONE = re.compile(r"\.\.\. Solved in ([\d.]+)s, (\d+) iterations(?:, (\d+) nodes)?")
+_ENDINGS = (
+    ("Solution status :", "MOSEK"),
+    ("SoPlex status", "SoPlex"),
+    ("SCIP Status", "SCIP"),
+    ("Solved to optimality", ""),
+    ("Model infeasible", ""),
+    ("Model unbounded", ""),
+    ("Time limit reached", ""),
+    ("Iteration limit reached", ""),
+    ("Node limit reached", ""),
+    ("** Optimal solution", "CONOPT"),
+    ("** Infeasible solution", "CONOPT"),
+)
+_CONFLICT = re.compile(r"(Lower|Upper): +\S")
+_TELLS_WHY = re.compile(r"infeasib|unbounded|limit|ctrl-c|interrupt|numerical", re.IGNORECASE)
+
+
+class OtherReader:
+    """Reads the lines of one solve of any solver into a sink."""
+
+    __slots__ = ("_group", "_sink", "_solver", "_tables")
+
+    def __init__(self, sink: EventSink, solver: str) -> None:
+        self._sink = sink
+        self._solver = solver
+        self._tables = TableReader(sink, _TABLES)
+        self._group = ""
+
+    def read(self, line: str) -> None:
+        """Take in one line."""
+        text = line.strip()
+        if not text or self._tables.read(text.split()) or self._rows(text):
+            return
+        if not (self._problem(text) or self._end(text)) and _TELLS_WHY.search(text) and " : " not in text:
+            self._sink.add(SolverMessage(text))
+
+    def _rows(self, text: str) -> bool:
+        sink = self._sink
+        if match := _PUSHES.match(text):
+            sink.enter(Phase.CROSSOVER)
+            sink.add(CrossoverMoves(match[2], int(match[1])))
+        elif (match := _CBC.match(text)) and (value := number(match[2])) is not None:
+            sink.enter(Phase.SIMPLEX)
+            sink.add(SimplexIteration(int(match[1]), "", value, "", number(match[3] or "")))
+        elif (match := _SOPLEX.match(text)) and (value := number(match[3])) is not None:
+            sink.enter(Phase.SIMPLEX)
+            sink.add(SimplexIteration(int(match[1]), "", value, "", number(match[2])))
+        else:
+            return False
+        return True
+
+    def _problem(self, text: str) -> bool:
+        sink = self._sink
+        if match := _VERSIONS.match(text):
+            sink.add(SolverVersion(self._solver, match[1]))
+        elif text.startswith(("The presolved problem has", "Presolved problem has")):
+            self._group = "presolved"
+            sink.enter(Phase.PRESOLVE)
+        elif text.startswith("Number of equations in IIS"):
+            self._group = "equation"
+            sink.enter(Phase.CONFLICT)
+        elif text.startswith("Number of variables in IIS"):
+            self._group = "variable"
+        elif self._group == "presolved" and (match := _SIZE.match(text)):
+            sink.add(PresolvedSize(int(match[1]), int(match[2]), int(match[3])))
+            self._group = ""
+        elif self._group in ("equation", "variable") and _CONFLICT.match(text):
+            sink.add(ConflictLine(text, self._group))
+        else:
+            return False
+        return True
+
+    def _end(self, text: str) -> bool:
+        add = self._sink.add
+        if match := _COPT_END.match(text):
+            add(SolverEnded(self._solver, None, match[1]))
+            self._objective(match[2])
+            if match[3]:
+                add(FinalIterations(int(match[3])))
+        elif match := _STATUS.match(text):
+            add(SolverStatuses(int(match[1]), int(match[2])))
+        elif match := _VALUE.match(text):
+            self._objective(match[1])
+        elif match := _DONE.match(text):
+            add(SolverTime(float(match[1])))
+            add(FinalIterations(int(match[2]), whole(match[3]) if match[3] else None))
+        else:
+            return self._last_words(text)
+        return True
+
+    def _last_words(self, text: str) -> bool:
+        for start, _solver in _ENDINGS:
+            if text.startswith(start):
+                _, colon, rest = text.partition(":")
+                self._sink.add(SolverEnded(self._solver, None, rest.strip() if colon and rest.strip() else text))
+                return True
+        return False
+
+    def _objective(self, cell: str) -> None:
+        value = number(cell)
+        if value is not None:
+            self._sink.add(FinalObjective(value))
