@@ -147,6 +147,13 @@ class RunStore:
         """The kept message; empty when none was published yet."""
         return {name.decode(): value for name, value in self.client.hgetall(self.keys.message(scan, run)).items()}
 
+    def published(self, spec: ScanSpec) -> dict[str, bool]:
+        """Whether a message of each run was ever kept."""
+        pipe = self.client.pipeline(transaction=False)
+        for run in spec.runs:
+            pipe.exists(self.keys.message(spec.scan, run))
+        return {run: bool(kept) for run, kept in zip(spec.runs, pipe.execute(), strict=True)}
+
     def ask_cancel(self, scan: str, runs: Iterable[str], *, reason: str, now: bool = False) -> None:
         """Sets the cancel flag of `runs` (`*` = all of the scan)."""
         key = self.keys.cancel(scan)

@@ -20,11 +20,11 @@ from celery.worker import WorkController
 from times_doctor_tasks import ports
 from times_doctor_tasks.app import app, configure
 from times_doctor_tasks.blobs import open_store
-from times_doctor_tasks.canvas import keeping_messages, publish_again
+from times_doctor_tasks.canvas import keeping_messages, publish_again, publish_fresh
 from times_doctor_tasks.clock import now_ms
 from times_doctor_tasks.connection import connect
 from times_doctor_tasks.keys import CONTROL_QUEUE, host_queue, solve_queue
-from times_doctor_tasks.messages import SPOKEN_SCHEMAS, HostCard, WorkerPlan
+from times_doctor_tasks.messages import SPOKEN_SCHEMAS, HostCard, ScanSpec, WorkerPlan
 from times_doctor_tasks.store import RunStore
 from times_doctor_worker.admission import Admission
 from times_doctor_worker.attempt import Bench
@@ -134,7 +134,7 @@ class Worker:
         reporter = Reporter(self._store, self._ending)
         ports.install(solver=executor, aggregator=reporter)
         uplink.start()
-        sweeper = Sweeper(self._store, reporter) if "control" in plan.roles else None
+        sweeper = Sweeper(self._store, reporter, Postman(self._store)) if "control" in plan.roles else None
         if sweeper:
             sweeper.start()
         try:
@@ -203,6 +203,23 @@ class Worker:
         if self._ending.is_set():
             return
         self._controller.start()
+
+
+class Postman:
+    """The sweeper's publisher: through this process's Celery application."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+
+    def again(self, scan: str, run: str) -> bool:
+        """The kept message of a run; False when none was ever published."""
+        return publish_again(app, self._store, scan, run)
+
+    def fresh(self, spec: ScanSpec, run: str) -> None:
+        """A new message for a run that never had one."""
+        document = self._store.run(spec.scan, run)
+        if document is not None:
+            publish_fresh(spec, document)
 
 
 def _raise_shutdown() -> None:

