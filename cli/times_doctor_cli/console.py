@@ -1,0 +1,165 @@
+"""The terminal: the one place that writes to it, knows what it can show, and reads its keyboard."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any, Protocol, TextIO
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from times_doctor_cli.views.words import printable
+
+
+class Keyboard(Protocol):
+    """Keys typed while a table is shown."""
+
+    def read(self) -> str:
+        """What was typed since the last call; empty when nothing was."""
+
+    def discard(self) -> None:
+        """Forget what was typed so far."""
+
+
+def stdout_console() -> Console:
+    """The console for what was asked for: tables, reports."""
+    return _console(sys.stdout)
+
+
+def stderr_console() -> Console:
+    """The console for what is beside the answer: errors, hints, the live table of `--json`."""
+    return _console(sys.stderr)
+
+
+def shows_unicode(console: Console) -> bool:
+    """Whether more than ASCII can be shown on it."""
+    if os.environ.get("LC_ALL") in ("C", "POSIX") or console.legacy_windows:
+        return False
+    return console.encoding.lower().replace("_", "-").startswith("utf")
+
+
+def shows_frames(console: Console) -> bool:
+    """Whether a table can be redrawn in place on it."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
+def fail(error: Exception, console: Console | None = None) -> None:
+    """Print an error: what it is about and what to do, on stderr unless `console` says otherwise."""
+    console = console or stderr_console()
+    text = Text("Error: ", "bold red")
+    text.append(_lines(str(error) or type(error).__name__), "not bold default")
+    hint = getattr(error, "hint", "")
+    if hint:
+        text.append(f"\n{_lines(hint)}", "not bold default")
+    # Wrapped by the terminal, not by us: a path can then be copied in one piece.
+    console.print(text, soft_wrap=True)
+
+
+def say(words: str, console: Console | None = None) -> None:
+    """Print a plain line of words on stdout unless `console` says otherwise."""
+    (console or stdout_console()).print(Text(_lines(words)), soft_wrap=True)
+
+
+def emit_json(document: object, file: TextIO | None = None) -> None:
+    """Print one JSON document on stdout: ASCII only, because a redirected Windows console is not UTF-8."""
+    plain = json.loads(msgspec.json.encode(document, enc_hook=str))
+    print(json.dumps(plain, indent=2), file=file or sys.stdout, flush=True)
+
+
+@contextlib.contextmanager
+def keyboard() -> Iterator[Keyboard | None]:
+    """The keyboard of this terminal, without echo while it is held; None where no person can type.
+
+    Held from the first frame on, not only while a menu is open: what is typed at a table would land in its middle.
+    """
+    if not _can_read_keys():
+        yield None
+    elif sys.platform == "win32":
+        yield _WindowsKeyboard()
+    else:
+        with _PosixKeyboard(sys.stdin.fileno()) as posix:
+            yield posix
+
+
+def _console(file: TextIO) -> Console:
+    if isinstance(file, io.TextIOWrapper):
+        # A cp1252 console must show `?` for a name it has no letter for, not end the scan.
+        file.reconfigure(errors="replace")
+    return Console(file=file, markup=False, highlight=False, emoji=False)
+
+
+def _lines(text: str) -> str:
+    return "\n".join(printable(line) for line in text.splitlines())
+
+
+def _can_read_keys() -> bool:
+    try:
+        if not sys.stdin.isatty():
+            return False
+        if sys.platform == "win32":
+            return True
+        # In the background (`scan ... &`) changing the terminal's mode would stop us.
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    class _WindowsKeyboard:
+        def read(self) -> str:
+            keys = ""
+            while msvcrt.kbhit():
+                key = msvcrt.getwch()
+                if key in "\x00\xe0":
+                    msvcrt.getwch()  # the second half of an arrow or function key
+                else:
+                    keys += key
+            return keys
+
+        def discard(self) -> None:
+            self.read()
+
+else:
+    import codecs
+    import select
+    import termios
+
+    class _PosixKeyboard:
+        def __init__(self, fd: int) -> None:
+            self._fd = fd
+            self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+            self._before: list[Any] = []
+
+        def __enter__(self) -> _PosixKeyboard:
+            self._before = termios.tcgetattr(self._fd)
+            self._hold()
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            # Not TCSAFLUSH: what was typed ahead belongs to the shell.
+            termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
+
+        def _hold(self) -> None:
+            mode = termios.tcgetattr(self._fd)
+            mode[3] &= ~(termios.ECHO | termios.ICANON)  # ISIG stays: Ctrl-C is a signal
+            termios.tcsetattr(self._fd, termios.TCSADRAIN, mode)
+
+        def read(self) -> str:
+            keys = b""
+            while select.select([self._fd], [], [], 0)[0]:
+                piece = os.read(self._fd, 1024)
+                if not piece:
+                    break  # the terminal is gone; SIGHUP says so
+                keys += piece
+            return self._decoder.decode(keys)
+
+        def discard(self) -> None:
+            termios.tcflush(self._fd, termios.TCIFLUSH)

@@ -1,0 +1,193 @@
+"""The live table: what a person sees while a scan runs."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from times_doctor_cli.board import Board, Headline, Row
+from times_doctor_cli.views.layout import columns_for
+from times_doctor_cli.views.lines import Cell, Column, Lines, header_of, row_of
+from times_doctor_cli.views.progress import progress_cell, residual
+from times_doctor_cli.views.words import (
+    Glyphs,
+    count,
+    cut_end,
+    glyphs,
+    memory,
+    number,
+    runtime,
+    span,
+    state_glyph,
+    verdict_words,
+)
+from times_doctor_tasks.states import OWNED, SOLVED, TERMINAL, RunState
+
+#: With fewer lines than this there is room for nothing but rows.
+_LOW_HEIGHT = 6
+#: Digits of an objective while runs go on; the report has them all.
+_DIGITS = 10
+#: What a person wants to see first when not every run fits; whatever is not named comes last.
+_NEED = {
+    RunState.RUNNING: 0,
+    RunState.COLLECTING: 0,
+    RunState.STAGING: 0,
+    RunState.CLAIMED: 0,
+    RunState.FAILED: 1,
+    RunState.LOST: 1,
+    RunState.PARKED: 2,
+    RunState.QUEUED: 3,
+    RunState.PENDING: 4,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """How a live table is drawn."""
+
+    width: int
+    height: int
+    now_ms: int
+    unicode: bool = True
+    numbered: bool = False
+    """Show the number of each run in place of its sign: the menu is open."""
+    hint: str = ""
+    """A few words at the end of the last line."""
+
+
+def live_table(board: Board, frame: Frame) -> Lines:
+    """The scan as at most `frame.height` lines of at most `frame.width` columns."""
+    signs = glyphs(unicode=frame.unicode)
+    rows = board.rows
+    columns = columns_for(rows, frame.width)
+    head = board.headline(frame.now_ms)
+    low = frame.height < _LOW_HEIGHT
+    foot = None if low else _foot(head, frame, signs)
+    lines = [] if low else [_headline(head, frame.width, signs)]
+    lines.append(header_of(columns, ellipsis=signs.ellipsis))
+    shown, hidden = window(rows, max(1, frame.height - len(lines) - (foot is not None)))
+    lines += [_run_line(row, columns, frame, signs) for row in shown]
+    if hidden:
+        words = f"{signs.ellipsis} {sum(hidden.values())} more: {_amounts(hidden)}"
+        lines.append(Text(cut_end(words, frame.width, ellipsis=signs.ellipsis), "dim"))
+    if foot is not None:
+        lines.append(foot)
+    return Lines(lines)
+
+
+def window(rows: Sequence[Row], room: int) -> tuple[list[Row], Counter[str]]:
+    """The rows to show in `room` lines, and how many of which state are left out (saying so takes a line).
+
+    All of them in the order of the scan when they fit; else running first, then failed, waiting, done.
+    """
+    if len(rows) <= room:
+        return list(rows), Counter()
+    shown = heapq.nsmallest(room - 1, rows, key=lambda row: (_NEED.get(row.state, 5), row.number))
+    hidden = Counter(_state_word(row) for row in rows)
+    hidden.subtract(_state_word(row) for row in shown)
+    return shown, +hidden
+
+
+def _state_word(row: Row) -> str:
+    return "running" if row.state in OWNED else row.state.value
+
+
+def _amounts(counts: Counter[str]) -> str:
+    order = ("running", *(state.value for state in RunState))
+    return ", ".join(f"{counts[word]:,} {word}" for word in dict.fromkeys(order) if counts[word])
+
+
+def _headline(head: Headline, width: int, signs: Glyphs) -> Text:
+    facts = [f"{head.done}/{head.total} done", span(head.elapsed_s)]
+    if head.unsuccessful:
+        facts.append(f"{head.unsuccessful} failed")
+    if head.running:
+        facts.append(f"{head.running} running on {head.cores} core{'' if head.cores == 1 else 's'}")
+    if head.parked:
+        facts.append(f"{head.parked} parked" + (f": {head.parked_why}" if head.parked_why else ""))
+    if head.done == head.total and not head.reported:
+        facts.append("making the report")
+    rest = cut_end("  ".join(facts), max(0, width - 10), ellipsis=signs.ellipsis)
+    title = cut_end(head.title, max(8, width - cell_len(rest) - 2), ellipsis=signs.ellipsis)
+    line = Text(title, "bold", no_wrap=True)
+    line.append("  ")
+    line.append(rest, "not bold")
+    return line
+
+
+def _foot(head: Headline, frame: Frame, signs: Glyphs) -> Text | None:
+    words = "   ".join(part for part in (head.note, frame.hint) if part)
+    return Text(cut_end(words, frame.width, ellipsis=signs.ellipsis), "dim") if words else None
+
+
+def _run_line(row: Row, columns: Sequence[Column], frame: Frame, signs: Glyphs) -> Text:
+    titles = [column.title for column in columns]
+    sign, style = state_glyph(row.state, row.verdict, signs)
+    if frame.numbered:
+        sign, sign_style = f"{row.number:>{columns[0].width}}", "bold"
+    else:
+        sign_style = style
+    values = {
+        "": Cell(sign, sign_style),
+        "run": Cell(row.label),
+        "host": Cell(row.host, "dim"),
+        "state": Cell(_state_cell(row, has_phase="phase" in titles), style),
+        "phase": Cell(_phase_cell(row)),
+    }
+    figures = titles[titles.index("progress") : -1]
+    cells = [values[title] for title in titles if title in values]
+    cells += _figure_cells(row, figures, columns[titles.index("progress")].width, columns, signs)
+    cells.append(Cell(_time_cell(row, frame.now_ms)))
+    return row_of(columns, cells, ellipsis=signs.ellipsis)
+
+
+def _state_cell(row: Row, *, has_phase: bool) -> str:
+    if not has_phase:
+        if row.phase is not None:
+            return row.phase.value
+        if row.state is RunState.DONE:
+            return verdict_words(row.verdict, short=True) or row.state.value
+    if row.attempt > 1 and row.state in OWNED and row.state is not RunState.COLLECTING:
+        return f"{row.state.value} #{row.attempt}"
+    return row.state.value
+
+
+def _phase_cell(row: Row) -> str:
+    if row.state in TERMINAL:
+        return verdict_words(row.verdict, short=True)
+    return row.phase.value if row.phase else ""
+
+
+def _figure_cells(row: Row, titles: Sequence[str], width: int, columns: Sequence[Column], signs: Glyphs) -> list[Cell]:
+    look = row.progress if row.state is RunState.RUNNING else None
+    if look is None:
+        words = _standing_words(row, has_objective="objective" in titles)
+        if words or row.objective is None:
+            return [Cell(words, "" if row.state in TERMINAL else "dim", over=len(titles))]
+    values = dict.fromkeys(titles, "")
+    values |= {"iteration": count(row.iteration), "memory": memory(row.memory_mb)}
+    if "objective" in titles:
+        room = next(column.width for column in columns if column.title == "objective")
+        values["objective"] = number(row.objective, room, digits=_DIGITS)
+    if look is not None:
+        values |= {"gap/infeas": residual(look), "ETA": span(look.eta_s)}
+    bar = Cell(progress_cell(look, width, signs)) if look is not None else Cell()
+    return [bar if title == "progress" else Cell(values[title]) for title in titles]
+
+
+def _standing_words(row: Row, *, has_objective: bool) -> str:
+    """What is to be said of a run that is not running; empty where its figures say it."""
+    if row.state is RunState.DONE and row.verdict in SOLVED:
+        return "" if has_objective or row.objective is None else f"obj {number(row.objective, 14, digits=_DIGITS)}"
+    if row.state in TERMINAL:
+        return row.reason or row.error
+    return row.reason
+
+
+def _time_cell(row: Row, now_ms: int) -> str:
+    return runtime(row.runtime_s) if row.state in TERMINAL else span(row.elapsed_s(now_ms))

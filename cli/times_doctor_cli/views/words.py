@@ -1,0 +1,261 @@
+"""Numbers and states as people read them, in few columns."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from rich.cells import cell_len, set_cell_size
+
+from times_doctor_tasks.states import SOLVED, RunState, Verdict
+
+#: Verdicts whose own words are too long for a column of the live table.
+_SHORT_VERDICTS = {
+    Verdict.COMPILE_ERROR: "compile err",
+    Verdict.EXECUTION_ERROR: "exec error",
+    Verdict.SOLVER_FAILURE: "solver fail",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """The few signs that are not letters."""
+
+    running: str
+    waiting: str
+    parked: str
+    done: str
+    doubtful: str
+    """Ended with an answer that is no solution."""
+    failed: str
+    cancelled: str
+    lost: str
+    best: str
+    ellipsis: str
+    bar_full: str
+    bar_empty: str
+    times: str
+    """Multiplication sign."""
+
+
+UNICODE = Glyphs(
+    running="▸",
+    waiting="·",
+    parked="‖",
+    done="✓",
+    doubtful="!",
+    failed="✗",
+    cancelled="\u2013",
+    lost="?",
+    best="▸",
+    ellipsis="…",
+    bar_full="━",
+    bar_empty="─",
+    times="\u00d7",
+)
+ASCII = Glyphs(
+    running=">",
+    waiting=".",
+    parked="=",
+    done="+",
+    doubtful="!",
+    failed="x",
+    cancelled="-",
+    lost="?",
+    best=">",
+    ellipsis="..",
+    bar_full="#",
+    bar_empty="-",
+    times="x",
+)
+
+
+def glyphs(*, unicode: bool) -> Glyphs:
+    """The signs that this terminal can show."""
+    return UNICODE if unicode else ASCII
+
+
+def state_glyph(state: RunState, verdict: Verdict | None, signs: Glyphs) -> tuple[str, str]:
+    """The sign of a run and its Rich style."""
+    match state:
+        case RunState.PENDING | RunState.QUEUED:
+            return signs.waiting, "dim"
+        case RunState.PARKED:
+            return signs.parked, "yellow"
+        case RunState.CLAIMED | RunState.STAGING | RunState.RUNNING | RunState.COLLECTING:
+            return signs.running, "cyan"
+        case RunState.DONE:
+            return (signs.done, "green") if verdict in SOLVED or verdict is None else (signs.doubtful, "yellow")
+        case RunState.FAILED:
+            return signs.failed, "bold red"
+        case RunState.LOST:
+            return signs.lost, "bold red"
+        case RunState.CANCELLED:
+            return signs.cancelled, "dim"
+
+
+def verdict_words(verdict: Verdict | None, *, short: bool = False) -> str:
+    """A verdict in words; `short` never takes more than 11 columns.
+
+    >>> verdict_words(Verdict.NOT_APPLIED), verdict_words(Verdict.COMPILE_ERROR, short=True)
+    ('not applied', 'compile err')
+    """
+    if verdict is None:
+        return ""
+    if short and verdict in _SHORT_VERDICTS:
+        return _SHORT_VERDICTS[verdict]
+    return verdict.value.replace("_", " ")
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with whatever could steer a terminal shown as `?`: names come from files and other hosts.
+
+    >>> printable("a\\x1b[2Jb"), printable("one\\ntwo")
+    ('a?[2Jb', 'one two')
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else " " if char.isspace() else "?" for char in text)
+
+
+def cut_end(text: str, width: int, *, ellipsis: str) -> str:
+    """`text` in at most `width` columns, the end given up.
+
+    >>> cut_end("no licence seat", 10, ellipsis="..")
+    'no licen..'
+    """
+    text = printable(text)
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(0, width - cell_len(ellipsis))).rstrip() + ellipsis[: max(0, width)]
+
+
+def cut_middle(text: str, width: int, *, ellipsis: str) -> str:
+    """`text` in at most `width` columns, the middle given up: names differ at their ends.
+
+    >>> cut_middle("cplex.bar_nox_threads_8", 13, ellipsis="..")
+    'cplex...ads_8'
+    """
+    text = printable(text)
+    if cell_len(text) <= width:
+        return text
+    room = width - cell_len(ellipsis)
+    if room < 2:
+        return cut_end(text, width, ellipsis=ellipsis)
+    head = set_cell_size(text, (room + 1) // 2).rstrip()
+    tail = ""
+    for char in reversed(text):
+        if cell_len(char + tail) > room // 2:
+            break
+        tail = char + tail
+    return head + ellipsis + tail
+
+
+def span(seconds: float | None) -> str:
+    """A live span in at most 7 columns, whole seconds, so that only what changed moves.
+
+    >>> [span(s) for s in (None, 7.9, 123, 3765, 360_000)]
+    ['', '7 s', '2:03', '1:02:45', '100 h']
+    """
+    if seconds is None or not math.isfinite(seconds):
+        return ""
+    whole = int(max(0.0, seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d}"
+    if whole < 36_000:
+        return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+    hours = whole // 3600
+    return f"{hours}h{whole // 60 % 60:02d}m" if hours < 100 else f"{hours} h"
+
+
+def runtime(seconds: float | None) -> str:
+    """A span that has ended, in at most 7 columns, as exact as its size deserves.
+
+    >>> [runtime(s) for s in (None, 0.0312, 4.04, 59.96, 123.4)]
+    ['', '0.03 s', '4.04 s', '1:00', '2:03']
+    """
+    if seconds is None or not math.isfinite(seconds):
+        return ""
+    if seconds < 9.995:
+        return f"{max(0.0, seconds):.2f} s"
+    return f"{seconds:.1f} s" if seconds < 59.95 else span(seconds + 0.5)
+
+
+def compact(value: float, digits: int = 4) -> str:
+    """A number in few columns.
+
+    >>> [compact(x, 2) for x in (6407967.456, -0.00032, 1234.5, 0.0, 1e20)]
+    ['6.4e6', '-3.2e-4', '1234', '0', '1e20']
+    """
+    if value == 0 or 0.01 <= abs(value) < 10_000:
+        return f"{value:.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
+    if not math.isfinite(value):
+        return str(value)
+    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def number(value: float | None, width: int, *, digits: int = 15) -> str:
+    """A number as exact as `width` columns and `digits` allow.
+
+    >>> number(6407967.45621011, 12), number(6407967.45621011, 16), number(1.23456789e-30, 8)
+    ('6407967.4562', '6407967.45621011', '1.235e-30')
+    """
+    if value is None:
+        return ""
+    for shown in range(digits, 3, -1):
+        text = f"{value:.{shown}g}"
+        if len(text) <= width:
+            return text
+    return compact(value)
+
+
+def count(value: float | None) -> str:
+    """A whole number, with thousands set apart.
+
+    >>> count(1240), count(None)
+    ('1,240', '')
+    """
+    return "" if value is None else f"{value:,.0f}"
+
+
+def rate(per_s: float) -> str:
+    """Iterations a second, without the unit.
+
+    >>> [rate(x) for x in (0.25, 12.4, 1240, 45_600, 2_300_000)]
+    ['0.2', '12', '1,240', '46k', '2.3M']
+    """
+    if per_s < 10:
+        return f"{per_s:.1f}"
+    if per_s < 10_000:
+        return f"{per_s:,.0f}"
+    return f"{per_s / 1000:.0f}k" if per_s < 1_000_000 else f"{per_s / 1_000_000:.1f}M"
+
+
+def memory(megabytes: float | None) -> str:
+    """Memory in at most 7 columns.
+
+    >>> memory(57.6), memory(20_480.0)
+    ('58 MB', '20.0 GB')
+    """
+    if megabytes is None:
+        return ""
+    return f"{megabytes:.0f} MB" if megabytes < 1000 else f"{megabytes / 1024:.1f} GB"
+
+
+def size(count_bytes: int) -> str:
+    """A file's size.
+
+    >>> size(512), size(1_500_000)
+    ('512 B', '1.5 MB')
+    """
+    value = float(count_bytes)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
