@@ -20,6 +20,7 @@ class JobStarted:
 
     job: str
     gams_version: str | None = None
+    julian_date: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,13 @@ class PhaseStarted:
 
     phase: Phase
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Elapsed:
+    """GAMS's own clock: seconds since the job's start, printed on the line of what comes next."""
+
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,6 +413,7 @@ LogEvent: TypeAlias = (
     JobStarted
     | JobStopped
     | PhaseStarted
+    | Elapsed
     | SourcePosition
     | SolveStarted
     | ModelSize

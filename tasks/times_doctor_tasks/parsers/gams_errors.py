@@ -14,18 +14,23 @@ _PLAIN = re.compile(r"(?:gams)?\s*: +(\*+ *(?:Value )?Error\b.*)$")
 _LICENCE_FATAL = re.compile(
     r"licen[sc]e.*(?:exceed|expired|invalid|not valid|could not|cannot|missing|not found|problem|denied|no longer)"
     r"|(?:exceeds|exceeded) the .*licen[sc]e|no (?:valid |solver )?licen[sc]e|not licen[sc]ed"
-    r"|licensing (?:error|problem)",
+    r"|licensing (?:error|problem)|(?:cannot|could not|unable to) (?:read|open|find) .*licen[sc]e",
     re.IGNORECASE,
 )
 _LICENCE = re.compile(r"licen[sc]e", re.IGNORECASE)
 #: What GAMS writes behind three stars though nothing is wrong.
 _HARMLESS = re.compile(
     r"\*+ *$|\*+ *(?:Reading with solveopt|Errors have been cleared|\d+ Warnings?|Warning|WARNING|Note|Log reopend"
-    r"|Logging to|Workfile|SysMsg|Msg ?=|Msg:)",
+    r"|Logging to|Workfile|License file:|Inspect listing|SysMsg|Msg ?=|Msg:)",
     re.IGNORECASE,
 )
 #: Lines below an error that are kept as part of its text.
 _MAX_BELOW = 3
+
+
+def licence_problem(text: str) -> bool:
+    """Whether `text` says that the licence does not allow this run."""
+    return _LICENCE_FATAL.search(text) is not None
 
 
 class ErrorLines:
@@ -49,11 +54,15 @@ class ErrorLines:
             self._held = ErrorLine("", match[3] or match[2].strip(), at, int(match[1]))
         elif match := _AT_LINE.match(line):
             self._sink.add(ErrorLine(match[2].strip(), None, int(match[1])))
-        elif _LICENCE.search(line) or _LICENCE_FATAL.search(line):
-            self._sink.add(LicenceMessage(line.strip("* \t"), bool(_LICENCE_FATAL.search(line))))
+        elif licence_problem(line):
+            self._sink.add(LicenceMessage(line.strip("* \t"), fatal=True))
         elif _HARMLESS.match(line):
             if in_solve and "arning" in line.lower():
                 self._sink.add(SolverMessage(line.strip("* \t")))
+        elif _LICENCE.search(line):
+            self._sink.add(LicenceMessage(line.strip("* \t"), fatal=False))
+        elif in_solve:
+            self._sink.add(ErrorLine(line.strip("* \t")))
         else:
             self._held = ErrorLine(line.strip("* \t"))
 

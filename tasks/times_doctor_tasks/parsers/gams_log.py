@@ -9,12 +9,12 @@ from typing import ClassVar, Protocol
 from times_doctor_tasks.parsers.cplex import CplexReader
 from times_doctor_tasks.parsers.events import (
     DiscreteColumns,
+    Elapsed,
     GamsStatus,
     JobStarted,
     JobStopped,
     LogEvent,
     ModelSize,
-    RangeStatistic,
     SolveAborted,
     SolveEnded,
     SolverStarted,
@@ -25,9 +25,10 @@ from times_doctor_tasks.parsers.gams_errors import ErrorLines
 from times_doctor_tasks.parsers.gurobi import GurobiReader
 from times_doctor_tasks.parsers.highs import HighsReader
 from times_doctor_tasks.parsers.lines import LineBuffer
-from times_doctor_tasks.parsers.numbers import clock_s, number, whole
+from times_doctor_tasks.parsers.numbers import clock_s, julian_date, whole
 from times_doctor_tasks.parsers.options import OptionEcho
 from times_doctor_tasks.parsers.other import OtherReader
+from times_doctor_tasks.parsers.ranges import range_statistic
 from times_doctor_tasks.parsers.sink import EventSink
 from times_doctor_tasks.progress import Phase
 
@@ -35,11 +36,10 @@ from times_doctor_tasks.progress import Phase
 _POSITION = re.compile(r"--- (?:>+ )?(.+)\((\d+)\) (\d+) Mb\b")
 #: `ide=1` adds marks to the ends of lines: `[FIL:"m.gms",3,0][LST:36]`.
 _IDE_MARK = re.compile(r"\[(?:FIL|ERR|LST|LS2|TIT|INC|PRN|RST):?[^\]]*\]$")
-_JOB = re.compile(r"--- Job (.+) (Start|Stop) \S+ \S+(?: (\d+\.\d+\S*))?(?:.* elapsed (\S+))?")
+_JOB = re.compile(r"--- Job (.+) (Start|Stop) (\S+ \S+)(?: (\d+\.\d+\S*))?(?:.* elapsed (\S+))?")
 _GENERATING = re.compile(r"--- Generating (\S+) model (\S+)")
 _SIZE = re.compile(r"--- +([\d,]+) rows +([\d,]+) columns +([\d,]+) non-zeroes")
 _DISCRETE = re.compile(r"--- +([\d,]+) discrete-columns")
-_RANGE = re.compile(r"(?:--- )?(RHS|Bound|Matrix|Objective) +\[min, max\] : \[ *(\S+?), *(\S+?)\]")
 _EXECUTING = re.compile(r"--- Executing (\S+?)(?: \(Solvelink=(\d+)\))?(?:,.*?)?:? elapsed (\S+)")
 _AFTER = re.compile(r"--- Reading solution for model (\S+)")
 _STATUS = re.compile(r"\*\*\* Status: *(.+?) *$")
@@ -65,14 +65,6 @@ def solver_reader(solver: str, sink: EventSink) -> SolverReader:
     return make(sink) if make else OtherReader(sink, solver)
 
 
-def range_statistic(line: str) -> RangeStatistic | None:
-    """`Matrix    [min, max] : [ 5.000E-02, 3.490E+04]`, in log and listing."""
-    match = _RANGE.match(line)
-    if match is None:
-        return None
-    return RangeStatistic(match[1].lower(), number(match[2]), number(match[3]))
-
-
 class GamsLogReader:
     """Turns the text of a GAMS log into events; the same events whatever the pieces it is fed in."""
 
@@ -93,9 +85,7 @@ class GamsLogReader:
         return self._sink.take()
 
     def close(self) -> list[LogEvent]:
-        """Events of a last line without its end, and of what was held back."""
-        for line in self._lines.close():
-            self._read(line)
+        """Events of what was held back. A last line without its end is left out: cut, `19` may read as `1`."""
         self._options.flush()
         self._errors.flush()
         return self._sink.take()
@@ -121,6 +111,8 @@ class GamsLogReader:
             return
         while _IDE_MARK.search(line):
             line = _IDE_MARK.sub("", line)
+        if " elapsed " in line and not line.startswith("--- Job ") and (seconds := clock_s(line.rpartition(" ")[2])):
+            self._sink.add(Elapsed(seconds))
         say = self._DASHES.get(line[4:].split(None, 1)[0] if line[4:].strip() else "")
         if (say is not None and say(self, line)) or self._sizes(line):
             return
@@ -132,10 +124,10 @@ class GamsLogReader:
         if match is None:
             return False
         if match[2] == "Start":
-            self._sink.add(JobStarted(match[1], match[3]))
+            self._sink.add(JobStarted(match[1], match[4], julian_date(match[3])))
         else:
             self._end_solve()
-            self._sink.add(JobStopped(match[1], clock_s(match[4]) if match[4] else None))
+            self._sink.add(JobStopped(match[1], clock_s(match[5]) if match[5] else None))
         return True
 
     def _starting(self, line: str) -> bool:

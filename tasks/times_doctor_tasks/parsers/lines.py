@@ -9,7 +9,8 @@ MAX_LINE_CHARS = 65_536
 class LineBuffer:
     """Cuts text into lines; the same lines come out whatever the pieces were.
 
-    Only a line feed ends a line, one carriage return before it is dropped. At most `MAX_LINE_CHARS` are held.
+    Only a line feed ends a line, one carriage return before it is dropped. At most `MAX_LINE_CHARS` are held; a last
+    line without its end never comes out.
     """
 
     __slots__ = ("_held", "_parts")
@@ -37,13 +38,6 @@ class LineBuffer:
             lines = [_trim(line) for line in lines]
         self._hold(tail)
         return lines
-
-    def close(self) -> list[str]:
-        """The last line, where the text did not end with a line feed."""
-        last = "".join(self._parts).removesuffix("\r")
-        self._parts.clear()
-        self._held = 0
-        return [last] if last else []
 
     def _hold(self, piece: str) -> None:
         piece = piece[: MAX_LINE_CHARS - self._held]

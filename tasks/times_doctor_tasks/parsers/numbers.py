@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 
 
 def number(text: str) -> float | None:
@@ -39,3 +40,12 @@ def clock_s(text: str) -> float | None:
             return None
         total = total * 60.0 + part
     return total
+
+
+def julian_date(stamp: str) -> float | None:
+    """`11/23/26 12:15:27` (month first) as GAMS trace files count: days since the end of 1899, local time."""
+    try:
+        moment = datetime.strptime(stamp, "%m/%d/%y %H:%M:%S")
+    except ValueError:
+        return None
+    return (moment - datetime(1899, 12, 31)).total_seconds() / 86_400
