@@ -3,139 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
+from times_doctor_cli.look.driver import Choice, choose_driver, is_lp_file
+from times_doctor_cli.look.errors import RestartNotFound
+from times_doctor_cli.look.finder import Finder, Found
+from times_doctor_cli.look.folders import Folders, parts_of
+from times_doctor_cli.look.gdx import GdxPlan, GdxReader
+from times_doctor_cli.look.includes import Chain, ChainReader
+from times_doctor_cli.look.layout import Layout, lay_out
+from times_doctor_cli.look.macros import Macros
+from times_doctor_cli.look.model import (
+    ComputedGroup,
+    FoundFile,
+    InputDir,
+    InputFile,
+    Parameter,
+    Rewrite,
+    Role,
+    RunDir,
+    RunKind,
+    SearchDir,
+    SearchLimits,
+)
+from times_doctor_cli.look.places import Places, find_places, find_written
+from times_doctor_cli.look.rewrites import Rewriter
+from times_doctor_tasks.manifest import KEPT_OPTIONS
 
-class RunKind(StrEnum):
-    """Which engine runs it."""
+__all__ = [
+    "ComputedGroup",
+    "InputDir",
+    "InputFile",
+    "Parameter",
+    "Rewrite",
+    "Role",
+    "RunDir",
+    "RunKind",
+    "SearchLimits",
+    "look",
+]
 
-    GAMS = "gams"
-    """A GAMS driver (.run, .gms)."""
-    LP = "lp"
-    """A model file that HiGHS reads (.mps, .mps.gz, .lp)."""
-
-
-class Role(StrEnum):
-    """What an input file is to the model."""
-
-    DRIVER = "driver"
-    """The file GAMS is started with, or the LP file itself."""
-    INCLUDE = "include"
-    """A GAMS file the include chain names."""
-    DATA = "data"
-    """A data file of the model (.dd, .dds)."""
-    SOURCE = "source"
-    """A file of the TIMES source folder."""
-    GDX = "gdx"
-    """A GDX file the model loads."""
-    RESTART = "restart"
-    """The work file GAMS restarts from (.g00)."""
-    EXTRA = "extra"
-    """Named by `--include` only."""
-
-
-@dataclass(frozen=True, slots=True)
-class InputDir:
-    """A folder GAMS looks for included files in."""
-
-    path: Path
-    source: str
-    """Who named it: "VTRUN.CMD line 3", "--times-src", "TIMES_SRC", ..."""
-    name: str
-    """Where it stands in the snapshot: posix, relative, lower-case; "." is the snapshot itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One GAMS command-line word worth keeping, without its dashes."""
-
-    name: str
-    value: str
-    double_dash: bool
-    """`--NAME=VALUE` (a compile-time variable) rather than a GAMS option."""
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class InputFile:
-    """One file the model reads."""
-
-    path: Path
-    name: str
-    """Where it stands in the snapshot: posix, relative, lower-case."""
-    role: Role
-    size_bytes: int
-    why: str
-    """Who names it: "parscen.run:31"."""
-
-
-@dataclass(frozen=True, slots=True)
-class ComputedGroup:
-    """Files taken because a name could not be worked out from the text alone."""
-
-    written: str
-    """The name as written, such as `%scenario%.dd`."""
-    why: str
-    folder: Path
-    pattern: str
-    count: int
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rewrite:
-    """One place of the staged copy that differs from the file it came from."""
-
-    name: str
-    """The file's name in the snapshot."""
-    line: int
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunDir:
-    """A run folder as read from its text: nothing was executed, nothing was changed."""
-
-    root: Path
-    """The folder itself."""
-    driver: Path
-    kind: RunKind
-    driver_source: str
-    """Why this driver: "named", "VTRUN.CMD line 4", "has the folder's name", "the only .run"."""
-    inputs: tuple[InputFile, ...]
-    """The driver first, then in the order of the chain; each file once."""
-    idirs: tuple[InputDir, ...] = ()
-    """In the order GAMS looks, the driver's own folder first."""
-    parameters: tuple[Parameter, ...] = ()
-    restart: InputFile | None = None
-    restart_source: str | None = None
-    gdxpath: str | None = None
-    """GDXPATH as the staged run gets it (posix, relative to the snapshot, ends with "/"), None when not set."""
-    gdxpath_source: str | None = None
-    source: Path | None = None
-    """The TIMES source folder."""
-    computed: tuple[ComputedGroup, ...] = ()
-    rewrites: tuple[Rewrite, ...] = ()
-    warnings: tuple[str, ...] = ()
-    option_files: Mapping[str, Path] = field(default_factory=dict)
-    """Solver in lower case -> the option file of RUN_DIR's own."""
-    listing: Path | None = None
-    """The newest listing in RUN_DIR, of an earlier run."""
-    facts: tuple[tuple[str, str], ...] = ()
-    """(what, value and where it comes from) for `--dry-run`, in reading order."""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchLimits:
-    """How much one look may take in before it is an error rather than a model."""
-
-    files: int = 20_000
-    total_bytes: int = 64 * 1024**3
-    depth: int = 40
-    """Of nested includes; GAMS itself stops at 40."""
+#: Solvers whose own option file (`<solver>.opt`) a run folder may hold.
+SOLVERS = frozenset(
+    {"cplex", "gurobi", "highs", "xpress", "mosek", "copt", "cbc", "conopt", "soplex", "ipopt", "knitro", "odhcplex"}
+)
+#: Variables the worker sets itself; the user's value does not travel.
+_OURS = frozenset({"--err_abort", "--gdxpath"})
 
 
 def look(
@@ -148,18 +61,183 @@ def look(
     config_times_src: Path | None = None,
     limits: SearchLimits | None = None,
 ) -> RunDir:
-    """Read a run folder, or a single .run/.gms/.mps/.lp file.
+    """Read a run folder, or a single .run/.gms/.mps/.lp file; nothing is executed and nothing is changed.
 
     Args:
         run_path: a folder, or the driver or LP file in it.
         times_src: the value of `--times-src`.
         includes: the values of `--include`: files or folders the model needs beside what its chain names.
         restart: `auto` (what VTRUN.CMD says, else none), `none`, or a file.
-        environ: where TIMES_SRC is looked up.
+        environ: where TIMES_SRC and the variables of command files are looked up.
         config_times_src: `times_src` of times-doctor.toml.
         limits: how much is too much.
 
     Raises:
         UsageError: one of `look.errors`; the message names the thing, what was expected and what to do.
     """
-    raise NotImplementedError
+    folders = Folders()
+    choice = choose_driver(run_path.absolute(), folders, environ)
+    if is_lp_file(choice.driver):
+        return _lp_run(choice)
+    places = find_places(
+        choice.driver,
+        choice.call,
+        folders,
+        times_src=times_src,
+        environ=environ,
+        config_times_src=config_times_src,
+        includes=includes,
+    )
+    return _Look(choice, places, folders, limits or SearchLimits()).result(restart)
+
+
+def _lp_run(choice: Choice) -> RunDir:
+    found = FoundFile(choice.driver, choice.driver.parent, Role.DRIVER, choice.why)
+    layout = lay_out([found], [SearchDir(choice.driver.parent, "run folder", "model")])
+    return RunDir(
+        root=choice.driver.parent,
+        driver=choice.driver,
+        kind=RunKind.LP,
+        driver_source=choice.why,
+        inputs=(_input(found, layout),),
+        warnings=tuple(choice.warnings),
+        option_files=_option_files(choice.driver.parent, Folders()),
+        facts=(("model file", f"{choice.driver.name} ({choice.why})"), ("engine", "HiGHS")),
+    )
+
+
+class _Look:
+    """One look, step by step."""
+
+    def __init__(self, choice: Choice, places: Places, folders: Folders, limits: SearchLimits) -> None:
+        self._choice = choice
+        self._call = choice.call
+        self._places = places
+        self._folders = folders
+        self._finder = Finder(places.dirs, folders, limits, places.extra)
+        for sentence in choice.warnings + places.warnings:
+            self._finder.warn(sentence)
+        self._macros = Macros(
+            {name[2:]: value for name, value in (self._call.parameters if self._call else ()) if name.startswith("--")}
+        )
+
+    def result(self, restart: str) -> RunDir:
+        driver = Found(self._choice.driver, self._choice.driver.parent)
+        self._finder.take(driver, Role.DRIVER, self._choice.why)
+        chain = ChainReader(self._finder, self._macros, self._finder.limits).read(driver.path)
+        self._take_named_values(chain)
+        gdx = GdxReader(self._finder, self._macros, chain, driver.path).read(
+            self._call.gdxpath if self._call else None, self._call.source if self._call else None
+        )
+        restart_path, restart_source = self._restart(restart)
+        for path in self._places.extra:
+            self._finder.take(Found(path, path.parent), Role.EXTRA, "--include")
+        return self._assembled(chain, gdx, restart_path, restart_source)
+
+    def _take_named_values(self, chain: Chain) -> None:
+        """A `$set` whose value is the name of a file there is: TIMES controls such as PEAKCHP include it."""
+        for use in chain.set_uses:
+            if "." in use.raw and "%" not in use.raw:
+                found = self._finder.find(use.raw, use.file, extensions=("",))
+                if found is not None and found.path not in self._finder.files:
+                    self._finder.take(found, None, f"{use.file.name}:{use.line} sets {use.name} to it")
+
+    def _restart(self, restart: str) -> tuple[Path | None, str | None]:
+        if restart == "none":
+            return None, None
+        if restart != "auto":
+            path = Path(restart).absolute()
+            if not path.is_file():
+                raise RestartNotFound(restart)
+            return path, "--restart"
+        if self._call is None or not self._call.restart:
+            return None, None
+        return self._restart_of_call(self._call.restart, self._call.source)
+
+    def _restart_of_call(self, written: str, source: str) -> tuple[Path | None, str | None]:
+        assert self._call is not None
+        base = (parts_of(written)[-1:] or [""])[0]
+        for extension in ("", ".g00"):
+            path = find_written(written + extension, self._call.folder, self._folders)
+            if path is None and self._finder.source is not None:
+                path = self._folders.find_file(self._finder.source, base + extension)
+            if path is not None and path.is_file():
+                return path, source
+        self._finder.warn(
+            f"{source} restarts from {written!r}, which is not on this machine: running without it. "
+            "A GAMS licence for TIMES only needs it: give it with --restart FILE."
+        )
+        return None, None
+
+    def _assembled(self, chain: Chain, gdx: GdxPlan, restart: Path | None, restart_source: str | None) -> RunDir:
+        finder, choice = self._finder, self._choice
+        dirs = [*finder.dirs, *(SearchDir(p.parent, "--include", "include") for p in self._places.extra)]
+        layout = lay_out(finder.files.values(), dirs)
+        idirs = self._idirs(dirs, layout)
+        rewriter = Rewriter(layout, [idir.name for idir in idirs], dirs, self._folders)
+        rewrites = rewriter.rewrites(finder.uses, chain.set_uses)
+        root = choice.driver.parent
+        return RunDir(
+            root=root,
+            driver=choice.driver,
+            kind=RunKind.GAMS,
+            driver_source=choice.why,
+            inputs=tuple(_input(file, layout) for file in finder.files.values()),
+            idirs=idirs,
+            parameters=self._parameters(gdx),
+            restart=_restart_file(restart, restart_source),
+            restart_source=restart_source,
+            gdxpath=gdx.gdxpath,
+            gdxpath_source=gdx.source,
+            source=finder.source if any(f.role is Role.SOURCE for f in finder.files.values()) else None,
+            computed=tuple(finder.computed),
+            rewrites=tuple(rewrites),
+            warnings=tuple(finder.warnings),
+            option_files=_option_files(root, self._folders),
+            listing=_newest_listing(root, self._folders),
+        )
+
+    def _idirs(self, dirs: Sequence[SearchDir], layout: Layout) -> tuple[InputDir, ...]:
+        result: dict[str, InputDir] = {}
+        for search in dirs:
+            name = layout.folder_name(search.path)
+            if name is not None and layout.holds_files(name):
+                result.setdefault(name, InputDir(search.path, search.source, name))
+        return tuple(result.values())
+
+    def _parameters(self, gdx: GdxPlan) -> tuple[Parameter, ...]:
+        kept: dict[str, Parameter] = {}
+        for name, value in self._call.parameters if self._call else ():
+            key = name.lower()
+            if (key.startswith("--") and key not in _OURS) or key in KEPT_OPTIONS:
+                assert self._call is not None
+                value = gdx.parameters.get(key[2:], value)
+                kept[key] = Parameter(name, value, key.startswith("--"), self._call.source)
+        return tuple(kept.values())
+
+
+def _input(file: FoundFile, layout: Layout) -> InputFile:
+    return InputFile(file.path, layout.names[file.path], file.role, file.path.stat().st_size, file.why)
+
+
+def _restart_file(path: Path | None, source: str | None) -> InputFile | None:
+    if path is None:
+        return None
+    layout = lay_out(
+        [FoundFile(path, path.parent, Role.RESTART, source or "")], [SearchDir(path.parent, source or "", "restart")]
+    )
+    return InputFile(path, layout.names[path], Role.RESTART, path.stat().st_size, source or "")
+
+
+def _option_files(root: Path, folders: Folders) -> dict[str, Path]:
+    names = (Path(name) for name in folders.names(root))
+    return {
+        name.stem.lower(): root / name
+        for name in names
+        if name.suffix.lower() == ".opt" and name.stem.lower() in SOLVERS and (root / name).is_file()
+    }
+
+
+def _newest_listing(root: Path, folders: Folders) -> Path | None:
+    listings = [root / name for name in folders.names(root) if name.lower().endswith(".lst")]
+    return max((path for path in listings if path.is_file()), key=lambda path: path.stat().st_mtime, default=None)

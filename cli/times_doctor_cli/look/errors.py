@@ -1,0 +1,185 @@
+"""What can be wrong with a run folder; each message names the thing, what was expected and what to do next."""
+
+from __future__ import annotations
+
+from times_doctor_tasks.errors import UsageError
+
+
+def _list(names: tuple[str, ...], *, at_most: int = 8) -> str:
+    shown = ", ".join(repr(name) for name in names[:at_most])
+    return f"{shown} and {len(names) - at_most} more" if len(names) > at_most else shown
+
+
+class RunDirUnreadable(UsageError):
+    """The path given is not a run folder or a driver."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, why)
+
+    def __str__(self) -> str:
+        path, why = self.args
+        return f"{path!r} {why}. Expected a run folder, or a .run, .gms, .mps, .mps.gz or .lp file."
+
+
+class DriverNotFound(UsageError):
+    """A run folder holds nothing GAMS could be started with."""
+
+    def __init__(self, folder: str, named_by: str = "") -> None:
+        super().__init__(folder, named_by)
+
+    def __str__(self) -> str:
+        folder, named_by = self.args
+        because = f" ({named_by})" if named_by else ""
+        return (
+            f"No driver in {folder!r}{because}: expected a .run or .gms file, or a .mps or .lp file. "
+            "Name the folder of one case, or the file itself."
+        )
+
+
+class DriverAmbiguous(UsageError):
+    """A run folder holds several drivers and nothing says which one is meant."""
+
+    def __init__(self, folder: str, candidates: tuple[str, ...]) -> None:
+        super().__init__(folder, candidates)
+
+    def __str__(self) -> str:
+        folder, candidates = self.args
+        return (
+            f"{folder!r} holds several drivers: {_list(tuple(candidates))}. "
+            f"Name one: times-doctor scan {folder}/{candidates[0]}"
+        )
+
+
+class MissingInput(UsageError):
+    """An included file is in none of the folders GAMS would look in."""
+
+    def __init__(self, written: str, where: str, searched: tuple[str, ...]) -> None:
+        super().__init__(written, where, searched)
+
+    def __str__(self) -> str:
+        written, where, searched = self.args
+        return (
+            f"{where} includes {written!r}, which is in none of these folders: {_list(tuple(searched))}. "
+            "Put it there, or name its folder with --include DIR."
+        )
+
+
+class SourceNotFound(UsageError):
+    """The TIMES source folder is not known."""
+
+    def __init__(self, written: str, where: str, tried: tuple[str, ...]) -> None:
+        super().__init__(written, where, tried)
+
+    def __str__(self) -> str:
+        written, where, tried = self.args
+        looked = f" Looked in: {_list(tuple(tried))}." if tried else ""
+        return (
+            f"{where} includes {written!r} of the TIMES source, and no folder with it was found.{looked} "
+            "Name the TIMES source folder: --times-src DIR, TIMES_SRC, or times_src in times-doctor.toml."
+        )
+
+
+class NotTimesSource(UsageError):
+    """A folder given as TIMES source does not hold it."""
+
+    def __init__(self, path: str, named_by: str) -> None:
+        super().__init__(path, named_by)
+
+    def __str__(self) -> str:
+        path, named_by = self.args
+        return (
+            f"{named_by} names {path!r}, which is not a TIMES source folder: expected 'initsys.mod' and "
+            "'maindrv.mod' in it. Name the folder that holds them."
+        )
+
+
+class MissingGdx(UsageError):
+    """A GDX file the model reads is missing: TIMES would go on, silently, with another model."""
+
+    def __init__(self, files: tuple[str, ...], control: str, where: str, searched: tuple[str, ...]) -> None:
+        super().__init__(files, control, where, searched)
+
+    def __str__(self) -> str:
+        files, control, where, searched = self.args
+        either = " or ".join(repr(name) for name in files)
+        return (
+            f"{where}: {control} needs the GDX file {either}, which is in none of these folders: "
+            f"{_list(tuple(searched))}. Without it TIMES would solve another model and not say so. "
+            f"Put the file there, or take {control.split('=')[0].strip()} out of the driver."
+        )
+
+
+class AbsoluteInclude(UsageError):
+    """An include names a path of one machine."""
+
+    def __init__(self, written: str, where: str) -> None:
+        super().__init__(written, where)
+
+    def __str__(self) -> str:
+        written, where = self.args
+        return (
+            f"{where} includes {written!r}, an absolute path, which means nothing on a solver host. "
+            "Write the bare file name there, or give the file with --include FILE."
+        )
+
+
+class RestartNotFound(UsageError):
+    """The work file to restart from is missing."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+
+    def __str__(self) -> str:
+        return (
+            f"--restart names {self.args[0]!r}, which is not there. Expected a .g00 file, such as _times.g00 of the "
+            "TIMES source folder, or the words auto or none."
+        )
+
+
+class IncludeNotFound(UsageError):
+    """A path given with --include does not exist."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+
+    def __str__(self) -> str:
+        return f"--include names {self.args[0]!r}, which is not there. Expected a file or a folder."
+
+
+class LeavesTree(UsageError):
+    """A link leads out of the folders the model lives in."""
+
+    def __init__(self, link: str, target: str) -> None:
+        super().__init__(link, target)
+
+    def __str__(self) -> str:
+        link, target = self.args
+        return (
+            f"{link!r} is a link to {target!r}, outside of the folders of this model. "
+            "If the model really needs that file, say so: --include " + repr(target)
+        )
+
+
+class AmbiguousName(UsageError):
+    """Two files differ only in the case of their letters, and the model names neither exactly."""
+
+    def __init__(self, written: str, first: str, second: str) -> None:
+        super().__init__(written, first, second)
+
+    def __str__(self) -> str:
+        written, first, second = self.args
+        return (
+            f"{written!r} may mean {first!r} or {second!r}: GAMS on Windows knows only one of them. "
+            "Remove or rename the one the model does not use."
+        )
+
+
+class TooMuch(UsageError):
+    """A look took in more than any model holds."""
+
+    def __init__(self, what: str, where: str) -> None:
+        super().__init__(what, where)
+
+    def __str__(self) -> str:
+        what, where = self.args
+        return f"{where}: {what}. Expected one model; name the folder of one case, or its driver."

@@ -1,0 +1,143 @@
+"""Compile-time variables (`$set`, `--NAME=value`, `%name%`), evaluated as far as the text allows.
+
+A variable holds the set of values it may have: a `$set` under a condition nobody can decide here adds to it. A name
+is worked out when one value is left, tried in every way when there are several, and a pattern when one is unknown.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass
+
+#: Stands for a part of a text that is not known.
+UNKNOWN = "\x00"
+#: Stands for the folder of the file being read (`%system.fp%`).
+HERE = "\x01"
+#: A name with more possible values than this is treated as unknown.
+MAX_VALUES = 64
+
+_MACRO = re.compile(r"%([A-Za-z_$][A-Za-z0-9_$.~]*)%|%(\d+)|%(\*)")
+_TOKEN = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|(\S+))""")
+_WORKING_FOLDER = frozenset({"gams.curdir", "gams.workdir", "gams.wdir", "system.workdir"})
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Where a variable got a value it may have."""
+
+    text: str
+    where: str
+    certain: bool
+    """Nothing but this value is possible."""
+
+
+class Macros:
+    """The compile-time variables of a run; names in any case."""
+
+    def __init__(self, fixed: dict[str, str] | None = None) -> None:
+        """`fixed`: `--NAME=value` of the command line; they beat `$setglobal`, not `$set` (measured)."""
+        self._fixed = {name.lower() for name in fixed or {}}
+        self._values: dict[str, list[Value]] = {
+            name.lower(): [Value(value, "command line", True)] for name, value in (fixed or {}).items()
+        }
+
+    def set(
+        self,
+        name: str,
+        text: str,
+        where: str,
+        *,
+        certain: bool,
+        is_global: bool = False,
+        args: tuple[str, ...] | None = None,
+    ) -> None:
+        """Give a variable a value; `text` may hold macros itself."""
+        key = name.lower()
+        if is_global and key in self._fixed:
+            return
+        results = self.expand(text, args)
+        new = [Value(result, where, certain and len(results) == 1) for result in results]
+        old = [] if certain else [Value(value.text, value.where, False) for value in self._values.get(key, [])]
+        self._values[key] = (old + new)[:MAX_VALUES]
+
+    def drop(self, name: str, *, certain: bool) -> None:
+        """Forget a variable, or that its value is certain."""
+        if certain:
+            self._values.pop(name.lower(), None)
+        else:
+            self.doubt(name)
+
+    def doubt(self, name: str | None = None) -> None:
+        """Somebody else may have changed this variable, or any."""
+        for key in [name.lower()] if name else list(self._values):
+            if name is not None or key not in self._fixed:
+                self._values[key] = [Value(v.text, v.where, False) for v in self._values.get(key, [])]
+
+    def values(self, name: str) -> list[Value]:
+        """All values a variable may have; empty where nothing sets it."""
+        return list(self._values.get(name.lower(), []))
+
+    def certain(self, name: str) -> str | None:
+        """The value, where exactly one is possible and known."""
+        values = self._values.get(name.lower(), [])
+        known = len(values) == 1 and values[0].certain and UNKNOWN not in values[0].text
+        return values[0].text if known else None
+
+    def names(self) -> list[str]:
+        """Every variable with a value, in the order they were first set."""
+        return list(self._values)
+
+    def expand(self, text: str, args: tuple[str, ...] | None = None) -> list[str]:
+        """Every text this may become; unknown parts are `UNKNOWN`, the current file's folder is `HERE`."""
+        pieces: list[list[str]] = []
+        position = 0
+        for match in _MACRO.finditer(text):
+            pieces.append([text[position : match.start()]])
+            pieces.append(self._options(match, args))
+            position = match.end()
+        pieces.append([text[position:]])
+        total = 1
+        for options in pieces:
+            total *= len(options)
+        if total > MAX_VALUES:
+            pieces = [options if len(options) == 1 else [UNKNOWN] for options in pieces]
+        return list(dict.fromkeys("".join(choice) for choice in itertools.product(*pieces)))
+
+    def _options(self, match: re.Match[str], args: tuple[str, ...] | None) -> list[str]:
+        if match[2] or match[3]:
+            if args is None:
+                return [UNKNOWN]
+            if match[3]:
+                return [" ".join(args)]
+            index = int(match[2]) - 1
+            return [args[index] if 0 <= index < len(args) else ""]
+        name = match[1].lower()
+        if name == "system.fp":
+            return [HERE]
+        if name in _WORKING_FOLDER:
+            return [""]
+        return [value.text for value in self._values.get(name, [])] or [UNKNOWN]
+
+
+def first_token(text: str) -> tuple[str, str, bool]:
+    """The first word, what follows it, and whether the word was quoted.
+
+    >>> first_token("'my file.dd' arg"), first_token("base.dd  x"), first_token("  ")
+    (('my file.dd', ' arg', True), ('base.dd', '  x', False), ('', '', False))
+    """
+    match = _TOKEN.match(text)
+    if not match:
+        return "", "", False
+    word = next(group for group in match.groups() if group is not None)
+    return word, text[match.end() :], match[3] is None
+
+
+def tokens(text: str) -> tuple[str, ...]:
+    """All words of a text, quotes taken off."""
+    words: list[str] = []
+    while True:
+        word, text, quoted = first_token(text)
+        if not word and not quoted:
+            return tuple(words)
+        words.append(word)

@@ -1,0 +1,177 @@
+"""The words of a look: what a run folder holds, as frozen data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+class RunKind(StrEnum):
+    """Which engine runs it."""
+
+    GAMS = "gams"
+    """A GAMS driver (.run, .gms)."""
+    LP = "lp"
+    """A model file that HiGHS reads (.mps, .mps.gz, .lp)."""
+
+
+class Role(StrEnum):
+    """What an input file is to the model."""
+
+    DRIVER = "driver"
+    """The file GAMS is started with, or the LP file itself."""
+    INCLUDE = "include"
+    """A GAMS file the include chain names."""
+    DATA = "data"
+    """A data file of the model (.dd, .dds)."""
+    SOURCE = "source"
+    """A file of the TIMES source folder."""
+    GDX = "gdx"
+    """A GDX file the model loads."""
+    RESTART = "restart"
+    """The work file GAMS restarts from (.g00)."""
+    EXTRA = "extra"
+    """Named by `--include` only."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputDir:
+    """A folder GAMS looks for included files in."""
+
+    path: Path
+    source: str
+    """Who named it: "VTRUN.CMD line 3", "--times-src", "TIMES_SRC", ..."""
+    name: str
+    """Where it stands in the snapshot: posix, relative, lower-case; "." is the snapshot itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchDir:
+    """A folder GAMS looks in, before it has a name in the snapshot."""
+
+    path: Path
+    source: str
+    label: str
+    """Its own folder in the snapshot, should it share none: "model", "source", "idir2"."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """An input file, before it has a name in the snapshot."""
+
+    path: Path
+    anchor: Path
+    """The search folder it was found from; the file may stand above it (`..\\data\\base.dd`)."""
+    role: Role
+    why: str
+    workdir_name: str | None = None
+    """Where it must stand in the working directory of a run, for what GAMS finds only there."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameUse:
+    """A place in a file that names another one, or a folder."""
+
+    file: Path
+    line: int
+    raw: str
+    """The name as it stands in the line, latin-1."""
+    name: str
+    """The same with its macros worked out."""
+    target: Path | None
+    """The file meant; None where the name is computed and only its slashes can be put right."""
+    value: str | None = None
+    """What to write instead, where it is not the name of `target`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One GAMS command-line word worth keeping, without its dashes."""
+
+    name: str
+    value: str
+    double_dash: bool
+    """`--NAME=VALUE` (a compile-time variable) rather than a GAMS option."""
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One file the model reads."""
+
+    path: Path
+    name: str
+    """Where it stands in the snapshot: posix, relative, lower-case."""
+    role: Role
+    size_bytes: int
+    why: str
+    """Who names it: "parscen.run:31"."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedGroup:
+    """Files taken because a name could not be worked out from the text alone."""
+
+    written: str
+    """The name as written, such as `%scenario%.dd`."""
+    why: str
+    folder: Path
+    pattern: str
+    count: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """One place of the staged copy that differs from the file it came from."""
+
+    name: str
+    """The file's name in the snapshot."""
+    line: int
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir:
+    """A run folder as read from its text: nothing was executed, nothing was changed."""
+
+    root: Path
+    """The folder itself."""
+    driver: Path
+    kind: RunKind
+    driver_source: str
+    """Why this driver: "named", "VTRUN.CMD line 4", "has the folder's name", "the only .run"."""
+    inputs: tuple[InputFile, ...]
+    """The driver first, then in the order of the chain; each file once."""
+    idirs: tuple[InputDir, ...] = ()
+    """In the order GAMS looks, the driver's own folder first."""
+    parameters: tuple[Parameter, ...] = ()
+    restart: InputFile | None = None
+    restart_source: str | None = None
+    gdxpath: str | None = None
+    """GDXPATH as the staged run gets it (posix, relative to the snapshot, ends with "/"), None when not set."""
+    gdxpath_source: str | None = None
+    source: Path | None = None
+    """The TIMES source folder."""
+    computed: tuple[ComputedGroup, ...] = ()
+    rewrites: tuple[Rewrite, ...] = ()
+    warnings: tuple[str, ...] = ()
+    option_files: Mapping[str, Path] = field(default_factory=dict)
+    """Solver in lower case -> the option file of RUN_DIR's own."""
+    listing: Path | None = None
+    """The newest listing in RUN_DIR, of an earlier run."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """(what, value and where it comes from) for `--dry-run`, in reading order."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchLimits:
+    """How much one look may take in before it is an error rather than a model."""
+
+    files: int = 20_000
+    total_bytes: int = 64 * 1024**3
+    depth: int = 40
+    """Of nested includes; GAMS itself stops at 40."""
