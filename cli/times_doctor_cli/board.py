@@ -55,6 +55,8 @@ class Row:
     runtime_at_ms: int = 0
     error: str = ""
     """The newest error told about it."""
+    is_exact: bool = False
+    """Its figures come from its result, not from what was seen on the way."""
 
     def elapsed_s(self, now_ms: int) -> float | None:
         """Seconds of the engine, or of the preparation before it; None while it waits."""
@@ -180,29 +182,36 @@ class Board:
                 self.version += 1
         return self.version != before
 
-    def settle(self, result: RunResult) -> None:
-        """Take the exact figures of a run that has ended from its result."""
+    def settle(self, result: RunResult, *, at_ms: int) -> bool:
+        """Take the exact figures of a run that has ended; whether it is one of this scan.
+
+        Instead of its last event, or after it: what was seen on the way is not the answer (the last objective in a
+        simplex log is not the optimum).
+        """
         row = self._rows.get(result.run)
         if row is None:
-            return
-        broke = result.state in _BROKEN
-        told = row.state in TERMINAL or not broke
+            return False
+        told = row.state in TERMINAL or bool(row.error)
         settled = replace(
             row,
             state=result.state,
+            since_ms=at_ms,
             attempt=result.attempt,
             host=result.host or row.host,
             verdict=result.verdict,
-            reason=row.reason or result.sentence,
+            reason=result.sentence,
             objective=result.objective,
             iteration=result.iterations,
-            memory_mb=result.peak_memory_mb or row.memory_mb,
-            runtime_s=result.runtime_s if result.runtime_s is not None else row.runtime_s,
-            error=result.sentence if broke else row.error,
+            memory_mb=result.peak_memory_mb,
+            runtime_s=result.runtime_s,
+            runtime_at_ms=at_ms,
+            error=result.sentence if result.state in _BROKEN else row.error,
+            is_exact=True,
         )
-        self._put(settled, at_ms=result.finished_ms or row.since_ms)
-        if not told:
+        self._put(settled, at_ms=at_ms)
+        if result.state in _BROKEN and not told:
             self._notices.append(Notice("error", _ending_words(settled), row.label))
+        return True
 
     def tell(self, notice: Notice) -> None:
         """Have a line shown with those that come from events."""

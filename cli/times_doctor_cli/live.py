@@ -20,7 +20,8 @@ from times_doctor_cli.plain import PlainScreen
 from times_doctor_cli.screen import FRAME_S, Screen, TableScreen
 from times_doctor_tasks.clock import monotonic_s
 from times_doctor_tasks.clock import now_ms as wall_ms
-from times_doctor_tasks.messages import AnyEvent, Reported
+from times_doctor_tasks.messages import AnyEvent, Reported, RunResult, StateChanged
+from times_doctor_tasks.states import TERMINAL
 
 #: While a menu is open keys are looked for this often.
 KEY_S = 0.04
@@ -64,6 +65,7 @@ def show(
     console: Console,
     *,
     on_interrupt: Callable[[Choice], None],
+    result_of: Callable[[str], RunResult | None] | None = None,
     can_detach: bool = False,
     now_ms: Callable[[], int] = wall_ms,
     tick_s: Callable[[], float] = monotonic_s,
@@ -76,6 +78,8 @@ def show(
         board: the scan as known so far; events are folded into it.
         console: where to.
         on_interrupt: called in this thread with CANCEL_SOME, CANCEL_ALL, CANCEL_NOW or DETACH; it must not block.
+        result_of: the result of a run by its id, asked for when the run has ended; None where it cannot be had now.
+            Without it the table cannot show objectives of runs that have ended, only of those under way.
         can_detach: whether the scan lives on without this process.
         now_ms: the clock that the events' times are on.
         tick_s: a clock that never jumps, to pace frames.
@@ -86,7 +90,7 @@ def show(
         controls = Controls(board, held, on_interrupt, can_detach=can_detach)
         screen: Screen = TableScreen(board, console, tick_s=tick_s) if frames else PlainScreen(board, console)
         try:
-            ending = _Loop(source, board, screen, signals, controls).run(now_ms, tick_s)
+            ending = _Loop(source, board, screen, signals, controls, result_of).run(now_ms, tick_s)
         finally:
             with _forgiving(signals):
                 screen.close(now_ms())
@@ -100,6 +104,7 @@ class _Loop:
     screen: Screen
     signals: Signals
     controls: Controls
+    result_of: Callable[[str], RunResult | None] | None
 
     def run(self, now_ms: Callable[[], int], tick_s: Callable[[], float]) -> Ending:
         urgent = True
@@ -123,8 +128,14 @@ class _Loop:
 
     def _fold(self, events: Sequence[tuple[int, AnyEvent]]) -> None:
         for at_ms, event in events:
-            if self.board.apply(event, at_ms=at_ms):
+            if self._settle(event, at_ms) or self.board.apply(event, at_ms=at_ms):
                 self.screen.took(at_ms, event)
+
+    def _settle(self, event: AnyEvent, at_ms: int) -> bool:
+        if self.result_of is None or not isinstance(event, StateChanged) or event.state not in TERMINAL:
+            return False
+        result = self.result_of(event.run)
+        return result is not None and self.board.settle(result, at_ms=at_ms)
 
 
 def _forgiving(signals: Signals) -> AbstractContextManager[None]:

@@ -21,7 +21,7 @@ from times_doctor_tasks.states import OWNED, TERMINAL, RunState
 PROGRESS_EVERY_MS = 10_000
 #: ... or when it came this much further in its phase.
 PROGRESS_STEP = 0.1
-#: But never more often than this, ms: nested barriers of sifting go from 0 to 100 % many times a second.
+#: But never more often than this, ms.
 PROGRESS_FLOOR_MS = 1_000
 #: After this long without any line a summary says that the scan is alive, ms.
 SILENCE_MS = 60_000
@@ -30,8 +30,9 @@ SILENCE_MS = 60_000
 @dataclass(frozen=True, slots=True)
 class _Told:
     at_ms: int
-    phase: Phase
-    fraction: float
+    phase: Phase | None = None
+    solve: int = 0
+    fraction: float = 0.0
 
 
 class PlainScreen:
@@ -45,18 +46,21 @@ class PlainScreen:
 
     def took(self, at_ms: int, event: AnyEvent) -> None:
         """The board has just folded `event`."""
+        notices = [notice_words(notice) for notice in self._board.take_notices()]
         match event:
             case StateChanged():
                 row = self._board.row(event.run)
-                # What a failure says comes as the notice below: one line, not two.
-                if row.state not in (RunState.FAILED, RunState.LOST):
+                if row.state is RunState.RUNNING:
+                    self._told[row.run] = _Told(at_ms)
+                # What a failure says is its notice: one line, not two.
+                if row.state not in (RunState.FAILED, RunState.LOST) or not notices:
                     self._print(at_ms, state_line(row))
             case ProgressMade():
                 row = self._board.row(event.run)
                 if self._is_worth_a_line(row, at_ms):
                     self._print(at_ms, progress_line(row, at_ms))
-        for notice in self._board.take_notices():
-            self._print(at_ms, notice_words(notice))
+        for words in notices:
+            self._print(at_ms, words)
 
     def refresh(self, now_ms: int, menu: Menu | None, *, hint: str = "", urgent: bool = False) -> None:
         """Say that the scan is alive when nothing was said for long."""
@@ -76,14 +80,14 @@ class PlainScreen:
         look = row.progress
         if look is None or row.state is not RunState.RUNNING:
             return False
-        told = self._told.get(row.run)
+        told = self._told.setdefault(row.run, _Told(at_ms))
         fraction = look.fraction or 0.0
-        if told is not None:
-            further = look.phase is told.phase and fraction >= told.fraction + PROGRESS_STEP
-            waited_ms = at_ms - told.at_ms
-            if waited_ms < (PROGRESS_FLOOR_MS if further else PROGRESS_EVERY_MS):
-                return False
-        self._told[row.run] = _Told(at_ms, look.phase, fraction)
+        # Many short solves would each go from 0 to 100 %: only within one does a step count.
+        before = told.fraction if look.phase is told.phase else 0.0
+        further = look.solve == max(told.solve, 1) and fraction >= before + PROGRESS_STEP
+        if at_ms - told.at_ms < (PROGRESS_FLOOR_MS if further else PROGRESS_EVERY_MS):
+            return False
+        self._told[row.run] = _Told(at_ms, look.phase, look.solve, fraction)
         return True
 
     def _print(self, at_ms: int, words: str) -> None:
@@ -103,7 +107,10 @@ def state_line(row: Row) -> str:
         words.append(f"(try {row.attempt})")
     line = " ".join(words)
     if row.state in TERMINAL:
-        facts = [f"objective {row.objective:.15g}" if row.objective is not None else "", runtime(row.runtime_s)]
+        facts = [
+            f"objective {row.objective:.15g}" if row.is_exact and row.objective is not None else "",
+            runtime(row.runtime_s),
+        ]
         line = ", ".join([line, *filter(None, facts)])
     return f"{line}: {row.reason}" if row.reason else line
 

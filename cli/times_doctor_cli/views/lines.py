@@ -54,6 +54,23 @@ class Lines:
         return sum(max(1, -(-line.cell_len // width)) for line in self.lines)
 
 
+class Paragraph:
+    """A sentence, wrapped at the console's width, without blanks at the ends of its lines."""
+
+    def __init__(self, text: Text | str, *, indent: int = 0, hanging: int = 0) -> None:
+        self._text = Text(text) if isinstance(text, str) else text
+        self._indent = indent
+        self._hanging = hanging
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        room = max(1, options.max_width - self._indent - self._hanging)
+        for place, line in enumerate(self._text.wrap(console, room, justify="left")):
+            line.rstrip()
+            yield Segment(" " * (self._indent + (self._hanging if place else 0)))
+            yield from line.render(console, end="")
+            yield Segment.line()
+
+
 def row_of(columns: Sequence[Column], cells: Sequence[Cell], *, ellipsis: str, style: str = "") -> Text:
     """One line of a table. Blanks at its end are left out, so that a narrower terminal does not wrap them."""
     line = Text(style=style, no_wrap=True)

@@ -165,9 +165,10 @@ def _phase_cell(row: Row) -> str:
 
 def _figure_cells(row: Row, titles: Sequence[str], width: int, columns: Sequence[Column], signs: Glyphs) -> list[Cell]:
     look = row.progress if row.state is RunState.RUNNING else None
+    shows_figures = look is not None or (row.is_exact and row.objective is not None)
     if look is None:
         words = _standing_words(row, has_objective="objective" in titles)
-        if words or row.objective is None:
+        if words or not shows_figures:
             return [Cell(words, "" if row.state in TERMINAL else "dim", over=len(titles))]
     values = dict.fromkeys(titles, "")
     values |= {"iteration": count(row.iteration), "memory": memory(row.memory_mb)}
@@ -183,7 +184,8 @@ def _figure_cells(row: Row, titles: Sequence[str], width: int, columns: Sequence
 def _standing_words(row: Row, *, has_objective: bool) -> str:
     """What is to be said of a run that is not running; empty where its figures say it."""
     if row.state is RunState.DONE and row.verdict in SOLVED:
-        return "" if has_objective or row.objective is None else f"obj {number(row.objective, 14, digits=_DIGITS)}"
+        shows_objective = row.is_exact and row.objective is not None and not has_objective
+        return f"obj {number(row.objective, 14, digits=_DIGITS)}" if shows_objective else ""
     if row.state in TERMINAL:
         return row.reason or row.error
     return row.reason

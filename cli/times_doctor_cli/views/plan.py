@@ -1,0 +1,97 @@
+"""What `--dry-run` shows: what would run, and where each thing was read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from times_doctor_cli.views.lines import GAP, Cell, Column, Lines, Paragraph, header_of, row_of
+from times_doctor_cli.views.words import Glyphs, glyphs, printable
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFact:
+    """One thing that was decided: `driver`, `parscen.run`, `has the folder's name`."""
+
+    label: str
+    value: str
+    source: str = ""
+    """Where it was read, or why it is so."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """One run as it would be started."""
+
+    run: str
+    solver: str
+    threads: int
+    options: str
+    """Text of its option file."""
+    origin: str
+    """Where the profile comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """A scan that was prepared and not started."""
+
+    facts: tuple[PlanFact, ...]
+    runs: tuple[PlannedRun, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def plan_view(plan: PlanView, *, width: int, unicode: bool) -> Group:
+    """The plan: warnings, facts with their source, runs with their options. Nothing was started."""
+    signs = glyphs(unicode=unicode)
+    parts: list[RenderableType] = [
+        Paragraph(Text(f"{signs.doubtful} {printable(words)}", "yellow"), hanging=2) for words in plan.warnings
+    ]
+    parts.append(_facts(plan.facts, width))
+    parts += [Text(), _runs(plan.runs, width, signs)]
+    amount = len(plan.runs)
+    parts += [Text(), Text(f"Nothing was started. {amount} run{'' if amount == 1 else 's'} would be.", "dim")]
+    return Group(*parts)
+
+
+def _facts(facts: Sequence[PlanFact], width: int) -> Group:
+    """One fact a line; a source that does not fit stands on the line below. Nothing is cut: paths are copied."""
+    label = max((cell_len(fact.label) for fact in facts), default=0)
+    value = min(max((cell_len(fact.value) for fact in facts), default=0), max(10, width // 2))
+    lines: list[RenderableType] = []
+    for fact in facts:
+        line = Text()
+        line.append(f"{printable(fact.label):<{label}}  ", "bold")
+        line.append(printable(fact.value))
+        source = printable(fact.source)
+        if source:
+            blanks = max(0, value - cell_len(fact.value))
+            if line.cell_len + blanks + 2 + cell_len(source) > width:
+                lines.append(line)
+                line, blanks = Text(" " * label), 0
+            line.append(" " * (blanks + 2))
+            line.append(source, "dim")
+        lines.append(line)
+    return Group(*lines)
+
+
+def _runs(runs: Sequence[PlannedRun], width: int, signs: Glyphs) -> Lines:
+    name = max((cell_len(run.run) for run in runs), default=3)
+    origin = min(30, max((cell_len(run.origin) for run in runs), default=4))
+    columns = [
+        Column("run", min(name, max(12, width // 4)), middle=True),
+        Column("threads", 7, right=True),
+        Column("from", origin, middle=True),
+    ]
+    used = sum(column.width + GAP for column in columns)
+    columns.append(Column("options", max(10, width - used)))
+    lines = [header_of(columns, ellipsis=signs.ellipsis)]
+    for run in runs:
+        options = ", ".join(line.strip() for line in run.options.splitlines() if line.strip())
+        cells = [Cell(run.run), Cell(str(run.threads)), Cell(run.origin, "dim"), Cell(options)]
+        lines.append(row_of(columns, cells, ellipsis=signs.ellipsis))
+    return Lines(lines)
