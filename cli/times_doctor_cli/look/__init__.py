@@ -1,3 +1,3 @@
-"""Reading a run directory: driver, include chain, VTRUN.CMD, GDX inputs."""
+"""Reading a run folder: which driver, which folders, which files, before anything is copied or run."""
 
 from __future__ import annotations

@@ -40,10 +40,10 @@ class GamsCall:
 def is_gams(word: str) -> bool:
     r"""Whether a command word starts GAMS.
 
-    >>> [is_gams(word) for word in (r"C:\GAMS\42\gams.exe", "GAMS", "gdx2veda", "vt_gams")]
-    [True, True, False, False]
+    >>> [is_gams(word) for word in (r"C:\GAMS\42\gams.exe", "GAMS", "=gams", "gdx2veda", "vt_gams")]
+    [True, True, True, False, False]
     """
-    return re.split(r"[\\/]", word.strip('"'))[-1].lower() in ("gams", "gams.exe")
+    return re.split(r"[\\/]", word.strip('="'))[-1].lower() in ("gams", "gams.exe")
 
 
 def read_gams_words(words: Sequence[str], call: GamsCall) -> GamsCall:

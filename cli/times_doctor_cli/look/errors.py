@@ -67,15 +67,16 @@ class MissingInput(UsageError):
 class SourceNotFound(UsageError):
     """The TIMES source folder is not known."""
 
-    def __init__(self, written: str, where: str, tried: tuple[str, ...]) -> None:
-        super().__init__(written, where, tried)
+    def __init__(self, written: str, where: str, tried: tuple[str, ...], near: tuple[str, ...] = ()) -> None:
+        super().__init__(written, where, tried, near)
 
     def __str__(self) -> str:
-        written, where, tried = self.args
-        looked = f" Looked in: {_list(tuple(tried))}." if tried else ""
+        written, where, tried, near = self.args
+        close_by = f" There is one close by: --times-src {near[0]}" if near else ""
         return (
-            f"{where} includes {written!r} of the TIMES source, and no folder with it was found.{looked} "
-            "Name the TIMES source folder: --times-src DIR, TIMES_SRC, or times_src in times-doctor.toml."
+            f"{where} includes {written!r} of the TIMES source, which is in none of these folders: "
+            f"{_list(tuple(tried))}. Name the TIMES source folder: --times-src DIR, TIMES_SRC, or times_src in "
+            f"times-doctor.toml.{close_by}"
         )
 
 

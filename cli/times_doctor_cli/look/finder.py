@@ -19,6 +19,7 @@ from times_doctor_cli.look.source import (
     is_times_source,
     outside_names,
     source_files,
+    sources_near,
 )
 
 _DATA = frozenset({".dd", ".dds"})
@@ -102,7 +103,8 @@ class Finder:
         elif is_absolute(written):
             raise AbsoluteInclude(written, where)
         elif self.source is None and is_needed_source(written):
-            raise SourceNotFound(written, where, tuple(str(d.path) for d in self.dirs))
+            near = sources_near(self.dirs[0].path, self.folders)
+            raise SourceNotFound(written, where, tuple(str(d.path) for d in self.dirs), near)
         else:
             raise MissingInput(written, where, tuple(str(d.path) for d in self.dirs))
 

@@ -100,28 +100,31 @@ class GdxReader:
         return text
 
     def _needs(self, prefix: str) -> Iterator[_Need]:
+        macro = [value.text.upper() for value in self._macros.values("macro")]
         for value in self._macros.values("timesed"):
             word = value.text.upper()
+            if macro == ["YES"]:  # TIMES-MACRO switches elastic demands off
+                continue
             if word == "YES":
-                yield _Need("TIMESED", value.text, value.where, value.certain, ("com_bprice",))
+                yield _Need("TIMESED", value.text, value.where, value.meant, ("com_bprice",))
             elif word not in ("", "0", "NO"):
                 three = (f"{prefix}{value.text}_DP", f"{prefix}{value.text}", "com_bprice")
-                yield _Need("TIMESED", value.text, value.where, value.certain, three)
+                yield _Need("TIMESED", value.text, value.where, value.meant, three)
         for control, value in self._load_points():
             either = (f"{prefix}{value.text}_p", f"{prefix}{value.text}")
             names = either[::-1] if self._macros.values("fixboh") else either
-            yield _Need(control, value.text, value.where, value.certain, names)
+            yield _Need(control, value.text, value.where, value.meant, names)
         for control in ("GDX_IREBND", "GDX_IPRIC"):
             for value in self._macros.values(control):
                 if value.text:
-                    yield _Need(control, value.text, value.where, value.certain, (f"{prefix}{value.text}",))
+                    yield _Need(control, value.text, value.where, value.meant, (f"{prefix}{value.text}",))
         yield from self._optional(prefix)
 
     def _load_points(self) -> Iterator[tuple[str, Value]]:
         own = [v for v in self._macros.values("rpoint") if v.text.upper() not in ("YES", "NO", "")]
         for value in own:
             yield "RPOINT", value
-        if not any(value.certain for value in own):
+        if not any(value.meant for value in own):
             for value in self._macros.values("lpoint"):
                 if value.text:
                     yield "LPOINT", value

@@ -291,7 +291,7 @@ class ChainReader:
 
     def _enter(self, path: Path, args: tuple[str, ...] | None, reach: Reach, found: Found, where: str) -> None:
         if self._finder.take_source(path, where):
-            self._macros.doubt()
+            self._macros.doubt_all()
         else:
             self._finder.take(found, None, where)
             self._read_file(path, args, reach)

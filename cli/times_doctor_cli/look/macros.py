@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 #: Stands for a part of a text that is not known.
 UNKNOWN = "\x00"
@@ -30,6 +30,8 @@ class Value:
     where: str
     certain: bool
     """Nothing but this value is possible."""
+    meant: bool
+    """The user's files surely set it, whatever the TIMES source may do to it later."""
 
 
 class Macros:
@@ -39,7 +41,8 @@ class Macros:
         """`fixed`: `--NAME=value` of the command line; they beat `$setglobal`, not `$set` (measured)."""
         self._fixed = {name.lower() for name in fixed or {}}
         self._values: dict[str, list[Value]] = {
-            name.lower(): [Value(value, "command line", True)] for name, value in (fixed or {}).items()
+            name.lower(): [Value(value, "command line", certain=True, meant=True)]
+            for name, value in (fixed or {}).items()
         }
 
     def set(
@@ -57,8 +60,9 @@ class Macros:
         if is_global and key in self._fixed:
             return
         results = self.expand(text, args)
-        new = [Value(result, where, certain and len(results) == 1) for result in results]
-        old = [] if certain else [Value(value.text, value.where, False) for value in self._values.get(key, [])]
+        sure = certain and len(results) == 1
+        new = [Value(result, where, certain=sure, meant=sure) for result in results]
+        old = [] if certain else [replace(v, certain=False, meant=False) for v in self._values.get(key, [])]
         self._values[key] = (old + new)[:MAX_VALUES]
 
     def drop(self, name: str, *, certain: bool) -> None:
@@ -68,11 +72,17 @@ class Macros:
         else:
             self.doubt(name)
 
-    def doubt(self, name: str | None = None) -> None:
-        """Somebody else may have changed this variable, or any."""
-        for key in [name.lower()] if name else list(self._values):
-            if name is not None or key not in self._fixed:
-                self._values[key] = [Value(v.text, v.where, False) for v in self._values.get(key, [])]
+    def doubt(self, name: str) -> None:
+        """The value may be gone by now."""
+        known = self._values.get(name.lower())
+        if known:
+            self._values[name.lower()] = [replace(value, certain=False, meant=False) for value in known]
+
+    def doubt_all(self) -> None:
+        """Somebody whose text is not read here may have changed any variable."""
+        for name, known in self._values.items():
+            if name not in self._fixed:
+                self._values[name] = [replace(value, certain=False) for value in known]
 
     def values(self, name: str) -> list[Value]:
         """All values a variable may have; empty where nothing sets it."""

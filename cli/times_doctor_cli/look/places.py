@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,7 @@ def find_written(text: str, folder: Path, folders: Folders) -> Path | None:
     """What a path of a command line means here; None for a path of another machine."""
     if is_absolute(text):
         path = Path(text)
-        return path if path.is_absolute() and path.exists() else None
+        return Path(os.path.normpath(path)) if path.is_absolute() and path.exists() else None
     return folders.find(folder, text)
 
 

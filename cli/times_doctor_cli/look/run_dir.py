@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from times_doctor_cli.look.driver import Choice, choose_driver, is_lp_file
 from times_doctor_cli.look.errors import RestartNotFound
+from times_doctor_cli.look.facts import facts_of
 from times_doctor_cli.look.finder import Finder, Found
 from times_doctor_cli.look.folders import Folders, parts_of
 from times_doctor_cli.look.gdx import GdxPlan, GdxReader
@@ -78,7 +80,7 @@ def look(
     folders = Folders()
     choice = choose_driver(run_path.absolute(), folders, environ)
     if is_lp_file(choice.driver):
-        return _lp_run(choice)
+        return _with_facts(_lp_run(choice))
     places = find_places(
         choice.driver,
         choice.call,
@@ -88,7 +90,11 @@ def look(
         config_times_src=config_times_src,
         includes=includes,
     )
-    return _Look(choice, places, folders, limits or SearchLimits()).result(restart)
+    return _with_facts(_Look(choice, places, folders, limits or SearchLimits()).result(restart))
+
+
+def _with_facts(run: RunDir) -> RunDir:
+    return dataclasses.replace(run, facts=facts_of(run))
 
 
 def _lp_run(choice: Choice) -> RunDir:
@@ -102,7 +108,6 @@ def _lp_run(choice: Choice) -> RunDir:
         inputs=(_input(found, layout),),
         warnings=tuple(choice.warnings),
         option_files=_option_files(choice.driver.parent, Folders()),
-        facts=(("model file", f"{choice.driver.name} ({choice.why})"), ("engine", "HiGHS")),
     )
 
 

@@ -35,6 +35,16 @@ def is_times_source(folder: Path, folders: Folders) -> bool:
     return all(folders.find_file(folder, name) for name in _HALLMARKS)
 
 
+def sources_near(folder: Path, folders: Folders) -> tuple[str, ...]:
+    """TIMES source folders beside a run folder, or beside its parents: where VEDA puts them."""
+    return tuple(
+        str(above / name)
+        for above in list(folder.parents)[:3]
+        for name in folders.names(above)
+        if ("src" in name.lower() or "source" in name.lower()) and is_times_source(above / name, folders)
+    )
+
+
 def belongs_to_source(name: str) -> bool:
     """Whether a file of this name would be TIMES source rather than the model's own data."""
     return Path(name).suffix.lower().lstrip(".") not in _NOT_SOURCE
