@@ -117,8 +117,7 @@ class Watch:
         now_s = monotonic_s()
         self._lost_s = self._lost_s or now_s
         if now_s - self._lost_s > self.patience_s:
-            raise InfrastructureError(
-                f"The broker {shown_url(self._client.broker_url)!r} has been silent for {self.patience_s:.0f} s: {error}."
-            ) from error
+            url = shown_url(self._client.broker_url)
+            raise InfrastructureError(f"{url!r} has not answered for {self.patience_s:.0f} s: {error}.") from error
         time.sleep(timeout_s)
         return []

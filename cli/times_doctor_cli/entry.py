@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: Words of a `scan` command line that need no local worker.
-_WITHOUT_WORKER = frozenset({"--queue", "--dry-run", "--help", "-h", "--detach"})
+_WITHOUT_WORKER = frozenset({"--queue", "--help", "-h", "--detach"})
 
 
 def needs_local_stack(arguments: Sequence[str], platform: str) -> bool:

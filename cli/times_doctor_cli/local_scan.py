@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import typer
 from rich.console import Console
 
 from times_doctor_cli import exit_codes
 from times_doctor_cli.board import Board
 from times_doctor_cli.client import Client
-from times_doctor_cli.console import emit_json, stderr_console, stdout_console
+from times_doctor_cli.console import stderr_console, stdout_console
 from times_doctor_cli.hashing import HashCache
 from times_doctor_cli.live import Shown, show
 from times_doctor_cli.local.stack import LocalStack
+from times_doctor_cli.look.snapshot import take_snapshot
 from times_doctor_cli.menu import Choice, Wish
 from times_doctor_cli.plan import engine_of
-from times_doctor_cli.request import ScanRequest
+from times_doctor_cli.planned import show_plan
+from times_doctor_cli.request import MANY_RUNS, ScanRequest
 from times_doctor_cli.results import bring_results
 from times_doctor_cli.scanning import (
     WORKER_START_S,
@@ -30,11 +34,9 @@ from times_doctor_cli.scanning import (
     store_url,
     submit,
 )
-from times_doctor_cli.snapshot import take_snapshot
 from times_doctor_tasks.blobs import open_store
 from times_doctor_tasks.connection import connect
-from times_doctor_tasks.errors import Interrupted, LocalStackFailed
-from times_doctor_tasks.messages import Report
+from times_doctor_tasks.errors import Interrupted, LocalStackFailed, UsageError
 from times_doctor_tasks.settings import Settings
 from times_doctor_tasks.store import RunStore
 
@@ -65,14 +67,32 @@ def run_local_scan(
     prepared = prepare(request, settings, run_dir, snapshot, preflight(hosts, engine))
     if dry_run:
         return show_plan(prepared, console, as_json=as_json)
+    ask_about_many(request, prepared)
+    stack.is_solving = True
     submit(client, prepared)
     shown = watch(client, prepared, console, note=engine_note(prepared.host, engine))
     report = client.report(prepared.spec.scan)
     if report is None:
         raise Interrupted("The scan was left before its report existed; its runs were stopped.")
-    stack.end(at_once=True)
+    stack.is_solving = False
+    stack.end()
     bring_results(client, report, prepared, console, as_json=as_json)
     return exit_codes.of_report(report, interrupted=shown.interrupted)
+
+
+def ask_about_many(request: ScanRequest, prepared: Prepared) -> None:
+    """The one question a scan may ask.
+
+    Raises:
+        UsageError: more runs than usual, and nobody there to say yes.
+    """
+    amount = len(prepared.runs)
+    if amount <= MANY_RUNS or request.yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"This scan has {amount} runs. Say --yes to start more than {MANY_RUNS}.")
+    if not typer.confirm(f"This scan has {amount} runs. Start them?", err=True):
+        raise typer.Exit(exit_codes.USAGE)
 
 
 def watch(client: Client, prepared: Prepared, console: Console, *, note: str) -> Shown:

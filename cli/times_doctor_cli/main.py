@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, ParamSpec
 
-import click
 import typer
 
 from times_doctor_cli import exit_codes
@@ -18,6 +18,29 @@ from times_doctor_tasks.errors import TimesDoctorError
 if TYPE_CHECKING:
     from times_doctor_cli.local.stack import LocalStack
 
+_P = ParamSpec("_P")
+
+
+def _ending_in_words(command: Callable[_P, None]) -> Callable[_P, None]:
+    """Turns every error a user can cause into its words and its exit code."""
+
+    @functools.wraps(command)
+    def guarded(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except KeyboardInterrupt:
+            raise typer.Exit(exit_codes.INTERRUPTED) from None
+        except TimesDoctorError as error:
+            fail(error)
+            raise typer.Exit(exit_codes.of_error(error)) from error
+        except BrokenPipeError:
+            # `| head` closed our output; nothing more can be said, not even at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(exit_codes.INTERRUPTED) from None
+
+    return guarded
+
+
 app = typer.Typer(
     name="times-doctor",
     help="Run one TIMES/VEDA model under several solver profiles and learn which one to use and why.",
@@ -27,14 +50,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("scan", epilog=scan.EXAMPLES)(scan.scan)
-app.command("report")(report.report)
-app.command("profiles")(profiles.profiles)
-app.command("demo")(demo.demo)
+app.command("scan", epilog=scan.EXAMPLES)(_ending_in_words(scan.scan))
+app.command("report")(_ending_in_words(report.report))
+app.command("profiles")(_ending_in_words(profiles.profiles))
+app.command("demo")(_ending_in_words(demo.demo))
 
 
 @app.callback(invoke_without_command=True)
-def _options(version: bool = typer.Option(False, "--version", help="Show the version and exit.", is_eager=True)) -> None:
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+) -> None:
     if version:
         from importlib.metadata import version as installed  # 70 ms that nobody else should wait for
 
@@ -44,22 +69,11 @@ def _options(version: bool = typer.Option(False, "--version", help="Show the ver
 
 def run(arguments: Sequence[str], stack: LocalStack | None) -> int:
     """Runs one command line; returns its exit code. `stack` is the local stack that was started for it, if any."""
-    context = {"stack": stack}
     try:
-        code = app(list(arguments), prog_name="times-doctor", standalone_mode=False, obj=context)
-        return int(code or 0)
-    except click.ClickException as error:
-        error.show()
-        return exit_codes.USAGE
-    except (click.Abort, KeyboardInterrupt):
-        return exit_codes.INTERRUPTED
-    except TimesDoctorError as error:
-        fail(error)
-        return exit_codes.of_error(error)
-    except BrokenPipeError:
-        # `| head` closed our output; nothing more can be said, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exit_codes.INTERRUPTED
+        app(list(arguments), prog_name="times-doctor", obj={"stack": stack})
+    except SystemExit as ending:
+        return ending.code if isinstance(ending.code, int) else exit_codes.OK
     finally:
         if stack is not None:
-            stack.end(at_once=False)
+            stack.end()
+    return exit_codes.OK

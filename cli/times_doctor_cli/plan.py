@@ -66,10 +66,8 @@ def choose_solvers(request: ScanRequest, run_dir: RunDir, usable: Sequence[str])
             )
         return ("highs",)
     asked = request.solver.lower()
-    if asked == "auto":
-        wanted = _auto_solvers(request, run_dir, usable)
-    else:
-        wanted = BOTH if asked == "both" else (asked,)
+    named = BOTH if asked == "both" else (asked,)
+    wanted = _auto_solvers(request, run_dir, usable) if asked == "auto" else named
     missing = [solver for solver in wanted if solver not in usable]
     if missing:
         raise UsageError(

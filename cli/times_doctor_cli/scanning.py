@@ -10,15 +10,25 @@ from pathlib import Path
 
 import msgspec
 
-from times_doctor_cli import exit_codes, machine
+from times_doctor_cli import machine
 from times_doctor_cli.client import Client
 from times_doctor_cli.look.model import RunDir
 from times_doctor_cli.look.run_dir import look
-from times_doctor_cli.plan import Capacity, choose_profiles, choose_solvers, engine_of, make_runs, new_scan_id, share_out
+from times_doctor_cli.look.snapshot import Snapshot
+from times_doctor_cli.plan import (
+    Capacity,
+    choose_profiles,
+    choose_solvers,
+    engine_of,
+    make_runs,
+    new_scan_id,
+    share_out,
+)
 from times_doctor_cli.request import ScanRequest
-from times_doctor_cli.snapshot import Snapshot, take_snapshot, upload
+from times_doctor_cli.upload import upload
 from times_doctor_tasks.clock import now_ms
 from times_doctor_tasks.errors import EngineNotFound, LocalStackFailed, NoHostForSolver, UsageError
+from times_doctor_tasks.manifest import manifest_sha256
 from times_doctor_tasks.messages import HostCard, ModelRef, RunSpec, ScanSpec, WorkerPlan
 from times_doctor_tasks.settings import Settings
 from times_doctor_tasks.states import ScanMode
@@ -120,7 +130,7 @@ def prepare(request: ScanRequest, settings: Settings, run_dir: RunDir, snapshot:
         model=ModelRef(
             title=run_dir.driver.stem,
             run_dir=str(run_dir.root),
-            snapshot=snapshot.name,
+            snapshot=manifest_sha256(snapshot.manifest),
             driver=snapshot.manifest.driver,
             files=len(snapshot.manifest.files),
             size_bytes=sum(file.size_bytes for file in snapshot.manifest.files),
@@ -142,7 +152,7 @@ def out_folder(request: ScanRequest, run_dir: RunDir) -> Path:
     folder = request.out or run_dir.root / OUT
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise UsageError(f"Reports cannot be written to {str(folder)!r}: {str(nearest)!r} is not writable. Use --out DIR.")
+        raise UsageError(f"Reports cannot be written to {str(folder)!r}: no right to write there. Use --out DIR.")
     return folder
 
 
@@ -169,6 +179,3 @@ def _user() -> str:
 def plan_json(plan: WorkerPlan) -> bytes:
     """The private worker's plan as it is written to its file."""
     return msgspec.json.encode(plan)
-
-
-__all__ = ["exit_codes"]

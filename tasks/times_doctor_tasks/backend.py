@@ -32,3 +32,10 @@ class ErrorProofBackend(RedisBackend):  # type: ignore[misc]  # celery has no ty
             super().on_chord_part_return(request, state, result, **kwargs)
         except Exception:  # whatever it is, the slot must be freed
             logger.warning("chord part %s not counted", request.id, exc_info=True, extra={"action": "part_lost"})
+
+    def on_task_call(self, producer: Any, task_id: str) -> None:
+        """Subscribes to nothing: nobody waits for a Celery result here, our documents are read instead."""
+
+    def remove_pending_result(self, result: Any) -> Any:
+        """Nothing was subscribed to: Celery's own would connect again at exit, to a broker that may be gone."""
+        return result

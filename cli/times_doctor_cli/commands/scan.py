@@ -12,23 +12,26 @@ from times_doctor_cli.request import ScanRequest, parse_threads
 
 EXAMPLES = """Examples:
 
-  times-doctor scan my_run                          the profiles one after the other
+  times-doctor scan my_run               one profile after the other
 
-  times-doctor scan my_run --parallel               at once, the cores shared
+  times-doctor scan my_run --parallel    at once, the cores shared
 
-  times-doctor scan my_run -p dual -p bar           only these two
+  times-doctor scan my_run -p dual -p bar         only these two
 
-  times-doctor scan my_run --opt-file try1.opt      an option file of yours beside its cplex.opt
+  times-doctor scan my_run --opt-file try1.opt    an option file of yours
 
-  times-doctor scan model.mps                       an LP file, solved by HiGHS, no GAMS needed
+  times-doctor scan model.mps            an LP file, by HiGHS, without GAMS
 """
 
 
 def scan(
     context: typer.Context,
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder, or one .run, .gms, .mps or .lp file.")],
+    run_dir: Annotated[
+        Path, typer.Argument(metavar="RUN_DIR", help="A run folder, or one .run, .gms, .mps or .lp file.")
+    ],
     profile: Annotated[
-        list[str] | None, typer.Option("--profiles", "-p", help="A profile, `solver:profile` or a set like @hard; repeat.")
+        list[str] | None,
+        typer.Option("--profiles", "-p", help="A profile, solver:profile, or a set (@hard); repeat."),
     ] = None,
     solver: Annotated[str, typer.Option(help="cplex, gurobi, highs, ..., auto or both.")] = "auto",
     opt_file: Annotated[list[Path] | None, typer.Option(help="An option file as a profile; repeat.")] = None,
@@ -43,7 +46,9 @@ def scan(
     priority: Annotated[str, typer.Option(help="low, normal or high.")] = "normal",
     gams_path: Annotated[Path | None, typer.Option(help="GAMS system folder or executable.")] = None,
     times_src: Annotated[Path | None, typer.Option(help="Folder of the TIMES source.")] = None,
-    include: Annotated[list[Path] | None, typer.Option(help="A file the model needs that no include names; repeat.")] = None,
+    include: Annotated[
+        list[Path] | None, typer.Option(help="A file the model needs beside its includes; repeat.")
+    ] = None,
     restart: Annotated[str, typer.Option(help="auto (as VTRUN.CMD), none, or a .g00 file.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="Folder for reports instead of RUN_DIR/times_doctor_out.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")] = False,

@@ -1,0 +1,28 @@
+"""`times-doctor profiles`: which profiles there are, what they do and when to use them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def profiles(
+    solver: Annotated[str | None, typer.Option(help="Only those of one solver.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """List the built-in profiles."""
+    from times_doctor_cli.console import emit_json, stdout_console
+    from times_doctor_cli.views.profiles import profiles_view
+    from times_doctor_tasks.errors import UsageError
+    from times_doctor_tasks.profiles import built_in_profiles
+
+    found = (*built_in_profiles(solver), *built_in_profiles(solver, engine="highs"))
+    if not found:
+        known = sorted({profile.solver for profile in built_in_profiles()})
+        raise UsageError(f"No built-in profile is for solver {solver!r}; there are for {', '.join(known)}.")
+    if json:
+        emit_json({"profiles": list(found)})
+    else:
+        console = stdout_console()
+        console.print(profiles_view(found, width=console.width))
