@@ -61,14 +61,11 @@ class GamsSystem:
     """As in "54.6.1"."""
     source: str
     """Where it was named: "--gams-path", "configuration", "GAMS_PATH", "PATH", "gamspy-base"."""
+    system_dir: Path
+    """Its system folder, as it says itself: the executable that was found may be a script that calls it."""
     licence: Licence
     cache_dir: Path | None = None
     """Where answers are remembered; None asks GAMS each time."""
-
-    @property
-    def system_dir(self) -> Path:
-        """The GAMS system folder."""
-        return self.path.parent
 
     def usable_solvers(self, environ: Mapping[str, str] | None = None, *, today: date | None = None) -> tuple[str, ...]:
         """The solvers that can solve an LP here, in lower case, by solving one with each.
@@ -157,8 +154,14 @@ def clean_environ(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def lp_solvers(system_dir: Path) -> list[str]:
-    """The names that an installation lists for LP, in its own order (`gmscmpun.txt`: a block of lines per solver)."""
-    text = (system_dir / "gmscmpun.txt").read_text("utf-8", "replace")
+    """The names that an installation lists for LP, in its own order; none where it has no list.
+
+    `gmscmpun.txt` has a block of lines per solver; the first line ends with its model types.
+    """
+    try:
+        text = (system_dir / "gmscmpun.txt").read_text("utf-8", "replace")
+    except OSError:
+        return []
     blocks = re.split(r"\n\s*\n", text.partition("\nDEFAULTS")[0])
     heads = [words for block in blocks if len(words := block.split("\n", 1)[0].split()) > 7]
     return [words[0] for words in heads if "LP" in words[7:]]
@@ -227,7 +230,10 @@ def _ask(path: Path, source: str, environ: Mapping[str, str], cache_dir: Path | 
         # It wants a folder to write a scratch folder to, and leaves nothing there.
         with tempfile.TemporaryDirectory(prefix="td-gams-") as folder:
             code, text = _run(path, ["?", "lo=3"], folder, environment)
-        if "GAMS" not in text and "license" not in text:
+            if not re.search(r"\d+\.\d+\.\d+", text):
+                # Without a valid licence it says nothing but that; its version comes by another way.
+                text += _run(path, ["audit", "lo=3"], folder, environment)[1]
+        if "GAMS" not in text:
             raise EngineNotFound(
                 f"{str(path)!r} (from {source}) does not answer like GAMS: `gams ?` ended with exit code {code}"
                 f" and said {text.strip()[:200]!r}. {_HOW_TO_GET}."
@@ -236,7 +242,9 @@ def _ask(path: Path, source: str, environ: Mapping[str, str], cache_dir: Path | 
         cache.put("about", text)
     licence = read_licence(text, today)
     version = re.search(r"\b(\d+\.\d+\.\d+)\b", text)
-    return GamsSystem(path, version[1] if version else "unknown", source, licence, cache_dir)
+    stated = re.search(r"System Directory\s*:\s*(.*\S)", text)
+    system_dir = Path(stated[1]) if stated else path.parent
+    return GamsSystem(path, version[1] if version else "unknown", source, system_dir, licence, cache_dir)
 
 
 def _run(gams: Path, arguments: list[str], folder: str, environment: Mapping[str, str]) -> tuple[int | None, str]:
@@ -254,7 +262,7 @@ def _run(gams: Path, arguments: list[str], folder: str, environment: Mapping[str
 
 def _without_licence_id(text: str) -> str:
     """Keeps the lines that are read above; the block that names the licensee stays where it is."""
-    wanted = ("GAMS Release", "GAMS Demo", "installed license", "Time-limited", "Error:", "Cannot", "Job")
+    wanted = ("GAMS Release", "GAMSX", "System Directory", "GAMS Demo", "installed license", "Time-limited", "Error:")
     kept = (line for line in text.splitlines() if any(word in line for word in wanted))
     return "\n".join(re.sub(r"\bG\d{6}\S+", "", line).rstrip() for line in kept)
 

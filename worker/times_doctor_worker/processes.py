@@ -145,19 +145,19 @@ class SolverProcess:
         self._channel.setblocking(False)
 
     def _read_end(self) -> Ended | None:
-        if self._channel.fileno() < 0:
-            return self._lost("given up by the worker")
-        try:
-            data = self._channel.recv(4096)
-        except BlockingIOError:
-            return None
-        except ConnectionResetError:
-            data = b""
-        if not data:
-            return self._lost("supervisor killed")
-        self._received += data
-        if not self._received.endswith(b"\n"):
-            return None
+        # An engine of a moment may have ended before `begin` had read that it started.
+        while not self._received.endswith(b"\n"):
+            if self._channel.fileno() < 0:
+                return self._lost("given up by the worker")
+            try:
+                data = self._channel.recv(4096)
+            except BlockingIOError:
+                return None
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                return self._lost("supervisor killed")
+            self._received += data
         _, code, wall_s, max_rss_bytes, cpu_s = self._received.split()
         returncode = int(code)
         why = f"signal {_signal_name(-returncode)}" if returncode < 0 else f"exit code {returncode}"

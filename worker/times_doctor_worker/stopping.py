@@ -33,16 +33,19 @@ class StopTimes:
     """No second SIGINT before that. One that came 0.3 s after the first ended a barrier without its solution."""
 
 
-#: A solver that takes less than this share of one core since the last look takes none: even one that hangs may poll.
+#: Below this share of one core a solver counts as idle: one that hangs may still poll for something.
 IDLE_CPU_SHARE = 0.01
+#: CPU time is counted in ticks of 10 ms, so a share of it means nothing over less than this.
+CPU_WINDOW_S = 5.0
 
 
 class StagedStop:
     """Decides what to do to a solver that somebody wants stopped. Feed it with `step`, every second or faster.
 
-    `ask` begins it and may be called again. The first SIGINT comes at once. A second request for a gentle stop brings
-    a second SIGINT where the first was not heard for `repeat_s`; it is never sent unasked, because GAMS would take it
-    as an order to leave off writing its reports.
+    `ask` begins it and may be called again. The first SIGINT comes at once. Another follows after `repeat_s` where it
+    is asked for, or where the model began another solve meanwhile: a SIGINT ends the solve it meets, and a loop of
+    solves goes on with the next one (measured: 39 of 80 solves were still to come, and all came). While the model
+    writes its reports none is sent unasked: GAMS would take it as an order to leave off.
     """
 
     def __init__(self, times: StopTimes | None = None) -> None:
@@ -53,10 +56,11 @@ class StagedStop:
         self._interrupted_first_s = 0.0
         self._terminated_s: float | None = None
         self._killed = False
-        self._seen_s: float | None = None
-        self._seen_log_bytes = 0
-        self._seen_cpu_s = 0.0
+        self._interrupted_solve = 0
         self._active_s = 0.0
+        self._log_bytes = 0
+        self._window_s: float | None = None
+        self._window_cpu_s = 0.0
 
     def ask(self, *, now: bool = False) -> None:
         """Somebody wants it stopped; `now`: they do not wait for reports."""
@@ -68,7 +72,7 @@ class StagedStop:
         """Whether a stop is under way."""
         return self._wants_interrupt or self._interrupted_s is not None
 
-    def step(self, now_s: float, *, log_bytes: int, cpu_s: float, is_alive: bool) -> StopAction | None:
+    def step(self, now_s: float, *, log_bytes: int, cpu_s: float, is_alive: bool, solves: int = 0) -> StopAction | None:
         """What to do now.
 
         Args:
@@ -76,13 +80,15 @@ class StagedStop:
             log_bytes: Size of what the engine wrote so far.
             cpu_s: CPU time of its whole tree so far (it may fall when a part of the tree ends).
             is_alive: Whether it still runs.
+            solves: How many solves the model has begun, where the log says so.
         """
         self._look(now_s, log_bytes, cpu_s)
         if not is_alive or self._killed or not self.is_asked:
             return None
         if self._terminated_s is not None:
             return self._kill() if now_s - self._terminated_s >= self._times.kill_after_s else None
-        if self._wants_interrupt and self._may_interrupt(now_s):
+        if (self._wants_interrupt or solves > self._interrupted_solve) and self._may_interrupt(now_s):
+            self._interrupted_solve = solves
             return self._interrupt(now_s)
         if self._interrupted_s is not None and self._is_over(now_s):
             self._terminated_s = now_s
@@ -90,13 +96,14 @@ class StagedStop:
         return None
 
     def _look(self, now_s: float, log_bytes: int, cpu_s: float) -> None:
-        if self._seen_s is None:
+        if log_bytes != self._log_bytes:
             self._active_s = now_s
-        else:
-            idle_cpu_s = IDLE_CPU_SHARE * (now_s - self._seen_s)
-            if log_bytes != self._seen_log_bytes or abs(cpu_s - self._seen_cpu_s) > idle_cpu_s:
+        self._log_bytes = log_bytes
+        passed_s = CPU_WINDOW_S if self._window_s is None else now_s - self._window_s
+        if passed_s >= CPU_WINDOW_S:
+            if abs(cpu_s - self._window_cpu_s) > IDLE_CPU_SHARE * passed_s:
                 self._active_s = now_s
-        self._seen_s, self._seen_log_bytes, self._seen_cpu_s = now_s, log_bytes, cpu_s
+            self._window_s, self._window_cpu_s = now_s, cpu_s
 
     def _may_interrupt(self, now_s: float) -> bool:
         return self._interrupted_s is None or (not self._hurry and now_s - self._interrupted_s >= self._times.repeat_s)

@@ -44,7 +44,7 @@ _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Set back for the engine: an ignored signal stays ignored over exec, and Python ignores the last two.
 _DEFAULTED = (*_IGNORED, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ)
 #: Waits for the group's number, then for the end of the pipe, then ends the group.
-_SENTINEL = 'read -r group || exit 0; read -r nothing; kill -KILL -- "-$group"'
+_SENTINEL = 'read -r group || exit 0; read -r nothing; kill -KILL "-$group"'
 
 
 class Order:
