@@ -1,0 +1,1 @@
+set i /i1*i3/; parameter a(i); a(i) = ord(i); display a;
