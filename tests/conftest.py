@@ -37,7 +37,7 @@ class Server:
         words = (
             f"--port 0 --unixsocketperm 700 --appendonly no --dir {self.folder} --unixsocket {self.folder}/s".split()
         )
-        self.process = subprocess.Popen([program, *words, "--save", ""], stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen([program, *words], stdout=subprocess.DEVNULL)
         client = connect(self.url)
         wait_until(lambda: _answers(client), what="server answers")
         client.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import redis
@@ -28,8 +28,8 @@ class Client:
         self.blobs = blobs
         self.broker_url = broker_url
 
-    def wait_for_hosts(self, *, timeout_s: float) -> list[HostCard]:
-        """Hosts that live, as soon as there is one; empty after `timeout_s`."""
+    def wait_for_hosts(self, *, timeout_s: float, hopeless: Callable[[], bool] = lambda: False) -> list[HostCard]:
+        """Hosts that live, as soon as there is one; empty after `timeout_s`, or when it is `hopeless`."""
         deadline_s = monotonic_s() + timeout_s
         while True:
             try:
@@ -38,7 +38,7 @@ class Client:
                 if monotonic_s() > deadline_s:
                     raise BrokerUnavailable(shown_url(self.broker_url), str(error)) from error
                 hosts = []
-            if hosts or monotonic_s() > deadline_s:
+            if hosts or monotonic_s() > deadline_s or hopeless():
                 return hosts
             time.sleep(HOST_POLL_S)
 

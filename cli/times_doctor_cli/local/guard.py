@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 END_NOW = b"k"
 #: Seconds a worker gets to stop its solves when the command line vanished.
 GRACE_S = 8.0
+#: File that holds one byte per worker that died.
+DEATHS = "deaths"
 #: Pauses before a worker that died is started again, seconds; the last one repeats.
 RESTART_PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0)
 
@@ -104,6 +106,13 @@ class _Guard:
                 worker_ended = True
                 self._worker = 0
                 os.close(self._worker_lifeline)
+                self._note_death()
+
+    def _note_death(self) -> None:
+        """One byte per worker that died: the command line gives up on one that never lives (see `LocalStack`)."""
+        fd = os.open(os.path.join(self._folder, DEATHS), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)  # noqa: PTH118
+        os.write(fd, b"x")
+        os.close(fd)
 
     def _end(self, *, at_once: bool) -> None:
         if self._worker and not at_once:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from times_doctor_cli.local.guard import END_NOW, fork_guard, worker_argv
+from times_doctor_cli.local.guard import DEATHS, END_NOW, fork_guard, worker_argv
 from times_doctor_cli.local.server_binary import find_server
 
 #: Longest path of a unix socket that every platform takes (macOS: 104 with its end).
@@ -20,25 +20,30 @@ class LocalStack:
         self.socket = f"{folder}/s"
         self._guard_pid = guard_pid
         self._lifeline = lifeline
+        self.is_solving = False
+        """Whether a scan was submitted whose end nobody has seen yet."""
 
     @property
     def broker_url(self) -> str:
         """The broker's URL."""
         return f"redis+socket://{self.socket}"
 
-    def end(self, *, at_once: bool) -> None:
-        """Takes everything down and waits until it is gone.
-
-        Args:
-            at_once: Nothing solves any more; otherwise the worker first stops its solves.
-        """
+    def end(self) -> None:
+        """Takes everything down and waits until it is gone: at once, unless the worker has solves to stop first."""
         if self._lifeline < 0:
             return
-        if at_once:
+        if not self.is_solving:
             os.write(self._lifeline, END_NOW)
         os.close(self._lifeline)
         self._lifeline = -1
         os.waitpid(self._guard_pid, 0)
+
+    def worker_deaths(self) -> int:
+        """How many private workers have died so far."""
+        try:
+            return os.stat(f"{self.folder}/{DEATHS}").st_size  # noqa: PTH116
+        except FileNotFoundError:
+            return 0
 
     def tail_of_log(self, name: str, lines: int = 15) -> str:
         """The last lines of `worker.log` or `server.log`, for an error message."""
