@@ -93,7 +93,7 @@ def test_auto_takes_the_solver_whose_option_file_lies_in_the_run_folder(tmp_path
 def test_an_lp_file_is_for_highs_alone(tmp_path: Path) -> None:
     run_dir = make_run_dir(tmp_path, kind=RunKind.LP)
     assert choose_solvers(make_request(tmp_path), run_dir, ("highs",)) == ("highs",)
-    with pytest.raises(UsageError, match="by HiGHS alone"):
+    with pytest.raises(UsageError, match="solved by HiGHS"):
         choose_solvers(make_request(tmp_path, solver="cplex"), run_dir, ("highs",))
 
 
