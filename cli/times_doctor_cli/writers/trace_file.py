@@ -36,7 +36,10 @@ _STATUS_BY_VERDICT = {
 
 
 def write_trace(report: Report, path: Path, *, maximise: bool = False) -> Path:
-    """Writes one record a run that began, in the order of the scan, from its last solve.
+    """Writes one record a run, in the order of the scan, from its last solve.
+
+    Runs that never began are left out, as GAMS writes no record then; so are runs whose profile was not applied: their
+    times would stand under a name they have no right to.
 
     The option-file column holds the run's id, so that PAVER's `--optfileisrunname` tells the runs apart. `SolverTime`
     is the solver's own, as in GAMS's trace; the wall time stands in the user column.
@@ -44,7 +47,8 @@ def write_trace(report: Report, path: Path, *, maximise: bool = False) -> Path:
     Args:
         maximise: the model's direction; TIMES minimises.
     """
-    records = [_record(report, r, maximise=maximise) for r in report.runs if r.started_ms is not None]
+    shown = [r for r in report.runs if r.started_ms is not None and r.applied is not False]
+    records = [_record(report, r, maximise=maximise) for r in shown]
     return write_atomically(path, _HEADER + "".join(f"{record}\n" for record in records))
 
 
@@ -73,7 +77,7 @@ def _record(report: Report, result: RunResult, *, maximise: bool) -> str:
         _number(result.iterations),
         _NA,
         _number(result.nodes),
-        _word(f"#wall_s={result.runtime_s} host={result.host} verdict={result.verdict}"),
+        _word(f"#wall_s={_number(result.runtime_s)} host={result.host or _NA} verdict={result.verdict or _NA}"),
     )
     return ",".join(fields)
 

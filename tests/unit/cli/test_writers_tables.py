@@ -220,7 +220,7 @@ def test_trace_has_a_record_a_run_in_the_form_of_gams(
     assert first["ObjectiveValue"] == "6407967.45621011"
     assert (first["ModelStatus"], first["SolverStatus"], first["SolverTime"]) == ("1", "1", "0.033")
     assert first["JulianDate"].startswith(("46348.", "46347."))
-    assert first["#User1"].startswith("#wall_s=10.0 host=alpha")
+    assert first["#User1"].startswith("#wall_s=10 host=alpha verdict=optimal")
 
 
 def test_trace_gives_runs_without_status_the_codes_of_gams(
@@ -232,6 +232,7 @@ def test_trace_gives_runs_without_status_the_codes_of_gams(
         make_result("bar", **none, verdict=Verdict.LICENCE),
         make_result("a,b\nc", **none, verdict=None, state=RunState.LOST),
         make_result("never", started_ms=None, state=RunState.CANCELLED),
+        make_result("typo", applied=False, verdict=Verdict.NOT_APPLIED),
     ]
 
     text = write_trace(make_report(results), tmp_path / "scan.trc").read_text(encoding="utf-8")

@@ -126,9 +126,11 @@ def test_other_model_size_is_said_and_its_objective_not_compared(
 
 
 def test_sizes_of_different_engines_are_not_compared(make_result: MakeResult, make_scan_spec: MakeSpec) -> None:
-    results = [make_result("dual"), make_result("highs-ipm", solver="highs", engine="highs", rows=980)]
+    bare = make_result("highs-ipm", solver="highs", engine="highs", rows=980)
+    off = make_result("highs-ipm", solver="highs", engine="highs", rows=980, objective=1.0)
 
-    assert compare(results, make_scan_spec()).agree
+    assert compare([make_result("dual"), bare], make_scan_spec()).agree
+    assert [d.contrast for d in disagreements([make_result("dual"), off], make_scan_spec())] == [Contrast.OBJECTIVE]
 
 
 def test_other_number_of_solves_is_a_disagreement(make_result: MakeResult, make_scan_spec: MakeSpec) -> None:
