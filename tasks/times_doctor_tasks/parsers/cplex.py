@@ -188,7 +188,7 @@ class CplexReader:
     def _mip(self, text: str) -> bool:
         if text.startswith("Node  Left"):
             self._nodes.header("   " + text)
-        elif text.startswith("Node") and not text.startswith(("Nodes  ", "Node log")):
+        elif not text.startswith(("Nodes  ", "Node log", "Root relaxation")):
             return False
         self._sink.enter(Phase.MIP)
         return True

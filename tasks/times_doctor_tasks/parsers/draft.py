@@ -8,10 +8,12 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from times_doctor_tasks.parsers.events import (
+    BarrierEnded,
     BarrierIteration,
     ConcurrentWinner,
     ConflictLine,
     ConflictStatus,
+    CrossoverEnded,
     DiscreteColumns,
     FinalBound,
     FinalIterations,
@@ -22,6 +24,7 @@ from times_doctor_tasks.parsers.events import (
     NumericalSign,
     OptionSet,
     PhaseStarted,
+    PhaseTime,
     PresolvedSize,
     RangeStatistic,
     SiftingIteration,
@@ -73,6 +76,7 @@ class SolveDraft:
         "_numerics",
         "_parameters",
         "_phases",
+        "_seconds",
         "_winner",
         "solve",
     )
@@ -87,6 +91,7 @@ class SolveDraft:
         self._phases: dict[Phase, None] = {}
         self._last: SimplexIteration | BarrierIteration | SiftingIteration | None = None
         self._node: MipNode | None = None
+        self._seconds: dict[str, float] = {}
         self._winner: str | None = None
 
     def set(self, **fields: Any) -> None:
@@ -106,6 +111,7 @@ class SolveDraft:
             numerics=self._numerics,
             conflict=tuple(self._conflict),
             explanations=tuple(self._explanations),
+            phase_seconds=tuple(self._seconds.items()),
             method=self._method(),
             basis=self._basis(),
         )
@@ -131,9 +137,8 @@ class SolveDraft:
         self.set(discrete_columns=event.count)
 
     def _presolved(self, event: PresolvedSize) -> None:
-        # The first one: nested solves (sifting, MIP restarts) print their own.
-        if self.solve.presolved_rows is None:
-            self.set(presolved_rows=event.rows, presolved_columns=event.columns, presolved_nonzeros=event.nonzeros)
+        # A MIP presolves again at each restart: the last one counts.
+        self.set(presolved_rows=event.rows, presolved_columns=event.columns, presolved_nonzeros=event.nonzeros)
 
     def _range(self, event: RangeStatistic) -> None:
         field = {"matrix": "matrix", "rhs": "rhs", "bound": "bounds"}.get(event.kind)
@@ -147,8 +152,8 @@ class SolveDraft:
         self.set(solver_version=event.version)
 
     def _ended(self, event: SolverEnded) -> None:
-        # The LP solved after a MIP to get marginals says nothing about the MIP.
-        if not event.kind.startswith("Fixed"):
+        # The LP solved after a MIP to get marginals says nothing about the MIP; TIMES only repeats.
+        if not event.kind.startswith("Fixed") and (event.kind != "TIMES" or self.solve.lp_status_text is None):
             self.set(lp_status=event.code, lp_status_text=event.text)
 
     def _statuses(self, event: SolverStatuses) -> None:
@@ -172,6 +177,20 @@ class SolveDraft:
 
     def _time(self, event: SolverTime) -> None:
         self.set(solver_time_s=event.seconds, ticks=event.ticks)
+
+    def _part(self, event: PhaseTime) -> None:
+        if event.what in ("total", "elapsed"):
+            self._seconds[event.what] = event.seconds
+        else:
+            self._seconds[event.what] = self._seconds.get(event.what, 0.0) + event.seconds
+
+    def _barrier_over(self, event: BarrierEnded) -> None:
+        if event.seconds is not None:
+            self._part(PhaseTime("barrier", event.seconds))
+
+    def _crossover_over(self, event: CrossoverEnded) -> None:
+        if event.seconds is not None:
+            self._part(PhaseTime("crossover", event.seconds))
 
     def _winning(self, event: ConcurrentWinner) -> None:
         self._winner = event.method
@@ -229,6 +248,8 @@ class SolveDraft:
             self._numerics = replace(self._numerics, unscaled_infeasibility=value)
 
     def _method(self) -> str | None:
+        if self._node is not None or self._is_discrete():
+            return "branch and cut"
         phases = tuple(self._phases)
         if self._winner:
             return f"concurrent: {self._winner}"
@@ -248,7 +269,7 @@ class SolveDraft:
         return "simplex" if Phase.SIMPLEX in self._phases else None
 
     def _basis(self) -> str | None:
-        if self.solve.discrete_columns or self.solve.model_type in ("MIP", "MIQCP", "MINLP"):
+        if self._is_discrete():
             return None
         interior = self._parameters.get(_SOLUTION_TYPE) == "2" or self._parameters.get(_CROSSOVER) == "-1"
         last = next(reversed(self._phases), None)
@@ -257,6 +278,10 @@ class SolveDraft:
         if last is not None or self._parameters or self.solve.solver == "CPLEX":
             return "vertex"
         return None
+
+    def _is_discrete(self) -> bool:
+        # A relaxed MIP (RMIP) counts its discrete columns too.
+        return self.solve.model_type in ("MIP", "MIQCP", "MINLP", "MIQP")
 
     def _iterations(self) -> int | None:
         last = self._last
@@ -274,10 +299,12 @@ class SolveDraft:
         node = self._node
         if node is None:
             return solve
+        # What the solver found and could not hand back is no objective.
+        objective = node.incumbent if solve.lp_status_text else None
         return replace(
             solve,
             nodes=node.nodes if solve.nodes is None else solve.nodes,
-            objective=node.incumbent if solve.objective is None else solve.objective,
+            objective=objective if solve.objective is None else solve.objective,
             bound=node.best_bound if solve.bound is None else solve.bound,
             gap_rel=node.gap_rel,
         )
@@ -300,6 +327,9 @@ class SolveDraft:
         FinalBound: _bound,
         FinalIterations: _counts,
         SolverTime: _time,
+        PhaseTime: _part,
+        BarrierEnded: _barrier_over,
+        CrossoverEnded: _crossover_over,
         ConcurrentWinner: _winning,
         SolverParameter: _parameter,
         OptionSet: _option,

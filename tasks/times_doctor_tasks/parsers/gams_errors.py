@@ -33,6 +33,11 @@ def licence_problem(text: str) -> bool:
     return _LICENCE_FATAL.search(text) is not None
 
 
+def _said(line: str) -> str:
+    """What an error line says, without stars and the word Error in front."""
+    return line.strip("* \t").removeprefix("Error").lstrip(": ")
+
+
 class ErrorLines:
     """Collects one error and the lines below it, then puts it into a sink."""
 
@@ -48,6 +53,9 @@ class ErrorLines:
         if self._held is not None and line.startswith(("*** Msg", "*** SysMsg")):
             self._below.append(line.partition("=")[2].strip() or line[4:].partition(":")[2].strip())
             return
+        if self._held is not None and self._held.text.endswith(":"):
+            self._held = ErrorLine(f"{self._held.text} {_said(line)}")
+            return
         self.flush()
         if match := _NUMBERED.match(line):
             at = int(match[4]) if match[4] else None
@@ -62,9 +70,9 @@ class ErrorLines:
         elif _LICENCE.search(line):
             self._sink.add(LicenceMessage(line.strip("* \t"), fatal=False))
         elif in_solve:
-            self._sink.add(ErrorLine(line.strip("* \t")))
+            self._sink.add(ErrorLine(_said(line)))
         else:
-            self._held = ErrorLine(line.strip("* \t"))
+            self._held = ErrorLine(_said(line))
 
     def holds(self, line: str) -> bool:
         """Whether `line` belongs to the error above it; anything else completes that error."""
@@ -80,8 +88,8 @@ class ErrorLines:
     def plain(self, line: str) -> None:
         """A line without stars that may still be an error: GAMS about its own command line."""
         match = _PLAIN.match(line)
-        if match is not None:
-            self._sink.add(ErrorLine(match[1].strip("* \t")))
+        if match is not None and "Parameter error(s)" not in match[1]:
+            self._sink.add(ErrorLine(_said(match[1])))
 
     def flush(self) -> None:
         """Put the held error into the sink."""

@@ -17,6 +17,7 @@ from times_doctor_tasks.parsers.events import (
     ModelSize,
     SolveAborted,
     SolveEnded,
+    SolverEnded,
     SolverStarted,
     SolveStarted,
     SourcePosition,
@@ -174,6 +175,13 @@ class GamsLogReader:
         self._sink.add(SolveEnded(match[1]))
         return True
 
+    def _times(self, line: str) -> bool:
+        # What TIMES itself makes of the model status, right after each solve (err_stat.mod).
+        _, found, words = line.partition("TIMES Solve status: ")
+        if found and words.strip():
+            self._sink.add(SolverEnded("TIMES", None, words.strip()))
+        return bool(found)
+
     def _sizes(self, line: str) -> bool:
         if match := _SIZE.match(line):
             rows, columns, nonzeros = (whole(match[place]) or 0 for place in (1, 2, 3))
@@ -210,4 +218,5 @@ class GamsLogReader:
         "Generating": _generating,
         "Executing": _executing,
         "Reading": _reading,
+        "TIMES": _times,
     }

@@ -184,7 +184,7 @@ class HighsReader:
             self._sink.add(ErrorLine(text[6:].strip()))
         elif match := _INFEASIBILITY.match(text):
             self._sign(f"unscaled {match[2]} infeasibility", match[1])
-        elif text.startswith("WARNING:") or "infeasible" in text.lower() or "unbounded" in text.lower():
+        elif text.startswith("WARNING:") or ("infeasible" in text.lower() and "=>" not in text):
             self._sink.add(SolverMessage(text.removeprefix("WARNING:").strip()))
 
     def _sign(self, what: str, cell: str) -> None:

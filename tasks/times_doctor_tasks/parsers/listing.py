@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from times_doctor_tasks.parsers.cplex_link import CplexLink
@@ -93,6 +93,7 @@ class _ListingReader:
         self._licence: str | None = None
         self._gams_version: str | None = None
         self._input: str | None = None
+        self._above = ""
         self._solver_report = self._user_errors = self._complete = False
 
     def line(self, line: str) -> None:
@@ -102,6 +103,7 @@ class _ListingReader:
             say(self, line[:MAX_LINE_CHARS].rstrip("\r\n"))
         elif self._report_left:
             self._report(line[:MAX_LINE_CHARS].rstrip("\r\n"))
+        self._above = line
 
     def finish(self) -> Listing:
         """What was read."""
@@ -109,8 +111,8 @@ class _ListingReader:
         self._close_solve()
         return Listing(
             solves=self._solves.kept(),
-            compile_errors=tuple(self._errors.found),
-            execution_errors=tuple(self._execution),
+            compile_errors=self._placed(self._errors.found),
+            execution_errors=self._placed(self._execution),
             licence=self._licence,
             gams_version=self._gams_version,
             input_file=self._input,
@@ -121,6 +123,10 @@ class _ListingReader:
             complete=self._complete,
         )
 
+    def _placed(self, errors: list[ErrorLine]) -> tuple[ErrorLine, ...]:
+        """Errors without a file are in the input file, which the listing names at its end."""
+        return tuple(replace(error, file=error.file or self._input) if error.line else error for error in errors)
+
     def _stars(self, line: str) -> None:
         if self._in_status_file:
             self._in_status_file = "STATUS FILE LISTED ABOVE" not in line
@@ -128,13 +134,13 @@ class _ListingReader:
             self._status(match[1], int(match[2]), match[3])
         elif match := _OBJECTIVE.match(line):
             self._current().set(objective=number(match[1]))
-        elif self._errors.stars(line):
+        elif self._errors.stars(line, self._above):
             return
         elif match := _ABORTED.match(line):
             self._current().set(aborted=True, ended=True)
             self._close_solve()
         elif match := _EXEC_ERROR.match(line):
-            self._execution_error(ErrorLine(match[2], self._input, int(match[1])))
+            self._execution_error(ErrorLine(match[2], None, int(match[1])))
         else:
             self._other_stars(line)
 
@@ -197,8 +203,6 @@ class _ListingReader:
                 self._current().set(model_type=match[2], maximise=match[4] == "MAXIMIZE" if match[4] else None)
             else:
                 self._current().set(solver=match[2])
-        elif line[4:5] != " ":
-            self._errors.source(line)
 
     def _usage(self, line: str) -> None:
         match = _USAGE.match(line)

@@ -32,16 +32,13 @@ class CompileErrors:
         self._place: tuple[str, int] | None = None
         self._marked = False
         self._open = False
-        self._echoed: str | None = None
+        self._echoed = ""
 
-    def source(self, line: str) -> None:
-        """A line of echoed source: the next mark is about it."""
-        self._echoed = line
-
-    def stars(self, line: str) -> bool:
-        """Whether `line` (it begins with four stars) was part of a compile error."""
+    def stars(self, line: str, above: str) -> bool:
+        """Whether `line` (it begins with four stars) was part of a compile error; `above` is the line before it."""
         if _MARKS.match(line):
             self._marked, self._open, self._place = True, False, None
+            self._echoed = above
             return True
         if not self._marked:
             return False
@@ -67,5 +64,5 @@ class CompileErrors:
         self.found.append(ErrorLine(text, file, line, code))
 
     def _echoed_line(self) -> int | None:
-        match = _ECHO.match(self._echoed or "")
+        match = _ECHO.match(self._echoed)
         return int(match[1]) if match else None

@@ -65,7 +65,7 @@ _ENDINGS = (
     ("** Infeasible solution", "CONOPT"),
 )
 _CONFLICT = re.compile(r"(Lower|Upper): +\S")
-_TELLS_WHY = re.compile(r"infeasib|unbounded|limit|ctrl-c|interrupt|numerical", re.IGNORECASE)
+_TELLS_WHY = re.compile(r"infeasib|unbounded|\blimit\b|ctrl-c|interrupt|numerical", re.IGNORECASE)
 
 
 class OtherReader:
@@ -112,6 +112,8 @@ class OtherReader:
         elif text.startswith("Number of equations in IIS"):
             self._group = "equation"
             sink.enter(Phase.CONFLICT)
+        elif text.startswith(("Crossover starts", "Starting crossover", "Basis identification started")):
+            sink.enter(Phase.CROSSOVER)
         elif text.startswith("Number of variables in IIS"):
             self._group = "variable"
         elif self._group == "presolved" and (match := _SIZE.match(text)):

@@ -73,6 +73,8 @@ class Solve:
     option_file: int | None = None
     solver_time_s: float | None = None
     ticks: float | None = None
+    phase_seconds: tuple[tuple[str, float], ...] = ()
+    """What the solver says each part took: presolve, ordering, barrier, crossover, total; sums where it repeats."""
     basis: str | None = None
     """`vertex`: marginals belong to a basis. `interior`: barrier without crossover. None: unknown."""
     method: str | None = None
