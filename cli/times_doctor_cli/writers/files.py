@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from times_doctor_tasks.errors import InfrastructureError
+from times_doctor_tasks.errors import UsageError
 
 
 def write_atomically(path: Path, content: str | bytes) -> Path:
@@ -15,7 +15,7 @@ def write_atomically(path: Path, content: str | bytes) -> Path:
     Bytes that came from a file of another encoding (surrogates) go back as they came.
 
     Raises:
-        InfrastructureError: it cannot be written; what stood at `path` before still stands there.
+        UsageError: it cannot be written; what stood at `path` before still stands there.
     """
     raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape")
     # In the same folder, since a rename does not cross file systems; by the process, so that two scans do not meet.
@@ -27,7 +27,7 @@ def write_atomically(path: Path, content: str | bytes) -> Path:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise InfrastructureError(
+        raise UsageError(
             f"The file {str(path)!r} could not be written: {error.strerror or error}. "
             "Expected a writable folder with room; choose another with --out."
         ) from error

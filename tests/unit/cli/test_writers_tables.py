@@ -14,10 +14,9 @@ from times_doctor_cli.writers.csv_report import write_csv
 from times_doctor_cli.writers.files import write_atomically
 from times_doctor_cli.writers.json_report import report_json, write_json
 from times_doctor_cli.writers.option_file import write_recommended
-from times_doctor_cli.writers.scan_files import copy_as_newest, write_scan_files
 from times_doctor_cli.writers.scan_manifest import write_manifest
 from times_doctor_cli.writers.trace_file import write_trace
-from times_doctor_tasks.errors import InfrastructureError
+from times_doctor_tasks.errors import UsageError
 from times_doctor_tasks.messages import Artefact, Report, RunResult, RunSpec
 from times_doctor_tasks.staging import Manifest, StagedFile
 from times_doctor_tasks.states import RunState, StopReason, Verdict
@@ -245,22 +244,6 @@ def test_trace_gives_runs_without_status_the_codes_of_gams(
     ]
 
 
-def test_all_files_of_a_scan_are_written_and_the_newest_copied(
-    make_report: MakeReport, make_run_spec: MakeRunSpec, tmp_path: Path
-) -> None:
-    specs = {f"cplex.{p}": make_run_spec(p) for p in ("dual", "bar_nox")}
-    directory = tmp_path / "times_doctor_out" / "scan1"
-
-    paths = write_scan_files(make_report(), directory, specs=specs)
-    copies = copy_as_newest(directory)
-
-    names = ["scan_report.csv", "scan_report.json", "manifest.json", "scan_report.html", "cplex.opt", "README.txt"]
-    assert [p.name for p in paths] == names
-    assert {p.name for p in copies} == {"scan_report.csv", "scan_report.json", "scan_report.html"}
-    assert {p.parent for p in copies} == {directory.parent}
-    assert not list(tmp_path.rglob("*.tmp"))
-
-
 def test_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "report.csv"
     write_atomically(path, "old")
@@ -269,6 +252,6 @@ def test_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8") == "new"
 
     (tmp_path / "folder").mkdir()
-    with pytest.raises(InfrastructureError, match=r"folder' could not be written"):
+    with pytest.raises(UsageError, match=r"folder' could not be written"):
         write_atomically(tmp_path / "folder", "x")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "report.csv"]
