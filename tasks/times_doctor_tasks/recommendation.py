@@ -30,15 +30,17 @@ MIN_GAIN_REL = 0.10
 MIN_GAIN_S = 0.25
 #: Peak memory that differs by less than this share counts as equal.
 SIMILAR_MEMORY_REL = 0.10
-#: Above these, a figure that the solver printed is a sign of numerical trouble.
+#: Above these, a figure in `RunResult.numerics` is a sign of numerical trouble. Infeasibilities: ten times the tolerance
+#: that solvers start with. Condition: CPLEX calls a basis unstable from there on.
 NUMERIC_LIMITS = {
-    "scaled_infeasibility": 1e-6,
-    "unscaled_infeasibility": 1e-6,
-    "dual_infeasibility": 1e-6,
+    "max_scaled_infeasibility": 1e-5,
+    "max_unscaled_infeasibility": 1e-5,
+    "max_dual_infeasibility": 1e-5,
     "condition": 1e10,
     "markowitz_raises": 0.0,
     "refactorings": 0.0,
     "barrier_restarts": 0.0,
+    "other_signs": 0.0,
 }
 
 

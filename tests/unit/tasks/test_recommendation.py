@@ -211,14 +211,18 @@ def test_unlike_hosts_and_threads_weaken_the_times(make_result: MakeResult, advi
 
 
 def test_only_figures_beyond_their_limit_are_trouble(make_result: MakeResult) -> None:
-    calm = make_result(numerics={"unscaled_infeasibility": 1e-9, "condition": 1e6, "perturbations": 3.0, "other": 9.0})
-    shaky = make_result(numerics={"unscaled_infeasibility": 1e-3, "condition": 1e14, "barrier_restarts": 1.0})
+    calm = make_result(
+        numerics={"max_unscaled_infeasibility": 1e-9, "condition": 1e6, "perturbations": 3.0, "other": 9.0}
+    )
+    shaky = make_result(numerics={"max_unscaled_infeasibility": 1e-3, "condition": 1e14, "barrier_restarts": 1.0})
 
     assert numeric_trouble(calm) == ()
-    assert numeric_trouble(shaky) == ("unscaled_infeasibility", "condition", "barrier_restarts")
+    assert numeric_trouble(shaky) == ("max_unscaled_infeasibility", "condition", "barrier_restarts")
 
 
 def test_trouble_of_the_winner_is_said(make_result: MakeResult, advise: Advise) -> None:
-    advice = advise(make_result("dual", numerics={"scaled_infeasibility": 1e-2}), make_result("bar", runtime_s=90.0))
+    advice = advise(
+        make_result("dual", numerics={"max_scaled_infeasibility": 1e-2}), make_result("bar", runtime_s=90.0)
+    )
 
-    assert "It shows signs of numerical trouble: scaled infeasibility." in advice.reasons
+    assert "It shows signs of numerical trouble: max scaled infeasibility." in advice.reasons
