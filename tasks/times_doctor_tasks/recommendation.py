@@ -30,7 +30,7 @@ MIN_GAIN_REL = 0.10
 MIN_GAIN_S = 0.25
 #: Peak memory that differs by less than this share counts as equal.
 SIMILAR_MEMORY_REL = 0.10
-#: Above these, a figure in `RunResult.numerics` is a sign of numerical trouble. Infeasibilities: ten times the tolerance
+#: Above these, a figure in `RunResult.numerics` is a sign of trouble. Infeasibilities: ten times the tolerance
 #: that solvers start with. Condition: CPLEX calls a basis unstable from there on.
 NUMERIC_LIMITS = {
     "max_scaled_infeasibility": 1e-5,
