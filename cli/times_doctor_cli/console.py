@@ -145,7 +145,8 @@ else:
 
         def __exit__(self, *_: object) -> None:
             # Not TCSAFLUSH: what was typed ahead belongs to the shell.
-            termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
+            with contextlib.suppress(termios.error):  # the terminal may be gone
+                termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
 
         def _hold(self) -> None:
             mode = termios.tcgetattr(self._fd)
@@ -155,7 +156,10 @@ else:
         def read(self) -> str:
             keys = b""
             while select.select([self._fd], [], [], 0)[0]:
-                piece = os.read(self._fd, 1024)
+                try:
+                    piece = os.read(self._fd, 1024)
+                except OSError:
+                    piece = b""
                 if not piece:
                     break  # the terminal is gone; SIGHUP says so
                 keys += piece

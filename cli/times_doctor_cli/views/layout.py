@@ -9,6 +9,7 @@ from rich.cells import cell_len
 
 from times_doctor_cli.board import Row
 from times_doctor_cli.views.lines import GAP, Column
+from times_doctor_cli.views.words import printable
 
 #: Left to right, whatever the order of need. The first, without a title, holds the sign or the number of a run.
 _ORDER = (
@@ -49,11 +50,10 @@ def columns_for(rows: Sequence[Row], width: int) -> list[Column]:
     80 columns hold run, host, state, phase, progress and time. Fewer lose the host first, then the phase (the state
     then names it). More gain what is next in order of need, then longer names.
     """
-    longest = max((cell_len(row.label) for row in rows), default=0)
     sign = len(str(len(rows)))
     chosen = {
         "": Column("", sign),
-        "run": Column("run", max(8, min(longest, _NAME_SCARCE - sign)), middle=True),
+        "run": Column("run", _NAME_SCARCE - sign, middle=True),
         "state": Column("state", 11),
         "progress": Column("progress", _PROGRESS_ALONE),
         "time": Column("time", 7, right=True),
@@ -67,6 +67,8 @@ def columns_for(rows: Sequence[Row], width: int) -> list[Column]:
         if _total(wider.values()) > width:
             break
         chosen = wider
+    longest = max((cell_len(printable(row.label)) for row in rows), default=0)
+    chosen["run"] = replace(chosen["run"], width=max(8, min(longest, chosen["run"].width)))
     _spend(chosen, width - _total(chosen.values()), min(longest, _NAME_EVER))
     return [chosen[title] for title in _ORDER if title in chosen]
 

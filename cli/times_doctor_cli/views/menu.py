@@ -23,7 +23,7 @@ def menu_view(menu: Menu, *, width: int, unicode: bool) -> Lines:
     complaint = menu.complaint or "Ctrl-C again cancels all runs."
     # The end of a long line is what is being typed.
     room = max(1, width - 4)
-    typed = menu.line if cell_len(menu.line) <= room else menu.line[-room // 2 :]
+    typed = menu.line if cell_len(menu.line) <= room else menu.line[-(room // 2) :]
     return Lines(
         [
             Text(cut_end(words, width, ellipsis=signs.ellipsis), "bold"),

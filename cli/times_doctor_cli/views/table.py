@@ -30,6 +30,8 @@ from times_doctor_tasks.states import OWNED, SOLVED, TERMINAL, RunState
 
 #: With fewer lines than this there is room for nothing but rows.
 _LOW_HEIGHT = 6
+#: Longest title shown in full.
+_TITLE = 24
 #: Digits of an objective while runs go on; the report has them all.
 _DIGITS = 10
 #: What a person wants to see first when not every run fits; whatever is not named comes last.
@@ -77,6 +79,8 @@ def live_table(board: Board, frame: Frame) -> Lines:
         lines.append(Text(cut_end(words, frame.width, ellipsis=signs.ellipsis), "dim"))
     if foot is not None:
         lines.append(foot)
+    for line in lines:
+        line.truncate(frame.width)  # below 30 columns even the narrowest table is too wide
     return Lines(lines)
 
 
@@ -112,8 +116,8 @@ def _headline(head: Headline, width: int, signs: Glyphs) -> Text:
         facts.append(f"{head.parked} parked" + (f": {head.parked_why}" if head.parked_why else ""))
     if head.done == head.total and not head.reported:
         facts.append("making the report")
-    rest = cut_end("  ".join(facts), max(0, width - 10), ellipsis=signs.ellipsis)
-    title = cut_end(head.title, max(8, width - cell_len(rest) - 2), ellipsis=signs.ellipsis)
+    title = cut_end(head.title, min(_TITLE, width // 3), ellipsis=signs.ellipsis)
+    rest = cut_end("  ".join(facts), width - cell_len(title) - 2, ellipsis=signs.ellipsis)
     line = Text(title, "bold", no_wrap=True)
     line.append("  ")
     line.append(rest, "not bold")
@@ -139,11 +143,12 @@ def _run_line(row: Row, columns: Sequence[Column], frame: Frame, signs: Glyphs) 
         "state": Cell(_state_cell(row, has_phase="phase" in titles), style),
         "phase": Cell(_phase_cell(row)),
     }
-    figures = titles[titles.index("progress") : -1]
+    time = _time_cell(row, frame.now_ms)
+    # Words may run on below "time" where there is none.
+    figures = titles[titles.index("progress") : -1 if time else None]
     cells = [values[title] for title in titles if title in values]
-    cells += _figure_cells(row, figures, columns[titles.index("progress")].width, columns, signs)
-    cells.append(Cell(_time_cell(row, frame.now_ms)))
-    return row_of(columns, cells, ellipsis=signs.ellipsis)
+    cells += _figure_cells(row, figures, columns, signs)
+    return row_of(columns, [*cells, Cell(time)] if time else cells, ellipsis=signs.ellipsis)
 
 
 def _state_cell(row: Row, *, has_phase: bool) -> str:
@@ -163,7 +168,7 @@ def _phase_cell(row: Row) -> str:
     return row.phase.value if row.phase else ""
 
 
-def _figure_cells(row: Row, titles: Sequence[str], width: int, columns: Sequence[Column], signs: Glyphs) -> list[Cell]:
+def _figure_cells(row: Row, titles: Sequence[str], columns: Sequence[Column], signs: Glyphs) -> list[Cell]:
     look = row.progress if row.state is RunState.RUNNING else None
     shows_figures = look is not None or (row.is_exact and row.objective is not None)
     if look is None:
@@ -172,12 +177,12 @@ def _figure_cells(row: Row, titles: Sequence[str], width: int, columns: Sequence
             return [Cell(words, "" if row.state in TERMINAL else "dim", over=len(titles))]
     values = dict.fromkeys(titles, "")
     values |= {"iteration": count(row.iteration), "memory": memory(row.memory_mb)}
+    widths = {column.title: column.width for column in columns}
     if "objective" in titles:
-        room = next(column.width for column in columns if column.title == "objective")
-        values["objective"] = number(row.objective, room, digits=_DIGITS)
+        values["objective"] = number(row.objective, widths["objective"], digits=_DIGITS)
     if look is not None:
         values |= {"gap/infeas": residual(look), "ETA": span(look.eta_s)}
-    bar = Cell(progress_cell(look, width, signs)) if look is not None else Cell()
+    bar = Cell(progress_cell(look, widths["progress"], signs)) if look is not None else Cell()
     return [bar if title == "progress" else Cell(values[title]) for title in titles]
 
 
