@@ -22,7 +22,7 @@ from times_doctor_cli.look.folders import Folders, is_absolute, parts_of
 #: Larger files are no command files, bytes.
 MAX_BATCH_BYTES = 1024 * 1024
 _MAX_DEPTH = 5
-_VARIABLE = re.compile(r"%~?([dpnx]*)([0-9])|%\*|%([^%\s=]+)%|!([^!\s=]+)!|%%")
+_VARIABLE = re.compile(r"%~?([dpnx]*)([0-9])|%\*|%([^%\s=:]+(?::[^%=]*=[^%]*|:[^%=]*)?)%|!([^!\s=]+)!|%%")
 _SET = re.compile(r'set\s+(?:"([^="]+)=(.*)"|([^="\s/][^=]*)=(.*))\s*$', re.IGNORECASE)
 _IF = re.compile(
     r"if\s+(?:/i\s+)?(?:not\s+)?(?:exist\s+(?:\"[^\"]*\"|\S+)|errorlevel\s+\d+|defined\s+\S+|"
@@ -111,7 +111,7 @@ class _Reader:
             name = assignment[1] or assignment[3]
             self._variables[name.strip().lower()] = assignment[2] if assignment[1] else assignment[4].strip()
             return
-        words = [word.replace('"', "") if "=" not in word else word for word in _WORD.findall(text.rstrip(")"))]
+        words = [word.replace('"', "") for word in _WORD.findall(text.rstrip(")"))]
         if not words:
             return
         verb = words[0].lower()

@@ -102,11 +102,14 @@ class MissingGdx(UsageError):
 
     def __str__(self) -> str:
         files, control, where, searched = self.args
-        either = " or ".join(repr(name) for name in files)
+        name = control.split("=")[0].strip()
+        else_what = "TIMES would solve another model and not say so"
+        if name.startswith("$"):
+            else_what = "GAMS cannot compile the model"
         return (
-            f"{where}: {control} needs the GDX file {either}, which is in none of these folders: "
-            f"{_list(tuple(searched))}. Without it TIMES would solve another model and not say so. "
-            f"Put the file there, or take {control.split('=')[0].strip()} out of the driver."
+            f"{where}: {control} needs the GDX file {' or '.join(repr(file) for file in files)}, which is in none of "
+            f"these folders: {_list(tuple(searched))}. Without it {else_what}. "
+            f"Put the file there, or take {name} out of the driver."
         )
 
 

@@ -22,7 +22,7 @@ from times_doctor_cli.look.source import (
     sources_near,
 )
 
-_DATA = frozenset({".dd", ".dds"})
+_ROLE_OF = {".dd": Role.DATA, ".dds": Role.DATA, ".gdx": Role.GDX}
 _WRITTEN_NAME = re.compile(r"[^\s\"'<>|;,=()]+")
 
 
@@ -134,7 +134,7 @@ class Finder:
             return
         if found.path.is_symlink() or not found.path.parent.is_relative_to(found.anchor):
             self._check_link(found)
-        role = role or (Role.DATA if found.path.suffix.lower() in _DATA else Role.INCLUDE)
+        role = role or _ROLE_OF.get(found.path.suffix.lower(), Role.INCLUDE)
         self.files[found.path] = FoundFile(found.path, found.anchor, role, why, workdir_name)
         self._total_bytes += found.path.stat().st_size
         if len(self.files) > self.limits.files:

@@ -205,7 +205,7 @@ class GdxReader:
             elif found is not None:
                 self._finder.take(found, Role.GDX, where)
                 self._finder.uses.append(NameUse(use.file, use.line, use.raw, name, found.path))
-            elif not use.at_run_time and not self._finder.is_written(text):
+            elif not use.at_run_time and not (self._finder.is_written(text) or self._finder.is_written(text[:-4])):
                 self._missing_gdxin(use, text, where)
 
     def _missing_gdxin(self, use: GdxUse, text: str, where: str) -> None:

@@ -17,7 +17,7 @@ from times_doctor_cli.look.dollar import DollarLine, dollar_lines, gdx_loads, na
 from times_doctor_cli.look.errors import TooMuch
 from times_doctor_cli.look.finder import Finder, Found
 from times_doctor_cli.look.macros import UNKNOWN, Macros, first_token, tokens
-from times_doctor_cli.look.model import NameUse, Role, SearchLimits
+from times_doctor_cli.look.model import NameUse, SearchLimits
 
 
 class Reach(IntEnum):
@@ -225,7 +225,7 @@ class ChainReader:
             found = self._finder.find(name, file.path, extensions=("",))
             answers.add(found is not None)
             if found is not None and file.reach_here():
-                self._finder.take(found, Role.INCLUDE, f"{file.where}, if it exists")
+                self._finder.take(found, None, f"{file.where}, if it exists")
                 self._finder.uses.append(NameUse(file.path, file.line, written, name, found.path))
         return answers.pop() if len(answers) == 1 else None
 

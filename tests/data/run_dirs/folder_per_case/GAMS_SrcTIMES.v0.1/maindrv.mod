@@ -1,0 +1,2 @@
+$ BATINCLUDE equations.%1 %1
+$ IF NOT SET NOSOLVE $BATINCLUDE solve.%1 LP

@@ -1,0 +1,1 @@
+SCALAR DEMAND / 10 /;

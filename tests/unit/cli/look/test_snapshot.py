@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from tests.unit.cli.look.conftest import RUN_DIRS, Look
+from times_doctor_cli.hashing import FileChanged, FileUnreadable, HashCache
+from times_doctor_cli.look.run_dir import look
+from times_doctor_cli.look.snapshot import Snapshot, take_snapshot
+from times_doctor_tasks.manifest import manifest_sha256
+from times_doctor_tasks.staging import stage, verify_staged
+
+
+def staged_tree(snapshot: Snapshot, target: Path) -> Path:
+    def fetch(sha256: str) -> Path | BinaryIO:
+        blob = snapshot.blobs[sha256]
+        return blob if isinstance(blob, Path) else io.BytesIO(blob)
+
+    stage(snapshot.manifest, fetch, target)
+    assert verify_staged(target)
+    return target
+
+
+def test_a_snapshot_can_be_staged_from_its_blobs(tmp_path: Path) -> None:
+    run = look(RUN_DIRS / "folder_per_case/GAMS_WrkTIMES/Case_A", environ={})
+    snapshot = take_snapshot(run, HashCache(None))
+    tree = staged_tree(snapshot, tmp_path / "tree")
+    for file in run.inputs:
+        assert (tree / file.name).read_bytes() == file.path.read_bytes()
+    manifest = snapshot.manifest
+    assert (manifest.driver, manifest.idirs) == ("model/case_a/case_a.run", ("model/case_a", "source", "model"))
+
+
+def test_rewritten_lines_are_in_the_blob_and_in_the_manifest(tmp_path: Path) -> None:
+    run = look(RUN_DIRS / "many_cases/case1.run", environ={})
+    snapshot = take_snapshot(run, HashCache(None))
+    (place,) = snapshot.manifest.rewritten
+    assert (place.path, place.line) == ("model/case1.run", 2)
+    content = (staged_tree(snapshot, tmp_path / "tree") / "model/case1.run").read_bytes()
+    assert content == run.driver.read_bytes().replace(b"high\\demand.dd", b"high/demand.dd")
+    assert content.count(b"\r\n") == 3
+
+
+def test_parameters_restart_and_gdx_travel(look_at: Look, tmp_path: Path) -> None:
+    run = look_at(
+        {
+            "case/case.run": "execute_load 'x.gdx' y;\n",
+            "case/x.gdx": "gdx",
+            "case/vtrun.cmd": "gams case.run --A=1 optcr=0.1 --GDXPATH=save\\ r=my.g00",
+            "case/my.g00": "g00",
+        }
+    )
+    manifest = take_snapshot(run, HashCache(None)).manifest
+    assert manifest.parameters == (("--A", "1"), ("optcr", "0.1"))
+    assert (manifest.restart, manifest.gdxpath) == ("restart/my.g00", "gamssave/")
+    assert [file.path for file in manifest.files] == ["cwd/x.gdx", "model/case.run", "restart/my.g00"]
+
+
+def test_a_model_file_makes_a_snapshot_too(tmp_path: Path) -> None:
+    manifest = take_snapshot(look(RUN_DIRS / "lp_file", environ={}), HashCache(None)).manifest
+    assert (manifest.kind, manifest.driver, len(manifest.files)) == ("lp", "model/tiny.mps", 1)
+
+
+def test_the_same_model_elsewhere_is_the_same_snapshot(look_at: Look, tmp_path: Path) -> None:
+    files = {"case/case.run": "$include sub\\x.dd\n", "case/sub/x.dd": "1"}
+    here = take_snapshot(look_at(files), HashCache(None))
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "case").rename(tmp_path / "moved/case")
+    there = take_snapshot(look(tmp_path / "moved/case", environ={}), HashCache(None))
+    assert manifest_sha256(here.manifest) == manifest_sha256(there.manifest)
+
+
+def test_a_file_that_changed_since_the_look_is_an_error(look_at: Look) -> None:
+    run = look_at({"case/case.run": "$include sub\\x.dd\n", "case/sub/x.dd": "1"})
+    run.driver.write_text("something else\n")
+    with pytest.raises(FileChanged, match=r"case\.run"):
+        take_snapshot(run, HashCache(None))
+
+
+def test_a_file_that_went_away_since_the_look_is_an_error(look_at: Look) -> None:
+    run = look_at({"case/case.run": "$include x.dd\n", "case/x.dd": "1"})
+    (run.root / "x.dd").unlink()
+    with pytest.raises(FileUnreadable, match=r"x\.dd"):
+        take_snapshot(run, HashCache(None))
