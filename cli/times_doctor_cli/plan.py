@@ -26,6 +26,8 @@ from times_doctor_tasks.profiles import (
 
 #: Folder of a run directory that holds the user's own profiles, one folder per solver.
 OPT_FILES = "_td_opt_files"
+#: Origin of a profile that is not the user's.
+BUILT_IN = "built in"
 #: Solvers that `--solver both` means, as in dlg0/times-doctor.
 BOTH = ("cplex", "gurobi")
 #: GAMS solvers that `--solver auto` tries, best first, when nothing in RUN_DIR speaks for one.
@@ -163,7 +165,9 @@ def make_runs(request: ScanRequest, scan: str, profiles: Sequence[Profile], thre
     runs: list[RunSpec] = []
     for profile in profiles:
         text = with_display(with_threads(profile.options, profile.solver, threads), profile.solver)
-        text = with_mip_start(text, profile.solver)
+        if profile.origin == BUILT_IN:
+            # A MIP's root and nodes then use the profile's method too; an LP is not touched by it.
+            text = with_mip_start(text, profile.solver)
         for repeat in range(1, request.repeat + 1):
             name = f"{profile.solver}.{profile.name}"
             runs.append(
