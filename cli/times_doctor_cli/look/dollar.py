@@ -69,22 +69,28 @@ def _scan(stream: BinaryIO) -> Iterator[DollarLine]:
     carry, number = b"\n", 0  # a newline before the file's first line makes it like every other
     first = True
     while chunk := stream.read(_CHUNK_BYTES):
+        more = len(chunk) == _CHUNK_BYTES
         if first:
             chunk, first = chunk.removeprefix(_BOM), False
         data = carry + chunk
         start = counted = 0
         carry = data[-1:] if data[-1:] == b"\n" else b""
-        while (hit := data.find(b"\n$", start)) >= 0:
-            number += data.count(b"\n", counted, hit + 1)
-            counted = start = hit + 1
-            end = data.find(b"\n", start)
+        while (hit := data.find(b"$", start)) >= 0:  # one byte: ten times as fast as two
+            start = hit + 1
+            if data[hit - 1 : hit] != b"\n":
+                continue
+            number += data.count(b"\n", counted, hit)
+            counted = hit
+            end = data.find(b"\n", hit)
             if end < 0:
-                carry = data[hit:] if len(data) - hit <= MAX_LINE_BYTES else b""
+                carry = data[hit - 1 :] if len(data) - hit <= MAX_LINE_BYTES else b""
                 break
-            yield DollarLine(number, _text(data[start:end]))
-        number += data.count(b"\n", counted, len(data))
-        if carry[:1] == b"\n":
-            number -= 1  # it is counted again, with the next chunk
+            yield DollarLine(number, _text(data[hit:end]))
+            start = end
+        if more:  # the number of a line behind this chunk depends on every line end in it
+            number += data.count(b"\n", counted)
+        if carry:
+            number -= 1  # its line end is counted again, with the next chunk
     if carry.startswith(b"\n$"):
         yield DollarLine(number + 1, _text(carry[1:]))
 

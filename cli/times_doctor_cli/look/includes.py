@@ -152,7 +152,8 @@ class ChainReader:
             raise TooMuch(f"includes are nested more than {self._limits.depth} deep", path.name)
         if path not in self._scans:
             self._scans[path] = dollar_lines(path)
-            self._note_loads(path)
+            if path.suffix.lower() not in (".dd", ".dds"):
+                self._note_loads(path)
         file = _File(path, args, reach, self._scans[path])
         while file.at < len(file.lines):
             self._read_line(file)
