@@ -224,6 +224,11 @@ class CplexReader:
             elif _TELLS_WHY.search(text):
                 self._sink.add(SolverMessage(text))
 
+    def _header(self, text: str) -> bool:
+        if self._pivots is Phase.SIMPLEX and text.endswith("Out Variable"):
+            self._sink.enter(Phase.SIMPLEX, "dual simplex" if "Dual Objective" in text else "primal simplex")
+        return True
+
     def _chatter(self, text: str) -> bool:
         return bool(text)
 
@@ -239,7 +244,8 @@ class CplexReader:
         **dict.fromkeys(("Total", "Elapsed"), _total),
         **dict.fromkeys(("Node", "Nodes", "Root"), _mip),
         **dict.fromkeys(("Markowitz", "Perturbation", "Removing"), _steadied),
-        **dict.fromkeys(("Refinement", "SupWidth:", "Number:", "Histogram", "Iteration", "Switched"), _chatter),
+        **dict.fromkeys(("Refinement", "SupWidth:", "Number:", "Histogram", "Switched"), _chatter),
+        "Iteration": _header,
         "Parallel": _parallel,
         "*": _starting,
         "Found": _incumbent,

@@ -77,6 +77,7 @@ class SolveDraft:
         "_parameters",
         "_phases",
         "_seconds",
+        "_simplex",
         "_winner",
         "solve",
     )
@@ -92,6 +93,7 @@ class SolveDraft:
         self._last: SimplexIteration | BarrierIteration | SiftingIteration | None = None
         self._node: MipNode | None = None
         self._seconds: dict[str, float] = {}
+        self._simplex: str | None = None
         self._winner: str | None = None
 
     def set(self, **fields: Any) -> None:
@@ -129,6 +131,8 @@ class SolveDraft:
         if event.phase in _ITERATIVE:
             self._phases.pop(event.phase, None)
             self._phases[event.phase] = None
+            if event.phase is Phase.SIMPLEX and event.detail:
+                self._simplex = event.detail
 
     def _size(self, event: ModelSize) -> None:
         self.set(rows=event.rows, columns=event.columns, nonzeros=event.nonzeros)
@@ -266,7 +270,7 @@ class SolveDraft:
             return "network simplex"
         if isinstance(self._last, SimplexIteration) and self._last.label.startswith("Dual"):
             return "dual simplex"
-        return "simplex" if Phase.SIMPLEX in self._phases else None
+        return (self._simplex or "simplex") if Phase.SIMPLEX in self._phases else None
 
     def _basis(self) -> str | None:
         if self._is_discrete():
