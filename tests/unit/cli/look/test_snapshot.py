@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+from datetime import date
 from pathlib import Path
 from typing import BinaryIO
 
@@ -85,3 +87,35 @@ def test_a_file_that_went_away_since_the_look_is_an_error(look_at: Look) -> None
     (run.root / "x.dd").unlink()
     with pytest.raises(FileUnreadable, match=r"x\.dd"):
         take_snapshot(run, HashCache(None))
+
+
+@pytest.mark.gams
+@pytest.mark.parametrize(
+    ("at", "objective"),
+    [
+        ("folder_per_case/GAMS_WrkTIMES/Case_A", "16.0000"),
+        ("many_cases/case1.run", "40.0000"),
+        ("many_cases/case2.run", "20.0000"),
+        ("sources_beside", "22.0000"),
+    ],
+)
+def test_gams_solves_the_staged_tree_as_it_stands(tmp_path: Path, at: str, objective: str) -> None:
+    base = pytest.importorskip("gamspy_base")
+    snapshot = take_snapshot(look(RUN_DIRS / at, environ={}), HashCache(None))
+    tree = staged_tree(snapshot, tmp_path / "tree")
+    workdir = tmp_path / "run"
+    workdir.mkdir()
+    idirs = [f"idir{number}={tree / idir}" for number, idir in enumerate(snapshot.manifest.idirs, 1)]
+    words = [str(Path(base.directory) / "gams"), str(tree / snapshot.manifest.driver), *idirs]
+    done = subprocess.run(
+        [*words, "lo=3", "o=run.lst", "fileCase=4", "LP=CPLEX"],
+        cwd=workdir,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 7:
+        pytest.skip(f"GAMS is not licensed on {date.today()}: {done.stdout.splitlines()[-1:]}")
+    listing = (workdir / "run.lst").read_text("latin-1")
+    assert [line.split()[-1] for line in listing.splitlines() if "OBJECTIVE VALUE" in line] == [objective], done.stdout
+    assert verify_staged(tree)
