@@ -189,7 +189,7 @@ class _Watch:
         self._tail = tail
         self._start_s = start_s
         self._stop = StagedStop(attempt.stop_times())
-        self._meter = TreeMeter(process.supervisor_pid)
+        self._meter = TreeMeter(process.pid)
         self._next_sample_s = 0.0
         self._obeyed: StopRequest | None = None
 
