@@ -8,9 +8,10 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
-from times_doctor_cli.board import Board, Notice
+from times_doctor_cli.board import Board
 from times_doctor_cli.console import Keyboard
 from times_doctor_cli.menu import Choice, Menu, Wish
+from times_doctor_cli.rows import Notice
 
 #: A second Ctrl-C this soon after the first means all, also when the menu was closed in between, ms.
 DOUBLE_MS = 1_000

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from times_doctor_cli.board import Board, Row
+from times_doctor_cli.board import Board
+from times_doctor_cli.rows import Row
 from times_doctor_tasks.errors import UsageError
 from times_doctor_tasks.states import TERMINAL
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from times_doctor_cli.board import Board, Headline, Row
+from times_doctor_cli.board import Board
 from times_doctor_cli.menu import Menu
+from times_doctor_cli.rows import Headline, Row
 from times_doctor_cli.views.notices import notice_words
 from times_doctor_cli.views.progress import progress_words
 from times_doctor_cli.views.words import printable, runtime, span, verdict_words

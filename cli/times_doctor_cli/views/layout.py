@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rich.cells import cell_len
 
-from times_doctor_cli.board import Row
+from times_doctor_cli.rows import Row
 from times_doctor_cli.views.lines import GAP, Column
 from times_doctor_cli.views.words import printable
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from rich.console import Group
 from rich.text import Text
 
-from times_doctor_cli.board import Notice
+from times_doctor_cli.rows import Notice
+from times_doctor_cli.views.lines import Paragraph
 from times_doctor_cli.views.words import glyphs, printable
 
 _STYLES = {"error": "bold red", "warning": "yellow"}
@@ -25,7 +26,7 @@ def notices_view(notices: Iterable[Notice], *, unicode: bool) -> Group:
         if notice.run:
             line.append(f"{printable(notice.run)}: ", style)
         line.append(printable(notice.text))
-        lines.append(line)
+        lines.append(Paragraph(line, hanging=2))
     return Group(*lines)
 
 

@@ -100,7 +100,8 @@ def _bullets(sentences: Iterable[str], style: str) -> list[RenderableType]:
 
 
 def _table(report: Report, width: int, signs: Glyphs) -> Lines:
-    baseline = baseline_of(report)
+    several = sum(run.verdict is Verdict.OPTIMAL for run in report.runs) > 1
+    baseline = baseline_of(report) if several else None
     ranked = sorted(enumerate(report.runs), key=lambda place: _rank(place[1], place[0], report.recommendation.run))
     runs = [run for _, run in ranked[:MOST_ROWS]]
     values = [_values(run, baseline) for run in runs]

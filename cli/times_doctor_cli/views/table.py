@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
-from times_doctor_cli.board import Board, Headline, Row
+from times_doctor_cli.board import Board
+from times_doctor_cli.rows import Headline, Row
 from times_doctor_cli.views.layout import columns_for
 from times_doctor_cli.views.lines import Cell, Column, Lines, header_of, row_of
 from times_doctor_cli.views.progress import progress_cell, residual

@@ -17,7 +17,8 @@ from tests.unit.cli.scans import (
     progress,
     start,
 )
-from times_doctor_cli.board import Board, Notice
+from times_doctor_cli.board import Board
+from times_doctor_cli.rows import Notice
 from times_doctor_cli.views.layout import columns_for
 from times_doctor_cli.views.notices import notices_view
 from times_doctor_cli.views.plan import PlanFact, PlannedRun, PlanView, plan_view

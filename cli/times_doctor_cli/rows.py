@@ -1,0 +1,91 @@
+"""What a screen shows of a scan: a row per run, the headline, lines that are told at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from times_doctor_tasks.progress import Phase, Progress
+from times_doctor_tasks.states import RunState, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One run as it stands."""
+
+    number: int
+    """Place in the scan, from 1: what the menu calls it."""
+    run: str
+    label: str
+    """The run id as shown: without the solver where the profile's name begins with it (`highs-ipm`)."""
+    solver: str
+    profile: str
+    threads: int
+    state: RunState
+    since_ms: int = 0
+    """When it came into this state."""
+    attempt: int = 0
+    host: str = ""
+    reason: str = ""
+    """Why it is in this state, for people."""
+    verdict: Verdict | None = None
+    progress: Progress | None = None
+    """The newest look of this attempt."""
+    iteration: int | None = None
+    """The last one known, also when the phase has none of its own."""
+    objective: float | None = None
+    """The last one known."""
+    memory_mb: float | None = None
+    runtime_s: float | None = None
+    """Seconds of the engine at `runtime_at_ms`; final once the engine has ended."""
+    runtime_at_ms: int = 0
+    error: str = ""
+    """The newest error told about it."""
+    is_exact: bool = False
+    """Its figures come from its result, not from what was seen on the way."""
+
+    def elapsed_s(self, now_ms: int) -> float | None:
+        """Seconds of the engine, or of the preparation before it; None while it waits."""
+        if self.state is RunState.RUNNING and self.runtime_s is not None:
+            return self.runtime_s + max(0, now_ms - self.runtime_at_ms) / 1000
+        if self.state in (RunState.CLAIMED, RunState.STAGING):
+            return max(0, now_ms - self.since_ms) / 1000
+        return self.runtime_s
+
+    @property
+    def phase(self) -> Phase | None:
+        """What the engine does now; None when none runs."""
+        return self.progress.phase if self.progress and self.state is RunState.RUNNING else None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A line that people see at once, above the table."""
+
+    level: str
+    """"error", "warning" or "info"."""
+    text: str
+    run: str = ""
+    """The run's label; empty where it is about the whole scan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The scan in one line."""
+
+    title: str
+    done: int
+    """Runs that ended, however they ended."""
+    total: int
+    unsuccessful: int
+    """Of those: failed or lost."""
+    running: int
+    """Runs that a host works on."""
+    cores: int
+    """Threads those runs use together."""
+    elapsed_s: float
+    parked: int
+    parked_why: str
+    """The reason most of them give."""
+    reported: bool
+    note: str
+    """Engine and licence: "GAMS 54.6.1, demo licence until 26 Nov 2026"."""
