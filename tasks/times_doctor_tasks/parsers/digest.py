@@ -97,6 +97,10 @@ class LogDigest:
     """Collects the events of one log. Bounded whatever the log's length."""
 
     def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._nested = 0
         self.options = Options()
         self.job: JobStarted | None = None
         self.elapsed_s: float | None = None
@@ -117,6 +121,8 @@ class LogDigest:
     def add(self, events: Iterable[LogEvent]) -> None:
         """Take in events in their order."""
         for event in events:
+            if self._nested and not isinstance(event, JobStarted | JobStopped):
+                continue
             say = self._SAY.get(type(event))
             if say is not None:
                 say(self, event)
@@ -148,9 +154,16 @@ class LogDigest:
         self.solver_ended = False
 
     def _start(self, event: JobStarted) -> None:
+        if event.nested:
+            self._nested += 1
+            return
+        self._reset()
         self.job = event
 
     def _stop(self, event: JobStopped) -> None:
+        if event.nested:
+            self._nested = max(0, self._nested - 1)
+            return
         self.stopped = True
         self.elapsed_s = event.elapsed_s
 

@@ -205,7 +205,7 @@ class SolveDraft:
 
     def _option(self, event: OptionSet) -> None:
         parameter = _PARAMETERS.get(event.name.lower())
-        if parameter is not None:
+        if parameter is not None and self.solve.solver == "CPLEX":
             self._parameters[parameter] = event.value
 
     def _message(self, event: SolverMessage) -> None:
@@ -255,15 +255,17 @@ class SolveDraft:
         if self._node is not None or self._is_discrete():
             return "branch and cut"
         phases = tuple(self._phases)
-        if self._winner:
+        asked = _LP_METHODS.get(self._parameters.get(_METHOD, ""))
+        if self._winner and asked != "barrier":
             return f"concurrent: {self._winner}"
         if Phase.SIFTING in self._phases:
             return "sifting"
         if Phase.BARRIER in self._phases:
             return "barrier" if phases[-1] in _INTERIOR else "barrier with crossover"
         if Phase.FIRST_ORDER in self._phases:
-            return "first-order"
-        asked = _LP_METHODS.get(self._parameters.get(_METHOD, ""))
+            return "first-order" if phases[-1] in _INTERIOR else "first-order with crossover"
+        if asked == "barrier" and Phase.CROSSOVER in self._phases:
+            return "barrier with crossover"
         if asked is not None:
             return asked
         if Phase.NETWORK in self._phases:
@@ -288,7 +290,8 @@ class SolveDraft:
         return self.solve.model_type in ("MIP", "MIQCP", "MINLP", "MIQP")
 
     def _iterations(self) -> int | None:
-        last = self._last
+        # Others count differently in their rows: only their own sum will do.
+        last = self._last if self.solve.solver == "CPLEX" else None
         if isinstance(last, BarrierIteration | SiftingIteration) and not (
             isinstance(last, BarrierIteration) and Phase.SIFTING in self._phases
         ):

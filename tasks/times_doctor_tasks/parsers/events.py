@@ -16,11 +16,16 @@ from times_doctor_tasks.progress import Phase
 
 @dataclass(frozen=True, slots=True)
 class JobStarted:
-    """`--- Job scen.run Start 11/23/26 12:15:27 54.6.1 20a39885 LEX-LEG x86 64bit/Linux`."""
+    """`--- Job scen.run Start 11/23/26 12:15:27 54.6.1 20a39885 LEX-LEG x86 64bit/Linux`.
+
+    `nested`: the model itself called GAMS. Otherwise a log that goes on with another job was appended to (GAMS does
+    that by default): what came before belongs to an earlier run.
+    """
 
     job: str
     gams_version: str | None = None
     julian_date: float | None = None
+    nested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class JobStopped:
 
     job: str
     elapsed_s: float | None = None
+    nested: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class ErrorLines:
         elif match := _AT_LINE.match(line):
             self._sink.add(ErrorLine(match[2].strip(), None, int(match[1])))
         elif licence_problem(line):
-            self._sink.add(LicenceMessage(line.strip("* \t"), fatal=True))
+            self._sink.add(LicenceMessage(_said(line).rstrip(": "), fatal=True))
         elif _HARMLESS.match(line):
             if in_solve and "arning" in line.lower():
                 self._sink.add(SolverMessage(line.strip("* \t")))

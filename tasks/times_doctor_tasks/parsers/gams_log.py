@@ -43,6 +43,8 @@ _SIZE = re.compile(r"--- +([\d,]+) rows +([\d,]+) columns +([\d,]+) non-zeroes")
 _DISCRETE = re.compile(r"--- +([\d,]+) discrete-columns")
 _EXECUTING = re.compile(r"--- Executing (\S+?)(?: \(Solvelink=(\d+)\))?(?:,.*?)?:? elapsed (\S+)")
 _AFTER = re.compile(r"--- Reading solution for model (\S+)")
+#: A model that calls GAMS that calls GAMS ... deeper than this is a log gone wrong.
+_MAX_NESTED = 8
 _STATUS = re.compile(r"\*\*\* Status: *(.+?) *$")
 
 
@@ -69,7 +71,7 @@ def solver_reader(solver: str, sink: EventSink) -> SolverReader:
 class GamsLogReader:
     """Turns the text of a GAMS log into events; the same events whatever the pieces it is fed in."""
 
-    __slots__ = ("_errors", "_lines", "_options", "_sink", "_solver", "_solves")
+    __slots__ = ("_errors", "_jobs", "_lines", "_options", "_sink", "_solver", "_solves")
 
     def __init__(self) -> None:
         self._lines = LineBuffer()
@@ -78,6 +80,7 @@ class GamsLogReader:
         self._options = OptionEcho(self._sink)
         self._solver: SolverReader | None = None
         self._solves = 0
+        self._jobs: list[str] = []
 
     def feed(self, text: str) -> list[LogEvent]:
         """Events of the lines that `text` completes."""
@@ -124,12 +127,23 @@ class GamsLogReader:
         match = _JOB.match(line)
         if match is None:
             return False
+        self._end_solve()
         if match[2] == "Start":
-            self._sink.add(JobStarted(match[1], match[4], julian_date(match[3])))
+            self._start_job(match[1], match[4], julian_date(match[3]))
         else:
-            self._end_solve()
-            self._sink.add(JobStopped(match[1], clock_s(match[5]) if match[5] else None))
+            nested = len(self._jobs) > 1 and match[1] == self._jobs[-1]
+            del self._jobs[-1:]
+            self._sink.add(JobStopped(match[1], clock_s(match[5]) if match[5] else None, nested))
         return True
+
+    def _start_job(self, job: str, version: str | None, julian: float | None) -> None:
+        # A job of the same name that has no end is an earlier run that was killed, not one that called itself.
+        nested = bool(self._jobs) and job not in self._jobs and len(self._jobs) < _MAX_NESTED
+        if not nested:
+            self._jobs.clear()
+            self._solves = 0
+        self._jobs.append(job)
+        self._sink.add(JobStarted(job, version, julian, nested))
 
     def _starting(self, line: str) -> bool:
         if "compilation" in line:

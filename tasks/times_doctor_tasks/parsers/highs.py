@@ -176,7 +176,8 @@ class HighsReader:
         if what == "Nodes":
             self._nodes = count
         else:
-            self._iterations += count
+            # A MIP's sum holds those of its root.
+            self._iterations = count if what == "LP" else self._iterations + count
             self._sink.add(FinalIterations(self._iterations, self._nodes))
 
     def _trouble(self, text: str) -> None:

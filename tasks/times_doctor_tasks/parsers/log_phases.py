@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from times_doctor_tasks.parsers.events import Elapsed, JobStopped, LogEvent, PhaseStarted, SolveStarted
+from times_doctor_tasks.parsers.events import Elapsed, JobStarted, JobStopped, LogEvent, PhaseStarted, SolveStarted
 from times_doctor_tasks.progress import Phase
 
 #: Of a run with more phases, this many from its beginning and from its end are kept.
@@ -28,6 +28,9 @@ class LogPhases:
     """Collects phases from the events of one log; stretches of the same phase and solve that touch are one."""
 
     def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
         self._head: list[PhaseRecord] = []
         self._tail: deque[PhaseRecord] = deque(maxlen=_MAX_KEPT)
         self._now: PhaseRecord | None = None
@@ -45,7 +48,9 @@ class LogPhases:
                 self._solve = event.number
                 if self._now is not None:
                     self._now = replace(self._now, solve=event.number)
-            elif isinstance(event, JobStopped):
+            elif isinstance(event, JobStarted) and not event.nested:
+                self._reset()
+            elif isinstance(event, JobStopped) and not event.nested:
                 self._end(event.elapsed_s)
 
     def records(self) -> tuple[PhaseRecord, ...]:

@@ -12,6 +12,9 @@ from times_doctor_tasks.parsers.events import (
     CrossoverMoves,
     FinalIterations,
     FinalObjective,
+    OptionFileMissing,
+    OptionFileRead,
+    OptionIgnored,
     PresolvedSize,
     SimplexIteration,
     SolverEnded,
@@ -48,36 +51,40 @@ _PUSHES = re.compile(r"(\d+) (primal|dual) pushes remaining")
 _CBC = re.compile(r"(\d+) +Obj (\S+)(?: Primal inf (\S+))?")
 _SOPLEX = re.compile(r"[LE] +\| +[\d.]+ \| +(\d+) \| +\d+ \| +\S+ \| +(\S+) \| +\d+ \| +(\S+)$")
 _COPT_END = re.compile(r"Status: (.+?) +Objective: (\S+)(?: +Iterations: (\d+)(?:\((\d+)\))?)?(?: +Time: ([\d.]+)s)?")
+_SETTINGS_FILE = re.compile(r"Loading settings file <(.*)>")
 _STATUS = re.compile(r"\.\.\. Status: .*?\((\d+)\) / .*?\((\d+)\)")
 _VALUE = re.compile(r"\.\.\. Objective Value: +(\S+)")
 _DONE = re.compile(r"\.\.\. Solved in ([\d.]+)s, (\d+) iterations(?:, (\d+) nodes)?")
 _ENDINGS = (
-    ("Solution status :", "MOSEK"),
-    ("SoPlex status", "SoPlex"),
-    ("SCIP Status", "SCIP"),
-    ("Solved to optimality", ""),
-    ("Model infeasible", ""),
-    ("Model unbounded", ""),
-    ("Time limit reached", ""),
-    ("Iteration limit reached", ""),
-    ("Node limit reached", ""),
-    ("** Optimal solution", "CONOPT"),
-    ("** Infeasible solution", "CONOPT"),
+    "Solution status :",
+    "MIP status",
+    "SoPlex status",
+    "SCIP Status",
+    "Solved to optimality",
+    "Model infeasible",
+    "Model unbounded",
+    "Time limit reached",
+    "Iteration limit reached",
+    "Node limit reached",
+    "** Optimal solution",
+    "** Infeasible solution",
 )
 _CONFLICT = re.compile(r"(Lower|Upper): +\S")
-_TELLS_WHY = re.compile(r"infeasib|unbounded|\blimit\b|ctrl-c|interrupt|numerical", re.IGNORECASE)
+_TELLS_WHY = re.compile(r"infeasible|unbounded|\blimit\b|ctrl-c|interrupt|numerical", re.IGNORECASE)
 
 
 class OtherReader:
     """Reads the lines of one solve of any solver into a sink."""
 
-    __slots__ = ("_group", "_sink", "_solver", "_tables")
+    __slots__ = ("_group", "_settings_file", "_sink", "_solver", "_stopped", "_tables")
 
     def __init__(self, sink: EventSink, solver: str) -> None:
         self._sink = sink
         self._solver = solver
         self._tables = TableReader(sink, _TABLES)
         self._group = ""
+        self._stopped = False
+        self._settings_file = ""
 
     def read(self, line: str) -> None:
         """Take in one line."""
@@ -104,6 +111,8 @@ class OtherReader:
 
     def _problem(self, text: str) -> bool:
         sink = self._sink
+        if self._settings(text):
+            return True
         if match := _VERSIONS.match(text):
             sink.add(SolverVersion(self._solver, match[1]))
         elif text.startswith(("The presolved problem has", "Presolved problem has")):
@@ -121,6 +130,19 @@ class OtherReader:
             self._group = ""
         elif self._group in ("equation", "variable") and _CONFLICT.match(text):
             sink.add(ConflictLine(text, self._group))
+        else:
+            return False
+        return True
+
+    def _settings(self, text: str) -> bool:
+        """SoPlex's own words for what other links echo (see `options.py`)."""
+        if match := _SETTINGS_FILE.match(text):
+            self._settings_file = match[1]
+            self._sink.add(OptionFileRead(match[1]))
+        elif text.startswith("Error opening settings file"):
+            self._sink.add(OptionFileMissing(self._settings_file, text))
+        elif text.startswith("Error parsing settings file"):
+            self._sink.add(OptionIgnored(self._settings_file, text.partition(":")[2].strip()))
         else:
             return False
         return True
@@ -144,12 +166,15 @@ class OtherReader:
         return True
 
     def _last_words(self, text: str) -> bool:
-        for start, _solver in _ENDINGS:
-            if text.startswith(start):
-                _, colon, rest = text.partition(":")
-                self._sink.add(SolverEnded(self._solver, None, rest.strip() if colon and rest.strip() else text))
-                return True
-        return False
+        if not text.startswith(_ENDINGS):
+            return False
+        _, colon, rest = text.partition(":")
+        words = rest.strip() if colon and rest.strip() else text
+        # COPT says of a MIP both why it stopped and, later, what it has: the first is the status.
+        if not (self._stopped and text.startswith("Solution status")):
+            self._sink.add(SolverEnded(self._solver, None, words))
+        self._stopped = self._stopped or text.startswith("MIP status")
+        return True
 
     def _objective(self, cell: str) -> None:
         value = number(cell)

@@ -174,7 +174,8 @@ class ProgressTracker:
     def _eta(self) -> float | None:
         """Seconds left of this phase if it goes on as it went from its first row to its last."""
         figures = self._figures
-        if figures.fraction is None or figures.first_row_s is None:
+        # A MIP's gap does not close at any pace that could be carried on.
+        if figures.fraction is None or figures.first_row_s is None or self._phase is Phase.MIP:
             return None
         if not _ETA_MIN_FRACTION <= figures.fraction < CAP:
             return None
@@ -284,6 +285,7 @@ class ProgressTracker:
             figures.infeasibility = abs(event.value)
         else:
             figures.objective = event.value
+            figures.infeasibility = None
         self._detail = f"{event.columns} columns" if event.columns is not None else ""
 
     def _first_order(self, event: FirstOrderIteration) -> None:

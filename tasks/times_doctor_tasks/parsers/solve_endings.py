@@ -61,11 +61,7 @@ def _completed(solve: Solve) -> Ending:
     if status == 8 and (solve.lp_status is None or solve.lp_status in _PROVED_MIP):
         return _within_tolerance(solve)
     if status in _FEASIBLE:
-        return Ending(
-            Verdict.FEASIBLE,
-            f"The solver returned a solution{_value(solve)} but did not prove it optimal.",
-            "Compare with another profile before using it.",
-        )
+        return _feasible(solve)
     if status in _INFEASIBLE:
         return _infeasible(solve)
     if status in _UNBOUNDED:
@@ -118,6 +114,14 @@ def _within_tolerance(solve: Solve) -> Ending:
         Verdict.OPTIMAL,
         f"Optimal within the gap tolerance{_value(solve)}{gap}.",
         "Nothing to do; a smaller OPTCR asks for a smaller gap.",
+    )
+
+
+def _feasible(solve: Solve) -> Ending:
+    return Ending(
+        Verdict.FEASIBLE,
+        f"The solver returned a solution{_value(solve)} but did not prove it optimal.",
+        "Compare with another profile before using it.",
     )
 
 
@@ -248,6 +252,8 @@ def _by_solver_words(solve: Solve) -> Ending | None:
         return _interrupted(solve)
     if "optimal" in text and "not " not in text:
         return _optimal(solve)
+    if "feasible" in text:
+        return _feasible(solve)
     return None
 
 
