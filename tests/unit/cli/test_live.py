@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import re
+import select
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,9 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 from rich.console import Console, ConsoleDimensions
 
+from tests.conftest import wait_until
 from tests.unit.cli.scans import T0_MS, dual_simplex, make_board, make_result
 from times_doctor_cli.board import Board
-from times_doctor_cli.console import emit_json, fail, shows_frames, shows_unicode
+from times_doctor_cli.console import _PosixKeyboard, emit_json, fail, keyboard, shows_frames, shows_unicode
 from times_doctor_cli.live import Ending, Shown, show
 from times_doctor_cli.menu import Choice, Wish
 from times_doctor_cli.screen import FRAME_S, IDLE_FRAME_S
@@ -400,3 +402,40 @@ def test_json_is_one_ascii_document_without_nan(capsys: pytest.CaptureFixture[st
     assert text.isascii()
     assert '"objective": null' in text
     assert '"verdict": "optimal"' in text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo terminals")
+def test_keyboard_is_held_without_echo_and_given_back() -> None:
+    import pty
+    import termios
+
+    person, terminal = pty.openpty()
+    before = termios.tcgetattr(terminal)
+    typed = io.StringIO()
+
+    def comes(text: str) -> bool:
+        typed.write(keys.read())
+        return typed.getvalue() == text
+
+    with _PosixKeyboard(terminal) as keys:
+        assert not termios.tcgetattr(terminal)[3] & (termios.ECHO | termios.ICANON)
+        assert termios.tcgetattr(terminal)[3] & termios.ISIG
+        first, second = "1,ü".encode()[:3], "1,ü".encode()[3:]
+        os.write(person, first)
+        wait_until(lambda: comes("1,"))
+        os.write(person, second)
+        wait_until(lambda: comes("1,ü"))
+        os.write(person, b"gone")
+        wait_until(lambda: select.select([terminal], [], [], 0)[0])
+        keys.discard()
+        assert keys.read() == ""
+    assert termios.tcgetattr(terminal) == before
+    os.close(person)
+    assert keys.read() == ""
+    os.close(terminal)
+
+
+def test_nobody_types_where_stdin_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a\n"))
+    with keyboard() as keys:
+        assert keys is None
