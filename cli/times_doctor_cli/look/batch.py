@@ -22,6 +22,11 @@ from times_doctor_cli.look.folders import Folders, is_absolute, parts_of
 #: Larger files are no command files, bytes.
 MAX_BATCH_BYTES = 1024 * 1024
 _MAX_DEPTH = 5
+#: Variables of our own environment that a command file may read: what it says ends in a manifest, which travels.
+_ENVIRONMENT = frozenset(
+    {"times_src", "gamsdir", "gams_dir", "gams_path", "gamspath", "userprofile", "homedrive", "homepath", "systemdrive"}
+    | {"programfiles", "programfiles(x86)", "public"}
+)
 _VARIABLE = re.compile(r"%~?([dpnx]*)([0-9])|%\*|%([^%\s=:]+(?::[^%=]*=[^%]*|:[^%=]*)?)%|!([^!\s=]+)!|%%")
 _SET = re.compile(r'set\s+(?:"([^="]+)=(.*)"|([^="\s/][^=]*)=(.*))\s*$', re.IGNORECASE)
 _IF = re.compile(
@@ -61,7 +66,7 @@ class _Reader:
     def __init__(self, root: Path, folders: Folders, environ: Mapping[str, str], batch: Batch) -> None:
         self._root = self._folder = root
         self._folders = folders
-        self._variables = {name.lower(): value for name, value in environ.items()}
+        self._variables = {name.lower(): value for name, value in environ.items() if name.lower() in _ENVIRONMENT}
         self._batch = batch
         self._depth = 0
 

@@ -51,6 +51,7 @@ class Finder:
         self.limits = limits
         self._total_bytes = 0
         self._written: set[str] = set()
+        self._real: dict[Path, Path] = {}
         self._extra = list(extra)
         self._roots = [d.path.resolve() for d in self.dirs] + [path.resolve() for path in extra]
 
@@ -132,8 +133,7 @@ class Finder:
         known = self.files.get(found.path)
         if known is not None and (known.workdir_name or workdir_name is None):
             return
-        if found.path.is_symlink() or not found.path.parent.is_relative_to(found.anchor):
-            self._check_link(found)
+        self._check_links(found.path)
         role = role or _ROLE_OF.get(found.path.suffix.lower(), Role.INCLUDE)
         self.files[found.path] = FoundFile(found.path, found.anchor, role, why, workdir_name)
         self._total_bytes += found.path.stat().st_size
@@ -142,12 +142,16 @@ class Finder:
         if self._total_bytes > self.limits.total_bytes:
             raise TooMuch(f"more than {self.limits.total_bytes / 1e9:.0f} GB of input files", why)
 
-    def _check_link(self, found: Found) -> None:
-        if not found.path.is_symlink():
+    def _check_links(self, path: Path) -> None:
+        folder = path.parent
+        if folder not in self._real:
+            self._real[folder] = folder.resolve()
+        if self._real[folder] == folder and not path.is_symlink():
             return
-        target = found.path.resolve()
+        target = path.resolve()
         if not any(target.is_relative_to(root) for root in self._roots):
-            raise LeavesTree(str(found.path), str(target))
+            link = next(part for part in (*reversed(path.parents), path) if part.is_symlink())
+            raise LeavesTree(str(link), str(link.resolve()))
 
     def take_computed(self, raw: str, name: str, file: Path, line: int) -> list[Found]:
         """Take every file a name may mean of which a part is not known."""

@@ -43,6 +43,11 @@ def ups_of(written: str) -> int:
     return -deepest
 
 
+def physical(path: Path) -> Path:
+    """The absolute path, links of folders followed (a process goes up with `..` from there), a file's own name kept."""
+    return path.resolve() if path.is_dir() else path.parent.resolve() / path.name
+
+
 class Folders:
     """Looks names up in folders; reads each folder once."""
 

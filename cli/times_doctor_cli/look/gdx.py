@@ -21,9 +21,9 @@ from times_doctor_cli.look.dollar import name_text
 from times_doctor_cli.look.errors import MissingGdx
 from times_doctor_cli.look.finder import Finder, Found
 from times_doctor_cli.look.folders import is_absolute, parts_of
-from times_doctor_cli.look.includes import Chain, GdxUse, Reach
 from times_doctor_cli.look.macros import UNKNOWN, Macros, Value
 from times_doctor_cli.look.model import NameUse, Role
+from times_doctor_cli.look.reading import Chain, GdxUse, Reach
 
 #: Folder for GDX files in the working directory of a staged run.
 STAGED_GDXPATH = "gamssave/"

@@ -8,8 +8,6 @@ not there is an error. The TIMES source is taken whole (see `source.py`), not fo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum
 from pathlib import Path
 
 from times_doctor_cli.look.conditions import Condition, read_condition
@@ -18,47 +16,7 @@ from times_doctor_cli.look.errors import TooMuch
 from times_doctor_cli.look.finder import Finder, Found
 from times_doctor_cli.look.macros import UNKNOWN, Macros, first_token, tokens
 from times_doctor_cli.look.model import NameUse, SearchLimits
-
-
-class Reach(IntEnum):
-    """Whether a line is read when the model runs; the smaller of two applies."""
-
-    NEVER = 0
-    MAYBE = 1
-    SURELY = 2
-
-
-@dataclass(frozen=True, slots=True)
-class GdxUse:
-    """A `$gdxin` or an `execute_load`, with every name it may have."""
-
-    file: Path
-    line: int
-    raw: str
-    names: tuple[str, ...]
-    reach: Reach
-    at_run_time: bool
-    """`execute_load`: looked up in the working directory only."""
-
-
-@dataclass(frozen=True, slots=True)
-class SetUse:
-    """A `$set` line: its value may be a path, or name a GDX file."""
-
-    file: Path
-    line: int
-    name: str
-    raw: str
-    reach: Reach
-
-
-@dataclass(slots=True)
-class Chain:
-    """What reading the chain brought to light, besides the files (those are in the finder)."""
-
-    gdx_uses: list[GdxUse] = field(default_factory=list)
-    set_uses: list[SetUse] = field(default_factory=list)
-
+from times_doctor_cli.look.reading import Block, Chain, FileReading, GdxUse, Reach, SetUse
 
 _REACH_OF = {True: Reach.SURELY, None: Reach.MAYBE, False: Reach.NEVER}
 _TEXT_BLOCKS = {
@@ -78,52 +36,6 @@ _UNREADABLE_SETTERS = frozenset({"eval", "evalglobal", "evallocal", "setenv", "p
 _INCLUDES = frozenset({"include", "batinclude"})
 _CALLS = frozenset({"call", "hiddencall"})
 _ENDS = frozenset({"exit", "stop", "terminate", "quit"})
-
-
-@dataclass(slots=True)
-class _Block:
-    """One `$ifthen` ... `$endif`."""
-
-    reach: Reach
-    undecided: bool
-    """A branch before this one may have been taken."""
-    taken: bool
-    """A branch before this one was surely taken."""
-
-
-@dataclass(slots=True)
-class _File:
-    """Where the reader stands in one file."""
-
-    path: Path
-    args: tuple[str, ...] | None
-    reach: Reach
-    lines: list[DollarLine]
-    at: int = 0
-    blocks: list[_Block] = field(default_factory=list)
-    until: tuple[str, ...] = ()
-    """Keywords that end the text block being skipped."""
-    skip_to_label: str = ""
-    skip_reach: Reach = Reach.SURELY
-    next_line: tuple[int, Reach] | None = None
-    """A `$if` without a command applies to the line with this number."""
-    scoped: list[str] = field(default_factory=list)
-
-    @property
-    def line(self) -> int:
-        return self.lines[self.at].number
-
-    @property
-    def where(self) -> str:
-        return f"{self.path.name}:{self.line}"
-
-    def reach_here(self) -> Reach:
-        reach = min((self.reach, *(block.reach for block in self.blocks)))
-        if self.skip_to_label:
-            reach = min(reach, self.skip_reach)
-        if self.next_line and self.next_line[0] == self.line:
-            reach = min(reach, self.next_line[1])
-        return reach
 
 
 class ChainReader:
@@ -154,7 +66,7 @@ class ChainReader:
             self._scans[path] = dollar_lines(path)
             if path.suffix.lower() not in (".dd", ".dds"):
                 self._note_loads(path)
-        file = _File(path, args, reach, self._scans[path])
+        file = FileReading(path, args, reach, self._scans[path])
         while file.at < len(file.lines):
             self._read_line(file)
             file.at += 1
@@ -167,7 +79,7 @@ class ChainReader:
             names = tuple(self._macros.expand(load.written))
             self.chain.gdx_uses.append(GdxUse(path, load.number, load.written, names, Reach.MAYBE, at_run_time=True))
 
-    def _read_line(self, file: _File) -> None:
+    def _read_line(self, file: FileReading) -> None:
         keyword, rest = split_directive(file.lines[file.at].text)
         if file.until:
             if keyword in file.until:
@@ -184,12 +96,12 @@ class ChainReader:
             return
         self._directive(file, keyword, rest, file.reach_here())
 
-    def _block_line(self, file: _File, keyword: str, rest: str) -> bool:
+    def _block_line(self, file: FileReading, keyword: str, rest: str) -> bool:
         """Handle `$ifthen` and what belongs to it."""
         if keyword.startswith("ifthen"):
             condition = self._condition(file, keyword, rest)
             reach = _REACH_OF[condition.truth]
-            file.blocks.append(_Block(reach, undecided=condition.truth is None, taken=condition.truth is True))
+            file.blocks.append(Block(reach, undecided=condition.truth is None, taken=condition.truth is True))
             self._command(file, condition.rest, file.reach_here())
         elif keyword == "endif":
             if file.blocks:
@@ -201,7 +113,7 @@ class ChainReader:
             return False
         return True
 
-    def _else(self, file: _File, block: _Block, keyword: str, rest: str) -> None:
+    def _else(self, file: FileReading, block: Block, keyword: str, rest: str) -> None:
         truth: bool | None = True
         command = rest
         if keyword != "else":
@@ -212,13 +124,13 @@ class ChainReader:
         block.taken = block.taken or truth is True
         self._command(file, command, file.reach_here())
 
-    def _condition(self, file: _File, keyword: str, rest: str) -> Condition:
+    def _condition(self, file: FileReading, keyword: str, rest: str) -> Condition:
         def exists(written: str) -> bool | None:
             return self._exists(file, written)
 
         return read_condition(keyword, rest, self._macros, file.args, exists)
 
-    def _exists(self, file: _File, written: str) -> bool | None:
+    def _exists(self, file: FileReading, written: str) -> bool | None:
         answers = set()
         for name in self._macros.expand(written, file.args):
             if UNKNOWN in name:
@@ -230,13 +142,13 @@ class ChainReader:
                 self._finder.uses.append(NameUse(file.path, file.line, written, name, found.path))
         return answers.pop() if len(answers) == 1 else None
 
-    def _command(self, file: _File, text: str, reach: Reach) -> None:
+    def _command(self, file: FileReading, text: str, reach: Reach) -> None:
         """What stands behind a condition, on its line: nothing, a dollar command, or GAMS code."""
         text = text.strip()
         if text.startswith("$"):
             self._directive(file, *split_directive(text), reach)
 
-    def _directive(self, file: _File, keyword: str, rest: str, reach: Reach) -> None:
+    def _directive(self, file: FileReading, keyword: str, rest: str, reach: Reach) -> None:
         if keyword in ("if", "ifi", "ife"):
             self._if(file, keyword, rest, reach)
         elif reach is Reach.NEVER:
@@ -255,7 +167,7 @@ class ChainReader:
         else:
             self._forget(file, keyword, rest, reach)
 
-    def _if(self, file: _File, keyword: str, rest: str, reach: Reach) -> None:
+    def _if(self, file: FileReading, keyword: str, rest: str, reach: Reach) -> None:
         condition = self._condition(file, keyword, rest)
         reach = min(reach, _REACH_OF[condition.truth])
         if condition.rest.strip():
@@ -263,7 +175,7 @@ class ChainReader:
         else:
             file.next_line = (file.line + 1, reach)
 
-    def _include(self, file: _File, keyword: str, rest: str, reach: Reach) -> None:
+    def _include(self, file: FileReading, keyword: str, rest: str, reach: Reach) -> None:
         words: tuple[str, ...] = ()
         if keyword == "include":
             raw = rest.split("!!")[0].strip().strip("\"'")  # `!!` begins a comment
@@ -297,7 +209,7 @@ class ChainReader:
             self._finder.take(found, None, where)
             self._read_file(path, args, reach)
 
-    def _set(self, file: _File, keyword: str, rest: str, reach: Reach) -> None:
+    def _set(self, file: FileReading, keyword: str, rest: str, reach: Reach) -> None:
         name, rest, _ = first_token(rest)
         value, after, quoted = first_token(rest)
         raw = value if quoted else rest.strip()
@@ -310,13 +222,13 @@ class ChainReader:
         if quoted and after.strip():  # after a quoted value the next command may follow, with or without its dollar
             self._directive(file, *split_directive(after), reach)
 
-    def _gdxin(self, file: _File, rest: str, reach: Reach) -> None:
+    def _gdxin(self, file: FileReading, rest: str, reach: Reach) -> None:
         raw = first_token(rest)[0]
         if raw:
             names = tuple(self._macros.expand(raw, file.args))
             self.chain.gdx_uses.append(GdxUse(file.path, file.line, raw, names, reach, at_run_time=False))
 
-    def _jump(self, file: _File, keyword: str, rest: str, reach: Reach) -> None:
+    def _jump(self, file: FileReading, keyword: str, rest: str, reach: Reach) -> None:
         """Leave out what a jump passes over; `$goto` back is a loop and passes over nothing."""
         after = Reach.NEVER if reach is Reach.SURELY else Reach.MAYBE
         if keyword != "goto":
@@ -327,7 +239,7 @@ class ChainReader:
         if any(key == "label" and label in text.lower().split() for key, text in ahead):
             file.skip_to_label, file.skip_reach = label, after
 
-    def _forget(self, file: _File, keyword: str, rest: str, reach: Reach) -> None:
+    def _forget(self, file: FileReading, keyword: str, rest: str, reach: Reach) -> None:
         """Commands that change variables in ways not worked out here."""
         if keyword == "setargs" and file.args is not None:
             for name, value in zip(tokens(rest), file.args, strict=False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from times_doctor_cli.look.command import GamsCall
 from times_doctor_cli.look.errors import IncludeNotFound, NotTimesSource
-from times_doctor_cli.look.folders import Folders, is_absolute, parts_of
+from times_doctor_cli.look.folders import Folders, is_absolute, parts_of, physical
 from times_doctor_cli.look.model import SearchDir
 from times_doctor_cli.look.source import is_times_source
 
@@ -25,9 +26,12 @@ class Places:
 
     def add(self, path: Path, source: str, label: str = "", *, at: int | None = None) -> None:
         """Add a folder, once."""
-        if all(search.path != path for search in self.dirs):
-            search = SearchDir(path, source, label or f"idir{len(self.dirs) + 1}")
-            self.dirs.insert(len(self.dirs) if at is None else at, search)
+        if any(search.path == path for search in self.dirs):
+            return
+        used = {search.label for search in self.dirs}
+        free = (f"idir{number}" for number in itertools.count(2) if f"idir{number}" not in used)
+        search = SearchDir(path, source, label if label and label not in used else next(free))
+        self.dirs.insert(len(self.dirs) if at is None else at, search)
 
 
 def find_written(text: str, folder: Path, folders: Folders) -> Path | None:
@@ -100,7 +104,7 @@ def _add_source(
     config_times_src: Path | None,
 ) -> None:
     if times_src is not None:
-        path = times_src.absolute()
+        path = physical(times_src)
         if not is_times_source(path, folders):
             raise NotTimesSource(str(times_src), "--times-src")
         known = [number for number, d in enumerate(places.dirs) if is_times_source(d.path, folders) and number > 0]
@@ -114,7 +118,7 @@ def _add_source(
     for text, who in ((named, "TIMES_SRC"), (config_times_src, "times-doctor.toml")):
         if not text:
             continue
-        path = Path(text).expanduser().absolute()
+        path = physical(Path(text).expanduser())
         if is_times_source(path, folders):
             places.add(path, who, "source", at=1)
             return
@@ -122,7 +126,7 @@ def _add_source(
 
 
 def _add_include(places: Places, path: Path) -> None:
-    path = path.absolute()
+    path = physical(path)
     if path.is_dir():
         places.add(path, "--include")
     elif path.is_file():

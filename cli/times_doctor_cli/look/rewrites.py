@@ -14,10 +14,10 @@ from pathlib import Path
 from times_doctor_cli.hashing import FileUnreadable
 from times_doctor_cli.look.dollar import name_text
 from times_doctor_cli.look.folders import Folders, is_absolute
-from times_doctor_cli.look.includes import SetUse
 from times_doctor_cli.look.layout import Layout
 from times_doctor_cli.look.macros import HERE, UNKNOWN
 from times_doctor_cli.look.model import NameUse, Rewrite, SearchDir
+from times_doctor_cli.look.reading import SetUse
 from times_doctor_tasks.manifest import lower_name
 
 
@@ -68,16 +68,18 @@ class Rewriter:
     def _path_values(self, sets: Iterable[SetUse]) -> Iterable[NameUse]:
         """`$set` values that are paths of this model, written with backslashes."""
         for use in sets:
-            if "\\" not in use.raw or "%" in use.raw or UNKNOWN in use.raw or is_absolute(use.raw):
-                continue
-            found = next((p for d in self._dirs if (p := self._folders.find(d.path, name_text(use.raw)))), None)
-            if found is None:
-                continue
-            staged = self._layout.names.get(found) or self._layout.folder_name(found)
-            if staged is not None:
-                slash = "/" if use.raw.endswith(("\\", "/")) else ""
-                instead = _as_bytes(posixpath.relpath(staged, self._idirs[0]) + slash)
-                yield NameUse(use.file, use.line, use.raw, use.raw, None, instead)
+            instead = self.staged_value(name_text(use.raw))
+            if instead is not None:
+                yield NameUse(use.file, use.line, use.raw, use.raw, None, _as_bytes(instead))
+
+    def staged_value(self, text: str) -> str | None:
+        """What a value must be where it is a path of this model with backslashes; None for any other."""
+        if "\\" not in text or "%" in text or UNKNOWN in text or is_absolute(text):
+            return None
+        found = next((path for d in self._dirs if (path := self._folders.find(d.path, text))), None)
+        staged = found and (self._layout.names.get(found) or self._layout.folder_name(found))
+        slash = "/" if text.endswith(("\\", "/")) else ""
+        return posixpath.relpath(staged, self._idirs[0]) + slash if staged else None
 
     def _of_file(self, file: Path, lines: dict[int, dict[str, str]]) -> Iterable[Rewrite]:
         texts = _read_lines(file, set(lines))

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from times_doctor_cli.look.driver import Choice, choose_driver, is_lp_file
-from times_doctor_cli.look.errors import RestartNotFound
+from times_doctor_cli.look.errors import RestartNotFound, RunDirUnreadable
 from times_doctor_cli.look.facts import facts_of
 from times_doctor_cli.look.finder import Finder, Found
-from times_doctor_cli.look.folders import Folders, parts_of
+from times_doctor_cli.look.folders import Folders, parts_of, physical
 from times_doctor_cli.look.gdx import GdxPlan, GdxReader
-from times_doctor_cli.look.includes import Chain, ChainReader
+from times_doctor_cli.look.includes import ChainReader
 from times_doctor_cli.look.layout import Layout, lay_out
 from times_doctor_cli.look.macros import Macros
 from times_doctor_cli.look.model import (
@@ -29,6 +29,7 @@ from times_doctor_cli.look.model import (
     SearchLimits,
 )
 from times_doctor_cli.look.places import Places, find_places, find_written
+from times_doctor_cli.look.reading import Chain
 from times_doctor_cli.look.rewrites import Rewriter
 from times_doctor_tasks.manifest import KEPT_OPTIONS
 
@@ -49,6 +50,8 @@ __all__ = [
 SOLVERS = frozenset(
     {"cplex", "gurobi", "highs", "xpress", "mosek", "copt", "cbc", "conopt", "soplex", "ipopt", "knitro", "odhcplex"}
 )
+#: What an earlier run left is no input, whoever names it.
+_OUTPUTS = frozenset({".lst", ".log", ".lxi", ".ref"})
 #: Variables the worker sets itself; the user's value does not travel.
 _OURS = frozenset({"--err_abort", "--gdxpath"})
 
@@ -77,23 +80,24 @@ def look(
     Raises:
         UsageError: one of `look.errors`; the message names the thing, what was expected and what to do.
     """
-    folders = Folders()
-    choice = choose_driver(run_path.absolute(), folders, environ)
-    if is_lp_file(choice.driver):
-        return _with_facts(_lp_run(choice))
-    places = find_places(
-        choice.driver,
-        choice.call,
-        folders,
-        times_src=times_src,
-        environ=environ,
-        config_times_src=config_times_src,
-        includes=includes,
-    )
-    return _with_facts(_Look(choice, places, folders, limits or SearchLimits()).result(restart))
-
-
-def _with_facts(run: RunDir) -> RunDir:
+    try:
+        folders = Folders()
+        choice = choose_driver(physical(run_path), folders, environ)
+        if is_lp_file(choice.driver):
+            run = _lp_run(choice)
+        else:
+            places = find_places(
+                choice.driver,
+                choice.call,
+                folders,
+                times_src=times_src,
+                environ=environ,
+                config_times_src=config_times_src,
+                includes=includes,
+            )
+            run = _Look(choice, places, folders, limits or SearchLimits()).result(restart)
+    except OSError as exc:  # a folder or file that may not be read, or went away meanwhile
+        raise RunDirUnreadable(str(exc.filename or run_path), f"cannot be read ({exc.strerror})") from exc
     return dataclasses.replace(run, facts=facts_of(run))
 
 
@@ -142,7 +146,7 @@ class _Look:
     def _take_named_values(self, chain: Chain) -> None:
         """A `$set` whose value is the name of a file there is: TIMES controls such as PEAKCHP include it."""
         for use in chain.set_uses:
-            if "." in use.raw and "%" not in use.raw:
+            if "." in use.raw and "%" not in use.raw and Path(use.raw).suffix.lower() not in _OUTPUTS:
                 found = self._finder.find(use.raw, use.file, extensions=("",))
                 if found is not None and found.path not in self._finder.files:
                     self._finder.take(found, None, f"{use.file.name}:{use.line} sets {use.name} to it")
@@ -151,7 +155,7 @@ class _Look:
         if restart == "none":
             return None, None
         if restart != "auto":
-            path = Path(restart).absolute()
+            path = physical(Path(restart))
             if not path.is_file():
                 raise RestartNotFound(restart)
             return path, "--restart"
@@ -189,7 +193,7 @@ class _Look:
             driver_source=choice.why,
             inputs=tuple(_input(file, layout) for file in finder.files.values()),
             idirs=idirs,
-            parameters=self._parameters(gdx),
+            parameters=self._parameters(gdx, rewriter),
             restart=_restart_file(restart, restart_source),
             restart_source=restart_source,
             gdxpath=gdx.gdxpath,
@@ -210,13 +214,13 @@ class _Look:
                 result.setdefault(name, InputDir(search.path, search.source, name))
         return tuple(result.values())
 
-    def _parameters(self, gdx: GdxPlan) -> tuple[Parameter, ...]:
+    def _parameters(self, gdx: GdxPlan, rewriter: Rewriter) -> tuple[Parameter, ...]:
         kept: dict[str, Parameter] = {}
         for name, value in self._call.parameters if self._call else ():
             key = name.lower()
             if (key.startswith("--") and key not in _OURS) or key in KEPT_OPTIONS:
                 assert self._call is not None
-                value = gdx.parameters.get(key[2:], value)
+                value = gdx.parameters.get(key[2:]) or rewriter.staged_value(value) or value
                 kept[key] = Parameter(name, value, key.startswith("--"), self._call.source)
         return tuple(kept.values())
 

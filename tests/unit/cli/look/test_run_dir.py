@@ -9,6 +9,7 @@ from tests.unit.cli.look.conftest import RUN_DIRS, Look, MakeTree, names_of
 from times_doctor_cli.look.errors import (
     AmbiguousName,
     IncludeNotFound,
+    LeavesTree,
     MissingInput,
     NotTimesSource,
     RestartNotFound,
@@ -228,3 +229,74 @@ def test_odd_names_of_folders_do_no_harm(look_at: Look) -> None:
 )
 def test_errors_can_be_rebuilt_from_their_arguments(error: TimesDoctorError) -> None:
     assert str(type(error)(*error.args)) == str(error)
+
+
+def test_a_path_with_dots_or_links_means_the_folder_behind_it(make_tree: MakeTree) -> None:
+    root = make_tree({"wrk/case/case.run": "$include ..\\x.dd\n", "wrk/x.dd": "right", "x.dd": "wrong"})
+    (root / "link").symlink_to(root / "wrk/case")
+    for path in (root / "wrk/../wrk/case", root / "link", root / "link/case.run"):
+        run = look(path, environ={})
+        assert run.inputs[1].path == root / "wrk/x.dd"
+
+
+def test_a_linked_folder_out_of_the_model_is_refused_as_a_whole(make_tree: MakeTree) -> None:
+    root = make_tree({"share/x.dd": "", "wrk/case/case.run": "$include data/x.dd\n"})
+    (root / "wrk/case/data").symlink_to(root / "share")
+    with pytest.raises(LeavesTree, match=rf"'{root}/wrk/case/data' is a link to '{root}/share'"):
+        look(root / "wrk/case", environ={})
+    run = look(root / "wrk/case", environ={}, includes=[root / "share"])
+    assert names_of(run) == {"model/case.run", "model/data/x.dd"}
+
+
+def test_a_linked_source_folder_is_fine_as_an_input_folder(make_tree: MakeTree) -> None:
+    root = make_tree({f"TIMES/{name}": "" for name in SOURCE} | {"case/case.run": "$batinclude initsys.mod\n"})
+    (root / "case/source").symlink_to(root / "TIMES")
+    (root / "case/run.gms").write_text("$hiddencall gams case.run idir1=source\n")
+    assert "model/source/initmty.mod" in names_of(look(root / "case/case.run", environ={}))
+
+
+def test_secrets_of_the_environment_stay_out_of_parameters(look_at: Look) -> None:
+    files = {"case/case.run": "", "case/vtrun.cmd": "gams case.run --A=x%TIMES_DOCTOR_BROKER_URL%%GAMSLICE_STRING%y"}
+    environ = {"TIMES_DOCTOR_BROKER_URL": "redis://:secret@host", "GAMSLICE_STRING": "licence"}
+    assert [p.value for p in look_at(files, environ=environ).parameters] == ["xy"]
+
+
+def test_a_parameter_that_is_a_path_of_the_model_is_put_right(look_at: Look) -> None:
+    run = look_at(
+        {
+            "case/case.run": "$include %dir%x.dd\n",
+            "case/vtrun.cmd": "gams case.run --DIR=..\\Data\\ --NOTE=a\\b",
+            "Data/x.dd": "",
+        }
+    )
+    assert [(p.name, p.value) for p in run.parameters] == [("--DIR", "../data/"), ("--NOTE", "a\\b")]
+
+
+def test_a_file_that_may_not_be_read_is_said(make_tree: MakeTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    root = make_tree({"case/case.run": "", "case/vtrun.cmd": "gams case.run"})
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(RunDirUnreadable, match=r"vtrun\.cmd' cannot be read \(Permission denied\)"):
+        look(root / "case", environ={})
+
+
+def test_outputs_a_variable_names_are_no_inputs(look_at: Look) -> None:
+    files = {"case/case.run": "$set listing case.lst\n$set more case.dd\n", "case/case.lst": "", "case/case.dd": ""}
+    assert names_of(look_at(files)) == {"model/case.run", "model/case.dd"}
+
+
+def test_several_sources_and_folders_keep_names_of_their_own(look_at: Look, three_sources: Path) -> None:
+    run = look_at(
+        {
+            "case/case.run": "$include x.dd\n$include y.dd\n$include z.dd\n",
+            "case/vtrun.cmd": "gams case.run idir1=..\\one idir2=..\\a idir3=..\\two idir4=..\\b",
+            "a/x.dd": "",
+            "b/y.dd": "",
+            "c/z.dd": "",
+        },
+        times_src=three_sources / "three",
+        includes=[three_sources / "c"],
+    )
+    assert len({idir.name for idir in run.idirs}) == len(run.idirs) == 4
