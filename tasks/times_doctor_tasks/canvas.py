@@ -8,8 +8,11 @@ from typing import Any
 
 import msgspec
 from celery import Celery, chain, chord, signals
+from kombu.serialization import dumps as serialize
+from kombu.utils.json import dumps as to_json
 
 from times_doctor_tasks.aggregate import aggregate_scan
+from times_doctor_tasks.app import DEFAULT_PRIORITY
 from times_doctor_tasks.keys import CONTROL_QUEUE
 from times_doctor_tasks.messages import AggregateTask, RunSpec, ScanSpec, SolveTask, to_task
 from times_doctor_tasks.solve import SOLVE, solve
@@ -81,22 +84,47 @@ def keeping_messages(store: RunStore) -> Iterator[None]:
         signals.before_task_publish.disconnect(keep)
 
 
-def publish_again(app: Celery, store: RunStore, scan: str, run: str, *, queue: str | None = None) -> bool:
-    """Publishes the kept message of a run once more (to another queue if asked); False when none was kept."""
+def publish_again(
+    app: Celery, store: RunStore, scan: str, run: str, *, queue: str | None = None, head: bool = False
+) -> bool:
+    """Publishes the kept message of a run once more (to another queue if asked); False when none was kept.
+
+    Args:
+        head: Before the others of its priority: for a run that was taken already and handed back.
+    """
     kept = store.message(scan, run)
     if not kept:
         return False
+    name = queue or kept["queue"].decode()
+    body, headers, properties = (msgspec.json.decode(kept[part]) for part in ("body", "headers", "properties"))
     with app.producer_pool.acquire(block=True) as producer:
+        if head:
+            _push_to_head(producer, name, body, headers, properties)
+            return True
         producer.publish(
-            msgspec.json.decode(kept["body"]),
-            routing_key=queue or kept["queue"].decode(),
+            body,
+            routing_key=name,
             exchange="",
             serializer="json",
-            headers=msgspec.json.decode(kept["headers"]),
+            headers=headers,
             declare=[app.amqp.queues.select_add(queue)] if queue else None,
-            **msgspec.json.decode(kept["properties"]),
+            **properties,
         )
     return True
+
+
+def _push_to_head(producer: Any, queue: str, body: Any, headers: dict[str, Any], properties: dict[str, Any]) -> None:
+    """What kombu's Redis channel does to publish, but at the end of the list that is served first.
+
+    Its own `_put` pushes to the other end, and no argument changes that (kombu 5.7, transport/redis.py).
+    """
+    channel = producer.channel
+    priority = properties.get("priority", DEFAULT_PRIORITY)
+    content_type, content_encoding, content = serialize(body, serializer="json")  # type: ignore[no-untyped-call]  # kombu has no types
+    envelope = channel.prepare_message(content, priority, content_type, content_encoding, headers, properties)
+    channel._inplace_augment_message(envelope, "", queue)  # noqa: SLF001
+    with channel.conn_or_acquire() as client:
+        client.rpush(channel._q_for_pri(queue, priority), to_json(envelope))  # type: ignore[no-untyped-call]  # noqa: SLF001
 
 
 def publish_fresh(spec: ScanSpec, run: RunSpec) -> None:

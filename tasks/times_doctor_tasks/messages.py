@@ -303,6 +303,14 @@ class HostCard(Document, frozen=True, kw_only=True):
     started_ms: int = 0
     notes: tuple[str, ...] = ()
     """What ops should know, e.g. why it is out of rotation."""
+    beat: int = 0
+    """Counts the card's renewals: whoever looks twice sees whether the host lives."""
+    load_1m: float | None = None
+    """Load average of the last minute."""
+    running: tuple[str, ...] = ()
+    """`<scan> <run>` of what runs there; its length is the number of slots in use."""
+    taking: bool = True
+    """False while it ends: what runs goes on, nothing new is taken."""
 
 
 class WorkerPlan(Document, frozen=True, kw_only=True):

@@ -47,6 +47,13 @@ def _positive(text: str) -> float:
     return number
 
 
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
 def _count(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -72,7 +79,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("key_prefix", "TIMES_DOCTOR_KEY_PREFIX", _name, "letters, digits, '-', '_' and '.'"),
     Setting("lease_s", "TIMES_DOCTOR_LEASE_S", _positive, "seconds, more than 0"),
     Setting("grace_s", "TIMES_DOCTOR_GRACE_S", _positive, "seconds, more than 0"),
+    Setting("drain_s", "TIMES_DOCTOR_DRAIN_S", _seconds, "seconds, 0 or more"),
     Setting("cache_dir", "TIMES_DOCTOR_CACHE_DIR", _path, "a folder"),
+    Setting("cache_gb", "TIMES_DOCTOR_CACHE_GB", _positive, "gigabytes, more than 0"),
     Setting("host", "TIMES_DOCTOR_HOST", _name, "letters, digits, '-', '_' and '.'"),
     Setting("gams_path", "GAMS_PATH", _path, "the GAMS system folder or its gams executable"),
     Setting("times_src", "TIMES_SRC", _path, "the folder of the TIMES source"),
@@ -90,7 +99,11 @@ class Settings:
     key_prefix: str = "td"
     lease_s: float = 30.0
     grace_s: float = 60.0
+    drain_s: float = 60.0
+    """How long a worker that must end lets its solves run on before it hands them back."""
     cache_dir: Path = field(default_factory=lambda: default_cache_dir(os.environ, sys.platform))
+    cache_gb: float = 20.0
+    """What staged models and run folders may take on a host."""
     host: str = field(default_factory=lambda: default_host())
     gams_path: Path | None = None
     times_src: Path | None = None
@@ -137,15 +150,15 @@ class Settings:
                 origins[name] = "command line"
         return cls(**values, origins=origins)
 
-    def require_broker(self) -> str:
-        """The broker URL.
+    def require_broker(self, who: str = "--queue") -> str:
+        """The broker URL; `who` needs it.
 
         Raises:
             UsageError: none is configured; says how to set one.
         """
         if self.broker_url is None:
             raise UsageError(
-                "--queue needs a broker and none is configured. Set TIMES_DOCTOR_BROKER_URL, for example to "
+                f"{who} needs a broker and none is configured. Set TIMES_DOCTOR_BROKER_URL, for example to "
                 f'redis://broker.example:6379/0, or put broker_url = "..." into {CONFIG_NAME}.'
             )
         return self.broker_url

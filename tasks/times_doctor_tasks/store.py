@@ -106,6 +106,8 @@ class RunStatus:
     since_ms: int = 0
     handbacks: int = 0
     reason: str = ""
+    instance: str = ""
+    """Which start of that host's worker claimed it."""
 
 
 def initial_state(spec: ScanSpec, run: str) -> RunState:
@@ -187,6 +189,10 @@ class RunStore:
         raws = self.client.mget([self.keys.run(spec.scan, run) for run in spec.runs]) if spec.runs else []
         return [decode(raw, RunSpec) for raw in raws if raw]
 
+    def history(self, scan: str, run: str) -> list[Attempt]:
+        """Attempts at a run, oldest first."""
+        return [decode(raw, Attempt) for raw in self.client.lrange(self.keys.history(scan, run), 0, -1)]
+
     def statuses(self, spec: ScanSpec) -> dict[str, RunStatus]:
         """State of every run, in order."""
         pipe = self.client.pipeline(transaction=False)
@@ -219,8 +225,24 @@ class RunStore:
 
     # -- the protocol ---------------------------------------------------------------------------------------------
 
-    def claim(self, spec: ScanSpec, run: RunSpec, *, host: str, token: str, need: Room, free: Room) -> Claim:
-        """CLAIM: may `host` run this now? See lua/claim.lua."""
+    def claim(
+        self,
+        spec: ScanSpec,
+        run: RunSpec,
+        *,
+        host: str,
+        token: str,
+        need: Room,
+        free: Room,
+        instance: str = "",
+        closed: str = "",
+    ) -> Claim:
+        """CLAIM: may `host` run this now? See lua/claim.lua.
+
+        Args:
+            instance: Which start of the host's worker asks.
+            closed: Why the host takes nothing of this kind now: the run is parked there with these words.
+        """
         k, scan = self.keys, spec.scan
         answer = self._scripts["claim"](
             keys=[
@@ -246,6 +268,8 @@ class RunStore:
                 free.threads,
                 free.mem_mb,
                 run.priority,
+                instance,
+                closed,
             ],
         )
         return _claim_answer(answer, token)
@@ -312,12 +336,12 @@ class RunStore:
         )
         return bool(answer[0] == b"concluded")
 
-    def release(self, spec: ScanSpec, run: str, fence: Fence, *, reason: str) -> bool:
-        """RELEASE: hand the run back; publish its message afterwards."""
+    def release(self, spec: ScanSpec, run: str, fence: Fence, *, reason: str, counted: bool = False) -> bool:
+        """RELEASE: hand the run back; publish its message afterwards. `counted`: the attempt counts all the same."""
         k = self.keys
         answer = self._scripts["release"](
             keys=[k.state(spec.scan, run), k.events(spec.scan), k.history(spec.scan, run)],
-            args=[run, fence.attempt, fence.token, reason, SCAN_TTL_S, EVENTS_MAX],
+            args=[run, fence.attempt, fence.token, reason, SCAN_TTL_S, EVENTS_MAX, 0 if counted else 1],
         )
         return bool(answer[0] == b"ok")
 
@@ -388,11 +412,20 @@ class RunStore:
         """A host says goodbye."""
         self.client.delete(self.keys.host(host))
 
+    def host(self, host: str) -> HostCard | None:
+        """One host's card; None when it has not beaten lately."""
+        raw = self.client.get(self.keys.host(host))
+        return decode(raw, HostCard) if raw else None
+
     def live_hosts(self) -> list[HostCard]:
         """Cards of the hosts that beat lately, by name."""
         names = [name.decode() for name in self.client.zrange(self.keys.hosts(), 0, -1)]
         raws = self.client.mget([self.keys.host(name) for name in names]) if names else []
         return sorted((decode(raw, HostCard) for raw in raws if raw), key=lambda card: card.host)
+
+    def server_run(self) -> str:
+        """Id of this start of the server: another one means that it may have lost its last second."""
+        return str(self.client.info("server")["run_id"])
 
     # -- the report -----------------------------------------------------------------------------------------------
 
@@ -465,6 +498,7 @@ def _status(raw: dict[bytes, bytes], initial: RunState) -> RunStatus:
         since_ms=number[b"since_ms"],
         handbacks=number[b"handbacks"],
         reason=raw.get(b"reason", b"").decode(),
+        instance=raw.get(b"instance", b"").decode(),
     )
 
 

@@ -1,11 +1,11 @@
--- RELEASE: the owner hands the run back unfinished; the attempt is not counted.
+-- RELEASE: the owner hands the run back unfinished; the attempt is not counted, unless the host failed it.
 -- KEYS  1 state  2 events  3 history
--- ARGV  1 run  2 attempt  3 token  4 reason  5 ttl_s  6 events_max
+-- ARGV  1 run  2 attempt  3 token  4 reason  5 ttl_s  6 events_max  7 handbacks to add (0: it counts)
 -- Returns {'ok'} | {'not yours'}
 -- Atomic because a replacement may be claimed between the check and the hand-back.
 local h = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'token')
 if h[2] ~= ARGV[2] or h[3] ~= ARGV[3] or is_terminal(h[1]) then return {'not yours'} end
-redis.call('HINCRBY', KEYS[1], 'handbacks', 1)
+redis.call('HINCRBY', KEYS[1], 'handbacks', ARGV[7])
 redis.call('HSET', KEYS[1], 'lease_ms', 0, 'token', '')
 close_attempt(KEYS[3], ARGV[4])
 move(KEYS[1], KEYS[2], ARGV[1], ARGV[2], 'queued', '', ARGV[4], ARGV[5], ARGV[6])
