@@ -66,7 +66,10 @@ def _date(text: str) -> date | None:
     words = re.fullmatch(r"([A-Z][a-z]{2}) +(\d{1,2}), +(\d{4})", text)
     if words is None or words[1] not in _MONTHS:
         return None
-    return date(int(words[3]), _MONTHS.index(words[1]) + 1, int(words[2]))
+    try:
+        return date(int(words[3]), _MONTHS.index(words[1]) + 1, int(words[2]))
+    except ValueError:
+        return None
 
 
 def _kind_name(kind: str) -> str:

@@ -199,7 +199,8 @@ def end_leftovers(marker_dir: str | os.PathLike[str]) -> list[int]:
     for path in sorted(Path(marker_dir).glob("*")):
         words = path.read_text(encoding="ascii", errors="replace").split()
         # A file cut short belongs to an engine whose start was cut short: its program never ran.
-        if len(words) >= 2 and words[2:] == supervisor.boot_id().split():
+        is_whole = len(words) >= 2 and all(word.isdecimal() for word in words[:2])
+        if is_whole and words[2:] == supervisor.boot_id().split():
             pid, started_at = int(words[0]), int(words[1])
             if end_group(pid, started_at, os.path.abspath(path)):  # noqa: PTH100  resolve() would follow links
                 ended.append(pid)

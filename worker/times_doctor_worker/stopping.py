@@ -89,11 +89,11 @@ class StagedStop:
             return None
         if self._terminated_s is not None:
             return self._kill() if now_s - self._terminated_s >= self._times.kill_after_s else None
-        if (self._wants_interrupt or (is_solving and has_written)) and self._may_interrupt(now_s):
-            return self._interrupt(now_s)
         if self._interrupted_s is not None and self._is_over(now_s):
             self._terminated_s = now_s
             return StopAction.TERMINATE
+        if (self._wants_interrupt or (is_solving and has_written)) and self._may_interrupt(now_s):
+            return self._interrupt(now_s)
         return None
 
     def _look(self, now_s: float, log_bytes: int, cpu_s: float) -> None:
