@@ -29,10 +29,11 @@ RECORD = ".staged.json"
 MAX_FILES = 100_000
 #: Longest name in a snapshot, and longest part of it, in UTF-8 bytes (a part leaves room for a suffix).
 MAX_NAME_BYTES, MAX_PART_BYTES = 800, 200
-#: GAMS options of the user's own command line that travel; everything else is the worker's to say.
+#: GAMS options of the user's own command line that travel, for they change what is solved or for how long; what shapes
+#: the log and the listing, and where files go, is the worker's to say.
 KEPT_OPTIONS = frozenset(
-    {"optcr", "optca", "reslim", "iterlim", "nodlim", "domlim", "bratio", "holdfixed", "forcework", "stepsum"}
-    | {"workfactor", "workspace", "errmsg", "suppress", "limrow", "limcol", "solprint", "sysout", "profile"}
+    {"optcr", "optca", "reslim", "iterlim", "nodlim", "domlim", "bratio", "holdfixed", "forcework"}
+    | {"workfactor", "workspace"}
     | {f"user{n}" for n in range(1, 6)}
     | {f"integer{n}" for n in range(1, 6)}
 )

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from times_doctor_cli.look.command import GamsCall, is_gams, parmfile_words, read_gams_words
-from times_doctor_cli.look.folders import Folders, is_absolute, parts_of
+from times_doctor_cli.look.folders import Folders, base_of, is_absolute
 
 #: Larger files are no command files, bytes.
 MAX_BATCH_BYTES = 1024 * 1024
@@ -139,7 +139,7 @@ class _Reader:
         calls_before = len(self._batch.calls)
         if script is not None and script.suffix.lower() in (".cmd", ".bat") and self._depth < _MAX_DEPTH:
             self.read(script, tuple(words[1:]), f"{where}, {script.name}")
-        if len(self._batch.calls) == calls_before and Path(parts_of(words[0])[-1]).stem.lower() == "vt_gams":
+        if len(self._batch.calls) == calls_before and Path(base_of(words[0])).stem.lower() == "vt_gams":
             self._vt_gams(words, where)
 
     def _gams(self, words: list[str], where: str) -> None:
@@ -166,7 +166,7 @@ class _Reader:
         folder = self._find(written) if written else self._folder
         if folder is not None and folder.is_dir():
             self._folder = folder
-        elif parts_of(written)[-1:] == [self._root.name]:
+        elif base_of(written) == self._root.name:
             self._folder = self._root  # its own folder, under the path of another machine
         elif not is_absolute(written):
             self._batch.warnings.append(f"{where} goes to the folder {written!r}, which is not here.")

@@ -11,7 +11,7 @@ from times_doctor_cli.look.command import GamsCall, is_gams, parmfile_words, rea
 from times_doctor_cli.look.conditions import read_condition
 from times_doctor_cli.look.dollar import dollar_lines, name_text, split_directive
 from times_doctor_cli.look.errors import DriverAmbiguous, DriverNotFound, RunDirUnreadable
-from times_doctor_cli.look.folders import Folders, parts_of
+from times_doctor_cli.look.folders import Folders, base_of
 from times_doctor_cli.look.macros import HERE, UNKNOWN, Macros, first_token, tokens
 
 _GAMS_SUFFIXES = (".run", ".gms")
@@ -86,9 +86,9 @@ def _calls(folder: Path, folders: Folders, environ: Mapping[str, str]) -> tuple[
 
 def _driver_of(call: GamsCall, root: Path, folders: Folders) -> Path | None:
     """The file a call starts; under the path of another machine, its name in this folder."""
-    base = parts_of(call.driver)[-1:] or [""]
+    base = base_of(call.driver)
     for extension in ("", ".gms"):
-        for folder, written in ((call.folder, call.driver), (root, base[0])):
+        for folder, written in ((call.folder, call.driver), (root, base)):
             if path := folders.find_file(folder, written + extension):
                 return path
     return None

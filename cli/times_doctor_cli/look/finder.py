@@ -10,7 +10,7 @@ from pathlib import Path
 
 from times_doctor_cli.look.dollar import name_text
 from times_doctor_cli.look.errors import AbsoluteInclude, LeavesTree, MissingInput, SourceNotFound, TooMuch
-from times_doctor_cli.look.folders import Folders, is_absolute, parts_of
+from times_doctor_cli.look.folders import Folders, base_of, is_absolute
 from times_doctor_cli.look.macros import HERE, UNKNOWN
 from times_doctor_cli.look.model import ComputedGroup, FoundFile, NameUse, Role, SearchDir, SearchLimits
 from times_doctor_cli.look.source import (
@@ -79,7 +79,7 @@ class Finder:
 
     def _absolute(self, text: str) -> Found | None:
         """An absolute name is of use where `--include` gives the file, or where it leads into a search folder."""
-        base = parts_of(text)[-1].lower() if parts_of(text) else ""
+        base = base_of(text).lower()
         for path in self._extra:
             if path.name.lower() == base:
                 return Found(path, path.parent)
@@ -112,14 +112,11 @@ class Finder:
     def note_written(self, text: str) -> None:
         """Remember names the run itself writes (`$onecho >`, `$call`): they need not be there before."""
         for word in _WRITTEN_NAME.findall(text):
-            parts = parts_of(word)
-            if parts:
-                self._written.add(parts[-1].lower())
+            self._written.add(base_of(word).lower())
 
     def is_written(self, written: str) -> bool:
         """Whether the run itself writes a file of this name."""
-        parts = parts_of(written)
-        return bool(parts) and parts[-1].lower() in self._written
+        return bool(base_of(written)) and base_of(written).lower() in self._written
 
     # -- taking
 

@@ -30,17 +30,13 @@ def parts_of(written: str) -> list[str]:
     return [part for part in _SLASHES.split(written) if part not in ("", ".")]
 
 
-def ups_of(written: str) -> int:
-    r"""How many folders above its start a relative name reaches.
+def base_of(written: str) -> str:
+    r"""The last part of a name, empty where there is none.
 
-    >>> ups_of(r"..\..\x"), ups_of(r"data\..\..\x"), ups_of("x")
-    (2, 1, 0)
+    >>> base_of(r"C:\Veda\case.run"), base_of(".\\"), base_of("")
+    ('case.run', '', '')
     """
-    depth = deepest = 0
-    for part in parts_of(written):
-        depth += -1 if part == ".." else 1
-        deepest = min(deepest, depth)
-    return -deepest
+    return (parts_of(written) or [""])[-1]
 
 
 def physical(path: Path) -> Path:

@@ -20,7 +20,7 @@ from pathlib import Path
 from times_doctor_cli.look.dollar import name_text
 from times_doctor_cli.look.errors import MissingGdx
 from times_doctor_cli.look.finder import Finder, Found
-from times_doctor_cli.look.folders import is_absolute, parts_of
+from times_doctor_cli.look.folders import base_of, is_absolute, parts_of
 from times_doctor_cli.look.macros import UNKNOWN, Macros, Value
 from times_doctor_cli.look.model import NameUse, Role
 from times_doctor_cli.look.reading import Chain, GdxUse, Reach
@@ -90,7 +90,7 @@ class GdxReader:
             return "gamssave/" if self._finder.folders.find_folder(self._working, "gamssave") else ""
         self.plan.gdxpath = STAGED_GDXPATH
         if is_absolute(text) and not Path(text).is_dir():
-            own = (parts_of(text)[-1:] or [""])[0]
+            own = base_of(text)
             here = self._finder.folders.find_folder(self._working, own)
             self._finder.warn(
                 f"{self.plan.source} sets GDXPATH to {text!r}, which is not on this machine; "
@@ -167,7 +167,7 @@ class GdxReader:
             name = f"{STAGED_GDXPATH}{name}"
         self._finder.take(found, Role.GDX, why, workdir_name=name)
         if len(parts_of(need.value)) > 1:  # it names a path: the staged file stands in the GDX folder itself
-            base = parts_of(need.value)[-1].lower()
+            base = base_of(need.value).lower()
             self._rewrite_sets(need.control.lower(), need.value, base)
             self.plan.parameters[need.control.lower()] = base
 
@@ -198,9 +198,9 @@ class GdxReader:
             text = text if text.lower().endswith(".gdx") else f"{text}.gdx"
             found = self._find(text)
             if found is not None and use.at_run_time:
-                self._finder.take(found, Role.GDX, where, workdir_name="/".join(parts_of(text)[-1:]))
+                self._finder.take(found, Role.GDX, where, workdir_name=base_of(text))
                 if len(parts_of(text)) > 1:
-                    value = parts_of(text)[-1].lower()
+                    value = base_of(text).lower()
                     self._finder.uses.append(NameUse(use.file, use.line, use.raw, name, found.path, value))
             elif found is not None:
                 self._finder.take(found, Role.GDX, where)

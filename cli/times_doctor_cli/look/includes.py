@@ -18,6 +18,9 @@ from times_doctor_cli.look.macros import UNKNOWN, Macros, first_token, tokens
 from times_doctor_cli.look.model import NameUse, SearchLimits
 from times_doctor_cli.look.reading import Block, Chain, FileReading, GdxUse, Reach, SetUse
 
+#: A model that includes files with ever new arguments more often than this never comes to an end.
+MAX_READINGS = 50_000
+
 _REACH_OF = {True: Reach.SURELY, None: Reach.MAYBE, False: Reach.NEVER}
 _TEXT_BLOCKS = {
     "ontext": ("offtext",),
@@ -59,6 +62,8 @@ class ChainReader:
         if self._visited.get((path, args), Reach.NEVER) >= reach:
             return
         self._visited[path, args] = reach
+        if len(self._visited) > MAX_READINGS:
+            raise TooMuch(f"files are included more than {MAX_READINGS} times with different arguments", path.name)
         self._depth += 1
         if self._depth > self._limits.depth:
             raise TooMuch(f"includes are nested more than {self._limits.depth} deep", path.name)

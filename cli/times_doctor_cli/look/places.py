@@ -10,7 +10,7 @@ from pathlib import Path
 
 from times_doctor_cli.look.command import GamsCall
 from times_doctor_cli.look.errors import IncludeNotFound, NotTimesSource
-from times_doctor_cli.look.folders import Folders, is_absolute, parts_of, physical
+from times_doctor_cli.look.folders import Folders, base_of, is_absolute, physical
 from times_doctor_cli.look.model import SearchDir
 from times_doctor_cli.look.source import is_times_source
 
@@ -92,7 +92,7 @@ def _add_named(places: Places, call: GamsCall | None, folders: Folders) -> list[
 
 
 def _looks_like_source(text: str) -> bool:
-    last = (parts_of(text)[-1:] or [""])[0].lower()
+    last = base_of(text).lower()
     return "src" in last or "source" in last or "times" in last
 
 

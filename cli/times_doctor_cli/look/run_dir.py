@@ -10,7 +10,7 @@ from times_doctor_cli.look.driver import Choice, choose_driver, is_lp_file
 from times_doctor_cli.look.errors import RestartNotFound, RunDirUnreadable
 from times_doctor_cli.look.facts import facts_of
 from times_doctor_cli.look.finder import Finder, Found
-from times_doctor_cli.look.folders import Folders, parts_of, physical
+from times_doctor_cli.look.folders import Folders, base_of, physical
 from times_doctor_cli.look.gdx import GdxPlan, GdxReader
 from times_doctor_cli.look.includes import ChainReader
 from times_doctor_cli.look.layout import Layout, lay_out
@@ -165,7 +165,7 @@ class _Look:
 
     def _restart_of_call(self, written: str, source: str) -> tuple[Path | None, str | None]:
         assert self._call is not None
-        base = (parts_of(written)[-1:] or [""])[0]
+        base = base_of(written)
         for extension in ("", ".g00"):
             path = find_written(written + extension, self._call.folder, self._folders)
             if path is None and self._finder.source is not None:

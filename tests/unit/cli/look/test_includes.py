@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.look.conftest import Look, MakeTree, names_of
+from times_doctor_cli.look import includes
 from times_doctor_cli.look.errors import AbsoluteInclude, LeavesTree, MissingInput, SourceNotFound, TooMuch
 from times_doctor_cli.look.model import Role, SearchLimits
 
@@ -91,6 +92,13 @@ def test_the_chain_is_followed_with_arguments(look_at: Look) -> None:
 
 def test_a_file_that_includes_itself_comes_to_an_end(look_at: Look) -> None:
     assert included(look_at, "$include a.gms\n", **{"a.gms": "$include a.gms\n"}) == {"a.gms"}
+
+
+def test_a_chain_that_branches_without_end_is_refused(look_at: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(includes, "MAX_READINGS", 200)
+    files = {f"case/{n}.gms": f"$batinclude {n + 1}.gms %1y\n$batinclude {n + 1}.gms %1z\n" for n in range(9)}
+    with pytest.raises(TooMuch, match="different arguments"):
+        look_at({"case/case.run": "$batinclude 0.gms x\n", "case/9.gms": "", **files})
 
 
 def test_includes_nested_deeper_than_gams_allows_are_refused(look_at: Look) -> None:
