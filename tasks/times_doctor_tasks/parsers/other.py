@@ -51,6 +51,14 @@ _PUSHES = re.compile(r"(\d+) (primal|dual) pushes remaining")
 _CBC = re.compile(r"(\d+) +Obj (\S+)(?: Primal inf (\S+))?")
 _SOPLEX = re.compile(r"[LE] +\| +[\d.]+ \| +(\d+) \| +\d+ \| +\S+ \| +(\S+) \| +\d+ \| +(\S+)$")
 _COPT_END = re.compile(r"Status: (.+?) +Objective: (\S+)(?: +Iterations: (\d+)(?:\((\d+)\))?)?(?: +Time: ([\d.]+)s)?")
+_MOSEK_STOP = re.compile(r"Return code - \d+ \[MSK_RES_TRM_(\w+)\]")
+_MOSEK_WORDS = {
+    "MAX_TIME": "time limit reached",
+    "MAX_ITERATIONS": "iteration limit reached",
+    "MIO_NUM_BRANCHES": "node limit reached",
+    "MIO_NUM_RELAXS": "node limit reached",
+    "USER_CALLBACK": "interrupted by user",
+}
 _SETTINGS_FILE = re.compile(r"Loading settings file <(.*)>")
 _STATUS = re.compile(r"\.\.\. Status: .*?\((\d+)\) / .*?\((\d+)\)")
 _VALUE = re.compile(r"\.\.\. Objective Value: +(\S+)")
@@ -161,6 +169,9 @@ class OtherReader:
         elif match := _DONE.match(text):
             add(SolverTime(float(match[1])))
             add(FinalIterations(int(match[2]), whole(match[3]) if match[3] else None))
+        elif match := _MOSEK_STOP.match(text):
+            if (words := _MOSEK_WORDS.get(match[1])) is not None:
+                add(SolverEnded(self._solver, None, words))
         else:
             return self._last_words(text)
         return True
