@@ -76,6 +76,8 @@ class RunSpec(Document, frozen=True, kw_only=True):
     queue: str = ""
     priority: int = 5
     """0 first .. 9 last."""
+    reused: RunResult | None = None
+    """The result of an earlier run with the same inputs, taken instead of a solve (`--resume`)."""
 
 
 class ModelRef(Document, frozen=True, kw_only=True):
@@ -112,6 +114,8 @@ class ScanSpec(Document, frozen=True, kw_only=True):
     """Largest relative difference of objectives between vertex solutions that still counts as agreement."""
     interior_tol_rel: float = 1e-5
     """The same where one of the two is an interior solution."""
+    reused: tuple[str, ...] = ()
+    """Runs that are not run: each one's specification holds the result of an earlier run with the same inputs."""
 
 
 class SolveRecord(Document, frozen=True, kw_only=True):
@@ -241,6 +245,8 @@ class RunResult(Document, frozen=True, kw_only=True):
     directory: str | None = None
     """Working directory on the host."""
     attempts: tuple[Attempt, ...] = ()
+    reused_from: str = ""
+    """Id of the scan that this result was taken from (`--resume`); empty where the run was run."""
 
 
 class Comparison(Document, frozen=True, kw_only=True):
@@ -276,6 +282,8 @@ class Report(Document, frozen=True, kw_only=True):
     recommendation: Recommendation
     created_ms: int
     """When the report was made."""
+    warnings: tuple[str, ...] = ()
+    """What the client adds when it knows more than the hosts: other sizes than in RUN_DIR's own listing."""
 
 
 class HostCard(Document, frozen=True, kw_only=True):

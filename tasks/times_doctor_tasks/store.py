@@ -1,4 +1,4 @@
-"""The only module that speaks Redis for us: one typed method per verb and per document.
+"""The verbs of the protocol, one typed method each. With `records.py`, what it reads, the only code that speaks Redis.
 
 Every method may raise `redis.RedisError`. The worker retries CLAIM and FINISH on all of them (OOM, READONLY and
 LOADING are answers, not lost connections); the client turns them into `BrokerUnavailable` at its edge.
@@ -10,12 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from times_doctor_tasks.keys import EVENTS_MAX, SCAN_TTL_S, Keys
+from times_doctor_tasks.keys import EVENTS_MAX, SCAN_TTL_S
 from times_doctor_tasks.messages import (
     AnyEvent,
-    Attempt,
     HostCard,
     ProgressMade,
     Report,
@@ -23,10 +20,10 @@ from times_doctor_tasks.messages import (
     RunResult,
     RunSpec,
     ScanSpec,
-    decode,
-    decode_event,
     encode,
 )
+from times_doctor_tasks.records import Records, initial_state
+from times_doctor_tasks.records import RunStatus as RunStatus  # what the verbs are told was seen
 from times_doctor_tasks.scripts import register
 from times_doctor_tasks.states import RunState, ScanMode
 
@@ -95,33 +92,11 @@ class Room:
     mem_mb: int
 
 
-@dataclass(frozen=True, slots=True)
-class RunStatus:
-    """The state document of a run."""
-
-    state: RunState
-    attempt: int = 0
-    host: str = ""
-    beat: int = 0
-    since_ms: int = 0
-    handbacks: int = 0
-    reason: str = ""
-    instance: str = ""
-    """Which start of that host's worker claimed it."""
-
-
-def initial_state(spec: ScanSpec, run: str) -> RunState:
-    """Where a run stands before anybody touched it."""
-    waits = spec.mode is ScanMode.CHAIN and run != spec.runs[0]
-    return RunState.PENDING if waits else RunState.QUEUED
-
-
-class RunStore:
-    """Scans, runs, hosts and events under one key prefix."""
+class RunStore(Records):
+    """Scans, runs, hosts and events under one key prefix, with the verbs that change them."""
 
     def __init__(self, client: redis.Redis, prefix: str = "td") -> None:
-        self.client: Any = client
-        self.keys = Keys(prefix)
+        super().__init__(client, prefix)
         self._scripts = register(client)
 
     # -- client ---------------------------------------------------------------------------------------------------
@@ -145,17 +120,6 @@ class RunStore:
         pipe.expire(key, SCAN_TTL_S)
         pipe.execute()
 
-    def message(self, scan: str, run: str) -> dict[str, bytes]:
-        """The kept message; empty when none was published yet."""
-        return {name.decode(): value for name, value in self.client.hgetall(self.keys.message(scan, run)).items()}
-
-    def published(self, spec: ScanSpec) -> dict[str, bool]:
-        """Whether a message of each run was ever kept."""
-        pipe = self.client.pipeline(transaction=False)
-        for run in spec.runs:
-            pipe.exists(self.keys.message(spec.scan, run))
-        return {run: bool(kept) for run, kept in zip(spec.runs, pipe.execute(), strict=True)}
-
     def ask_cancel(self, scan: str, runs: Iterable[str], *, reason: str, now: bool = False) -> None:
         """Sets the cancel flag of `runs` (`*` = all of the scan)."""
         key = self.keys.cancel(scan)
@@ -163,65 +127,6 @@ class RunStore:
         pipe.hset(key, mapping=dict.fromkeys(runs, f"{reason} now" if now else reason))
         pipe.expire(key, SCAN_TTL_S)
         pipe.execute()
-
-    def cancel_flags(self, scan: str) -> dict[str, str]:
-        """Run id or `*` to the flag."""
-        return {run.decode(): flag.decode() for run, flag in self.client.hgetall(self.keys.cancel(scan)).items()}
-
-    # -- documents ------------------------------------------------------------------------------------------------
-
-    def scan(self, scan: str) -> ScanSpec | None:
-        """The scan, or None when it is unknown or expired."""
-        raw = self.client.get(self.keys.scan(scan))
-        return decode(raw, ScanSpec) if raw else None
-
-    def scans(self, *, newest: int = 1000) -> list[str]:
-        """Ids of scans, newest first."""
-        return [scan.decode() for scan in self.client.zrevrange(self.keys.scans(), 0, newest - 1)]
-
-    def run(self, scan: str, run: str) -> RunSpec | None:
-        """One run as asked for."""
-        raw = self.client.get(self.keys.run(scan, run))
-        return decode(raw, RunSpec) if raw else None
-
-    def runs(self, spec: ScanSpec) -> list[RunSpec]:
-        """All runs of a scan, in order; those whose document is gone are left out."""
-        raws = self.client.mget([self.keys.run(spec.scan, run) for run in spec.runs]) if spec.runs else []
-        return [decode(raw, RunSpec) for raw in raws if raw]
-
-    def history(self, scan: str, run: str) -> list[Attempt]:
-        """Attempts at a run, oldest first."""
-        return [decode(raw, Attempt) for raw in self.client.lrange(self.keys.history(scan, run), 0, -1)]
-
-    def statuses(self, spec: ScanSpec) -> dict[str, RunStatus]:
-        """State of every run, in order."""
-        pipe = self.client.pipeline(transaction=False)
-        for run in spec.runs:
-            pipe.hgetall(self.keys.state(spec.scan, run))
-        return {run: _status(raw, initial_state(spec, run)) for run, raw in zip(spec.runs, pipe.execute(), strict=True)}
-
-    def results(self, spec: ScanSpec) -> dict[str, RunResult]:
-        """Results there are, by run, with the run's history of attempts."""
-        pipe = self.client.pipeline(transaction=False)
-        for run in spec.runs:
-            pipe.get(self.keys.result(spec.scan, run))
-            pipe.lrange(self.keys.history(spec.scan, run), 0, -1)
-        answers = pipe.execute()
-        return {
-            run: _with_history(decode(raw, RunResult), history)
-            for run, raw, history in zip(spec.runs, answers[::2], answers[1::2], strict=True)
-            if raw
-        }
-
-    def newest_progress(self, spec: ScanSpec) -> dict[str, ProgressMade]:
-        """The newest look at each run that had one."""
-        raws = self.client.mget([self.keys.progress(spec.scan, run) for run in spec.runs]) if spec.runs else []
-        looks = ((run, decode_event(raw)) for run, raw in zip(spec.runs, raws, strict=True) if raw)
-        return {run: look for run, look in looks if isinstance(look, ProgressMade)}
-
-    def ended(self, scan: str) -> int:
-        """How many runs are terminal."""
-        return int(self.client.scard(self.keys.ended(scan)))
 
     # -- the protocol ---------------------------------------------------------------------------------------------
 
@@ -388,16 +293,6 @@ class RunStore:
         pipe.expire(self.keys.events(scan), SCAN_TTL_S)
         pipe.execute()
 
-    def events(
-        self, scan: str, *, after: str = "0", block_ms: int | None = None, count: int = 1000
-    ) -> list[tuple[str, int, AnyEvent]]:
-        """Events after an id, oldest first: (id, server ms, event). Blocks up to `block_ms` when there is none."""
-        answer = self.client.xread({self.keys.events(scan): after}, count=count, block=block_ms)
-        if not answer:
-            return []
-        entries = answer[0][1] if isinstance(answer, list) else next(iter(answer.values()))[0]
-        return [(eid.decode(), int(eid.split(b"-")[0]), decode_event(fields[b"e"])) for eid, fields in entries]
-
     # -- hosts ----------------------------------------------------------------------------------------------------
 
     def register_host(self, card: HostCard, *, ttl_s: int) -> None:
@@ -411,21 +306,6 @@ class RunStore:
     def drop_host(self, host: str) -> None:
         """A host says goodbye."""
         self.client.delete(self.keys.host(host))
-
-    def host(self, host: str) -> HostCard | None:
-        """One host's card; None when it has not beaten lately."""
-        raw = self.client.get(self.keys.host(host))
-        return decode(raw, HostCard) if raw else None
-
-    def live_hosts(self) -> list[HostCard]:
-        """Cards of the hosts that beat lately, by name."""
-        names = [name.decode() for name in self.client.zrange(self.keys.hosts(), 0, -1)]
-        raws = self.client.mget([self.keys.host(name) for name in names]) if names else []
-        return sorted((decode(raw, HostCard) for raw in raws if raw), key=lambda card: card.host)
-
-    def server_run(self) -> str:
-        """Id of this start of the server: another one means that it may have lost its last second."""
-        return str(self.client.info("server")["run_id"])
 
     # -- the report -----------------------------------------------------------------------------------------------
 
@@ -441,15 +321,6 @@ class RunStore:
         self.client.set(self.keys.report(scan), encode(report), ex=SCAN_TTL_S)
         self.client.set(self.keys.reported(scan), report.created_ms, ex=SCAN_TTL_S)
         self.tell(scan, Reported())
-
-    def is_reported(self, scan: str) -> bool:
-        """Whether the done mark is set."""
-        return bool(self.client.exists(self.keys.reported(scan)))
-
-    def report(self, scan: str) -> Report | None:
-        """The report, once its done mark is set."""
-        raw = self.client.get(self.keys.report(scan)) if self.is_reported(scan) else None
-        return decode(raw, Report) if raw else None
 
     def _ending_keys(self, spec: ScanSpec, run: str) -> list[str]:
         k, scan = self.keys, spec.scan
@@ -469,7 +340,7 @@ def _successor(spec: ScanSpec, run: str) -> str:
     if spec.mode is not ScanMode.CHAIN:
         return ""
     after = spec.runs.index(run) + 1
-    return spec.runs[after] if after < len(spec.runs) else ""
+    return next((following for following in spec.runs[after:] if following not in spec.reused), "")
 
 
 def _claim_answer(answer: list[Any], token: str) -> Claim:
@@ -484,23 +355,3 @@ def _claim_answer(answer: list[Any], token: str) -> Claim:
             return Parked(answer[1].decode())
         case _:
             return Unknown()
-
-
-def _status(raw: dict[bytes, bytes], initial: RunState) -> RunStatus:
-    if not raw:
-        return RunStatus(initial)
-    number = {name: int(raw.get(name, b"0")) for name in (b"attempt", b"beat", b"since_ms", b"handbacks")}
-    return RunStatus(
-        state=RunState(raw.get(b"state", initial.encode()).decode()),
-        attempt=number[b"attempt"],
-        host=raw.get(b"host", b"").decode(),
-        beat=number[b"beat"],
-        since_ms=number[b"since_ms"],
-        handbacks=number[b"handbacks"],
-        reason=raw.get(b"reason", b"").decode(),
-        instance=raw.get(b"instance", b"").decode(),
-    )
-
-
-def _with_history(result: RunResult, history: Sequence[bytes]) -> RunResult:
-    return msgspec.structs.replace(result, attempts=tuple(decode(entry, Attempt) for entry in history))
