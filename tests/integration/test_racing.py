@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+from msgspec import structs
+
+from tests.integration.conftest import Submit, make_result, make_runs
+from times_doctor_tasks.messages import ScanSpec
+from times_doctor_tasks.racing import Referee
+from times_doctor_tasks.states import RunState, StopReason, Verdict
+from times_doctor_tasks.store import Owned, Room, RunStore
+
+pytestmark = pytest.mark.server
+THREE = ("cplex.a", "cplex.b", "cplex.c")
+
+
+def start(store: RunStore, spec: ScanSpec, run: str) -> Owned:
+    document = next(one for one in make_runs(spec) if one.run == run)
+    need = Room(1, 0)
+    claim = store.claim(spec, document, host="h1", token=f"t-{run}", need=need, free=Room(8, 8_000))
+    assert isinstance(claim, Owned)
+    store.advance(spec, run, claim.fence, RunState.STAGING)
+    store.advance(spec, run, claim.fence, RunState.RUNNING)
+    return claim
+
+
+def look(store: RunStore, spec: ScanSpec, referee: Referee) -> dict[str, StopReason]:
+    return referee.look(store, store.statuses(spec))
+
+
+def test_a_race_is_decided_by_the_first_optimal_run_and_told_to_the_hosts_once(store: RunStore, submit: Submit) -> None:
+    spec = submit(runs=THREE, race=True)
+    referee = Referee(spec)
+    failed, winner = start(store, spec, "cplex.a"), start(store, spec, "cplex.b")
+    limit = structs.replace(make_result(spec, "cplex.a", runtime_s=1.0), verdict=Verdict.LIMIT)
+    store.finish(spec, limit, failed.fence)
+    assert look(store, spec, referee) == {}
+    store.finish(spec, make_result(spec, "cplex.b", runtime_s=2.0), winner.fence)
+    assert look(store, spec, referee) == {"cplex.c": StopReason.BEATEN}
+    assert store.cancel_flags(spec.scan) == {"cplex.c": "beaten now"}
+    assert look(store, spec, referee) == {}
+
+
+def test_a_cap_stops_a_run_that_takes_many_times_the_best(store: RunStore, submit: Submit) -> None:
+    spec = submit(cap_factor=2.0)
+    referee = Referee(spec)
+    fast = start(store, spec, "cplex.a")
+    start(store, spec, "cplex.b")
+    store.finish(spec, make_result(spec, "cplex.a", runtime_s=0.0), fast.fence)
+    key = store.keys.state(spec.scan, "cplex.b")
+    store.client.hset(key, "since_ms", store.server_ms() - 5)
+    assert look(store, spec, referee) == {"cplex.b": StopReason.CAPPED}
+    assert store.cancel_flags(spec.scan) == {"cplex.b": "capped now"}
