@@ -119,3 +119,65 @@ def test_gams_solves_the_staged_tree_as_it_stands(tmp_path: Path, at: str, objec
     listing = (workdir / "run.lst").read_text("latin-1")
     assert [line.split()[-1] for line in listing.splitlines() if "OBJECTIVE VALUE" in line] == [objective], done.stdout
     assert verify_staged(tree)
+
+
+EVERYTHING = """\
+$set dir ../data
+$setglobal scen 'low' set kind dd
+$if set nothing $include gone.dd
+$if not set nothing $set maybe yes
+$ifi %maybe%==YES $batinclude %dir%/%scen%.%kind% one 'two words'
+$ifthen.a %scen%==high
+$include gone.dd
+$elseif.a %scen%==low
+$include Sub/mixed.dd
+$else.a
+$include gone.dd
+$endif.a
+$ontext
+$include gone.dd
+$offtext
+$goto on
+$include gone.dd
+$label on
+$onecho > made.inc
+$log LOGGED made
+$offecho
+$include made.inc
+$if exist sub2.gms
+$include sub2
+$if exist gone.dd $include gone.dd
+$batinclude sub2.gms again
+$exit
+$include gone.dd
+"""
+
+
+@pytest.mark.gams
+def test_gams_reads_the_same_files_in_place_and_staged(look_at: Look, tmp_path: Path) -> None:
+    base = pytest.importorskip("gamspy_base")
+    log = "$log LOGGED %system.incline% [%1] [%2] [%scen%]\n"
+    run = look_at(
+        {
+            "case/case.run": EVERYTHING,
+            "case/Sub/mixed.dd": log + "$set scen inner\n",
+            "case/sub2.gms": log + "$if '%1'=='again' $exit\n$batinclude ../up.dd %scen%\n",
+            "data/low.dd": log + "$setargs first second\n$log LOGGED %second%\n",
+            "up.dd": log,
+        }
+    )
+    tree = staged_tree(take_snapshot(run, HashCache(None)), tmp_path / "tree")
+    (tmp_path / "run").mkdir()
+    logs = []
+    for workdir, driver, idirs in [
+        (run.root, run.driver, ["idir1=../data"]),
+        (tmp_path / "run", tree / "model/case/case.run", [f"idir1={tree / 'model/case'}", "fileCase=4"]),
+    ]:
+        words = [str(Path(base.directory) / "gams"), str(driver), *idirs, "a=c", "lo=3", "o=out.lst"]
+        done = subprocess.run(words, cwd=workdir, capture_output=True, text=True, check=False)
+        if done.returncode == 7:
+            pytest.skip(f"GAMS is not licensed on {date.today()}: {done.stdout.splitlines()[-1:]}")
+        assert done.returncode == 0, done.stdout
+        logs.append([line for line in done.stdout.splitlines() if line.startswith("LOGGED")])
+    assert logs[0] == logs[1]
+    assert len(logs[0]) == 7
