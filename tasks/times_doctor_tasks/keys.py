@@ -95,7 +95,7 @@ class Keys:
         return f"{self.prefix}:run:{scan}:{run}:message"
 
     def state(self, scan: str, run: str) -> str:
-        """HASH state, attempt, token, host, beat, lease_ms, since_ms, handbacks, won, reason.
+        """HASH state, attempt, token, host, instance, beat, lease_ms, since_ms, handbacks, won, reason.
 
         Absent = not touched since submit: `queued`, or `pending` in a chain unless it is the first.
         Writer worker (CLAIM, BEAT, ADVANCE, FINISH, RELEASE), control (REQUEUED, CONCLUDE).
@@ -113,3 +113,8 @@ class Keys:
     def result(self, scan: str, run: str) -> str:
         """STRING RunResult. Writer worker (FINISH), control (CONCLUDE)."""
         return f"{self.prefix}:run:{scan}:{run}:result"
+
+    def queue_lists(self, queue: str) -> list[str]:
+        """LISTs of Celery's messages, one for each priority 0 .. 9 (kombu's separator). They empty themselves."""
+        name = f"{self.prefix}:celery:{queue}"
+        return [name, *(f"{name}\x06\x16{priority}" for priority in range(1, 10))]

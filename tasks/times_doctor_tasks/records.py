@@ -117,6 +117,10 @@ class Records:
         """Attempts at a run, oldest first."""
         return [decode(raw, Attempt) for raw in self.client.lrange(self.keys.history(scan, run), 0, -1)]
 
+    def status(self, spec: ScanSpec, run: str) -> RunStatus:
+        """State of one run."""
+        return _status(self.client.hgetall(self.keys.state(spec.scan, run)), initial_state(spec, run))
+
     def statuses(self, spec: ScanSpec) -> dict[str, RunStatus]:
         """State of every run, in order."""
         pipe = self.client.pipeline(transaction=False)
@@ -186,6 +190,14 @@ class Records:
         names = [name.decode() for name in self.client.zrange(self.keys.hosts(), 0, -1)]
         raws = self.client.mget([self.keys.host(name) for name in names]) if names else []
         return sorted((_card(raw) for raw in raws if raw), key=lambda card: card.host)
+
+    def waiting(self, queues: Iterable[str]) -> int:
+        """Messages in these queues that nobody has taken."""
+        pipe = self.client.pipeline(transaction=False)
+        for queue in queues:
+            for name in self.keys.queue_lists(queue):
+                pipe.llen(name)
+        return sum(pipe.execute())
 
     def server_run(self) -> str:
         """Id of this start of the server: another one means that it may have lost its last second."""
