@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from times_doctor_tasks.errors import BrokerUnavailable
 from times_doctor_tasks.settings import shown_url
@@ -27,13 +29,20 @@ def is_socket(url: str) -> bool:
     return url.startswith("redis+socket://")
 
 
-def connect(url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S) -> redis.Redis:
-    """A client for a broker URL as we write it (`redis+socket://` for a unix socket). Opens nothing yet."""
+def connect(url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S, retries: int | None = None) -> redis.Redis:
+    """A client for a broker URL as we write it (`redis+socket://` for a unix socket). Opens nothing yet.
+
+    Args:
+        retries: How often a command is sent again before its error is told; None leaves it to redis-py, which waits
+            for seconds between them. A screen that a person looks at takes 0, and tells of the outage itself.
+    """
     options: dict[str, Any] = {
         "socket_timeout": socket_timeout_s,
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
         "health_check_interval": HEALTH_CHECK_S,
     }
+    if retries is not None:
+        options["retry"] = Retry(NoBackoff(), retries)
     if is_socket(url):
         return redis.Redis.from_url("unix://" + url.removeprefix("redis+socket://"), **options)
     return redis.Redis.from_url(url, socket_keepalive=True, **options)
@@ -50,7 +59,7 @@ def check(client: redis.Redis, url: str) -> str:
     except redis.AuthenticationError as error:
         raise BrokerUnavailable(shown_url(url), f"it wants a user and password, or another one ({error})") from error
     except redis.RedisError as error:
-        raise BrokerUnavailable(shown_url(url), str(error) or type(error).__name__) from error
+        raise BrokerUnavailable(shown_url(url), str(error).rstrip(".") or type(error).__name__) from error
     version = str(info.get("redis_version", "0"))
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_SERVER:
         raise BrokerUnavailable(shown_url(url), f"it is version {version}")

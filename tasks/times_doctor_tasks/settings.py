@@ -35,7 +35,8 @@ class Setting:
 
 
 def _url(text: str) -> str:
-    if urlsplit(text).scheme not in BROKER_SCHEMES:
+    parts = urlsplit(text)
+    if parts.scheme not in BROKER_SCHEMES or parts.port == 0:  # to ask for a port that is no number raises, too
         raise ValueError(text)
     return text
 
