@@ -105,8 +105,13 @@ class _Guard:
             if pid == self._worker:
                 worker_ended = True
                 self._worker = 0
-                os.close(self._worker_lifeline)
+                self._cut_worker_lifeline()
                 self._note_death()
+
+    def _cut_worker_lifeline(self) -> None:
+        if self._worker_lifeline >= 0:
+            os.close(self._worker_lifeline)
+            self._worker_lifeline = -1
 
     def _note_death(self) -> None:
         """One byte per worker that died: the command line gives up on one that never lives (see `LocalStack`)."""
@@ -115,8 +120,8 @@ class _Guard:
         os.close(fd)
 
     def _end(self, *, at_once: bool) -> None:
+        self._cut_worker_lifeline()
         if self._worker and not at_once:
-            os.close(self._worker_lifeline)
             self._wait_for_worker(GRACE_S)
         for pid in (self._worker, self._server):
             if pid:
