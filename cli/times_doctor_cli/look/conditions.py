@@ -29,8 +29,6 @@ class Condition:
     """None: the text cannot tell."""
     rest: str
     """What follows the condition on its line."""
-    exist: str | None = None
-    """The file name of an `exist` condition, as written."""
 
 
 def read_condition(
@@ -77,7 +75,7 @@ def _word_condition(
 ) -> Condition:
     word, rest, _ = first_token(rest)
     if kind == "exist":
-        return Condition(_flip(exists(word), negated), rest.strip(), exist=word)
+        return Condition(_flip(exists(word), negated), rest.strip())
     truth = True if kind in _SETS and macros.certain(word) is not None else None
     return Condition(_flip(truth, negated), rest.strip())
 
