@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-from typing import BinaryIO
 
+from times_doctor_cli.hashing import FileChanged, FileUnreadable
 from times_doctor_cli.look.snapshot import Snapshot
-from times_doctor_tasks.blobs import BlobStore
+from times_doctor_tasks.blob_errors import ContentChanged
+from times_doctor_tasks.blobs import BlobStore, Content, Sent
 from times_doctor_tasks.manifest import encode_manifest, manifest_sha256
 
 
-def upload(snapshot: Snapshot, store: BlobStore) -> int:
-    """Sends what the store lacks, the manifest last; returns how many bytes were sent.
+def upload(snapshot: Snapshot, store: BlobStore) -> Sent:
+    """Sends what the store lacks, the manifest last, and says what was sent.
 
     Raises:
-        StoreFailed: the store has no room, or a file changed while it was sent.
+        StoreFailed: the store has no room (StoreFull), or does not answer.
+        FileChanged: a file changed since it was hashed.
+        FileUnreadable: a file went away, or may not be read.
     """
     name = manifest_sha256(snapshot.manifest)
-    sources: dict[str, Path | bytes] = {**snapshot.blobs, name: encode_manifest(snapshot.manifest)}
-    missing = store.missing(sources)
-    sent_bytes = 0
-    for blob in sorted(missing, key=lambda blob: blob == name):
-        with _open(sources[blob]) as content:
-            store.put(blob, content)
-            sent_bytes += content.tell()
-    return sent_bytes
-
-
-def _open(source: Path | bytes) -> BinaryIO:
-    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+    sources: dict[str, Content] = {**snapshot.blobs, name: encode_manifest(snapshot.manifest)}
+    try:
+        return store.put(sources)
+    except ContentChanged as error:
+        changed = sources[error.args[0]]
+        if isinstance(changed, Path):
+            raise FileChanged(str(changed)) from error
+        raise
+    except OSError as error:
+        raise FileUnreadable(str(error.filename), error.strerror or str(error)) from error

@@ -118,3 +118,34 @@ class Keys:
         """LISTs of Celery's messages, one for each priority 0 .. 9 (kombu's separator). They empty themselves."""
         name = f"{self.prefix}:celery:{queue}"
         return [name, *(f"{name}\x06\x16{priority}" for priority in range(1, 10))]
+
+    # -- blobs (blob_redis.py): in the broker, or in a server of their own -----------------------------------------
+
+    def blobs(self) -> str:
+        """ZSET blob name -> server ms at which it expires unless it is used.
+
+        TTL the longest of its members'. Writers client (snapshots), worker (artefacts), control (prune). Readers all.
+        """
+        return f"{self.prefix}:blobs"
+
+    def blob_bytes(self) -> str:
+        """HASH blob name -> bytes it takes or has reserved; `used` -> their sum, which the quota bounds.
+
+        TTL, writers and readers as `blobs`.
+        """
+        return f"{self.prefix}:blobs:bytes"
+
+    def blob(self, name: str) -> str:
+        """STRING BlobHead: size and chunks. It exists only while every chunk does.
+
+        TTL from its last use: 14 days; 6 hours until the upload it came with is complete.
+        Writers client, worker; nobody changes one that is there. Readers client, worker.
+        """
+        return f"{self.prefix}:blob:{name}"
+
+    def blob_chunk(self, name: str, digest: str) -> str:
+        """STRING one zstd frame, at most 1 MiB: the chunk of blob `name` with that digest.
+
+        TTL its blob's; 6 hours while its blob is incomplete. Writers and readers as `blob`.
+        """
+        return f"{self.prefix}:blob:{name}:{digest}"

@@ -2,40 +2,65 @@
 
 from __future__ import annotations
 
-import io
+import hashlib
+import logging
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
-from times_doctor_tasks.blobs import BlobStore, sha256_of
+from times_doctor_tasks.blob_errors import StoreUnreachable
+from times_doctor_tasks.blobs import BlobStore
+from times_doctor_tasks.clock import monotonic_s
+from times_doctor_tasks.errors import StoreFailed
 from times_doctor_tasks.messages import Artefact
+
+logger = logging.getLogger(__name__)
 
 #: Larger files keep only their two ends.
 MAX_BYTES = 50 * 1024 * 1024
 #: Bytes kept of each end of a larger file.
 END_BYTES = 5 * 1024 * 1024
+#: Seconds to wait for a store that does not answer, and between two tries.
+PATIENCE_S = 60.0
+PAUSE_S = 1.0
 
 
 def keep_artefacts(store: BlobStore, paths: Sequence[Path]) -> list[Artefact]:
-    """Puts the files into the store, smallest first, so that a full store keeps the most telling ones."""
+    """Puts the files into the store, smallest first, so that a full store keeps the most telling ones.
+
+    What the store refuses is left out, with a warning: hours of solving do not become a failure for want of room.
+    """
     kept = []
     for path in sorted(paths, key=lambda path: path.stat().st_size):
-        size_bytes = path.stat().st_size
-        with _content(path, size_bytes) as content:
-            name = sha256_of(content)
-            kept_bytes = content.tell()
-            content.seek(0)
-            store.put(name, content)
-        kept.append(Artefact(name=path.name, sha256=name, size_bytes=size_bytes, kept_bytes=kept_bytes))
+        try:
+            kept.append(_keep(store, path))
+        except StoreFailed as error:
+            logger.warning("%s and larger files not kept: %s", path.name, error, extra={"action": "artefacts_not_kept"})
+            break
     return kept
 
 
-def _content(path: Path, size_bytes: int) -> BinaryIO:
-    if size_bytes <= MAX_BYTES:
-        return path.open("rb")
+def _keep(store: BlobStore, path: Path) -> Artefact:
+    size_bytes = path.stat().st_size
+    # Its bytes as they are now: whatever still writes to the file changes nothing.
+    content = path.read_bytes() if size_bytes <= MAX_BYTES else _ends(path, size_bytes)
+    name = hashlib.sha256(content).hexdigest()
+    deadline_s = monotonic_s() + PATIENCE_S
+    while True:
+        try:
+            store.put({name: content})
+            break
+        except StoreUnreachable:
+            if monotonic_s() > deadline_s:
+                raise
+            time.sleep(PAUSE_S)
+    return Artefact(name=path.name, sha256=name, size_bytes=size_bytes, kept_bytes=len(content))
+
+
+def _ends(path: Path, size_bytes: int) -> bytes:
     with path.open("rb") as whole:
         head = whole.read(END_BYTES)
         whole.seek(size_bytes - END_BYTES)
         tail = whole.read()
     left_out = size_bytes - len(head) - len(tail)
-    return io.BytesIO(head + f"\n*** {left_out} bytes left out by times-doctor ***\n".encode() + tail)
+    return head + f"\n*** {left_out} bytes left out by times-doctor ***\n".encode() + tail

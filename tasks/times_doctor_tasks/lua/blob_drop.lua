@@ -7,9 +7,9 @@
 -- allow-oom: this is how room is made.
 local expiry = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or 0)
 if expiry > tonumber(ARGV[2]) then return -1 end
-redis.call('UNLINK', unpack(KEYS, 3))
+for i = 3, #KEYS do redis.call('UNLINK', KEYS[i]) end
 local bytes = tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or 0)
-redis.call('HINCRBY', KEYS[2], 'used', -bytes)
+redis.call('HINCRBY', KEYS[2], 'used', 0 - bytes) -- never -0, which is no integer to Redis 7.0
 redis.call('HDEL', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[1], ARGV[1])
 return bytes

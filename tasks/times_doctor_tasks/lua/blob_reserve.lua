@@ -1,11 +1,11 @@
-#!lua
+#!lua flags=allow-oom
 -- RESERVE: room for chunks about to be sent, and which of them are there already.
 -- KEYS  1 index  2 sizes  3.. chunks
 -- ARGV  1 quota_bytes  2 share of maxmemory the store may take  3 share of maxmemory that stays free for others
 --       4 part ttl_ms  5 index ttl_ms  6.. per chunk: blob, bytes
 -- Returns {'ok' | 'quota' | 'memory', expiry_ms, needed, room, used, quota, there: a string of 0 and 1 per chunk}
 -- Atomic because several clients upload at once, and together they must stay within the quota.
--- No allow-oom: a server that is out of memory refuses the whole script, never half of it.
+-- allow-oom: a server that is out of memory still answers, with no room.
 local now = now_ms()
 -- Blobs that have expired give their room back: their own keys went the same moment.
 while true do
@@ -13,7 +13,7 @@ while true do
   if #names == 0 then break end
   local freed = 0
   for _, bytes in ipairs(redis.call('HMGET', KEYS[2], unpack(names))) do freed = freed + tonumber(bytes or 0) end
-  redis.call('HINCRBY', KEYS[2], 'used', -freed)
+  redis.call('HINCRBY', KEYS[2], 'used', 0 - freed) -- never -0, which is no integer to Redis 7.0
   redis.call('HDEL', KEYS[2], unpack(names))
   redis.call('ZREM', KEYS[1], unpack(names))
 end
