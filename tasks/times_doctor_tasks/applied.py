@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from times_doctor_tasks.messages import RunSpec
+from times_doctor_tasks.option_text import parse_options
 from times_doctor_tasks.reading import RunReading
 
 #: `OPTION LP=CBC`, `option rmip = xpress, lp = ...`; also TIMES-style `OPTION SOLVEOPT=..., LP=...;`.
@@ -14,12 +15,17 @@ _SOLVER_STATEMENT = re.compile(r"^\s*option\b[^;*]*\b(?:lp|mip|rmip)\s*=\s*(\w+)
 _OPTFILE_STATEMENT = re.compile(r"\boptfile\s*=\s*(\d+)", re.IGNORECASE)
 
 
+#: Solvers that name each option they read in GAMS's log, so that silence means that nothing was read.
+_ECHOING = frozenset({"cplex"})
+
+
 @dataclass(frozen=True, slots=True)
 class Application:
-    """`applied`: True, False, or None where the files do not show it; `why` is empty unless False."""
+    """Whether a profile was used; None where the files do not show it. The words are empty unless it was not."""
 
     applied: bool | None
     why: str = ""
+    next_step: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +56,25 @@ def judge_application(run: RunSpec, reading: RunReading, statements: Iterable[St
     """Compares what the solver says it used with the profile of `run`."""
     if not reading.solves:
         return Application(None)
-    culprits = "; ".join(f"{s.place} says {s.text!r}" for s in statements)
-    because = f": {culprits}. Remove that statement, or scan with that solver" if culprits else ""
-    others = sorted({s.solver.lower() for s in reading.solves if s.solver} - {run.solver.lower()})
+    if run.engine == "highs":
+        return Application(True)  # it refuses to start with an option it does not know
+    culprits = "; ".join(f"{statement.place} says {statement.text!r}" for statement in statements)
+    because = f": {culprits}" if culprits else ""
+    remedy = "Remove that statement from the model." if culprits else "Look for OPTION LP= or optfile in the model."
+    others = sorted({solve.solver.lower() for solve in reading.solves if solve.solver} - {run.solver.lower()})
     if others:
-        return Application(False, f"It was solved by {', '.join(others).upper()}, not {run.solver.upper()}{because}.")
-    if reading.option_file_read is False or reading.solves[-1].option_file == 0:
-        return Application(False, f"The solver did not read the option file {run.solver.lower()}.opt{because}.")
+        return Application(False, f"Solved by {', '.join(others).upper()}, not {run.solver.upper()}{because}.", remedy)
+    if _is_unread(run, reading):
+        return Application(False, f"The solver did not read its option file {run.solver.lower()}.opt{because}.", remedy)
     if reading.options_ignored:
         ignored = "; ".join(f"{text!r} ({why})" for text, why in reading.options_ignored)
-        return Application(False, f"The solver ignored of the option file: {ignored}. Correct the profile.")
-    return Application(True if reading.option_file_read else None)
+        return Application(False, f"The solver ignored options of this profile: {ignored}.", "Correct the profile.")
+    return Application(True if reading.option_file_read or reading.options_set else None)
+
+
+def _is_unread(run: RunSpec, reading: RunReading) -> bool:
+    if reading.option_file_read is False:
+        return True
+    names_something = bool(parse_options(run.options, run.solver).options)
+    is_silent = not (reading.options_set or reading.options_ignored or reading.options_clamped)
+    return run.solver.lower() in _ECHOING and names_something and is_silent

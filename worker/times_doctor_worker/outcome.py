@@ -95,7 +95,7 @@ def solved(
     judgement = reading.judgement
     verdict, sentence, next_step = judgement.verdict, judgement.sentence, judgement.next_step
     if application.applied is False and verdict not in _BROKEN:
-        verdict, sentence, next_step = Verdict.NOT_APPLIED, application.why, ""
+        verdict, sentence, next_step = Verdict.NOT_APPLIED, application.why, application.next_step
     last = reading.solves[-1] if reading.solves else Solve(number=0)
     state = final_state(verdict, facts.stop_reason)
     ended = unsolved(run, facts, state=state, verdict=verdict, sentence=sentence, next_step=next_step)
