@@ -255,6 +255,19 @@ def test_whoever_ignores_sigterm_is_ended_when_the_engine_is_gone(spawn: Callabl
     assert tree.alive() == []
 
 
+def test_second_kill_ends_a_supervisor_that_hangs(spawn: Callable[..., SolverProcess]) -> None:
+    process = spawn(*TREE)
+    tree = Tree(process.pid, 5)
+    os.kill(process.supervisor_pid, signal.SIGSTOP)
+
+    process.kill()
+    assert process.wait(0.2) is None
+    process.kill()
+
+    assert _ended(process).why == "supervisor killed"
+    assert tree.alive() == []
+
+
 def test_closing_a_solver_process_ends_its_engine(spawn: Callable[..., SolverProcess], tmp_path: Path) -> None:
     process = spawn(*TREE)
     tree = Tree(process.pid, 5)

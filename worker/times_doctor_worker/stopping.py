@@ -28,7 +28,7 @@ class StopTimes:
     hurry_s: float = 2.0
     """The same for whoever cannot wait: a race that was lost, a cap, `--now`."""
     kill_after_s: float = 5.0
-    """From SIGTERM to SIGKILL."""
+    """From SIGTERM to SIGKILL, and to each further SIGKILL."""
     repeat_s: float = 10.0
     """No second SIGINT before that. One that came 0.3 s after the first ended a barrier without its solution."""
 
@@ -54,8 +54,7 @@ class StagedStop:
         self._wants_interrupt = False
         self._interrupted_s: float | None = None
         self._interrupted_first_s = 0.0
-        self._terminated_s: float | None = None
-        self._killed = False
+        self._last_resort_s: float | None = None
         self._active_s = 0.0
         self._log_bytes = 0
         self._window_s: float | None = None
@@ -85,12 +84,12 @@ class StagedStop:
         """
         has_written = log_bytes != self._log_bytes
         self._look(now_s, log_bytes, cpu_s)
-        if not is_alive or self._killed or not self.is_asked:
+        if not is_alive or not self.is_asked:
             return None
-        if self._terminated_s is not None:
-            return self._kill() if now_s - self._terminated_s >= self._times.kill_after_s else None
+        if self._last_resort_s is not None:
+            return self._kill(now_s) if now_s - self._last_resort_s >= self._times.kill_after_s else None
         if self._interrupted_s is not None and self._is_over(now_s):
-            self._terminated_s = now_s
+            self._last_resort_s = now_s
             return StopAction.TERMINATE
         if (self._wants_interrupt or (is_solving and has_written)) and self._may_interrupt(now_s):
             return self._interrupt(now_s)
@@ -124,6 +123,6 @@ class StagedStop:
         quiet_s = now_s - max(self._active_s, self._interrupted_first_s)
         return quiet_s >= self._times.grace_s or since_s >= self._times.stop_cap_s
 
-    def _kill(self) -> StopAction:
-        self._killed = True
+    def _kill(self, now_s: float) -> StopAction:
+        self._last_resort_s = now_s
         return StopAction.KILL

@@ -147,8 +147,10 @@ def name_process(name: str, *, adopt_orphans: bool = False) -> None:
 class _Sentinel:
     """A shell in a session of its own that ends the engine's group when this process is gone."""
 
-    def __init__(self) -> None:
+    def __init__(self, group: int | None = None) -> None:
         readable, self.pipe = os.pipe()
+        if group is not None:
+            self.watch(group)
         # Its name says nothing of times-doctor: `pkill -9 -f times-doctor` must not find it.
         command = ["sh", "-c", _SENTINEL, "solve-sentinel"]
         actions = [(os.POSIX_SPAWN_DUP2, readable, 0)]
@@ -182,11 +184,9 @@ class Supervisor:
         os.setsid()
         name_process("td-supervisor", adopt_orphans=True)
         self._wake = self._wake_on_child()
-        self._sentinel = _Sentinel()
         try:
-            self._engine_pid = _start_engine(self._order, self._sentinel)
+            self._start()
         except OSError as error:
-            self._sentinel.end()
             self._say(f"failed {error.errno} {error.filename or ''}")
             return
         started_s = time.monotonic()
@@ -199,6 +199,14 @@ class Supervisor:
         _remove(self._order.marker_path)
         code = os.waitstatus_to_exitcode(self._status)
         self._say(f"ended {code} {wall_s:.6f} {self._max_rss_bytes} {self._cpu_s:.6f}")
+
+    def _start(self) -> None:
+        self._sentinel = _Sentinel()
+        try:
+            self._engine_pid = _start_engine(self._order, self._sentinel)
+        except OSError:
+            self._sentinel.end()
+            raise
 
     def _wake_on_child(self) -> int:
         readable, writable = os.pipe()
@@ -237,8 +245,7 @@ class Supervisor:
     def _replace_sentinel(self) -> None:
         """Somebody killed the sentinel, not the solve: a new one keeps the promise and the hours of work."""
         os.close(self._sentinel.pipe)
-        self._sentinel = _Sentinel()
-        self._sentinel.watch(self._engine_pid)
+        self._sentinel = _Sentinel(self._engine_pid)
 
     def _obey(self) -> None:
         try:

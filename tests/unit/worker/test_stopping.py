@@ -17,12 +17,15 @@ class Solver:
     now_s: float = 1000.0
     log_bytes: int = 500
     cpu_s: float = 20.0
+    dies_by_kill: bool = True
     done: list[tuple[float, StopAction]] = field(default_factory=list)
 
     def live(
         self, span_s: int, *, writes: int = 0, burns: float = 0.0, is_alive: bool = True, is_solving: bool = False
     ) -> None:
         for _ in range(span_s):
+            if self.dies_by_kill and self.done and self.done[-1][1] is KILL:
+                is_alive = False
             self.now_s += 1
             self.log_bytes += writes
             self.cpu_s += burns
@@ -164,6 +167,14 @@ def test_the_times_are_those_that_were_given() -> None:
     solver.live(40)
 
     assert solver.done == [(1, INTERRUPT), (11, TERMINATE), (13, KILL)]
+
+
+def test_whoever_survives_a_kill_is_killed_again() -> None:
+    solver = Solver(StagedStop(), dies_by_kill=False)
+    solver.stop.ask(now=True)
+    solver.live(20)
+
+    assert solver.done == [(1, INTERRUPT), (3, TERMINATE), (8, KILL), (13, KILL), (18, KILL)]
 
 
 def test_every_action_is_the_name_of_what_a_solver_process_can_do() -> None:
