@@ -36,9 +36,12 @@ def write_demo(target: Path) -> DemoFiles:
         changed = [name for name, content in contents.items() if _differs(target / name, content)]
         if changed:
             raise UsageError(
-                f"{str(target)!r} already holds a sample model that was changed, or is of another version: {', '.join(sorted(changed))}. "
-                "Nothing was written. Name another folder, or move that one away."
+                f"{str(target)!r} already holds a sample model, which was changed or is of another version: "
+                f"{', '.join(changed)}. Nothing was written. Name another folder, or move that one away."
             )
+        # all folders first: what stands in the way shows before the first file
+        for name in contents:
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
         for name, content in contents.items():
             _write(target / name, content)
     except OSError as error:
@@ -81,7 +84,6 @@ def _differs(path: Path, content: bytes) -> bool:
 
 
 def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         return
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")

@@ -100,7 +100,7 @@ def _before(name: str, order: Sequence[str]) -> str:
 
 
 def _slice(data: SystemData, name: str, hours: Sequence[str], previous: str, years: Sequence[str]) -> TimeSlice:
-    areas = dict(data.sets["ZONE_AREA"])
+    areas = {key[0]: key[1] for key in data.sets["ZONE_AREA"]}
     means = {
         (parameter, area): sum(data.value(parameter, year, hour, area) for year in years for hour in hours)
         / (len(hours) * len(years))

@@ -2,8 +2,8 @@
 
 The GAMS model (`demo_model/source`) makes a plan for one weather at a time, and fits a demo licence. The program built
 here makes one plan for all weather years at once. Its equations are those of `eqmain.mod`; only the network is written
-with voltage angles instead of PTDF: the same flows, but few non-zeros. For the same weather both have the same cost, and
-a test holds them to it.
+with voltage angles instead of PTDF: the same flows, but few non-zeros. For the same weather both have the same cost,
+and a test holds them to it.
 
 Units as there: GW, GWh in batteries, TWh of water, Mt of CO2, MEUR of today.
 """
@@ -104,16 +104,16 @@ def _annuity(data: SystemData, life: float) -> float:
 
 def _add_capacities(program: LinearProgram, data: SystemData, worth: float) -> None:
     for (zone, tech), limit in data.parameters["CAP_NEW"].items():
-        yearly = data.value("TCH_INV", tech) * _annuity(data, data.value("TCH_LIFE", tech)) + data.value(
-            "TCH_FOM", tech
-        )
-        program.column(f"cap.{zone}.{tech}", cost=worth * yearly, upper=limit)
+        yearly = data.value("TCH_INV", tech) * _annuity(data, data.value("TCH_LIFE", tech))
+        cost = worth * (yearly + data.value("TCH_FOM", tech))
+        program.column(f"cap.{zone}.{tech}", cost=cost, upper=limit)
     yearly = data.value("SCN", "LIN_INV") * _annuity(data, data.value("SCN", "LIN_LIFE"))
     for (line,), limit in data.parameters["LIN_NEW"].items():
         program.column(f"lin.{line}", cost=worth * yearly * data.value("LIN_KM", line), upper=limit)
-    yearly = data.value("SCN", "STO_INV") * _annuity(data, data.value("SCN", "STO_LIFE")) + data.value("SCN", "STO_FOM")
+    yearly = data.value("SCN", "STO_INV") * _annuity(data, data.value("SCN", "STO_LIFE"))
+    cost = worth * (yearly + data.value("SCN", "STO_FOM"))
     for (zone,), limit in data.parameters["STO_NEW"].items():
-        program.column(f"sto.{zone}", cost=worth * yearly, upper=limit)
+        program.column(f"sto.{zone}", cost=cost, upper=limit)
 
 
 def _add_operation(program: LinearProgram, data: SystemData, time: TimeSlice, weather: Weather, worth: float) -> None:
