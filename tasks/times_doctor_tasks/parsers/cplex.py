@@ -70,6 +70,9 @@ class CplexReader:
         if event is not None:
             self._take(event)
             return
+        # Between the rows of a barrier with bardisplay 2; most lines of such a log.
+        if line[-7:] == "solve) " or line[-6:] == "solve)" or line[:10] == "Refinement":
+            return
         text = line.strip()
         if text and not self._row(line, text):
             first = text.split(None, 1)[0]
@@ -244,7 +247,7 @@ class CplexReader:
         **dict.fromkeys(("Total", "Elapsed"), _total),
         **dict.fromkeys(("Node", "Nodes", "Root"), _mip),
         **dict.fromkeys(("Markowitz", "Perturbation", "Removing"), _steadied),
-        **dict.fromkeys(("Refinement", "SupWidth:", "Number:", "Histogram", "Switched"), _chatter),
+        **dict.fromkeys(("SupWidth:", "Number:", "Histogram", "Switched"), _chatter),
         "Iteration": _header,
         "Parallel": _parallel,
         "*": _starting,

@@ -16,8 +16,6 @@ from times_doctor_tasks.parsers.numbers import number, percent
 
 #: `     1 sI       269785.266559VAR_IRE('REG1',2015,201VAR_ACT(..`: names are glued to the value (simdisplay 2).
 _PIVOT = re.compile(r" *(\d+) ([ A-Za-z*]{2}) *(-?\d+\.\d{6})(?!\d)")
-#: `Iteration:   227   Dual objective     =        702111.258927`; `(503953)` follows in a network's phase 1.
-_LABELLED = re.compile(r"Iteration: *(\d+) +([^=]*?) *= *(\S+)(?: +\(([^)\s]+)\))?")
 _SIFTING = re.compile(r"Sifting iteration +(\d+) *(?:\[ *(\d+)\])?:? *([^=]*?) *= *(\S+)")
 _MOVES = re.compile(r" *(\d+) ([PD])Moves: +Infeasibility +(\S+) +Objective +(\S+)")
 _TOKEN = re.compile(r"\S+")
@@ -49,12 +47,20 @@ def pivot(line: str) -> LogEvent | None:
 
 
 def labelled(line: str) -> LogEvent | None:
-    """A simplex row of simdisplay 1."""
-    match = _LABELLED.match(line)
-    if match is None or (value := number(match[3])) is None:
+    """A row of simdisplay 1: `Iteration:   227   Dual objective     =        702111.258927`.
+
+    In a network's phase 1 a second number follows, in brackets.
+    """
+    left, equals, right = line.partition("=")
+    head = left.split(None, 2)
+    cells = right.split()
+    if not equals or len(head) != 3 or not cells or head[0] != "Iteration:" or not head[1].isdecimal():
         return None
-    beside = match[4]
-    return SimplexIteration(int(match[1]), match[2], value, "", number(beside) if beside else None)
+    value = number(cells[0])
+    if value is None:
+        return None
+    beside = number(cells[1].strip("()")) if len(cells) > 1 else None
+    return SimplexIteration(int(head[1]), head[2].rstrip(), value, "", beside)
 
 
 def sifting(line: str) -> LogEvent | None:
@@ -89,37 +95,60 @@ class NodeTable:
     """Rows of the branch-and-cut table: cells may be empty or hold words, so columns are told by where cells end."""
 
     #: Where the cells of the columns end under CPLEX's own header.
-    _ENDS = (("Objective", 26), ("IInf", 32), ("Best Integer", 46), ("Best Bound", 60), ("ItCnt", 69), ("Gap", 77))
+    _ENDS = (("Objective", 26), ("IInf", 32), ("Best Integer", 46), ("Best Bound", 60), ("ItCnt", 69), ("Gap", 78))
 
-    __slots__ = ("_ends",)
+    __slots__ = ("_ends", "_places")
 
     def __init__(self) -> None:
         self._ends = dict(self._ENDS)
+        self._places = tuple(self._ends.values())
 
     def header(self, line: str) -> None:
         """Take the places of the columns from the header `   Node  Left     Objective  IInf  Best Integer ...`."""
         ends = {name: line.find(name) + len(name) for name in self._ends if name in line}
-        if {"Best Integer", "Best Bound", "Gap"} <= ends.keys():
+        if len(ends) == len(self._ends):
+            ends["Gap"] += 1
             self._ends = ends
+            self._places = tuple(ends.values())
 
     def row(self, line: str) -> LogEvent | None:
         """One row, or None where `line` is none."""
         match = _NODE.match(line)
         if match is None:
             return None
-        cells: dict[str, str] = {}
-        for token in _TOKEN.finditer(line, match.end()):
-            column = min(self._ends, key=lambda name: abs(self._ends[name] - token.end()))
-            cells[column] = token[0]
-        gap = cells.get("Gap", "")
-        if not gap.endswith(("%", "---")) and not ("Best Bound" in cells and "ItCnt" in cells):
+        cells = self._aligned(line) or self._nearest(line, match.end())
+        integer, bound, iterations, gap = cells
+        if not gap.endswith(("%", "---")) and not (bound and iterations):
             return None
-        iterations = cells.get("ItCnt", "")
         return MipNode(
-            nodes=int(match[2]),
-            left=int(match[4]),
-            incumbent=number(cells.get("Best Integer", "")),
-            best_bound=number(cells.get("Best Bound", "")) if ":" not in line else None,
-            gap_rel=percent(gap),
-            iterations=int(iterations) if iterations.isdecimal() else None,
+            int(match[2]),
+            int(match[4]),
+            number(integer) if integer else None,
+            # Rounds of cuts at the root stand in the bound's place: `Cuts: 12`.
+            number(bound) if bound and ":" not in bound else None,
+            percent(gap) if gap else None,
+            int(iterations) if iterations.isdecimal() else None,
         )
+
+    def _aligned(self, line: str) -> tuple[str, str, str, str] | None:
+        """Incumbent, bound, iterations and gap where no cell is wider than its column."""
+        _, at_integer, at_bound, at_iterations, at_gap, end = self._places
+        if line[at_integer : at_integer + 1] not in ("", " ") or line[at_gap : at_gap + 1] not in ("", " "):
+            return None
+        if line[at_bound : at_bound + 1] not in ("", " ") or line[at_iterations : at_iterations + 1] not in ("", " "):
+            return None
+        return (
+            line[at_integer:at_bound].strip(),
+            line[at_bound:at_iterations].strip(),
+            line[at_iterations:at_gap].strip(),
+            line[at_gap : end + 4].strip(),
+        )
+
+    def _nearest(self, line: str, start: int) -> tuple[str, str, str, str]:
+        """The same where wide numbers push the cells to the right: a cell belongs to the column that ends nearest."""
+        cells: dict[str, str] = {}
+        for token in _TOKEN.finditer(line, start):
+            column = min(self._ends, key=lambda name: abs(self._ends[name] - token.end()))
+            cells[column] = f"{cells[column]} {token[0]}" if column in cells else token[0]
+        found = [cells.get(name, "") for name in ("Best Integer", "Best Bound", "ItCnt", "Gap")]
+        return found[0], found[1], found[2], found[3]

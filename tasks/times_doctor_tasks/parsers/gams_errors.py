@@ -41,25 +41,25 @@ def _said(line: str) -> str:
 class ErrorLines:
     """Collects one error and the lines below it, then puts it into a sink."""
 
-    __slots__ = ("_below", "_held", "_sink")
+    __slots__ = ("_below", "_sink", "held")
 
     def __init__(self, sink: EventSink) -> None:
         self._sink = sink
-        self._held: ErrorLine | None = None
+        self.held: ErrorLine | None = None
         self._below: list[str] = []
 
     def stars(self, line: str, *, in_solve: bool) -> None:
         """A line that begins with three stars."""
-        if self._held is not None and line.startswith(("*** Msg", "*** SysMsg")):
+        if self.held is not None and line.startswith(("*** Msg", "*** SysMsg")):
             self._below.append(line.partition("=")[2].strip() or line[4:].partition(":")[2].strip())
             return
-        if self._held is not None and self._held.text.endswith(":"):
-            self._held = ErrorLine(f"{self._held.text} {_said(line)}")
+        if self.held is not None and self.held.text.endswith(":"):
+            self.held = ErrorLine(f"{self.held.text} {_said(line)}")
             return
         self.flush()
         if match := _NUMBERED.match(line):
             at = int(match[4]) if match[4] else None
-            self._held = ErrorLine("", match[3] or match[2].strip(), at, int(match[1]))
+            self.held = ErrorLine("", match[3] or match[2].strip(), at, int(match[1]))
         elif match := _AT_LINE.match(line):
             self._sink.add(ErrorLine(match[2].strip(), None, int(match[1])))
         elif licence_problem(line):
@@ -72,11 +72,11 @@ class ErrorLines:
         elif in_solve:
             self._sink.add(ErrorLine(_said(line)))
         else:
-            self._held = ErrorLine(_said(line))
+            self.held = ErrorLine(_said(line))
 
     def holds(self, line: str) -> bool:
         """Whether `line` belongs to the error above it; anything else completes that error."""
-        if self._held is None:
+        if self.held is None:
             return False
         if line.startswith("    ") and line.strip():
             if len(self._below) < _MAX_BELOW:
@@ -93,9 +93,9 @@ class ErrorLines:
 
     def flush(self) -> None:
         """Put the held error into the sink."""
-        if self._held is None:
+        if self.held is None:
             return
-        held, self._held = self._held, None
+        held, self.held = self.held, None
         text = ": ".join(part for part in (held.text, " ".join(self._below)) if part)
         self._below = []
         self._sink.add(ErrorLine(text, held.file, held.line, held.code))

@@ -99,16 +99,19 @@ class GamsLogReader:
             self._dashes(line)
         elif line[:3] == "***":
             self._stars(line)
-        elif self._errors.holds(line):
+        elif self._errors.held and self._errors.holds(line):
             return
         elif self._solver is not None:
-            if not self._options.read(line):
-                self._solver.read(line)
+            # Option lines begin with a letter, dots or an arrow; table rows do not.
+            if (line[:1] not in " IBC*0123456789" or self._options.inside) and self._options.read(line):
+                return
+            self._solver.read(line)
         elif "rror" in line:
             self._errors.plain(line)
 
     def _dashes(self, line: str) -> None:
-        self._errors.flush()
+        if self._errors.held:
+            self._errors.flush()
         match = _POSITION.match(line)
         if match is not None:
             self._sink.add(SourcePosition(match[1], int(match[2]), int(match[3])))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
+from math import isfinite
 
 
 def number(text: str) -> float | None:
@@ -12,7 +12,7 @@ def number(text: str) -> float | None:
         value = float(text)
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    return value if isfinite(value) else None
 
 
 def whole(text: str) -> int | None:

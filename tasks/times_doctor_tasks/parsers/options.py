@@ -40,24 +40,24 @@ _COMMAND_LINE = "command line args"
 class OptionEcho:
     """Reads the option lines of one solve into a sink."""
 
-    __slots__ = ("_echoed", "_inside", "_sink", "_why")
+    __slots__ = ("_echoed", "_sink", "_why", "inside")
 
     def __init__(self, sink: EventSink) -> None:
         self._sink = sink
-        self._inside = False
+        self.inside = False
         self._echoed: str | None = None
         self._why: list[str] = []
 
     def read(self, line: str) -> bool:
         """Whether `line` was about options; if so its events are in the sink."""
-        if self._inside:
+        if self.inside:
             return self._old(line)
         if line.startswith(("--- ", "... ", "*** ")):
             return self._new(line)
         if match := _OLD_READING.match(line):
             if match[1] != _COMMAND_LINE:
                 self._sink.add(OptionFileRead(match[1]))
-            self._inside = True
+            self.inside = True
             return True
         return False
 
@@ -82,7 +82,7 @@ class OptionEcho:
                 self._why.append(match[1])
             return True
         self.flush()
-        self._inside = False
+        self.inside = False
         return line.startswith("Finished reading from")
 
     def _new(self, line: str) -> bool:

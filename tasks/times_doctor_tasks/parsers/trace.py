@@ -70,7 +70,10 @@ def _columns(header: str) -> tuple[str, ...]:
 def _row(line: str, columns: tuple[str, ...]) -> TraceRow | None:
     if not line.strip():
         return None
-    values = next(csv.reader([line]), [])
+    try:
+        values = next(csv.reader([line]), [])
+    except csv.Error:  # no row that GAMS wrote
+        return None
     cells = dict(zip(columns, (value.strip() for value in values), strict=False))
     if "SolverStatus" not in cells or "ModelStatus" not in cells:
         return None
