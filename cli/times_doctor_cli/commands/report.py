@@ -15,7 +15,7 @@ def report(
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Say how an existing run ended, from its log and listing."""
-    from times_doctor_cli.console import emit_json, stdout_console
+    from times_doctor_cli.console import emit_json, shows_unicode, stdout_console
     from times_doctor_cli.views.reading import reading_view
     from times_doctor_tasks.errors import UsageError
     from times_doctor_tasks.reading import find_run_files, read_run, to_json
@@ -27,4 +27,4 @@ def report(
         emit_json(to_json(reading))
     else:
         console = stdout_console()
-        console.print(reading_view(reading, width=console.width))
+        console.print(reading_view(reading, width=console.width, unicode=shows_unicode(console)))

@@ -1,0 +1,98 @@
+"""What `report LOG|RUN_DIR` shows of an existing run: how it ended, every solve, what the solver took and ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.cells import cell_len
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from times_doctor_cli.views.lines import GAP, Cell, Column, Lines, Paragraph, header_of, row_of
+from times_doctor_cli.views.words import Glyphs, count, glyphs, number, printable, runtime, verdict_words
+from times_doctor_tasks.parsers.solves import Solve
+from times_doctor_tasks.reading import RunReading
+from times_doctor_tasks.states import SOLVED, Verdict
+
+#: Solves shown; a loop model has hundreds, the last ones tell most.
+MOST_SOLVES = 20
+#: Lines shown of a conflict, of messages and of options; `--json` has all.
+MOST_LINES = 12
+
+
+def reading_view(reading: RunReading, *, width: int, unicode: bool) -> Group:
+    """The reading as paragraphs and one table, nothing wider than `width`."""
+    signs = glyphs(unicode=unicode)
+    verdict = reading.verdict
+    style = "bold green" if verdict in SOLVED else "bold yellow" if verdict is Verdict.LIMIT else "bold red"
+    judgement = reading.judgement
+    parts: list[RenderableType] = [Paragraph(Text(f"{verdict_words(verdict)}: {printable(judgement.sentence)}", style))]
+    if judgement.next_step:
+        parts.append(Paragraph(f"Next: {printable(judgement.next_step)}", indent=2, hanging=2))
+    parts += [Text(), _facts(reading)]
+    if reading.solves:
+        parts += [Text(), _solves(reading.solves, width, signs)]
+    for title, lines in _lists(reading):
+        if lines:
+            parts += [Text(), Text(title, "bold"), *_listed(lines)]
+    return Group(*parts)
+
+
+def _facts(reading: RunReading) -> Paragraph:
+    words = [
+        f"GAMS {reading.gams_version}" if reading.gams_version else "",
+        f"{reading.solver} {reading.solver_version or ''}".strip() if reading.solver else "",
+        reading.licence or "",
+        f"GAMS says {reading.gams_status!r}" if reading.gams_status else "",
+        runtime(reading.elapsed_s) if reading.elapsed_s is not None else "",
+        "" if reading.complete else "the files end in the middle",
+    ]
+    return Paragraph(Text("; ".join(printable(word) for word in words if word), "dim"), hanging=2)
+
+
+def _solves(solves: Sequence[Solve], width: int, signs: Glyphs) -> Lines:
+    titles = ("solve", "verdict", "objective", "iterations", "seconds", "rows", "columns", "nonzeros", "method")
+    shown = solves[-MOST_SOLVES:]
+    rows = [_cells(solve) for solve in shown]
+    widths = [max(len(title), *(cell_len(row[place]) for row in rows)) for place, title in enumerate(titles)]
+    fits = next(n for n in range(len(titles), 2, -1) if sum(widths[:n]) + GAP * (n - 1) <= width or n == 3)
+    columns = [Column(t, w, right=2 <= place < 8) for place, (t, w) in enumerate(zip(titles, widths, strict=True))][
+        :fits
+    ]
+    lines = [header_of(columns, ellipsis=signs.ellipsis)]
+    lines += [row_of(columns, [Cell(text) for text in row[:fits]], ellipsis=signs.ellipsis) for row in rows]
+    if len(solves) > len(shown):
+        lines.append(Text(f"{len(solves) - len(shown)} earlier solves are not shown", "dim"))
+    return Lines(lines)
+
+
+def _cells(solve: Solve) -> tuple[str, ...]:
+    return (
+        f"{solve.number} {solve.model or ''}".strip(),
+        verdict_words(solve.verdict, short=True),
+        number(solve.objective, 16),
+        count(solve.iterations),
+        "" if solve.solver_time_s is None else f"{solve.solver_time_s:.2f}",
+        count(solve.rows),
+        count(solve.columns),
+        count(solve.nonzeros),
+        solve.method or "",
+    )
+
+
+def _lists(reading: RunReading) -> Iterable[tuple[str, Sequence[str]]]:
+    yield "Equations and bounds that contradict each other", reading.conflict
+    yield "Options that the solver ignored", [f"{line}: {why}" for line, why in reading.options_ignored]
+    yield (
+        "Options that the solver changed",
+        [f"{name} = {taken} (asked for {asked})" for name, taken, asked in reading.options_clamped],
+    )
+    yield "Options", [" ".join(pair) for pair in reading.options_set]
+    yield "Messages", reading.messages
+
+
+def _listed(lines: Sequence[str]) -> list[RenderableType]:
+    shown: list[RenderableType] = [Paragraph(printable(line), indent=2, hanging=2) for line in lines[:MOST_LINES]]
+    if len(lines) > MOST_LINES:
+        shown.append(Text(f"  and {len(lines) - MOST_LINES} more; --json has all", "dim"))
+    return shown
