@@ -23,6 +23,8 @@ def report(
     if not path.exists():
         raise UsageError(f"{str(path)!r} does not exist: expected a log, a listing or a run folder.")
     reading = read_run(find_run_files(path))
+    if not (reading.solves or reading.phases or reading.gams_version):
+        raise UsageError(f"{str(path)!r} holds nothing of a run: expected a log or listing of GAMS, or a log of HiGHS.")
     if json:
         emit_json(to_json(reading))
     else:

@@ -26,8 +26,10 @@ def reading_view(reading: RunReading, *, width: int, unicode: bool) -> Group:
     verdict = reading.verdict
     style = "bold green" if verdict in SOLVED else "bold yellow" if verdict is Verdict.LIMIT else "bold red"
     judgement = reading.judgement
-    parts: list[RenderableType] = [Paragraph(Text(f"{verdict_words(verdict)}: {printable(judgement.sentence)}", style))]
-    if judgement.next_step:
+    sentence, word = printable(judgement.sentence), verdict_words(verdict)
+    said = sentence.lower().startswith(word)
+    parts: list[RenderableType] = [Paragraph(Text(sentence if said else f"{word.capitalize()}. {sentence}", style))]
+    if judgement.next_step and verdict is not Verdict.OPTIMAL:
         parts.append(Paragraph(f"Next: {printable(judgement.next_step)}", indent=2, hanging=2))
     parts += [Text(), _facts(reading)]
     if reading.solves:
