@@ -280,6 +280,25 @@ def test_closing_a_solver_process_ends_its_engine(spawn: Callable[..., SolverPro
     _until(lambda: not (tmp_path / "marker0").exists())
 
 
+def test_closing_does_the_work_of_a_supervisor_and_a_sentinel_that_were_killed(
+    spawn: Callable[..., SolverProcess],
+) -> None:
+    process = spawn(*TREE)
+    tree = Tree(process.pid, 5)
+    guards = [psutil.Process(process.supervisor_pid)]
+    guards += [child for child in guards[0].children() if child.pid != process.pid]
+    for guard in guards:
+        guard.suspend()
+    for guard in guards:
+        guard.kill()
+    _until(lambda: not any(guard.is_running() and guard.status() != psutil.STATUS_ZOMBIE for guard in guards))
+    assert len(tree.alive()) == 5
+
+    process.close()
+
+    assert tree.alive() == []
+
+
 def test_commands_after_the_end_do_nothing(spawn: Callable[..., SolverProcess]) -> None:
     process = spawn("/bin/true")
     ended = _ended(process)

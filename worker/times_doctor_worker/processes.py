@@ -124,6 +124,7 @@ class SolverProcess:
 
     def close(self) -> None:
         """Ends the engine if it still runs, without waiting for it."""
+        self.poll()  # where the supervisor is dead, this ends what it left behind
         with self._lock:
             self._channel.close()
 
