@@ -7,12 +7,19 @@ from pathlib import Path
 from times_doctor_cli.hashing import FileChanged, FileUnreadable
 from times_doctor_cli.look.snapshot import Snapshot
 from times_doctor_tasks.blob_errors import ContentChanged
-from times_doctor_tasks.blobs import BlobStore, Content, Sent
+from times_doctor_tasks.blobs import BlobStore, Content, OnSent, Sent
 from times_doctor_tasks.manifest import encode_manifest, manifest_sha256
 
+__all__ = ["OnSent", "upload"]
 
-def upload(snapshot: Snapshot, store: BlobStore) -> Sent:
-    """Sends what the store lacks, the manifest last, and says what was sent.
+
+def upload(snapshot: Snapshot, store: BlobStore, on_sent: OnSent | None = None) -> Sent:
+    """Sends what the store lacks, the manifest last. What a store without room had taken of it is given back.
+
+    Args:
+        snapshot: What to send.
+        store: Where to.
+        on_sent: Told how far it is, where there is something to send.
 
     Raises:
         StoreFailed: the store has no room (StoreFull), or does not answer.
@@ -22,7 +29,7 @@ def upload(snapshot: Snapshot, store: BlobStore) -> Sent:
     name = manifest_sha256(snapshot.manifest)
     sources: dict[str, Content] = {**snapshot.blobs, name: encode_manifest(snapshot.manifest)}
     try:
-        return store.put(sources)
+        return store.put(sources, on_sent)
     except ContentChanged as error:
         changed = sources[error.args[0]]
         if isinstance(changed, Path):

@@ -26,7 +26,7 @@ from times_doctor_tasks.blob_content import (
     size_of,
 )
 from times_doctor_tasks.blob_errors import BlobDamaged, BlobGone, StoreFull, StoreUnreachable
-from times_doctor_tasks.blobs import PART_TTL_S, OpenBlob, Sent, StoredBlob, Usage
+from times_doctor_tasks.blobs import PART_TTL_S, OnSent, OpenBlob, Sent, StoredBlob, Usage
 from times_doctor_tasks.errors import StoreFailed
 
 #: Bytes of the disk that no upload touches: whoever shares it can go on.
@@ -57,7 +57,7 @@ class FileBlobs:
         with self._translated(), ThreadPoolExecutor(THREADS, thread_name_prefix="blobs") as pool:
             return {name for name, there in zip(paths, pool.map(_use, paths.values()), strict=True) if not there}
 
-    def put(self, blobs: Mapping[str, Content]) -> Sent:
+    def put(self, blobs: Mapping[str, Content], on_sent: OnSent | None = None) -> Sent:
         """Copies what is missing, several at a time, if the disk has room for all of it."""
         missing = self.missing(blobs)
         if not missing:
@@ -66,9 +66,13 @@ class FileBlobs:
         with self._translated():
             self._make_folder(self._root)
         self._check_room(len(sizes), sum(sizes.values()))
+        total_bytes, sent_bytes = sum(sizes.values()), 0
         with ThreadPoolExecutor(THREADS, thread_name_prefix="blobs") as pool:
-            copied = list(pool.map(lambda name: self._copy(name, blobs[name]), sizes))
-        return Sent(len(copied), sum(copied), sum(copied))
+            for copied_bytes in pool.map(lambda name: self._copy(name, blobs[name]), sizes):
+                sent_bytes += copied_bytes
+                if on_sent is not None:
+                    on_sent(sent_bytes, total_bytes)
+        return Sent(len(sizes), sent_bytes, sent_bytes)
 
     def open(self, name: str) -> BinaryIO:
         """Reads the file of a blob."""

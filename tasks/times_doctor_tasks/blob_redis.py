@@ -16,7 +16,7 @@ from times_doctor_tasks.blob_frames import BlobHead, decode_head
 from times_doctor_tasks.blob_scripts import BlobScripts, Limits
 from times_doctor_tasks.blob_sending import Upload
 from times_doctor_tasks.blob_server import connect_store, translated
-from times_doctor_tasks.blobs import BLOB_TTL_S, PART_TTL_S, OpenBlob, Sent, StoredBlob, Usage, shown_store
+from times_doctor_tasks.blobs import BLOB_TTL_S, PART_TTL_S, OnSent, OpenBlob, Sent, StoredBlob, Usage, shown_store
 from times_doctor_tasks.errors import StoreFailed
 from times_doctor_tasks.keys import Keys
 
@@ -69,7 +69,7 @@ class RedisBlobs:
                     missing |= self._scripts.renew([(name, head.digests) for name, head in group])
         return missing
 
-    def put(self, blobs: Mapping[str, Content]) -> Sent:
+    def put(self, blobs: Mapping[str, Content], on_sent: OnSent | None = None) -> Sent:
         """Sends what is missing; a blob gets its full life when all of them are there."""
         sent = Sent()
         names: Collection[str] = blobs
@@ -79,7 +79,7 @@ class RedisBlobs:
                 return sent
             names = [name for name in blobs if name in missing]
             with translated(self._where):
-                upload = Upload(self._client, self._scripts, self._keys, self._where)
+                upload = Upload(self._client, self._scripts, self._keys, self._where, on_sent)
                 sent += upload.send({name: blobs[name] for name in names})
         raise StoreFailed(f"The store at {self._where!r} loses blobs as fast as they are sent. Does it evict keys?")
 

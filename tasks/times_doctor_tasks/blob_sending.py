@@ -14,7 +14,7 @@ from times_doctor_tasks.blob_errors import ContentChanged, StoreFull, megabytes
 from times_doctor_tasks.blob_frames import DIGEST_DIGITS, BlobHead, chunk_digest, encode_head, pack
 from times_doctor_tasks.blob_scripts import BlobScripts, Chunk, Reservation
 from times_doctor_tasks.blob_server import full_server
-from times_doctor_tasks.blobs import Sent
+from times_doctor_tasks.blobs import OnSent, Sent
 from times_doctor_tasks.keys import Keys
 
 #: A batch is sent when it has this many bytes, or chunks: three round trips each, and a fraction of a small quota.
@@ -25,11 +25,14 @@ BATCH_CHUNKS = 256
 class Upload:
     """Sends blobs; used once. Methods may raise `redis.RedisError`."""
 
-    def __init__(self, client: redis.Redis, scripts: BlobScripts, keys: Keys, where: str) -> None:
+    def __init__(
+        self, client: redis.Redis, scripts: BlobScripts, keys: Keys, where: str, on_sent: OnSent | None
+    ) -> None:
         self._client: Any = client
         self._scripts = scripts
         self._keys = keys
         self._where = where
+        self._on_sent = on_sent
         self._total = (0, 0)  # blobs and bytes that are to go
         self._read_bytes = 0
         self._reserved_bytes = 0
@@ -91,6 +94,8 @@ class Upload:
         self._batch.clear()
         self._batch_bytes = 0
         self._heads.clear()
+        if self._on_sent is not None:
+            self._on_sent(self._read_bytes, self._total[1])
 
     def _reserve(self, chunks: list[Chunk]) -> Reservation:
         answer = self._scripts.reserve(chunks)

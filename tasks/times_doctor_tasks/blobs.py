@@ -24,6 +24,7 @@ __all__ = [
     "PART_TTL_S",
     "BlobStore",
     "Content",
+    "OnSent",
     "OpenBlob",
     "Sent",
     "StoredBlob",
@@ -39,6 +40,9 @@ BLOB_TTL_S = 14 * 86_400
 PART_TTL_S = 6 * 3600
 #: The kinds of store there are, as a person writes them. `s3://bucket/prefix` is to come.
 KNOWN = "redis (the broker itself), redis://, rediss:// or redis+socket:// (a server of its own), file:///folder"
+
+OnSent: TypeAlias = Callable[[int, int], None]
+"""Told now and then while an upload lasts: bytes sent, bytes to send, both before compression."""
 
 OpenBlob: TypeAlias = Callable[[str], BinaryIO]
 """Name of a blob -> its content."""
@@ -87,7 +91,7 @@ class BlobStore(Protocol):
     def missing(self, names: Iterable[str]) -> set[str]:
         """Those of `names` that the store does not have whole; the others are used, so they live on."""
 
-    def put(self, blobs: Mapping[str, Content]) -> Sent:
+    def put(self, blobs: Mapping[str, Content], on_sent: OnSent | None = None) -> Sent:
         """Stores what is missing, in order; when it returns, every blob is there whole.
 
         When it fails, blobs that were sent before stay for a while, so that a repetition is short; for want of room
@@ -150,7 +154,7 @@ def open_store(
         if broker_url is None:
             raise UsageError("The store 'redis' is the broker itself, and no broker is configured.")
         url = broker_url
-    scheme = urlsplit(url).scheme
+    scheme = url.partition(":")[0]
     if scheme == "file":
         from times_doctor_tasks.blob_files import FileBlobs
 
@@ -170,8 +174,12 @@ def shown_store(url: str) -> str:
     >>> shown_store("redis://:sec/ret@h:6379/0")
     'redis://***'
     """
-    shown = shown_url(url.partition("?")[0])
-    return f"{urlsplit(url).scheme}://***" if "@" in shown and "***@" not in shown else shown
+    place = url.partition("?")[0]
+    try:
+        shown = shown_url(place)
+    except ValueError:  # brackets that do not close
+        shown = place + "@"
+    return f"{place.partition(':')[0]}://***" if "@" in shown and "***@" not in shown else shown
 
 
 def save(store: BlobStore, name: str, target: Path) -> None:

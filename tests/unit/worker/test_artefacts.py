@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from times_doctor_tasks.blob_errors import StoreFull, StoreUnreachable
+from times_doctor_tasks.blob_files import FileBlobs
+from times_doctor_tasks.blobs import Content, OnSent, Sent
+from times_doctor_worker import artefacts
+from times_doctor_worker.artefacts import keep_artefacts
+
+
+class Failing(FileBlobs):
+    """A store that fails a number of times, or for all that is larger than it has room for."""
+
+    def __init__(self, root: Path, *, outages: int = 0, room_bytes: int = 1 << 30) -> None:
+        super().__init__(root)
+        self.outages = outages
+        self.room_bytes = room_bytes
+
+    def put(self, blobs: Mapping[str, Content], on_sent: OnSent | None = None) -> Sent:
+        (content,) = blobs.values()
+        if self.outages:
+            self.outages -= 1
+            raise StoreUnreachable(self.where, "connection refused")
+        if len(content if isinstance(content, bytes) else content.read_bytes()) > self.room_bytes:
+            raise StoreFull(self.where, 1, 0, "of its quota", "1 file takes", "raise it")
+        return super().put(blobs)
+
+
+def make_files(folder: Path, **sizes: int) -> list[Path]:
+    for name, size in sizes.items():
+        (folder / name).write_bytes(b"x" * size)
+    return [folder / name for name in sizes]
+
+
+def test_a_full_store_keeps_the_small_files_and_the_run_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = make_files(tmp_path, listing=5_000, trace=10, log=900)
+    with caplog.at_level(logging.WARNING):
+        kept = keep_artefacts(Failing(tmp_path / "s", room_bytes=1_000), files)
+    assert [artefact.name for artefact in kept] == ["trace", "log"]
+    assert "listing and larger files not kept" in caplog.text
+
+
+def test_a_store_that_is_away_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artefacts, "PAUSE_S", 0.001)
+    (artefact,) = keep_artefacts(Failing(tmp_path / "s", outages=3), make_files(tmp_path, log=900))
+    assert (artefact.size_bytes, artefact.kept_bytes) == (900, 900)
+
+
+def test_a_store_that_stays_away_costs_patience_but_not_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artefacts, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(artefacts, "PAUSE_S", 0.001)
+    assert keep_artefacts(Failing(tmp_path / "s", outages=1_000), make_files(tmp_path, log=1, trace=2)) == []
+
+
+def test_of_a_huge_file_the_two_ends_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artefacts, "MAX_BYTES", 100)
+    monkeypatch.setattr(artefacts, "END_BYTES", 10)
+    (tmp_path / "run.log").write_bytes(b"the head: " + bytes(500) + b" the tail.")
+    store = FileBlobs(tmp_path / "s")
+    (artefact,) = keep_artefacts(store, [tmp_path / "run.log"])
+    with store.open(artefact.sha256) as content:
+        assert content.read() == b"the head: \n*** 500 bytes left out by times-doctor ***\n the tail."
+    assert artefact.size_bytes == 520
