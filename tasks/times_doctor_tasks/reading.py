@@ -16,12 +16,12 @@ from times_doctor_tasks.parsers.digest import LogDigest, Options
 from times_doctor_tasks.parsers.events import ErrorLine, LogEvent
 from times_doctor_tasks.parsers.gams_log import GamsLogReader
 from times_doctor_tasks.parsers.highs import HighsLogReader
-from times_doctor_tasks.parsers.highs_status import with_gams_codes
+from times_doctor_tasks.parsers.highs_status import unread_model, with_gams_codes
 from times_doctor_tasks.parsers.lines import LineBuffer
 from times_doctor_tasks.parsers.listing import Listing, read_listing
 from times_doctor_tasks.parsers.log_phases import LogPhases, PhaseRecord
 from times_doctor_tasks.parsers.merging import merge_solves, rows_of_run
-from times_doctor_tasks.parsers.run_files import RunFiles, find_run_files
+from times_doctor_tasks.parsers.run_files import RunFiles, find_run_files, is_highs_log
 from times_doctor_tasks.parsers.solve_endings import solve_ending
 from times_doctor_tasks.parsers.solves import Solve
 from times_doctor_tasks.parsers.trace import TraceRow, read_trace
@@ -96,11 +96,13 @@ class RunReading:
 
 
 def read_run(files: RunFiles, *, stop_reason: StopReason | None = None) -> RunReading:
-    """Read a GAMS run's files. A file that is not there is as good as none.
+    """Read a run's files. A file that is not there is as good as none; a log of bare HiGHS is known by its beginning.
 
     Raises:
         OSError: A file is there but cannot be read.
     """
+    if files.log is not None and files.log.is_file() and is_highs_log(files.log):
+        return read_highs_run(files.log, returncode=files.returncode, stop_reason=stop_reason)
     digest, phases = _read_log(files.log, GamsLogReader)
     listing = _read_listing(files.listing)
     rows = _read_trace(files.trace)
@@ -126,6 +128,7 @@ def read_highs_run(
 ) -> RunReading:
     """Read the log of HiGHS run without GAMS; its own status words decide."""
     digest, phases = _read_log(log, HighsLogReader)
+    unread = unread_model(next(reversed(digest.solves()), None), digest.errors)
     solves = _with_verdicts(tuple(with_gams_codes(solve, digest.errors) for solve in digest.solves()))
     findings = Findings(
         ended=digest.solver_ended,
@@ -133,7 +136,10 @@ def read_highs_run(
         other_errors=tuple(digest.errors),
         solve_under_way=digest.solve_under_way and not digest.solver_ended,
     )
-    judgement = judge(solves[-1] if solves else None, findings, returncode=returncode, stop_reason=stop_reason)
+    if unread is not None:
+        judgement = Judgement(unread.verdict, unread.sentence, unread.next_step)
+    else:
+        judgement = judge(solves[-1] if solves else None, findings, returncode=returncode, stop_reason=stop_reason)
     return _reading(digest, Listing(), phases, solves, judgement, returncode=returncode, complete=digest.solver_ended)
 
 

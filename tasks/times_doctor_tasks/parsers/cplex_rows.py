@@ -20,7 +20,7 @@ _SIFTING = re.compile(r"Sifting iteration +(\d+) *(?:\[ *(\d+)\])?:? *([^=]*?) *
 _MOVES = re.compile(r" *(\d+) ([PD])Moves: +Infeasibility +(\S+) +Objective +(\S+)")
 _TOKEN = re.compile(r"\S+")
 #: `*     0+    0   ...`: node count and open nodes are glued by the plus of a heuristic solution.
-_NODE = re.compile(r"([* ]) *(\d+)([+ ]) *(\d+)(?= |$)")
+_NODE = re.compile(r"([* ]?) *(\d+)([+ ]) *(\d+)(?= |$)")
 #: mipdisplay 1: `Best integer =   2.451000e+04  Node =       0  Best node =   4.673600e+04`.
 _BEST_INTEGER = re.compile(r"Best integer = *(\S+) +Node = *(\d+) +Best node = *(\S+)")
 _KINDS = {"P": "primal", "D": "dual"}
@@ -145,7 +145,10 @@ class NodeTable:
         )
 
     def _nearest(self, line: str, start: int) -> tuple[str, str, str, str]:
-        """The same where wide numbers push the cells to the right: a cell belongs to the column that ends nearest."""
+        """The same where wide numbers push cells to the right: by order if all are there, else by the nearest end."""
+        full = line[start:].split()
+        if len(full) == len(self._ends):
+            return full[2], full[3], full[4], full[5]
         cells: dict[str, str] = {}
         for token in _TOKEN.finditer(line, start):
             column = min(self._ends, key=lambda name: abs(self._ends[name] - token.end()))

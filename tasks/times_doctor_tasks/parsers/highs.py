@@ -70,7 +70,7 @@ _RANGE_KINDS = {"Matrix": "matrix", "Cost": "objective", "Bound": "bound", "RHS"
 class HighsReader:
     """Reads the lines of one HiGHS solve into a sink; `bare`: without GAMS, so that sizes and ranges count too."""
 
-    __slots__ = ("_bare", "_iterations", "_nodes", "_options", "_rows", "_sink")
+    __slots__ = ("_bare", "_iterations", "_nodes", "_options", "_rows", "_sink", "_version")
 
     def __init__(self, sink: EventSink, *, bare: bool = False) -> None:
         self._sink = sink
@@ -79,6 +79,7 @@ class HighsReader:
         self._iterations = 0
         self._nodes: int | None = None
         self._options = False
+        self._version: SolverVersion | None = None
 
     def read(self, line: str) -> None:
         """Take in one line."""
@@ -120,12 +121,16 @@ class HighsReader:
     def _problem(self, text: str) -> bool:
         sink = self._sink
         if match := _BANNER.match(text):
-            sink.add(SolverVersion("HiGHS", match[1]))
+            self._version = SolverVersion("HiGHS", match[1])
+            sink.add(self._version)
         elif match := _REDUCED.match(text):
             sink.add(PresolvedSize(int(match[1]), int(match[2]), int(match[3])))
         elif match := _MODEL.match(text):
             if self._bare:
                 sink.add(SolveStarted(1, match[2] or "", match[1]))
+                sink.add(SolverStarted("HIGHS"))
+                if self._version is not None:
+                    sink.add(self._version)
                 sink.add(ModelSize(int(match[3]), int(match[4]), int(match[5])))
         elif match := _RANGE.match(text):
             if self._bare:
@@ -179,12 +184,17 @@ class HighsReader:
             # A MIP's sum holds those of its root.
             self._iterations = count if what == "LP" else self._iterations + count
             self._sink.add(FinalIterations(self._iterations, self._nodes))
+        if what == "PDLP":
+            # cuPDLP writes its table to the screen only: this is all that the log has of it.
+            self._sink.enter(Phase.FIRST_ORDER)
 
     def _trouble(self, text: str) -> None:
         if text.startswith("ERROR:"):
             self._sink.add(ErrorLine(text[6:].strip()))
         elif match := _INFEASIBILITY.match(text):
             self._sign(f"unscaled {match[2]} infeasibility", match[1])
+        elif text.startswith(("WARNING: Solution optimality", "WARNING:    num/max")):
+            return
         elif text.startswith("WARNING:") or ("infeasible" in text.lower() and "=>" not in text):
             self._sink.add(SolverMessage(text.removeprefix("WARNING:").strip()))
 
@@ -216,7 +226,6 @@ class HighsLogReader:
     def _take(self, lines: list[str]) -> list[LogEvent]:
         if lines and not self._started:
             self._started = True
-            self._sink.add(SolverStarted("HIGHS"))
             self._sink.enter(Phase.GENERATE, "reading the model")
         for line in lines:
             self._reader.read(line)

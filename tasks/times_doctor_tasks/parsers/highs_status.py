@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from times_doctor_tasks.parsers.events import ErrorLine
+from times_doctor_tasks.parsers.solve_endings import Ending
 from times_doctor_tasks.parsers.solves import Solve
 from times_doctor_tasks.parsers.status_texts import MODEL_STATUS, SOLVER_STATUS
+from times_doctor_tasks.states import Verdict
 
 _CODES: dict[str, tuple[int | None, int]] = {
     "optimal": (1, 1),
@@ -20,6 +22,8 @@ _CODES: dict[str, tuple[int | None, int]] = {
     "memory limit reached": (None, 4),
     "interrupted by user": (None, 8),
 }
+#: HiGHS's word for a model without rows and columns: also where it could not read the file.
+_EMPTY = "empty"
 #: GAMS's LP status for CPLEX's "infeasible or unbounded".
 _EITHER = 4
 
@@ -45,3 +49,16 @@ def with_gams_codes(solve: Solve, errors: Sequence[ErrorLine]) -> Solve:
         solver_status_text=SOLVER_STATUS[solver],
         lp_status=_EITHER if " or " in text else None,
     )
+
+
+def unread_model(solve: Solve | None, errors: Sequence[ErrorLine]) -> Ending | None:
+    """How a run ended that had no model to solve; None where it had one."""
+    if solve is None or (solve.lp_status_text or "").lower() != _EMPTY:
+        return None
+    if errors:
+        return Ending(
+            Verdict.COMPILE_ERROR,
+            f"HiGHS could not read the model file: {errors[-1].text}.",
+            "Check that the file exists and is a valid .mps or .lp file.",
+        )
+    return Ending(Verdict.NO_SOLVE, "The model is empty: no rows, no columns.", "Check the model file.")

@@ -26,7 +26,7 @@ def whole(text: str) -> int | None:
 def percent(text: str) -> float | None:
     """`0.62%` as 0.0062."""
     value = number(text.rstrip("%"))
-    return None if value is None else value / 100.0
+    return None if value is None else round(value / 100.0, 12)
 
 
 def clock_s(text: str) -> float | None:
