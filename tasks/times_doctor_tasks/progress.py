@@ -42,6 +42,10 @@ class Phase(StrEnum):
     """The model's own reporting after its last solve."""
 
 
+#: A solver works: the rest is GAMS.
+SOLVING = frozenset(Phase) - {Phase.COMPILE, Phase.EXECUTE, Phase.GENERATE, Phase.READ_BACK, Phase.REPORT}
+
+
 class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One look at a running solve. Everything but the phase may be unknown."""
 

@@ -14,6 +14,7 @@ from times_doctor_tasks.errors import TimesDoctorError
 from times_doctor_tasks.manifest import Manifest
 from times_doctor_tasks.messages import ProgressMade, RunResult
 from times_doctor_tasks.parsers.progress import ProgressTracker
+from times_doctor_tasks.progress import SOLVING
 from times_doctor_tasks.states import RunState, StopReason, Verdict
 from times_doctor_worker.artefacts import keep_artefacts
 from times_doctor_worker.engines.port import Command, Engine, Job
@@ -145,7 +146,7 @@ class Attempt:
         self.facts.runtime_s = monotonic_s() - start_s
 
     def _collect(self, engine: Engine, job: Job) -> RunResult:
-        reading = engine.read(job, returncode=self.facts.returncode or 0, stop_reason=self.facts.stop_reason)
+        reading = engine.read(job, returncode=self.facts.returncode, stop_reason=self.facts.stop_reason)
         statements = overruling_statements(job.tree, job.manifest)
         application = judge_application(self._run, reading, statements)
         self.facts.artefacts = keep_artefacts(self._bench.workspace.blobs, engine.artefacts(job))
@@ -231,7 +232,13 @@ class _Watch:
         self._next_sample_s = now_s + SAMPLE_S
         usage = self._meter.sample()
         self._attempt.facts.peak_memory_mb = round(self._meter.peak_rss_bytes / (1 << 20), 1)
-        action = self._stop.step(now_s, log_bytes=self._tail.size_bytes, cpu_s=usage.cpu_s, is_alive=True)
+        action = self._stop.step(
+            now_s,
+            log_bytes=self._tail.size_bytes,
+            cpu_s=usage.cpu_s,
+            is_alive=True,
+            is_solving=_is_solving(self._attempt.tracker),
+        )
         self._act(action)
 
     def _heed(self) -> None:
@@ -265,6 +272,11 @@ class _Watch:
             self._process.terminate()
         elif action is StopAction.KILL:
             self._process.kill()
+
+
+def _is_solving(tracker: ProgressTracker) -> bool:
+    """Whether a solver works now, so that a stop which it took for one solve of many must be said again."""
+    return tracker.progress is not None and tracker.progress.phase in SOLVING
 
 
 def overruling_statements(tree: Path, manifest: Manifest) -> list[Statement]:

@@ -13,6 +13,9 @@ from times_doctor_worker.engines.port import Command, Job
 
 #: Solvers that do LP and nothing discrete: naming them for MIP makes GAMS stop with return code 6 (measured).
 LP_ONLY = frozenset({"soplex", "conopt", "conopt4", "ipopt", "minos", "snopt", "knitro"})
+#: GAMS's return code for a licence that does not allow the run, and what stands before the licence in the listing.
+LICENCE_ERROR = 7
+LICENCE_MARK = b"**** Current license content:"
 LOG = "run.log"
 LISTING = "run.lst"
 TRACE = "trace.txt"
@@ -42,9 +45,11 @@ class GamsEngine:
         """A reader of GAMS logs."""
         return GamsLogReader()
 
-    def read(self, job: Job, *, returncode: int, stop_reason: StopReason | None) -> RunReading:
+    def read(self, job: Job, *, returncode: int | None, stop_reason: StopReason | None) -> RunReading:
         """Reads log, listing and trace."""
         folder = job.directory
+        if returncode == LICENCE_ERROR:
+            cut_licence(folder / LISTING)
         files = RunFiles(
             log=_existing(folder / LOG),
             listing=_existing(folder / LISTING),
@@ -81,6 +86,17 @@ def arguments(job: Job) -> list[str]:
     words += ["optfile=1", "fileCase=4", "lo=2", f"logfile={LOG}", f"o={LISTING}"]
     words += [f"trace={TRACE}", "traceopt=3", f"gdx={GDX}", "--ERR_ABORT=NO"]
     return words
+
+
+def cut_licence(listing: Path) -> None:
+    """Takes the licence out of a listing before anyone reads it: GAMS prints it whole, key and all, after rc 7."""
+    try:
+        content = listing.read_bytes()
+    except FileNotFoundError:
+        return
+    head, mark, _ = content.partition(LICENCE_MARK)
+    if mark:
+        listing.write_bytes(head + mark + b" left out by times-doctor\n")
 
 
 def _existing(path: Path) -> Path | None:

@@ -43,7 +43,7 @@ class HighsEngine:
         """A reader of HiGHS logs."""
         return HighsLogReader()
 
-    def read(self, job: Job, *, returncode: int, stop_reason: StopReason | None) -> RunReading:
+    def read(self, job: Job, *, returncode: int | None, stop_reason: StopReason | None) -> RunReading:
         """Reads the log, then takes the figures that it rounds from the result file."""
         reading = read_highs_run(job.directory / LOG, returncode=returncode, stop_reason=stop_reason)
         try:

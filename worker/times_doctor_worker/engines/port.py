@@ -63,8 +63,8 @@ class Engine(Protocol):
     def reader(self) -> LogReader:
         """A reader for the log of a run that starts now."""
 
-    def read(self, job: Job, *, returncode: int, stop_reason: StopReason | None) -> RunReading:
-        """What the files of an ended run say."""
+    def read(self, job: Job, *, returncode: int | None, stop_reason: StopReason | None) -> RunReading:
+        """What the files of an ended run say; `returncode` is None where the engine's end was not seen."""
 
     def artefacts(self, job: Job) -> Sequence[Path]:
         """Files to bring back, those that exist."""
