@@ -1,32 +1,86 @@
-"""What a program can do with scans: submit, watch, cancel, fetch. The command line uses nothing else."""
+"""One broker and one store, as a client sees them: ask, read, fetch. `library.py` is what programs import."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import redis
 
-from times_doctor_tasks.blobs import BlobStore, save
-from times_doctor_tasks.clock import monotonic_s
-from times_doctor_tasks.errors import BrokerUnavailable, InfrastructureError
-from times_doctor_tasks.messages import AnyEvent, HostCard, Report, RunResult, RunSpec, ScanSpec
-from times_doctor_tasks.settings import shown_url
+from times_doctor_cli.file_names import safe_name
+from times_doctor_tasks.blobs import BlobStore, open_store, save
+from times_doctor_tasks.clock import monotonic_s, now_ms
+from times_doctor_tasks.connection import check, connect
+from times_doctor_tasks.errors import BrokerUnavailable, InfrastructureError, UsageError
+from times_doctor_tasks.messages import Artefact, HostCard, Report, RunResult, RunSpec, ScanSpec
+from times_doctor_tasks.settings import Settings, shown_url
 from times_doctor_tasks.states import StopReason
 from times_doctor_tasks.store import RunStore
 
 #: Seconds between looks for a host that has not said hello yet.
 HOST_POLL_S = 0.01
+#: Seconds a client waits for an answer: somebody looks at a screen that stands still meanwhile.
+ANSWER_TIMEOUT_S = 5.0
 
 
 class Client:
-    """One broker and one store, as a client sees them."""
+    """One broker and one store."""
 
     def __init__(self, store: RunStore, blobs: BlobStore, broker_url: str) -> None:
         self.store = store
         self.blobs = blobs
         self.broker_url = broker_url
+        self._ahead_ms: int | None = None
+
+    @classmethod
+    def open(cls, settings: Settings, *, who: str = "--queue") -> Client:
+        """A client of the configured broker and store; `who` needs them. The broker has answered.
+
+        Raises:
+            UsageError: no broker is configured, or its URL or the store's is none.
+            BrokerUnavailable: it does not answer, wants a password, or is too old.
+        """
+        url = settings.require_broker(who)
+        try:
+            connection = connect(url, socket_timeout_s=ANSWER_TIMEOUT_S, retries=1)
+        except ValueError as error:
+            raise UsageError(f"{shown_url(url)!r} is no broker URL: {error}.") from error
+        blobs = open_store(settings.store_url or "redis", broker_url=url, prefix=settings.key_prefix)
+        check(connection, url)
+        return cls(RunStore(connection, settings.key_prefix), blobs, url)
+
+    def close(self) -> None:
+        """Lets go of connections."""
+        self.blobs.close()
+        self.store.client.close()
+
+    @property
+    def shown_broker(self) -> str:
+        """The broker's URL, without its password."""
+        return shown_url(self.broker_url)
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Turns what Redis raises into our words.
+
+        Raises:
+            BrokerUnavailable: it does not answer, or refuses.
+        """
+        try:
+            yield
+        except redis.RedisError as error:
+            raise BrokerUnavailable(self.shown_broker, str(error).rstrip(".") or type(error).__name__) from error
+
+    def now_ms(self) -> int:
+        """The server's clock, asked once and then kept by ours: what every event and state is told in."""
+        if self._ahead_ms is None:
+            try:
+                self._ahead_ms = self.store.server_ms() - now_ms()
+            except redis.RedisError:
+                return now_ms()
+        return now_ms() + self._ahead_ms
 
     def wait_for_hosts(self, *, timeout_s: float, hopeless: Callable[[], bool] = lambda: False) -> list[HostCard]:
         """Hosts that live, as soon as there is one; empty after `timeout_s`, or when it is `hopeless`."""
@@ -36,88 +90,61 @@ class Client:
                 hosts = self.store.live_hosts()
             except redis.ConnectionError as error:
                 if monotonic_s() > deadline_s:
-                    raise BrokerUnavailable(shown_url(self.broker_url), str(error)) from error
+                    raise BrokerUnavailable(self.shown_broker, str(error).rstrip(".")) from error
                 hosts = []
             if hosts or monotonic_s() > deadline_s or hopeless():
                 return hosts
             time.sleep(HOST_POLL_S)
 
     def submit(self, spec: ScanSpec, runs: Sequence[RunSpec]) -> None:
-        """Writes a scan and publishes it.
+        """Writes a scan and publishes what is not reused.
 
         Raises:
-            BrokerUnavailable: nothing was published that the hosts would not find complete.
+            BrokerUnavailable: nothing was written, or not all of it: no host will start anything.
+            InfrastructureError: the scan was written; what was not published is started by a control worker.
         """
         from kombu.exceptions import OperationalError  # Celery: a quarter of a second that only a submit needs
 
         from times_doctor_tasks.app import app, configure
-        from times_doctor_tasks.canvas import enqueue, keeping_messages
+        from times_doctor_tasks.canvas import enqueue, keeping_messages, publish_aggregate
 
         configure(self.broker_url, prefix=self.store.keys.prefix)
         app.finalize()
-        try:
+        with self.answering():
             self.store.submit(spec, runs)
+        waiting = [run for run in runs if run.run not in spec.reused]
+        try:
             with keeping_messages(self.store):
-                enqueue(spec, runs)
+                if waiting:
+                    enqueue(spec, waiting)
+                else:
+                    publish_aggregate(spec)
         except (redis.RedisError, OperationalError) as error:
-            raise BrokerUnavailable(shown_url(self.broker_url), str(error)) from error
+            raise InfrastructureError(
+                f"The broker {self.shown_broker!r} went away while scan {spec.scan} was published: {error}. Once it is "
+                f"back, a control worker starts what was not. See it with `times-doctor watch {spec.scan}`, or stop "
+                f"it with `times-doctor cancel {spec.scan}`."
+            ) from error
 
     def cancel(self, scan: str, runs: Iterable[str] = ("*",), *, now: bool = False) -> None:
-        """Asks for runs to stop; their hosts notice with the next beat."""
+        """Asks for runs to stop; their hosts notice with the next beat. May raise `redis.RedisError`."""
         self.store.ask_cancel(scan, runs, reason=StopReason.USER, now=now)
 
     def report(self, scan: str) -> Report | None:
         """The report, once it exists."""
-        return self.store.report(scan)
-
-    def watch(self, spec: ScanSpec) -> Watch:
-        """The scan's events from its beginning."""
-        return Watch(self, spec)
+        with self.answering():
+            return self.store.report(scan)
 
     def fetch(self, result: RunResult, folder: Path) -> list[Path]:
-        """Brings the artefacts of one run into a folder."""
-        paths = []
-        for artefact in result.artefacts:
-            target = folder / Path(artefact.name).name
-            save(self.blobs, artefact.sha256, target)
-            paths.append(target)
-        return paths
-
-
-class Watch:
-    """Events of one scan, oldest first, until its report exists."""
-
-    def __init__(self, client: Client, spec: ScanSpec) -> None:
-        self._client = client
-        self._scan = spec.scan
-        self._after = "0"
-        self._lost_s: float | None = None
-        #: Seconds without an answer after which the watch gives up.
-        self.patience_s = 120.0
-
-    def next_events(self, timeout_s: float) -> list[tuple[int, AnyEvent]] | None:
-        """See `live.EventSource`; None once everything up to the report was told.
+        """Brings the artefacts of one run into a folder.
 
         Raises:
-            InfrastructureError: the broker did not answer for `patience_s`.
+            StoreFailed: one of them is not to be had; those before it are there.
+            OSError: the folder cannot be written.
         """
-        store = self._client.store
-        try:
-            events = store.events(self._scan, after=self._after, block_ms=max(1, int(timeout_s * 1000)))
-            if not events and store.is_reported(self._scan):
-                return None
-        except redis.RedisError as error:
-            return self._without_answer(error, timeout_s)
-        self._lost_s = None
-        if events:
-            self._after = events[-1][0]
-        return [(at_ms, event) for _, at_ms, event in events]
+        return [self._save(artefact, folder) for artefact in result.artefacts]
 
-    def _without_answer(self, error: redis.RedisError, timeout_s: float) -> list[tuple[int, AnyEvent]]:
-        now_s = monotonic_s()
-        self._lost_s = self._lost_s or now_s
-        if now_s - self._lost_s > self.patience_s:
-            url = shown_url(self._client.broker_url)
-            raise InfrastructureError(f"{url!r} has not answered for {self.patience_s:.0f} s: {error}.") from error
-        time.sleep(timeout_s)
-        return []
+    def _save(self, artefact: Artefact, folder: Path) -> Path:
+        target = folder / safe_name(artefact.name)
+        save(self.blobs, artefact.sha256, target)
+        return target

@@ -83,6 +83,7 @@ class Controls:
         on_choice: Callable[[Choice], None],
         *,
         can_detach: bool,
+        is_mine: bool = True,
     ) -> None:
         self.menu: Menu | None = None
         self.cancelled: Wish | None = None
@@ -92,6 +93,7 @@ class Controls:
         self._keys = keys
         self._on_choice = on_choice
         self._can_detach = can_detach
+        self._is_mine = is_mine
         self._last_press_ms: int | None = None
         self._cancelled_ms = 0
 
@@ -102,7 +104,7 @@ class Controls:
             self._press(at_ms)
             changed = True
         if signals.must_end and self.cancelled is None:
-            self._cancel(Wish.CANCEL_ALL, at_ms)
+            self._cancel_unasked(at_ms)
         if self.menu is not None and self._keys is not None:
             typed = self._keys.read()
             if typed:
@@ -118,7 +120,9 @@ class Controls:
                 return "Cancelling. Ctrl-C: stop at once"
             case Wish.CANCEL_NOW:
                 return "Stopping. Ctrl-C: leave"
-        return "Ctrl-C: cancel" if self._keys is None else "Ctrl-C: menu"
+        if self._keys is None:
+            return "Ctrl-C: cancel" if self._is_mine else "Ctrl-C: leave"
+        return "Ctrl-C: menu"
 
     def _press(self, at_ms: int) -> None:
         first_ms, self._last_press_ms = self._last_press_ms, at_ms
@@ -127,11 +131,20 @@ class Controls:
                 self._insist(at_ms)
             return
         twice = first_ms is not None and at_ms - first_ms <= DOUBLE_MS
-        if self._keys is None or self.menu is not None or twice or self._board.is_over:
+        if self._keys is None:
+            self._cancel_unasked(at_ms)
+        elif self.menu is not None or twice or self._board.is_over:
             self._cancel(Wish.CANCEL_ALL, at_ms)
         else:
             self._keys.discard()
             self.menu = Menu(self._board, can_detach=self._can_detach)
+
+    def _cancel_unasked(self, at_ms: int) -> None:
+        """The scan ends with its terminal; a mere watcher leaves it to go on."""
+        if self._is_mine:
+            self._cancel(Wish.CANCEL_ALL, at_ms)
+        else:
+            self.detached = True
 
     def _insist(self, at_ms: int) -> None:
         if self.cancelled is Wish.CANCEL_ALL:

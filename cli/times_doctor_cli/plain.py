@@ -16,7 +16,7 @@ from times_doctor_cli.views.progress import progress_words
 from times_doctor_cli.views.words import printable, runtime, span, verdict_words
 from times_doctor_tasks.messages import AnyEvent, ProgressMade, StateChanged
 from times_doctor_tasks.progress import Phase
-from times_doctor_tasks.states import OWNED, TERMINAL, RunState
+from times_doctor_tasks.states import OWNED, SOLVED, TERMINAL, RunState
 
 #: A run says how far it is at most this often, ms, ...
 PROGRESS_EVERY_MS = 10_000
@@ -113,6 +113,8 @@ def state_line(row: Row) -> str:
             runtime(row.runtime_s),
         ]
         line = ", ".join([line, *filter(None, facts)])
+    if row.is_exact and row.verdict in SOLVED:
+        return line  # its figures say it
     return f"{line}: {row.reason}" if row.reason else line
 
 

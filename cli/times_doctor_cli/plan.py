@@ -67,9 +67,7 @@ def choose_solvers(request: ScanRequest, run_dir: RunDir, usable: Sequence[str])
                 f"--solver {request.solver!r}: an LP file is solved by HiGHS; GAMS solvers need a GAMS model."
             )
         return ("highs",)
-    asked = request.solver.lower()
-    named = BOTH if asked == "both" else (asked,)
-    wanted = _auto_solvers(request, run_dir, usable) if asked == "auto" else named
+    wanted = named_solvers(request) or _auto_solvers(request, run_dir, usable)
     missing = [solver for solver in wanted if solver not in usable]
     if missing:
         raise UsageError(
@@ -77,6 +75,12 @@ def choose_solvers(request: ScanRequest, run_dir: RunDir, usable: Sequence[str])
             f"Usable here: {', '.join(sorted(usable)) or 'none'}."
         )
     return wanted
+
+
+def named_solvers(request: ScanRequest) -> tuple[str, ...]:
+    """Solvers that `--solver` names; none for `auto`."""
+    asked = request.solver.lower()
+    return {"auto": (), "both": BOTH}.get(asked, (asked,))
 
 
 def _auto_solvers(request: ScanRequest, run_dir: RunDir, usable: Sequence[str]) -> tuple[str, ...]:
@@ -142,22 +146,30 @@ def choose_profiles(request: ScanRequest, run_dir: RunDir, solvers: Sequence[str
     return tuple(dict.fromkeys((*named, *files)))
 
 
-def share_out(request: ScanRequest, runs: int, cores: int) -> Capacity:
-    """Slots and threads on one host with `cores`.
+def share_out(request: ScanRequest, runs: int, hosts: Sequence[tuple[int, int]]) -> Capacity:
+    """How many runs go at once, and the most threads with which so many fit.
 
-    A chain runs one at a time on all cores. In parallel the cores are shared evenly; `--threads` fixes what each
-    gets, and then as many run at once as there are cores for.
+    A chain runs one at a time with all cores of the largest host. `--threads` fixes what each run gets, and then as
+    many run at once as there are cores for.
 
-    >>> share_out(ScanRequest(run_path=Path("."), parallel=True), 3, 8)
+    Args:
+        hosts: Cores and slots of each.
+
+    >>> share_out(ScanRequest(run_path=Path("."), parallel=True), 3, [(8, 8)])
     Capacity(slots=3, threads=2)
+    >>> share_out(ScanRequest(run_path=Path("."), parallel=True), 3, [(16, 4), (16, 4)])
+    Capacity(slots=3, threads=8)
     """
-    if not request.parallel:
-        return Capacity(1, request.threads or cores)
-    most = min(runs, request.max_workers or runs)
+    most = min(runs, request.max_workers or runs) if request.parallel else 1
     if request.threads is not None:
-        return Capacity(max(1, min(most, cores // request.threads)), request.threads)
-    slots = max(1, min(most, cores))
-    return Capacity(slots, max(1, cores // slots))
+        return Capacity(max(1, min(most, _fitting(hosts, request.threads))), request.threads)
+    slots = max(1, min(most, _fitting(hosts, 1)))
+    largest = max(cores for cores, _ in hosts)
+    return Capacity(slots, next((t for t in range(largest, 1, -1) if _fitting(hosts, t) >= slots), 1))
+
+
+def _fitting(hosts: Sequence[tuple[int, int]], threads: int) -> int:
+    return sum(min(slots, cores // threads) for cores, slots in hosts)
 
 
 def make_runs(request: ScanRequest, scan: str, profiles: Sequence[Profile], threads: int) -> list[RunSpec]:

@@ -1,20 +1,25 @@
-"""What `--dry-run` shows of a prepared scan."""
+"""A prepared scan before it starts: what `--dry-run` shows, and the one question it may ask."""
 
 from __future__ import annotations
 
+import sys
+
+import typer
 from rich.console import Console
 
 from times_doctor_cli import exit_codes
 from times_doctor_cli.console import emit_json, shows_unicode
-from times_doctor_cli.plan import engine_of
-from times_doctor_cli.scanning import Prepared, engine_note
+from times_doctor_cli.request import MANY_RUNS, ScanRequest
+from times_doctor_cli.scanning import Prepared, engine_note, host_names, warnings_of
 from times_doctor_cli.views.plan import PlanFact, PlannedRun, PlanView, plan_view
+from times_doctor_tasks.errors import UsageError
 
 
 def show_plan(prepared: Prepared, console: Console, *, as_json: bool) -> int:
     """Shows what would run and from where each thing was read; nothing is started."""
     if as_json:
-        emit_json({"spec": prepared.spec, "runs": list(prepared.runs), "facts": list(prepared.run_dir.facts)})
+        plan = {"spec": prepared.spec, "runs": list(prepared.runs), "facts": list(prepared.run_dir.facts)}
+        emit_json(plan | {"warnings": list(warnings_of(prepared))})
     else:
         console.print(plan_view(view_of(prepared), width=console.width, unicode=shows_unicode(console)))
     return exit_codes.OK
@@ -22,13 +27,39 @@ def show_plan(prepared: Prepared, console: Console, *, as_json: bool) -> int:
 
 def view_of(prepared: Prepared) -> PlanView:
     """The plan as its view takes it."""
-    capacity = prepared.capacity
+    capacity, spec = prepared.capacity, prepared.spec
     at_once = f"{capacity.slots} at once" if capacity.slots > 1 else "one after the other"
     facts = [PlanFact(what, value) for what, value in prepared.run_dir.facts]
+    if not prepared.fleet.is_here:
+        facts.append(PlanFact("hosts", host_names(prepared.fleet.fit)))
     facts += [
-        PlanFact("engine", engine_note(prepared.host, engine_of(prepared.run_dir))),
+        PlanFact("engine", engine_note(prepared.fleet)),
         PlanFact("runs", f"{len(prepared.runs)}, {at_once}, {capacity.threads} threads each"),
-        PlanFact("reports", str(prepared.out)),
     ]
-    runs = tuple(PlannedRun(run.run, run.solver, run.threads, run.options, run.origin) for run in prepared.runs)
-    return PlanView(tuple(facts), runs, tuple(prepared.run_dir.warnings) + tuple(prepared.host.notes))
+    if spec.reused:
+        facts.append(PlanFact("reused", f"{len(spec.reused)} of them ran before with the same inputs"))
+    facts.append(PlanFact("reports", str(prepared.out)))
+    runs = tuple(
+        PlannedRun(run.run, run.solver, run.threads, run.options, _origin(run.origin, run.reused is not None))
+        for run in prepared.runs
+    )
+    return PlanView(tuple(facts), runs, warnings_of(prepared))
+
+
+def ask_about_many(request: ScanRequest, prepared: Prepared) -> None:
+    """The one question a scan may ask.
+
+    Raises:
+        UsageError: more runs than usual, and nobody there to say yes.
+    """
+    amount = len(prepared.runs) - len(prepared.spec.reused)
+    if amount <= MANY_RUNS or request.yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"This scan has {amount} runs. Say --yes to start more than {MANY_RUNS}.")
+    if not typer.confirm(f"This scan has {amount} runs. Start them?", err=True):
+        raise typer.Exit(exit_codes.USAGE)
+
+
+def _origin(origin: str, reused: bool) -> str:
+    return f"{origin}, reused" if reused else origin

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +36,20 @@ class ScanRequest:
     restart: str = "auto"
     out: Path | None = None
     yes: bool = False
+    queue: bool = False
+    """Over the team's hosts, not on this machine."""
+    detach: bool = False
+    hosts: Sequence[str] = ()
+    """Hosts that alone may take a run; none named: all."""
+    race: bool = False
+    cap_factor: float | None = None
+    resume: bool = False
+    """Take results of earlier runs with the same inputs."""
 
     def __post_init__(self) -> None:
+        for refused, words in self._refusals():
+            if refused:
+                raise UsageError(words)
         if self.priority not in PRIORITIES:
             raise UsageError(f"--priority {self.priority!r}: expected one of {', '.join(PRIORITIES)}.")
         for name, value in (
@@ -49,6 +61,15 @@ class ScanRequest:
         ):
             if value is not None and value <= 0:
                 raise UsageError(f"{name} {value:g}: expected more than 0.")
+
+    def _refusals(self) -> Iterator[tuple[bool, str]]:
+        """What goes with `--queue` only, or without it only."""
+        queue = self.queue
+        yield queue and self.gams_path is not None, "--gams-path with --queue: each host uses its own GAMS."
+        yield self.detach and not queue, "--detach needs --queue: without it the runs end with this command."
+        yield bool(self.hosts) and not queue, "--hosts needs --queue: without it there is this machine only."
+        cap = self.cap_factor
+        yield cap is not None and not cap >= 1, f"--cap {cap}: expected 1 or more: a multiple of the best run's time."
 
 
 def parse_threads(text: str) -> int | None:

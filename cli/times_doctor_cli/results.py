@@ -2,60 +2,153 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.console import Console, Group
+import msgspec
+from rich.console import Console
 
 from times_doctor_cli.client import Client
 from times_doctor_cli.console import emit_json, shows_unicode
-from times_doctor_cli.scanning import Prepared
+from times_doctor_cli.file_names import safe_name
+from times_doctor_cli.listed_sizes import size_warning
+from times_doctor_cli.rows import Notice
+from times_doctor_cli.transfer import shown_transfer
+from times_doctor_cli.views.notices import notices_view
 from times_doctor_cli.views.report import ReportFiles, report_view
 from times_doctor_cli.writers.csv_report import write_csv
 from times_doctor_cli.writers.files import write_atomically
 from times_doctor_cli.writers.html_report import write_html
-from times_doctor_cli.writers.json_report import write_json
+from times_doctor_cli.writers.json_report import report_json, write_json
+from times_doctor_cli.writers.option_file import FOLDER as RECOMMENDED
 from times_doctor_cli.writers.option_file import write_recommended
 from times_doctor_cli.writers.scan_manifest import write_manifest
 from times_doctor_tasks.errors import StoreFailed, UsageError
-from times_doctor_tasks.messages import Report, RunResult
-
-logger = logging.getLogger(__name__)
+from times_doctor_tasks.manifest import Manifest
+from times_doctor_tasks.messages import Report, RunResult, RunSpec
 
 #: Folder of one run's files below the scan's.
 RUNS = "scan_runs"
-#: Folder of the option file to use.
-RECOMMENDED = "recommended"
+#: The files of a report, of which the newest scan's also stand one folder up.
+REPORTS = ("scan_report.csv", "scan_report.json", "scan_report.html")
 #: Bytes of a failed run's log that the HTML report shows.
 TAIL_BYTES = 8_000
 
 
-def bring_results(client: Client, report: Report, prepared: Prepared, console: Console, *, as_json: bool) -> None:
-    """Fetches, writes and shows everything.
+@dataclass(frozen=True, slots=True)
+class Harvest:
+    """Where a scan's files go, and what beside its report is known of it."""
+
+    out: Path
+    """The scan's own folder."""
+    runs: Sequence[RunSpec]
+    inputs: Manifest | None = None
+    """The model's files, where they are known."""
+    copy_to: Path | None = None
+    """The model's folder on this machine."""
+    listing: Path | None = None
+    """A listing of an earlier run of the model."""
+
+
+@dataclass(slots=True)
+class _Fetched:
+    """What came of fetching."""
+
+    tails: dict[str, str] = field(default_factory=dict)
+    """End of the log, by run."""
+    missing: list[str] = field(default_factory=list)
+    """Why files are not there, a sentence each."""
+
+
+def bring_results(client: Client, report: Report, harvest: Harvest, console: Console) -> Report:
+    """Fetches and writes everything; returns the report with what the client had to add.
 
     Raises:
         UsageError: the folder cannot be written.
     """
-    out = prepared.out
-    try:
-        tails = {run.run: _fetch(client, run, out / RUNS / run.run) for run in report.runs}
-        _copy_newest(_write(report, out, prepared, tails), out.parent)
-    except OSError as error:
-        raise UsageError(f"The report cannot be written to {str(out)!r}: {error.strerror}. Use --out DIR.") from error
+    fetched = _fetch(client, report, harvest.out, console)
+    warning = size_warning(report.runs, harvest.listing)
+    report = msgspec.structs.replace(report, warnings=(*report.warnings, *filter(None, [warning]), *fetched.missing))
+    _write(report, harvest, fetched)
+    _copy_newest(harvest.out)
+    return report
+
+
+def show_results(report: Report, harvest: Harvest, console: Console, *, as_json: bool) -> None:
+    """The report on the screen, or as the document that `scan_report.json` is."""
     if as_json:
-        emit_json(report)
-    else:
-        console.print(_view(report, out, prepared, console))
+        emit_json(json.loads(report_json(report, {run.run: run for run in harvest.runs})))
+        return
+    best = next((run for run in report.runs if run.run == report.recommendation.run), None)
+    where = ReportFiles(
+        folder=as_typed(harvest.out),
+        reports=REPORTS,
+        recommended=f"{RECOMMENDED}/{best.solver}.opt" if best else "",
+        copy_to=as_typed(harvest.copy_to) if best and harvest.copy_to else "",
+    )
+    show_report(report, console, files=where if harvest.out.is_dir() else None)
 
 
-def _fetch(client: Client, run: RunResult, folder: Path) -> str:
-    """Brings a run's files; returns the end of its log, for a run that failed."""
+def show_report(report: Report, console: Console, *, files: ReportFiles | None = None) -> None:
+    """The report on the screen, what is to be minded first."""
+    unicode = shows_unicode(console)
+    if report.warnings:
+        console.print(notices_view([Notice("warning", words) for words in report.warnings], unicode=unicode))
+        console.print()
+    console.print(report_view(report, width=console.width, unicode=unicode, files=files))
+    for words in reused_words(report):
+        console.print(words, soft_wrap=True)
+
+
+def reused_words(report: Report) -> list[str]:
+    """Which runs were not run, a line for each scan that their results come from."""
+    by_scan: dict[str, list[str]] = {}
+    for run in report.runs:
+        if run.reused_from:
+            by_scan.setdefault(run.reused_from, []).append(run.run)
+    return [f"Taken from scan {scan}, not run again: {', '.join(runs)}" for scan, runs in by_scan.items()]
+
+
+def as_typed(path: Path) -> str:
+    """A path as short as it can be typed from here."""
     try:
-        paths = client.fetch(run, folder)
-    except StoreFailed as error:
-        logger.warning("files of %s not fetched: %s", run.run, error)
-        return ""
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _fetch(client: Client, report: Report, out: Path, console: Console) -> _Fetched:
+    """Brings the files of every run, and the ends of their logs."""
+    fetched = _Fetched()
+    total_bytes = sum(artefact.kept_bytes for run in report.runs for artefact in run.artefacts)
+    done_bytes = 0
+    with shown_transfer("Fetching files", total_bytes, console) as on_sent:
+        for run in report.runs:
+            folder = out / RUNS / safe_name(run.run)
+            try:
+                fetched.tails[run.run] = _tail(_files_of(client, run, folder, out.parent))
+            except StoreFailed as error:
+                fetched.missing.append(f"Files of {run.run} are missing here. {error}")
+            except OSError as error:
+                raise cannot_write(out, error) from error
+            done_bytes += sum(artefact.kept_bytes for artefact in run.artefacts)
+            on_sent(done_bytes, total_bytes)
+    return fetched
+
+
+def _files_of(client: Client, run: RunResult, folder: Path, beside: Path) -> list[Path]:
+    """The files of a run; those of a reused one from the earlier scan's folder, where it is still there."""
+    earlier = beside / safe_name(run.reused_from or "_") / RUNS / safe_name(run.run)
+    if run.reused_from and earlier.is_dir():
+        shutil.copytree(earlier, folder, dirs_exist_ok=True)
+        return list(folder.iterdir())
+    return client.fetch(run, folder)
+
+
+def _tail(paths: Sequence[Path]) -> str:
     log = next((path for path in paths if path.name == "run.log"), None)
     if log is None:
         return ""
@@ -64,38 +157,27 @@ def _fetch(client: Client, run: RunResult, folder: Path) -> str:
         return content.read().decode("utf-8", "replace")
 
 
-def _write(report: Report, out: Path, prepared: Prepared, tails: Mapping[str, str]) -> list[Path]:
-    """Writes every report file; returns those of which the newest also stands one folder up."""
-    specs = {run.run: run for run in prepared.runs}
-    write_manifest(report, out, specs=specs, inputs=prepared.snapshot.manifest)
-    write_recommended(report, out, specs=specs)
-    return [
-        write_csv(report, out),
-        write_json(report, out, specs=specs),
-        write_html(report, out, specs=specs, log_tails=tails),
-    ]
+def _write(report: Report, harvest: Harvest, fetched: _Fetched) -> None:
+    specs = {run.run: run for run in harvest.runs}
+    write_manifest(report, harvest.out, specs=specs, inputs=harvest.inputs)
+    write_recommended(report, harvest.out, specs=specs)
+    write_csv(report, harvest.out)
+    write_json(report, harvest.out, specs=specs)
+    write_html(report, harvest.out, specs=specs, log_tails=fetched.tails)
 
 
-def _view(report: Report, out: Path, prepared: Prepared, console: Console) -> Group:
-    best = next((run for run in report.runs if run.run == report.recommendation.run), None)
-    where = ReportFiles(
-        folder=_as_typed(out),
-        reports=("scan_report.csv", "scan_report.json", "scan_report.html"),
-        recommended=f"{RECOMMENDED}/{best.solver}.opt" if best else "",
-        copy_to=_as_typed(prepared.run_dir.root) if best else "",
+def _copy_newest(out: Path) -> None:
+    """The newest scan's reports also stand directly in the output folder; fetching an older one leaves them there."""
+    scans = [folder.name for folder in out.parent.iterdir() if (folder / REPORTS[1]).is_file()]
+    if out.name < max(scans, default=""):
+        return
+    for name in REPORTS:
+        write_atomically(out.parent / name, (out / name).read_bytes())
+
+
+def cannot_write(folder: Path, error: OSError) -> UsageError:
+    """The error for a folder that takes no files."""
+    return UsageError(
+        f"Files cannot be written to {str(folder)!r}: {error.strerror or error}. "
+        "Expected a writable folder with room; choose another with --out DIR."
     )
-    return report_view(report, width=console.width, unicode=shows_unicode(console), files=where)
-
-
-def _as_typed(path: Path) -> str:
-    """A path as short as it can be typed from here."""
-    try:
-        return str(path.absolute().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
-
-
-def _copy_newest(files: Sequence[Path], folder: Path) -> None:
-    """The newest scan's reports also stand directly in the output folder."""
-    for path in files:
-        write_atomically(folder / path.name, path.read_bytes())

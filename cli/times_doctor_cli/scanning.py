@@ -1,17 +1,18 @@
-"""One scan from its request to its exit code: look, snapshot, preflight, submit, show, report."""
+"""A scan from its request to its messages: look, profiles, threads, documents, upload, publication."""
 
 from __future__ import annotations
 
 import getpass
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from times_doctor_cli import machine
 from times_doctor_cli.client import Client
+from times_doctor_cli.fleet import ENGINE_NAMES, Fleet, queues_for
 from times_doctor_cli.look.model import RunDir
 from times_doctor_cli.look.run_dir import look
 from times_doctor_cli.look.snapshot import Snapshot
@@ -19,15 +20,15 @@ from times_doctor_cli.plan import (
     Capacity,
     choose_profiles,
     choose_solvers,
-    engine_of,
     make_runs,
+    named_solvers,
     new_scan_id,
     share_out,
 )
 from times_doctor_cli.request import ScanRequest
-from times_doctor_cli.upload import upload
-from times_doctor_tasks.clock import now_ms
-from times_doctor_tasks.errors import EngineNotFound, NoHostForSolver, UsageError
+from times_doctor_cli.results import Harvest
+from times_doctor_cli.upload import OnSent, upload
+from times_doctor_tasks.errors import UsageError
 from times_doctor_tasks.manifest import manifest_sha256
 from times_doctor_tasks.messages import HostCard, ModelRef, RunSpec, ScanSpec, WorkerPlan
 from times_doctor_tasks.settings import Settings
@@ -48,8 +49,9 @@ class Prepared:
     run_dir: RunDir
     snapshot: Snapshot
     capacity: Capacity
-    host: HostCard
+    fleet: Fleet
     out: Path
+    """Folder of this scan's files."""
 
 
 def look_at(request: ScanRequest, settings: Settings, environ: Mapping[str, str]) -> RunDir:
@@ -71,7 +73,7 @@ def local_worker_plan(request: ScanRequest, settings: Settings, broker_url: str,
     most = request.max_workers or max(cores, 1)
     return WorkerPlan(
         broker_url=broker_url,
-        store_url=store_url(settings),
+        store_url=local_store_url(settings),
         host=settings.host,
         slots=most if request.parallel else 1,
         cores=cores,
@@ -84,58 +86,75 @@ def local_worker_plan(request: ScanRequest, settings: Settings, broker_url: str,
     )
 
 
-def store_url(settings: Settings) -> str:
+def local_store_url(settings: Settings) -> str:
     """Where blobs of local scans are kept: below the cache folder."""
     return (settings.cache_dir / "blobs").absolute().as_uri()
 
 
-def preflight(hosts: Sequence[HostCard], engine: str) -> HostCard:
-    """The host that runs a local scan.
-
-    Raises:
-        EngineNotFound: it has no such engine; says why in its own words.
-    """
-    card = hosts[0]
-    if engine not in card.engines:
-        raise EngineNotFound(" ".join(card.notes) or f"No {engine} on {card.host}.")
-    return card
-
-
-def prepare(request: ScanRequest, settings: Settings, run_dir: RunDir, snapshot: Snapshot, host: HostCard) -> Prepared:
+def prepare(
+    request: ScanRequest, settings: Settings, run_dir: RunDir, snapshot: Snapshot, fleet: Fleet, *, now_ms: int
+) -> Prepared:
     """Chooses profiles and makes the scan's documents.
+
+    Args:
+        now_ms: On the broker's clock, by which scans are listed.
 
     Raises:
         UsageError: a profile, solver or folder is not as it must be.
         NoHostForSolver: a profile's solver is on no host.
     """
-    engine = engine_of(run_dir)
-    usable = [name.split(".", 1)[1] for name in host.solvers if name.startswith(f"{engine}.")]
-    solvers = choose_solvers(request, run_dir, usable)
+    if request.queue:
+        fleet.require(named_solvers(request))
+    solvers = choose_solvers(request, run_dir, fleet.solvers)
     profiles = choose_profiles(request, run_dir, solvers)
-    lacking = sorted({profile.solver for profile in profiles} - set(usable))
-    if lacking:
-        raise NoHostForSolver(f"No host has {', '.join(lacking)}: {host.host} has {', '.join(usable) or 'no solver'}.")
-    capacity = share_out(request, len(profiles) * request.repeat, host.cores)
+    needed = {profile.solver for profile in profiles}
+    fleet.require(needed)
+    rooms = [(card.cores, card.slots) for card in fleet.fit if any(card in fleet.having(one) for one in needed)]
+    capacity = share_out(request, len(profiles) * request.repeat, rooms)
     scan = new_scan_id()
     runs = make_runs(request, scan, profiles, capacity.threads)
-    spec = ScanSpec(
-        scan=scan,
-        created_ms=now_ms(),
+    if request.queue:
+        queues = queues_for(fleet, [run.solver for run in runs], capacity.threads)
+        runs = [msgspec.structs.replace(run, queue=queue) for run, queue in zip(runs, queues, strict=True)]
+    spec = _spec(request, settings, run_dir, snapshot, runs, now_ms=now_ms)
+    return Prepared(spec, runs, run_dir, snapshot, capacity, fleet, out_folder(request, run_dir) / scan)
+
+
+def _spec(
+    request: ScanRequest,
+    settings: Settings,
+    run_dir: RunDir,
+    snapshot: Snapshot,
+    runs: Sequence[RunSpec],
+    *,
+    now_ms: int,
+) -> ScanSpec:
+    files = snapshot.manifest.files
+    return ScanSpec(
+        scan=runs[0].scan,
+        created_ms=now_ms,
         mode=ScanMode.CHORD if request.parallel else ScanMode.CHAIN,
         model=ModelRef(
             title=run_dir.driver.stem,
             run_dir=str(run_dir.root),
             snapshot=manifest_sha256(snapshot.manifest),
             driver=snapshot.manifest.driver,
-            files=len(snapshot.manifest.files),
-            size_bytes=sum(file.size_bytes for file in snapshot.manifest.files),
+            files=len(files),
+            size_bytes=sum(file.size_bytes for file in files),
         ),
         runs=tuple(run.run for run in runs),
-        client=f"{_user()}@{settings.host}",
-        lease_s=min(LOCAL_LEASE_S, settings.lease_s),
+        client=whoami(settings),
+        lease_s=settings.lease_s if request.queue else min(LOCAL_LEASE_S, settings.lease_s),
         grace_s=settings.grace_s,
+        race=request.race,
+        cap_factor=request.cap_factor,
     )
-    return Prepared(spec, runs, run_dir, snapshot, capacity, host, out_folder(request, run_dir) / scan)
+
+
+def with_reused(prepared: Prepared, runs: Sequence[RunSpec]) -> Prepared:
+    """The same scan, with results of earlier runs in those `runs` that carry one."""
+    reused = tuple(run.run for run in runs if run.reused is not None)
+    return replace(prepared, spec=msgspec.structs.replace(prepared.spec, reused=reused), runs=runs)
 
 
 def out_folder(request: ScanRequest, run_dir: RunDir) -> Path:
@@ -151,26 +170,52 @@ def out_folder(request: ScanRequest, run_dir: RunDir) -> Path:
     return folder
 
 
-def engine_note(host: HostCard, engine: str) -> str:
+def engine_note(fleet: Fleet) -> str:
     """A few words on the engine for the headline: `GAMS 54.6.1, demo licence until 26 Nov 2026`."""
-    name = {"gams": "GAMS", "highs": "HiGHS"}[engine]
-    licence = f", {host.licence}" if engine == "gams" and host.licence else ""
-    return f"{name} {host.engines[engine]}{licence}"
+    cards = fleet.fit
+    versions = " and ".join(dict.fromkeys(card.engines[fleet.engine] for card in cards))
+    words = [f"{ENGINE_NAMES[fleet.engine]} {versions}" + ("" if len(cards) == 1 else f" on {len(cards)} hosts")]
+    if fleet.engine == "gams":
+        words += dict.fromkeys(card.licence for card in cards if card.licence)
+    return ", ".join(words)
 
 
-def submit(client: Client, prepared: Prepared) -> None:
+def warnings_of(prepared: Prepared) -> tuple[str, ...]:
+    """What a person should know before the scan starts."""
+    fleet = prepared.fleet
+    notes = [note if fleet.is_here else f"{card.host}: {note}" for card in fleet.fit for note in card.notes]
+    return (*prepared.run_dir.warnings, *fleet.left_out(), *notes)
+
+
+def harvest_of(prepared: Prepared) -> Harvest:
+    """Where the files of a scan go whose RUN_DIR is at hand."""
+    run_dir = prepared.run_dir
+    return Harvest(
+        prepared.out, prepared.runs, prepared.snapshot.manifest, copy_to=run_dir.root, listing=run_dir.listing
+    )
+
+
+def submit(client: Client, prepared: Prepared, on_sent: OnSent | None = None) -> None:
     """Uploads what the store lacks, then publishes the scan."""
-    upload(prepared.snapshot, client.blobs)
+    upload(prepared.snapshot, client.blobs, on_sent)
     client.submit(prepared.spec, prepared.runs)
 
 
-def _user() -> str:
+def whoami(settings: Settings) -> str:
+    """Who asks: user@host."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        user = "unknown"
+    return f"{user}@{settings.host}"
 
 
 def plan_json(plan: WorkerPlan) -> bytes:
     """The private worker's plan as it is written to its file."""
     return msgspec.json.encode(plan)
+
+
+def host_names(cards: Sequence[HostCard], most: int = 5) -> str:
+    """Hosts for people: `h1, h2 and 3 more`."""
+    names = [card.host for card in cards]
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -49,6 +49,17 @@ class RunStatus:
     """Which start of that host's worker claimed it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a scan stands, all of it read at one moment."""
+
+    last_event: str
+    """Id of the newest event; "0" when there is none. What comes after it is not in here."""
+    statuses: dict[str, RunStatus]
+    looks: dict[str, ProgressMade]
+    """The newest look at each run that had one."""
+
+
 def initial_state(spec: ScanSpec, run: str) -> RunState:
     """Where a run stands before anybody touched it: a reused one has ended."""
     if run in spec.reused:
@@ -136,12 +147,6 @@ class Records:
         """Results there are, by run, with the run's history of attempts."""
         return self._results(spec, spec.runs)
 
-    def newest_progress(self, spec: ScanSpec) -> dict[str, ProgressMade]:
-        """The newest look at each run that had one."""
-        raws = self.client.mget([self.keys.progress(spec.scan, run) for run in spec.runs]) if spec.runs else []
-        looks = ((run, decode_event(raw)) for run, raw in zip(spec.runs, raws, strict=True) if raw)
-        return {run: look for run, look in looks if isinstance(look, ProgressMade)}
-
     def message(self, scan: str, run: str) -> dict[str, bytes]:
         """The kept message; empty when none was published yet."""
         return {name.decode(): value for name, value in self.client.hgetall(self.keys.message(scan, run)).items()}
@@ -173,10 +178,22 @@ class Records:
             if known:
                 return known
 
-    def last_event(self, scan: str) -> str:
-        """Id of the newest event; "0" when there is none."""
-        newest = self.client.xrevrange(self.keys.events(scan), count=1)
-        return str(newest[0][0].decode()) if newest else "0"
+    def standing(self, spec: ScanSpec) -> Standing:
+        """How a scan stands, for a watcher who comes late: everything up to its newest event, and nothing after it."""
+        pipe = self.client.pipeline(transaction=True)
+        pipe.xrevrange(self.keys.events(spec.scan), count=1)
+        for run in spec.runs:
+            pipe.hgetall(self.keys.state(spec.scan, run))
+            pipe.get(self.keys.progress(spec.scan, run))
+        newest, *documents = pipe.execute()
+        looks = {run: decode_event(raw) for run, raw in zip(spec.runs, documents[1::2], strict=True) if raw}
+        return Standing(
+            last_event=newest[0][0].decode() if newest else "0",
+            statuses={
+                run: _status(raw, initial_state(spec, run)) for run, raw in zip(spec.runs, documents[::2], strict=True)
+            },
+            looks={run: look for run, look in looks.items() if isinstance(look, ProgressMade)},
+        )
 
     # -- hosts and the server -------------------------------------------------------------------------------------
 

@@ -98,19 +98,26 @@ def test_an_lp_file_is_for_highs_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "runs", "cores", "expected"),
+    ("fields", "runs", "hosts", "expected"),
     [
-        ({}, 3, 8, Capacity(1, 8)),
-        ({"threads": 3}, 3, 8, Capacity(1, 3)),
-        ({"parallel": True}, 3, 2, Capacity(2, 1)),
-        ({"parallel": True}, 3, 16, Capacity(3, 5)),
-        ({"parallel": True, "max_workers": 2}, 6, 8, Capacity(2, 4)),
-        ({"parallel": True, "threads": 7}, 6, 16, Capacity(2, 7)),
-        ({"parallel": True, "threads": 7}, 6, 2, Capacity(1, 7)),
+        ({}, 3, [(8, 1)], Capacity(1, 8)),
+        ({"threads": 3}, 3, [(8, 1)], Capacity(1, 3)),
+        ({"parallel": True}, 3, [(2, 2)], Capacity(2, 1)),
+        ({"parallel": True}, 3, [(16, 16)], Capacity(3, 5)),
+        ({"parallel": True, "max_workers": 2}, 6, [(8, 2)], Capacity(2, 4)),
+        ({"parallel": True, "threads": 7}, 6, [(16, 16)], Capacity(2, 7)),
+        ({"parallel": True, "threads": 7}, 6, [(2, 2)], Capacity(1, 7)),
+        ({"parallel": True}, 3, [(16, 4), (16, 4)], Capacity(3, 8)),
+        ({"parallel": True}, 3, [(16, 1), (16, 1)], Capacity(2, 16)),
+        ({"parallel": True}, 3, [(64, 4), (4, 4)], Capacity(3, 21)),
+        ({"parallel": True, "threads": 4}, 9, [(16, 2), (8, 4)], Capacity(4, 4)),
+        ({}, 3, [(64, 4), (4, 4)], Capacity(1, 64)),
     ],
 )
-def test_cores_are_shared_out(fields: dict[str, int], runs: int, cores: int, expected: Capacity) -> None:
-    assert share_out(make_request(Path(), **fields), runs, cores) == expected
+def test_cores_are_shared_out(
+    fields: dict[str, int], runs: int, hosts: list[tuple[int, int]], expected: Capacity
+) -> None:
+    assert share_out(make_request(Path(), **fields), runs, hosts) == expected
 
 
 def test_repeats_stand_next_to_each_other_under_numbered_names(tmp_path: Path) -> None:

@@ -1,0 +1,27 @@
+"""Names from other machines as file names on this one, whichever system it is."""
+
+from __future__ import annotations
+
+import re
+
+#: What Windows keeps for devices, with any ending.
+_DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+#: Separators, drives, streams, wildcards, and what cannot be seen.
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+#: Bytes of UTF-8; file systems take 255, and a writer adds to it while it writes.
+_LONGEST_BYTES = 200
+
+
+def safe_name(name: str) -> str:
+    """`name` as one file name that means the same under Linux, macOS and Windows, and never leads out of its folder.
+
+    Two names that differ only in what is replaced become one.
+
+    >>> safe_name("cplex.bar_nox"), safe_name("../../etc/passwd"), safe_name("c:aux. ")
+    ('cplex.bar_nox', '.._.._etc_passwd', 'c_aux')
+    >>> safe_name(".."), safe_name("NUL.txt"), safe_name("")
+    ('_', '_NUL.txt', '_')
+    """
+    short = name.encode("utf-8", "replace")[:_LONGEST_BYTES].decode("utf-8", "ignore")
+    plain = _FORBIDDEN.sub("_", short).strip(" ").rstrip(". ")
+    return f"_{plain}" if not plain or _DEVICES.fullmatch(plain) else plain

@@ -1,0 +1,81 @@
+"""A scan on this screen until it is over: its feed folded into a board, a person's wishes turned into cancel flags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import redis
+from rich.console import Console
+
+from times_doctor_cli.board import Board
+from times_doctor_cli.client import Client
+from times_doctor_cli.feed import Feed, TimedEvent
+from times_doctor_cli.live import Shown, show
+from times_doctor_cli.menu import Choice, Wish
+from times_doctor_cli.rows import Notice
+from times_doctor_tasks.messages import RunSpec, ScanSpec
+
+
+def show_scan(
+    client: Client,
+    spec: ScanSpec,
+    runs: Sequence[RunSpec],
+    console: Console,
+    *,
+    note: str = "",
+    can_detach: bool = False,
+    is_mine: bool = True,
+) -> Shown:
+    """Shows the scan until its report exists; Ctrl-C becomes cancel flags.
+
+    Args:
+        can_detach: The scan lives on without this process.
+        is_mine: It ends with this terminal: when that closes, all runs are cancelled. A mere watcher only leaves.
+    """
+    board = Board.of(spec, runs, note=note)
+    source = _Source(client, spec, board)
+    return show(
+        source,
+        board,
+        console,
+        on_interrupt=source.obey,
+        result_of=source.feed.result_of,
+        can_detach=can_detach,
+        is_mine=is_mine,
+        now_ms=client.now_ms,
+    )
+
+
+class _Source:
+    """The feed, and cancel flags that wait while the broker is away."""
+
+    def __init__(self, client: Client, spec: ScanSpec, board: Board) -> None:
+        self.feed = Feed(client, spec)
+        self._client = client
+        self._scan = spec.scan
+        self._board = board
+        self._wishes: list[Choice] = []
+
+    def next_events(self, timeout_s: float) -> list[TimedEvent] | None:
+        """See `live.EventSource`."""
+        self._send()
+        return self.feed.next_events(timeout_s)
+
+    def obey(self, choice: Choice) -> None:
+        """What the person wants; sent at once, or as soon as the broker answers."""
+        if choice.wish in (Wish.CANCEL_SOME, Wish.CANCEL_ALL, Wish.CANCEL_NOW):
+            self._wishes.append(choice)
+            if not self._send():
+                words = "The broker does not answer: the hosts learn of it as soon as it does. Do not leave before."
+                self._board.tell(Notice("warning", words))
+
+    def _send(self) -> bool:
+        while self._wishes:
+            choice = self._wishes[0]
+            runs = choice.runs if choice.wish is Wish.CANCEL_SOME else ("*",)
+            try:
+                self._client.cancel(self._scan, runs, now=choice.wish is Wish.CANCEL_NOW)
+            except redis.RedisError:
+                return False
+            self._wishes.pop(0)
+        return True
