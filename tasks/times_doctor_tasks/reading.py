@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from times_doctor_tasks.parsers.digest import LogDigest, Options
 from times_doctor_tasks.parsers.events import ErrorLine, LogEvent
@@ -145,12 +146,33 @@ def read_highs_run(
 
 def to_json(reading: RunReading) -> dict[str, object]:
     """The document of `report --json`: plain types, absent facts as null."""
-    document = asdict(reading)
-    judgement = document.pop("judgement")
-    document["verdict"] = str(reading.verdict)
-    document["sentence"] = judgement["sentence"]
-    document["next_step"] = judgement["next_step"]
-    return document
+    judgement = reading.judgement
+    document = {each.name: _plain(getattr(reading, each.name)) for each in fields(reading)}
+    del document["judgement"]
+    for solve, record in zip(reading.solves, cast(list[dict[str, object]], document["solves"]), strict=True):
+        record["phase_seconds"] = dict(solve.phase_seconds)
+    return document | {
+        "verdict": str(judgement.verdict),
+        "sentence": judgement.sentence,
+        "next_step": judgement.next_step,
+        "options_set": [{"name": name, "value": value} for name, value in reading.options_set],
+        "options_ignored": [{"line": line, "why": why} for line, why in reading.options_ignored],
+        "options_clamped": [
+            {"name": name, "value": value, "asked_for": asked} for name, value, asked in reading.options_clamped
+        ],
+    }
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Enum):
+        return str(value)
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    return value
 
 
 class _Reader(Protocol):

@@ -114,8 +114,8 @@ def _merge(number: int, log: Solve | None, listing: Solve | None, trace: Solve |
     return replace(merged, number=number)
 
 
-_TEXTS = ("explanations", "conflict")
-_NEVER_OVERLAID = frozenset({"number", "numerics", "verdict", "basis", "method", *_TEXTS})
+_TUPLES = ("explanations", "conflict", "phase_seconds")
+_NEVER_OVERLAID = frozenset({"number", "numerics", "verdict", "basis", "method", *_TUPLES})
 
 
 def _overlaid(under: Solve, over: Solve) -> Solve:
@@ -124,7 +124,7 @@ def _overlaid(under: Solve, over: Solve) -> Solve:
         value = getattr(over, each.name)
         if each.name not in _NEVER_OVERLAID and value is not None and value is not False:
             changes[each.name] = value
-    for name in _TEXTS:
+    for name in _TUPLES:
         if not getattr(under, name):
             changes[name] = getattr(over, name)
     if under.numerics == Solve(0).numerics:
