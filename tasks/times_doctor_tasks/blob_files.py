@@ -10,6 +10,7 @@ import errno
 import os
 import shutil
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
@@ -143,7 +144,7 @@ class FileBlobs:
             with os.fdopen(handle, "wb") as out:
                 size_bytes = self._write(out, chunks_of(name, content))
             with self._translated():
-                Path(part).chmod(0o444)  # hosts run as others; and nobody changes a blob by accident
+                _protect(Path(part))
                 if not _use(target):  # a client elsewhere may read the one that is there: do not pull it away
                     Path(part).replace(target)
             return size_bytes
@@ -228,6 +229,12 @@ def _use(path: Path) -> bool:
     return time.time() - status.st_mtime <= RENEW_AFTER_S or _touch(path)
 
 
+def _protect(path: Path) -> None:
+    """Lets everybody read a blob, for hosts run as others, and nobody change it by accident."""
+    if sys.platform != "win32":  # there it would also keep `drop` from removing it
+        path.chmod(0o444)
+
+
 def _touch(path: Path) -> bool:
     try:
         os.utime(path)
@@ -239,6 +246,6 @@ def _touch(path: Path) -> bool:
             handle, copy = tempfile.mkstemp(dir=path.parent, prefix=_PART)
             os.close(handle)
             shutil.copyfile(path, copy)
-            Path(copy).chmod(0o444)
+            _protect(Path(copy))
             Path(copy).replace(path)
     return True

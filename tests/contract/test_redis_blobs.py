@@ -291,7 +291,7 @@ def test_a_server_that_others_filled_is_refused_with_words(small: Bench) -> None
     kept = named(b"kept")
     store.put(kept)
     for n in range(50):
-        small.client.set(f"{small.prefix}:filler:{n}", noise(1 << 20))
+        small.client.set(f"{small.prefix}:filler:{n}", noise(CHUNK_BYTES))
     with pytest.raises(StoreFull, match="more maxmemory"):
         store.put(named(noise(10 * MB)))
     small.client.config_set("maxmemory", "40mb")
