@@ -265,7 +265,7 @@ def test_second_kill_ends_a_supervisor_that_hangs(spawn: Callable[..., SolverPro
     process.kill()
 
     assert _ended(process).why == "supervisor killed"
-    assert tree.alive() == []
+    assert tree.seconds_until_gone() < 5
 
 
 def test_closing_a_solver_process_ends_its_engine(spawn: Callable[..., SolverProcess], tmp_path: Path) -> None:
