@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 import typer
 
 from times_doctor_cli import exit_codes
-from times_doctor_cli.commands import demo, profiles, report, scan
+from times_doctor_cli.commands import demo, profiles, report, scan, worker
 from times_doctor_cli.console import fail
 from times_doctor_tasks.errors import TimesDoctorError
 
@@ -54,6 +54,7 @@ app.command("scan", epilog=scan.EXAMPLES)(_ending_in_words(scan.scan))
 app.command("report")(_ending_in_words(report.report))
 app.command("profiles")(_ending_in_words(profiles.profiles))
 app.command("demo")(_ending_in_words(demo.demo))
+app.command("worker", epilog=worker.EXAMPLES)(_ending_in_words(worker.worker))
 
 
 @app.callback(invoke_without_command=True)

@@ -1,38 +1,67 @@
-"""`python -m times_doctor_worker --local FOLDER`: the private worker of one scan on this machine.
+"""`python -m times_doctor_worker`: a team's worker (see `plan.py` for its words), or the private one of a local scan.
 
-The warden is forked before anything heavy is imported; then the imports run while the command line still reads the
-model, and the plan is taken from `FOLDER/worker.json` as soon as it is there. Standard input is the lifeline.
+`--local FOLDER`: the plan is taken from `FOLDER/worker.json` as soon as it is there; standard input is the lifeline.
+The warden is forked before anything heavy is imported; the imports of a private worker then run while the command line
+still reads the model.
 """
 
 from __future__ import annotations
 
 import sys
 
-from times_doctor_worker.warden import start_warden
+from times_doctor_worker.warden import Warden, start_warden
 
 #: Seconds between looks for the plan; the imports before it take a hundred times as long.
 PLAN_POLL_S = 0.005
+#: Exit codes, as of the command line.
+USAGE, INFRASTRUCTURE = 2, 5
 
 
 def main() -> int:
-    """Parses the two words of the command line and runs the worker."""
-    if len(sys.argv) != 3 or sys.argv[1] != "--local":
-        sys.stderr.write("usage: python -m times_doctor_worker --local FOLDER\n")
-        return 2
+    """Parses the command line and runs the worker."""
+    words = sys.argv[1:]
     warden = start_warden()
+    if len(words) == 2 and words[0] == "--local":
+        return _private(words[1], warden)
+    return _service(words, warden)
+
+
+def _private(folder: str, warden: Warden) -> int:
     import select  # all of these: after the warden
     from pathlib import Path
 
     from times_doctor_tasks.messages import WorkerPlan, decode
     from times_doctor_worker import boot
+    from times_doctor_worker.logs import configure_logging
 
-    boot.configure_logging("INFO")
-    path = Path(sys.argv[2]) / "worker.json"
+    configure_logging("INFO", who="worker")
+    path = Path(folder) / "worker.json"
     while not path.exists():
         lifeline, _, _ = select.select([0], [], [], PLAN_POLL_S)
         if lifeline:
             return 0  # the scan ended before it had a plan
-    return boot.main(decode(path.read_bytes(), WorkerPlan), warden, lifeline_fd=0)
+    return boot.run_private(decode(path.read_bytes(), WorkerPlan), warden, lifeline_fd=0)
+
+
+def _service(words: list[str], warden: Warden) -> int:
+    import os
+
+    from times_doctor_tasks.errors import TimesDoctorError, UsageError
+    from times_doctor_worker.logs import configure_logging
+    from times_doctor_worker.plan import read_words
+
+    try:
+        service = read_words(words, os.environ)
+        configure_logging("INFO", who=service.card_name)
+        from times_doctor_worker import boot  # heavy: after what may be wrong at once
+
+        return boot.run_service(service, warden)
+    except TimesDoctorError as error:
+        sys.stderr.write(f"times-doctor: {error}\n")
+        return USAGE if isinstance(error, UsageError) else INFRASTRUCTURE
+    except OSError as error:
+        sys.stderr.write(f"times-doctor: the worker cannot start: {error}\n")
+        return INFRASTRUCTURE
 
 
 if __name__ == "__main__":

@@ -1,231 +1,187 @@
-"""Starts a worker: engines, host card, ports, Celery's consumer, and the way it all ends."""
+"""Puts a worker together and runs it: broker, name, roles, host card, watchdog, consumer, and the way it all ends."""
 
 from __future__ import annotations
 
 import logging
-import logging.config
 import os
-import secrets
-import signal
-import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
-
-import redis
-from celery.worker import WorkController
 
 from times_doctor_tasks import ports
 from times_doctor_tasks.app import app, configure
-from times_doctor_tasks.blobs import open_store
-from times_doctor_tasks.canvas import keeping_messages, publish_again, publish_fresh
-from times_doctor_tasks.clock import now_ms
+from times_doctor_tasks.canvas import keeping_messages
 from times_doctor_tasks.connection import connect
-from times_doctor_tasks.keys import CONTROL_QUEUE, host_queue, solve_queue
-from times_doctor_tasks.messages import SPOKEN_SCHEMAS, HostCard, ScanSpec, WorkerPlan
+from times_doctor_tasks.keys import CONTROL_QUEUE
+from times_doctor_tasks.messages import WorkerPlan
+from times_doctor_tasks.records import Records
 from times_doctor_tasks.store import RunStore
-from times_doctor_worker.admission import Admission
-from times_doctor_worker.attempt import Bench
-from times_doctor_worker.engine_search import Found, find_engines
-from times_doctor_worker.executor import Executor
-from times_doctor_worker.pool import WakingPool
-from times_doctor_worker.processes import end_leftovers
+from times_doctor_worker.broker import wait_for_broker
+from times_doctor_worker.card import BEAT_S, Registration
+from times_doctor_worker.control_child import ControlChild
+from times_doctor_worker.drain import Drain
+from times_doctor_worker.insist import GivenUp, insist
+from times_doctor_worker.intake import Intake
+from times_doctor_worker.naming import card_name
+from times_doctor_worker.plan import Service
+from times_doctor_worker.postman import Postman
+from times_doctor_worker.remedies import Remedies
+from times_doctor_worker.repeating import Repeating
 from times_doctor_worker.reporting import Reporter
+from times_doctor_worker.rotation import Offer
+from times_doctor_worker.solve_role import SolveRole
 from times_doctor_worker.sweeper import Sweeper
-from times_doctor_worker.uplink import Uplink
+from times_doctor_worker.tenure import Tenure
 from times_doctor_worker.warden import Warden
-from times_doctor_worker.workspace import Workspace
+from times_doctor_worker.watchdog import PERIOD_S, SOCKET_TIMEOUT_S, Watchdog, watch
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between a host's beats, and after how many its card is gone.
-HOST_BEAT_S = 5.0
-HOST_TTL_S = 20
-
-
-def configure_logging(level: str) -> None:
-    """Logs of a worker go to stderr, one line each."""
-    logging.config.dictConfig(
-        {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-            "root": {"handlers": ["stderr"], "level": level},
-        }
-    )
+#: Exit code of a worker whose name another one has taken over.
+NAME_LOST = 5
+_NOTHING = Offer(engines={}, solvers=(), licence="", expires=None, notes=())
 
 
 class Worker:
-    """One worker process: solves, or aggregates, or both."""
+    """One worker process: solves, or controls, or (for a scan on this machine) both."""
 
-    def __init__(self, plan: WorkerPlan, warden: Warden) -> None:
+    def __init__(
+        self,
+        plan: WorkerPlan,
+        warden: Warden,
+        *,
+        is_private: bool,
+        drain_s: float,
+        cache_bytes: int | None = None,
+        version: str = "",
+        child_words: Sequence[str] = (),
+    ) -> None:
+        """Args:
+        is_private: It serves one scan on this machine, with a broker that goes when the scan does.
+        drain_s: How long its solves may run on when it is told to end.
+        cache_bytes: What its workspace may take; None = that is not looked after.
+        child_words: Command line of the control worker beside it; empty for none.
+        """
         self._plan = plan
-        self._warden = warden
-        self._ending = threading.Event()
+        self._is_private = is_private
+        self._version = version
+        self._child_words = child_words
         self._client = connect(plan.broker_url)
         self._store = RunStore(self._client, plan.key_prefix)
-        self._controller: WorkController | None = None
+        self._name = card_name(plan.host, plan.roles)
+        self._tenure = Tenure(Path(plan.cache_dir), self._name, broker_url=plan.broker_url, key_prefix=plan.key_prefix)
+        is_solver = "solve" in plan.roles
+        self._intake = Intake(nodename=f"{'solver' if is_solver else 'control'}@{plan.host}", slots=plan.slots)
+        self.drain = Drain(self._intake, running=self._busy, put_back=self._put_back, drain_s=drain_s)
+        self._solve_role: SolveRole | None = None
+        if is_solver:
+            self._solve_role = SolveRole(
+                plan, self._store, warden, self._tenure, self.drain, is_private=is_private, cache_bytes=cache_bytes
+            )
 
-    def run(self) -> None:
-        """Works until it is told to end."""
-        plan = self._plan
-        blobs = open_store(plan.store_url)
-        workspace = Workspace(Path(plan.cache_dir), blobs, host=plan.host)
-        ended = end_leftovers(workspace.markers)
-        if ended:
-            logger.warning("ended %d solver processes of my predecessor", len(ended), extra={"action": "leftovers"})
-        found = find_engines(plan, os.environ) if "solve" in plan.roles else Found()
-        card = self._card(found)
-        configure(plan.broker_url, prefix=plan.key_prefix)
-        app.finalize()
+    def run(self) -> int:
+        """Works until it is told to end; the exit code.
+
+        Raises:
+            NameTaken: another worker of this name lives.
+            BrokerUnavailable: the broker refuses us.
+            OSError: the cache folder cannot be written.
+        """
         with ExitStack() as stack:
-            stack.enter_context(keeping_messages(self._store))
-            stack.enter_context(self._roles(found, workspace))
-            stack.enter_context(self._signals())
-            stack.enter_context(self._registered(card))
-            self._consume(card)
-        workspace.prune()
-
-    def end(self) -> None:
-        """Stops taking work and stops the solves that run; they are handed back."""
-        self._ending.set()
-        controller = self._controller
-        if controller is not None and getattr(controller, "consumer", None) is not None:
-            controller.consumer.call_soon(_raise_shutdown)
-
-    def _card(self, found: Found) -> HostCard:
-        plan = self._plan
-        queues = [solve_queue(*name.split(".", 1)) for name in found.solvers]
-        if "solve" in plan.roles:
-            queues.append(host_queue(plan.host))
-        if "control" in plan.roles:
-            queues.append(CONTROL_QUEUE)
-        return HostCard(
-            host=plan.host,
-            instance=secrets.token_hex(8),
-            pid=os.getpid(),
-            roles=plan.roles,
-            slots=plan.slots,
-            cores=plan.cores,
-            memory_mb=plan.memory_mb,
-            queues=tuple(queues),
-            engines={name: engine.version for name, engine in found.engines.items()},
-            solvers=tuple(found.solvers),
-            licence=found.licences.get("gams", ""),
-            licence_expires=found.expires.isoformat() if found.expires else None,
-            schemas=tuple(sorted(SPOKEN_SCHEMAS)),
-            started_ms=now_ms(),
-            notes=tuple(found.notes),
-        )
-
-    @contextmanager
-    def _roles(self, found: Found, workspace: Workspace) -> Iterator[None]:
-        """Installs the ports of this worker's roles and runs their threads."""
-        plan = self._plan
-        uplink = Uplink(self._store)
-        bench = Bench(
-            self._warden, workspace, uplink, plan.host, found.engines, found.licences, shutdown=self._ending.is_set
-        )
-        admission = Admission(cores=plan.cores, memory_mb=plan.memory_mb)
-        executor = Executor(self._store, bench, admission, self._republish, self._ending)
-        reporter = Reporter(self._store, self._ending)
-        ports.install(solver=executor, aggregator=reporter)
-        uplink.start()
-        sweeper = Sweeper(self._store, reporter, Postman(self._store)) if "control" in plan.roles else None
-        if sweeper:
-            sweeper.start()
-        try:
-            yield
-        finally:
-            if sweeper:
-                sweeper.stop()
-            uplink.stop()
-            ports.install()
-
-    def _republish(self, scan: str, run: str, host: str | None) -> None:
-        publish_again(app, self._store, scan, run, queue=host_queue(host) if host else None)
-
-    @contextmanager
-    def _registered(self, card: HostCard) -> Iterator[None]:
-        """Says that this host lives, for as long as it does."""
-        gone = threading.Event()
-
-        def beat() -> None:
-            while True:
-                try:
-                    self._store.register_host(card, ttl_s=HOST_TTL_S)
-                except redis.RedisError as error:
-                    logger.warning("host card not sent: %s", error, extra={"action": "card_waits"})
-                if gone.wait(HOST_BEAT_S):
-                    return
-
-        thread = threading.Thread(target=beat, name="host-card", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            gone.set()
+            stack.enter_context(self.drain.on_signals())
             try:
-                self._store.drop_host(card.host)
-            except redis.RedisError:
-                logger.info("host card not withdrawn; it expires by itself")
+                self._settle()
+                stack.callback(self._tenure.close, forget=self._is_private)
+                configure(self._plan.broker_url, prefix=self._plan.key_prefix)
+                app.finalize()
+                stack.enter_context(keeping_messages(self._store))
+                stack.enter_context(self._roles())
+            except GivenUp:
+                return os.EX_OK
+            if self._child_words:
+                stack.enter_context(ControlChild(self._child_words))
+            stack.enter_context(self._registered())
+            stack.enter_context(self._watched())
+            return self._intake.run()
+
+    def _settle(self) -> None:
+        """Finds the broker, makes sure of the name, and ends what a predecessor left running."""
+        wait_for_broker(self._client, self._plan.broker_url, self._pause)
+        self._tenure.take(
+            lambda: insist(lambda: self._store.host(self._name), what="reading host cards", ending=self.drain.leaving),
+            self._pause,
+        )
+        ended = self._tenure.end_leftovers()
+        if ended:
+            logger.warning("ended %d engines of my predecessor", len(ended), extra={"action": "leftovers"})
+
+    def _pause(self, seconds: float) -> None:
+        if self.drain.leaving.wait(seconds):
+            raise GivenUp
 
     @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT end the worker; the old handlers come back after it."""
-
-        def on_signal(number: int, _frame: FrameType | None) -> None:
-            logger.warning("signal %d: ending", number, extra={"action": "signal"})
-            self.end()
-
-        old = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
+    def _roles(self) -> Iterator[None]:
+        """Installs the ports of this worker's roles and runs their threads."""
+        remedies = Remedies(self._store, postman := Postman(self._store))
+        reporter = Reporter(self._store, self.drain.leaving)
+        queues = [CONTROL_QUEUE] if "control" in self._plan.roles else []
+        with ExitStack() as stack:
+            stack.callback(ports.install)
+            if self._solve_role is None:
+                ports.install(aggregator=reporter)
+                self._intake.take_from(queues)
+            else:
+                solver = stack.enter_context(self._solve_role.at_work(self._intake, postman, remedies, queues))
+                ports.install(solver=solver, aggregator=reporter)
+            if queues:
+                sweeper = Sweeper(self._store, reporter, remedies)
+                sweeper.start()
+                stack.callback(sweeper.stop)
             yield
-        finally:
-            for number, handler in old.items():
-                signal.signal(number, handler)
 
-    def _consume(self, card: HostCard) -> None:
-        self._controller = WorkController(
-            app=app,
-            hostname=f"{'solver' if 'solve' in card.roles else 'control'}@{card.host}",
-            pool_cls=WakingPool,
-            concurrency=card.slots,
-            queues=list(card.queues),
-            without_mingle=True,
-            without_gossip=True,
-            without_heartbeat=True,
-            loglevel=logging.WARNING,
+    @contextmanager
+    def _registered(self) -> Iterator[None]:
+        """Says that this host lives, for as long as it does."""
+        registration = Registration(
+            self._store,
+            self._plan,
+            self._tenure.instance,
+            offer=lambda: self._solve_role.offer() if self._solve_role else _NOTHING,
+            running=self._busy,
+            is_taking=lambda: not self.drain.is_begun,
+            on_replaced=self._on_replaced,
+            version=self._version,
         )
-        if self._ending.is_set():
-            return
-        self._controller.start()
+        beating = Repeating(registration.beat, period_s=BEAT_S, name="host card")
+        self.drain.on_begin = beating.soon
+        if self._solve_role is not None:
+            self._solve_role.on_change = beating.soon
+        try:
+            with beating:
+                yield
+        finally:
+            registration.withdraw()
 
+    def _on_replaced(self) -> None:
+        self.drain.begin(
+            f"another worker beats as {self._name!r}: it took this one for dead", wait_s=None, code=NAME_LOST
+        )
 
-class Postman:
-    """The sweeper's publisher: through this process's Celery application."""
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        records = Records(connect(self._plan.broker_url, socket_timeout_s=SOCKET_TIMEOUT_S, retries=0))
+        records.keys = self._store.keys
+        look = watch(Watchdog(), self._intake, records.waiting, self.drain)
+        with Repeating(look, period_s=PERIOD_S, name="watchdog"):
+            yield
 
-    def __init__(self, store: RunStore) -> None:
-        self._store = store
+    def _busy(self) -> list[str]:
+        return self._solve_role.busy() if self._solve_role else []
 
-    def again(self, scan: str, run: str) -> bool:
-        """The kept message of a run; False when none was ever published."""
-        return publish_again(app, self._store, scan, run)
-
-    def fresh(self, spec: ScanSpec, run: str) -> None:
-        """A new message for a run that never had one."""
-        document = self._store.run(spec.scan, run)
-        if document is not None:
-            publish_fresh(spec, document)
-
-
-def _raise_shutdown() -> None:
-    from celery.exceptions import WorkerShutdown
-
-    raise WorkerShutdown(0)
+    def _put_back(self) -> None:
+        if self._solve_role:
+            self._solve_role.put_back_parked()
 
 
 def end_with_lifeline(worker: Worker, fd: int) -> None:
@@ -234,17 +190,32 @@ def end_with_lifeline(worker: Worker, fd: int) -> None:
     def wait() -> None:
         while os.read(fd, 1024):
             pass
-        logger.info("lifeline closed: ending", extra={"action": "lifeline"})
-        worker.end()
+        worker.drain.hand_back("lifeline closed")
 
     threading.Thread(target=wait, name="lifeline", daemon=True).start()
 
 
-def main(plan: WorkerPlan, warden: Warden, *, lifeline_fd: int | None = None) -> int:
-    """Runs a worker to its end; returns its exit code."""
-    worker = Worker(plan, warden)
-    if lifeline_fd is not None:
-        end_with_lifeline(worker, lifeline_fd)
-    worker.run()
-    sys.stdout.flush()
-    return 0
+def run_private(plan: WorkerPlan, warden: Warden, *, lifeline_fd: int) -> int:
+    """Runs the worker of one scan on this machine to its end; its exit code."""
+    worker = Worker(plan, warden, is_private=True, drain_s=0.0)
+    end_with_lifeline(worker, lifeline_fd)
+    return worker.run()
+
+
+def run_service(service: Service, warden: Warden) -> int:
+    """Runs a team's worker to its end; its exit code. Raises as `Worker.run`."""
+    from importlib.metadata import version  # 70 ms that a scan on this machine need not wait for
+
+    child_words = ["--role", "control", "--name", service.plan.host, "--lifeline"]
+    worker = Worker(
+        service.plan,
+        warden,
+        is_private=False,
+        drain_s=service.drain_s,
+        cache_bytes=service.cache_bytes,
+        version=version("times-doctor"),
+        child_words=child_words if service.has_control_child else (),
+    )
+    if service.has_lifeline:
+        end_with_lifeline(worker, 0)
+    return worker.run()

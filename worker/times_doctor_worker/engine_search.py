@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -15,30 +17,37 @@ from times_doctor_worker.engines.highs import HighsEngine
 from times_doctor_worker.engines.port import Engine
 from times_doctor_worker.gams_system import clean_environ, find_gams, lp_solvers
 
+#: Seconds that HiGHS may take to load when it is asked to prove that it does.
+LOAD_S = 60.0
 
-@dataclass
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """Engines of a host, what they can use, and what its people should know."""
+    """What a host has of one engine, and what its people should know."""
 
-    engines: dict[str, Engine] = field(default_factory=dict)
-    solvers: list[str] = field(default_factory=list)
+    engine: Engine | None = None
+    """None where it is missing or may not be used; the notes say why."""
+    solvers: tuple[str, ...] = ()
     """`<engine>.<solver>`."""
-    licences: dict[str, str] = field(default_factory=dict)
+    licence: str = ""
     expires: date | None = None
-    notes: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
 
-def find_engines(plan: WorkerPlan, environ: Mapping[str, str], *, today: date | None = None) -> Found:
-    """Looks for the engines that the plan names; a missing one becomes a note."""
-    found = Found()
-    if "gams" in plan.engines:
-        _find_gams(plan, environ, found, today or date.today())
-    if "highs" in plan.engines:
-        _find_highs(environ, found)
-    return found
+def find_engine(
+    name: str, plan: WorkerPlan, environ: Mapping[str, str], *, today: date | None = None, anew: bool = False
+) -> Found:
+    """Looks for one engine; a missing one becomes a note.
+
+    Args:
+        anew: Prove that it works now, and believe nothing that was found before.
+    """
+    if name == "gams":
+        return _find_gams(plan, environ, today or date.today(), anew=anew)
+    return _find_highs(environ, anew=anew)
 
 
-def _find_gams(plan: WorkerPlan, environ: Mapping[str, str], found: Found, today: date) -> None:
+def _find_gams(plan: WorkerPlan, environ: Mapping[str, str], today: date, *, anew: bool) -> Found:
     path = Path(plan.gams_path) if plan.gams_path else None
     is_explicit = plan.gams_path_from == "--gams-path"
     try:
@@ -47,29 +56,50 @@ def _find_gams(plan: WorkerPlan, environ: Mapping[str, str], found: Found, today
             configured=None if is_explicit else path,
             configured_by=plan.gams_path_from,
             environ=environ,
-            cache_dir=Path(plan.cache_dir),
+            cache_dir=None if anew else Path(plan.cache_dir),
             today=today,
         )
     except EngineNotFound as error:
-        found.notes.append(str(error))
-        return
+        return Found(notes=(str(error),))
     licence = system.licence
-    found.licences["gams"] = licence.text
-    found.expires = licence.expires
-    if warning := licence.warning(today):
-        found.notes.append(warning)
+    notes = (warning,) if (warning := licence.warning(today)) else ()
     if licence.expired:
-        return
-    found.engines["gams"] = GamsEngine(system.path, system.version, clean_environ(environ))
-    names = system.usable_solvers(environ, today=today) if plan.check_solvers else lp_solvers(system.system_dir)
-    found.solvers += [f"gams.{name.lower()}" for name in names]
+        return Found(licence=licence.text, expires=licence.expires, notes=notes)
+    tries = plan.check_solvers or anew
+    names = system.usable_solvers(environ, today=today) if tries else lp_solvers(system.system_dir)
+    if not names:
+        return Found(
+            licence=licence.text,
+            expires=licence.expires,
+            notes=(*notes, f"GAMS {system.version} at {system.system_dir} solves nothing: no solver passed a tiny LP."),
+        )
+    return Found(
+        engine=GamsEngine(system.path, system.version, clean_environ(environ)),
+        solvers=tuple(f"gams.{name.lower()}" for name in names),
+        licence=licence.text,
+        expires=licence.expires,
+        notes=notes,
+    )
 
 
-def _find_highs(environ: Mapping[str, str], found: Found) -> None:
+def _find_highs(environ: Mapping[str, str], *, anew: bool) -> Found:
     if importlib.util.find_spec("highspy") is None:
-        found.notes.append("HiGHS is not installed: pip install 'times-doctor[worker]'.")
-        return
+        return Found(notes=("HiGHS is not installed: pip install 'times-doctor[worker]'.",))
+    environment = clean_environ(environ)
+    if anew and (problem := _problem_of_highs(environment)):
+        return Found(notes=(f"HiGHS does not load: {problem}.",))
     from importlib.metadata import version  # here: it costs 70 ms that a GAMS scan need not wait for
 
-    found.engines["highs"] = HighsEngine(version("highspy"), clean_environ(environ))
-    found.solvers.append("highs.highs")
+    return Found(engine=HighsEngine(version("highspy"), environment), solvers=("highs.highs",))
+
+
+def _problem_of_highs(environ: Mapping[str, str]) -> str:
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", "import highspy"], env=dict(environ), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=LOAD_S, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {done.returncode}"]
+    return lines[-1] if done.returncode else ""

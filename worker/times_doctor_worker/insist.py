@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import redis
+from kombu.exceptions import OperationalError
 
 from times_doctor_tasks.clock import monotonic_s
 
@@ -30,7 +31,7 @@ def insist(call: Callable[[], _T], *, what: str, ending: threading.Event | None 
     """The answer of `call`, however long Redis takes.
 
     Args:
-        call: An idempotent call of the protocol.
+        call: An idempotent call of the protocol, or a publication (a copy too many dies at CLAIM).
         what: What is being asked, for the log.
         ending: Set when the worker must end; None = never give up.
 
@@ -42,7 +43,7 @@ def insist(call: Callable[[], _T], *, what: str, ending: threading.Event | None 
     while True:
         try:
             return call()
-        except redis.RedisError as error:
+        except (redis.RedisError, OperationalError) as error:
             logger.warning(
                 "%s: redis does not answer for %.0f s: %s",
                 what,

@@ -110,8 +110,12 @@ class ScanWatch:
         if silent_s < self.spec.lease_s:
             return None
         sight.since_s = now_s
-        used_up = status.attempt - status.handbacks >= self.spec.max_attempts
-        return Action(run, Remedy.LOSE if used_up else Remedy.REQUEUE, status)
+        return Action(run, Remedy.LOSE if used_up(self.spec, status) else Remedy.REQUEUE, status)
+
+
+def used_up(spec: ScanSpec, status: RunStatus) -> bool:
+    """Whether a run has had all its attempts; those that were handed back do not count."""
+    return status.attempt - status.handbacks >= spec.max_attempts
 
 
 def _is_news(before: RunStatus, after: RunStatus) -> bool:

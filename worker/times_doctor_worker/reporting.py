@@ -6,11 +6,10 @@ import logging
 import secrets
 import threading
 
-from times_doctor_tasks.comparison import compare
-from times_doctor_tasks.recommendation import recommend
-
 from times_doctor_tasks.clock import now_ms
+from times_doctor_tasks.comparison import compare
 from times_doctor_tasks.messages import AggregateTask, Report, RunResult, RunSpec, ScanSpec
+from times_doctor_tasks.recommendation import recommend
 from times_doctor_tasks.states import TERMINAL, RunState
 from times_doctor_tasks.store import RunStatus, RunStore
 from times_doctor_worker.insist import GivenUp, insist

@@ -9,16 +9,18 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import redis
+from kombu.exceptions import OperationalError
 
-from times_doctor_tasks.clock import monotonic_s, now_ms
-from times_doctor_tasks.messages import AggregateTask, RunResult, ScanSpec
+from times_doctor_tasks.clock import monotonic_s
+from times_doctor_tasks.errors import TimesDoctorError
+from times_doctor_tasks.messages import AggregateTask, ScanSpec
 from times_doctor_tasks.ports import AggregatePort
-from times_doctor_tasks.states import TERMINAL, WAITING, RunState, StopReason
+from times_doctor_tasks.states import TERMINAL, WAITING
 from times_doctor_tasks.store import RunStatus, RunStore
 from times_doctor_worker.recovery import Action, Remedy, ScanWatch
+from times_doctor_worker.remedies import Remedies, open_scans
 from times_doctor_worker.uplink import parse_cancel
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,8 @@ logger = logging.getLogger(__name__)
 SWEEP_S = 0.5
 #: Seconds after the last run's end before the report is made without Celery's callback.
 CALLBACK_GRACE_S = 2.0
+#: A pause between two looks after which what was seen before says nothing about silence.
+GAP_S = 5.0
 #: Newest scans that are looked at; older open ones have had their time.
 NEWEST = 200
 
@@ -40,25 +44,16 @@ class _Watched:
     all_ended_s: float | None = None
 
 
-class Publisher(Protocol):
-    """Publishes messages of runs."""
-
-    def again(self, scan: str, run: str) -> bool:
-        """The kept message of a run; False when none was ever published."""
-
-    def fresh(self, spec: ScanSpec, run: str) -> None:
-        """A new message for a run that never had one."""
-
-
 @dataclass
 class Sweeper:
     """One look after the other, in a thread of its own."""
 
     store: RunStore
     reporter: AggregatePort
-    publisher: Publisher
+    remedies: Remedies
     _open: dict[str, _Watched] = field(default_factory=dict)
-    _closed: set[str] = field(default_factory=set)
+    _server: str = ""
+    _swept_s: float = 0.0
     _ending: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -75,15 +70,29 @@ class Sweeper:
 
     def sweep(self, now_s: float) -> None:
         """One look at every open scan."""
+        self._mind_gaps(now_s)
         self._find_scans()
-        for scan, watched in list(self._open.items()):
-            if self.store.is_reported(scan):
-                self._close(scan)
-                continue
-            statuses = self.store.statuses(watched.spec)
-            self._end_cancelled(watched.spec, statuses)
-            self._recover(watched, statuses, now_s)
-            self._see_to_report(watched, statuses, now_s)
+        for watched in list(self._open.values()):
+            try:
+                self._see_to(watched, now_s)
+            except TimesDoctorError as error:
+                # A document of another version: a control worker that reads it sees to it.
+                logger.error(
+                    "scan left alone: %s", error, extra={"action": "scan_unreadable", "scan": watched.spec.scan}
+                )
+
+    def _see_to(self, watched: _Watched, now_s: float) -> None:
+        statuses = self.store.statuses(watched.spec)
+        self._end_cancelled(watched.spec, statuses)
+        self._recover(watched, statuses, now_s)
+        self._see_to_report(watched, statuses, now_s)
+
+    def _mind_gaps(self, now_s: float) -> None:
+        """Silence counts only while this process looked without a break, and at the same start of the server."""
+        server = self.store.server_run()
+        if server != self._server or now_s - self._swept_s > GAP_S:
+            self.forget()
+        self._server, self._swept_s = server, now_s
 
     def forget(self) -> None:
         """Redis was away: every watch begins anew."""
@@ -92,44 +101,31 @@ class Sweeper:
             watched.all_ended_s = None
 
     def _find_scans(self) -> None:
-        for scan in self.store.scans(newest=NEWEST):
-            if scan in self._open or scan in self._closed:
-                continue
-            spec = self.store.scan(scan)
-            if spec is None or self.store.is_reported(scan):
-                self._closed.add(scan)
-            else:
-                self._open[scan] = _Watched(spec, ScanWatch(spec))
-
-    def _close(self, scan: str) -> None:
-        self._open.pop(scan, None)
-        self._closed.add(scan)
+        scans = open_scans(self.store, NEWEST)
+        for scan in self._open.keys() - set(scans):
+            del self._open[scan]
+        for spec in self.store.specs([scan for scan in scans if scan not in self._open]):
+            self._open[spec.scan] = _Watched(spec, ScanWatch(spec))
 
     def _recover(self, watched: _Watched, statuses: dict[str, RunStatus], now_s: float) -> None:
         spec = watched.spec
         published = self.store.published(spec)
         for action in watched.watch.look(statuses, published, now_s):
+            ids = {"scan": spec.scan, "run": action.run, "attempt": action.seen.attempt, "host": action.seen.host}
             logger.warning(
-                "run %s of %s: %s (attempt %d on %s)",
-                action.run,
-                spec.scan,
-                action.remedy,
-                action.seen.attempt,
-                action.seen.host,
-                extra={"action": f"recovery_{action.remedy}"},
-            )
+                "recovery: %s a run that is %s", action.remedy, action.seen.state,
+                extra={"action": f"recovery_{action.remedy}", **ids},
+            )  # fmt: skip
             self._apply(spec, action)
 
     def _apply(self, spec: ScanSpec, action: Action) -> None:
-        if action.remedy is Remedy.LOSE:
-            self._conclude(spec, action.run, RunState.LOST, StopReason.HOST_LOST, seen=action.seen)
-            return
-        asked = action.predecessor or action.run
-        if not self.publisher.again(spec.scan, asked):
-            self.publisher.fresh(spec, asked)
-        if action.remedy is Remedy.REQUEUE:
-            # Marked after the publication: a death in between leaves a silent run, which the next look finds.
-            self.store.requeued(spec, action.run, seen=action.seen, reason=f"{action.seen.host} went silent")
+        match action.remedy:
+            case Remedy.LOSE:
+                self.remedies.lose(spec, action.run, action.seen)
+            case Remedy.REQUEUE:
+                self.remedies.requeue(spec, action.run, action.seen, reason=f"{action.seen.host} went silent")
+            case _:
+                self.remedies.publish(spec, action.predecessor or action.run)
 
     def _end_cancelled(self, spec: ScanSpec, statuses: dict[str, RunStatus]) -> None:
         if not any(status.state in WAITING for status in statuses.values()):
@@ -138,32 +134,7 @@ class Sweeper:
         for run, status in statuses.items():
             request = parse_cancel(flags.get(run, "") or flags.get("*", ""))
             if request is not None and status.state in WAITING:
-                self._conclude(spec, run, RunState.CANCELLED, request.reason)
-
-    def _conclude(
-        self, spec: ScanSpec, run: str, state: RunState, reason: StopReason, *, seen: RunStatus | None = None
-    ) -> None:
-        document = self.store.run(spec.scan, run)
-        if document is None:
-            return
-        lost = state is RunState.LOST
-        tries = seen.attempt - seen.handbacks if seen else 0
-        result = RunResult(
-            scan=spec.scan,
-            run=run,
-            engine=document.engine,
-            solver=document.solver,
-            profile=document.profile,
-            state=state,
-            attempt=seen.attempt if seen else 0,
-            host=seen.host if seen else None,
-            stop_reason=reason,
-            sentence=f"Lost: {tries} attempts ended with their host gone." if lost else "Cancelled before it started.",
-            next_step="See the worker's log on the hosts of its attempts." if lost else "",
-            threads=document.threads,
-            finished_ms=now_ms(),
-        )
-        self.store.conclude(spec, result, seen=seen)
+                self.remedies.cancel(spec, run, request.reason)
 
     def _see_to_report(self, watched: _Watched, statuses: dict[str, RunStatus], now_s: float) -> None:
         if any(status.state not in TERMINAL for status in statuses.values()):
@@ -172,13 +143,17 @@ class Sweeper:
         if watched.all_ended_s is None:
             watched.all_ended_s = now_s
         elif now_s - watched.all_ended_s >= CALLBACK_GRACE_S:
-            logger.warning("no callback for scan %s, reporting", watched.spec.scan, extra={"action": "report_overdue"})
+            ids = {"scan": watched.spec.scan}
+            logger.warning("no callback, reporting", extra={"action": "report_overdue", **ids})
             self.reporter.aggregate(AggregateTask(scan=watched.spec.scan))
 
     def _loop(self) -> None:
         while not self._ending.wait(SWEEP_S):
             try:
                 self.sweep(monotonic_s())
-            except redis.RedisError as error:
+            except (redis.RedisError, OperationalError) as error:
                 logger.warning("sweep: redis does not answer: %s", error, extra={"action": "sweep_waits"})
                 self.forget()
+            except Exception:
+                # A defect in one look must not end all the looks to come.
+                logger.exception("sweep: defect", extra={"action": "defect"})

@@ -66,10 +66,20 @@ class Line:
     _notes: deque[Noted] = field(default_factory=lambda: deque(maxlen=MAX_NOTES))
     _next_look_s: float = 0.0
     _next_beat_s: float = 0.0
+    _sending: threading.Lock = field(default_factory=threading.Lock)
+
+    def ids(self) -> dict[str, object]:
+        """What a log line about it names."""
+        return {"scan": self.spec.scan, "run": self.run.run, "attempt": self.fence.attempt}
 
     def enter(self, state: RunState) -> None:
         """The run is in `state` now; every state is told, in order."""
         self._states.append(state)
+
+    def skip(self) -> None:
+        """Drops the state that cannot be told."""
+        if self._states:
+            self._known = self._states.popleft()
 
     def show(self, look: ProgressMade) -> None:
         """Replaces the look that waits to be sent."""
@@ -85,6 +95,10 @@ class Line:
         Raises:
             redis.RedisError: Redis did not answer.
         """
+        with self._sending:
+            self._send(store, now_s)
+
+    def _send(self, store: RunStore, now_s: float) -> None:
         while self._states and not self.disowned:
             self.disowned = not store.advance(self.spec, self.run.run, self.fence, self._states[0])
             self._known = self._states.popleft()
@@ -156,10 +170,18 @@ class Uplink:
             self._wake.clear()
             try:
                 for line in self.lines():
-                    line.send(self._store, monotonic_s())
+                    self._send(line)
                 quiet = True
             except redis.RedisError as error:
                 if quiet:
                     logger.warning("redis does not answer, solving goes on: %s", error, extra={"action": "redis_away"})
                 quiet = False
                 threading.Event().wait(0.5)
+
+    def _send(self, line: Line) -> None:
+        try:
+            line.send(self._store, monotonic_s())
+        except ValueError:
+            # A defect of ours in one run must not end the beats of all the others.
+            logger.exception("state not told", extra={"action": "state_refused", **line.ids()})
+            line.skip()

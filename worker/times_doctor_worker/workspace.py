@@ -1,16 +1,17 @@
-"""Folders on a solver host: staged snapshots shared by all runs, and one small folder per attempt.
+"""The host's folders: staged snapshots shared by all runs, and a small working folder for each attempt.
 
 <cache>/staged/<snapshot>/    read-only tree, checked (size, mtime, ctime, inode) before each reuse
 <cache>/runs/<scan>/<run>.<attempt>/    working folder; kept, because GDX files stay on their host
-<cache>/markers/<host>/       which engine runs where, for a successor of this worker
+
+Whoever uses a folder holds a shared lock on the file beside it, so that nobody prunes it, in this process or another.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,17 +20,23 @@ from times_doctor_tasks.manifest import Manifest, decode_manifest
 from times_doctor_tasks.staging import copy_workdir_files, remove_staged, stage, verify_staged
 from times_doctor_tasks.store import Fence
 
-#: Days that working folders and staged snapshots are kept without use.
-KEEP_DAYS = 14.0
+#: What stays free on the disk whatever is staged: logs and listings of runs have to go somewhere.
+MIN_FREE_BYTES = 64 << 20
+#: A staged model takes what its files have, and blocks that are not full.
+STAGE_FACTOR = 1.1
+
+
+class DiskFull(OSError):
+    """The disk of the cache folder has no room."""
 
 
 class Workspace:
     """The folders of one host, below its cache folder."""
 
-    def __init__(self, cache: Path, blobs: BlobStore, *, host: str) -> None:
-        self._cache = cache
+    def __init__(self, cache: Path, blobs: BlobStore, *, markers: Path) -> None:
+        self.cache = cache
         self.blobs = blobs
-        self.markers = cache / "markers" / host
+        self._markers = markers
 
     def manifest(self, snapshot: str) -> Manifest:
         """The manifest of a snapshot, checked before anything is made of it.
@@ -41,53 +48,89 @@ class Workspace:
         with self.blobs.open(snapshot) as content:
             return decode_manifest(content.read())
 
-    def tree(self, snapshot: str, manifest: Manifest) -> Path:
-        """The staged tree of a snapshot: the one that is there when it is untouched, else a new one."""
-        target = self._cache / "staged" / snapshot
-        with self._locked(snapshot):
-            if not verify_staged(target):
-                remove_staged(target)
-                stage(manifest, self.blobs.open, target)
-            with contextlib.suppress(OSError):
-                (target.parent / f"{snapshot}.used").touch()
-        return target
+    @contextlib.contextmanager
+    def tree(self, snapshot: str, manifest: Manifest) -> Iterator[Path]:
+        """The staged tree of a snapshot: the one that is there when it is untouched, else a new one.
 
-    def attempt_folder(self, scan: str, run: str, fence: Fence, *, tree: Path, manifest: Manifest) -> Path:
-        """A fresh working folder, with what GAMS finds in its working directory only."""
-        folder = self._cache / "runs" / scan / f"{run}.{fence.attempt}"
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
-        copy_workdir_files(tree, folder)
-        if manifest.gdxpath is not None:
-            (folder / manifest.gdxpath).mkdir(parents=True, exist_ok=True)
-        return folder
+        Nobody prunes it while the context is open.
+
+        Raises:
+            DiskFull: it does not fit; nothing was staged.
+        """
+        target = self.cache / "staged" / snapshot
+        with _opened(target.with_name(f"{snapshot}.lock")) as lock:
+            while True:
+                fcntl.flock(lock, fcntl.LOCK_EX)  # one stager at a time, over all processes of this host
+                if not verify_staged(target):
+                    remove_staged(target)
+                    self._require(sum(file.size_bytes for file in manifest.files))
+                    stage(manifest, self.blobs.opener([file.sha256 for file in manifest.files]), target)
+                with contextlib.suppress(OSError):
+                    target.with_name(f"{snapshot}.used").touch()
+                fcntl.flock(lock, fcntl.LOCK_SH)
+                if target.is_dir():  # the kernel may let a pruner in between the two locks
+                    break
+            yield target
+
+    @contextlib.contextmanager
+    def attempt_folder(self, scan: str, run: str, fence: Fence, *, tree: Path, manifest: Manifest) -> Iterator[Path]:
+        """A fresh working folder, with what GAMS finds in its working directory only.
+
+        Nobody prunes it while the context is open; it stays when it ends.
+        """
+        folder = self.cache / "runs" / scan / f"{run}.{fence.attempt}"
+        with _opened(lock_beside(folder)) as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            if folder.exists():
+                shutil.rmtree(folder)
+            folder.mkdir(parents=True)
+            copy_workdir_files(tree, folder)
+            if manifest.gdxpath is not None:
+                (folder / manifest.gdxpath).mkdir(parents=True, exist_ok=True)
+            yield folder
 
     def marker(self, scan: str, run: str) -> Path:
         """Where the pid of a run's engine is noted while it runs."""
-        self.markers.mkdir(parents=True, exist_ok=True)
-        return self.markers / f"{scan}.{run}"
+        self._markers.mkdir(parents=True, exist_ok=True)
+        return self._markers / f"{scan}.{run}"
 
-    def prune(self, *, now_s: float | None = None) -> None:
-        """Removes what nobody used for `KEEP_DAYS`."""
-        oldest_s = (time.time() if now_s is None else now_s) - KEEP_DAYS * 86_400
-        for scan in _folders(self._cache / "runs"):
-            if scan.stat().st_mtime < oldest_s:
-                shutil.rmtree(scan, ignore_errors=True)
-        for tree in _folders(self._cache / "staged"):
-            used = tree.parent / f"{tree.name}.used"
-            if (used if used.exists() else tree).stat().st_mtime < oldest_s:
-                remove_staged(tree)
+    def disk_fault(self) -> str:
+        """Why nothing can be staged here now; empty when there is room."""
+        free_bytes = self.free_bytes()
+        return "" if free_bytes >= MIN_FREE_BYTES else self._shortage(MIN_FREE_BYTES, free_bytes)
 
-    @contextlib.contextmanager
-    def _locked(self, snapshot: str) -> Iterator[None]:
-        """One stager at a time, over all processes of this host."""
-        folder = self._cache / "staged"
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / f"{snapshot}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def free_bytes(self) -> int:
+        """What an unprivileged process may still write to the disk of the cache folder."""
+        self.cache.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self.cache).free
+
+    def _require(self, size_bytes: int) -> None:
+        from times_doctor_worker.pruning import make_room  # it is seldom short
+
+        needed_bytes = int(size_bytes * STAGE_FACTOR) + MIN_FREE_BYTES
+        if self.free_bytes() < needed_bytes:
+            make_room(self.cache, lambda: self.free_bytes() >= needed_bytes)
+        free_bytes = self.free_bytes()
+        if free_bytes < needed_bytes:
+            raise DiskFull(self._shortage(needed_bytes, free_bytes))
+
+    def _shortage(self, needed_bytes: int, free_bytes: int) -> str:
+        return (
+            f"the disk of {self.cache} is full: {needed_bytes >> 20} MB are needed and {free_bytes >> 20} MB are free. "
+            "Free some space there, or name another folder with TIMES_DOCTOR_CACHE_DIR"
+        )
 
 
-def _folders(parent: Path) -> list[Path]:
-    return [path for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
+def lock_beside(folder: Path) -> Path:
+    """The file whose lock says that a working folder is in use."""
+    return folder.with_name(f".{folder.name}.lock")
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        yield fd
+    finally:
+        os.close(fd)

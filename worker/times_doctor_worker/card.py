@@ -1,0 +1,108 @@
+"""The host card: what a worker says about itself, renewed by a beat for as long as it lives."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+
+import msgspec
+import redis
+
+from times_doctor_tasks.clock import now_ms
+from times_doctor_tasks.keys import CONTROL_QUEUE, host_queue
+from times_doctor_tasks.messages import SPOKEN_SCHEMAS, HostCard, WorkerPlan
+from times_doctor_tasks.store import RunStore
+from times_doctor_worker.host import load_1m
+from times_doctor_worker.naming import card_name
+from times_doctor_worker.rotation import Offer
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between a host's beats, and after how many without one its card is gone.
+BEAT_S = 5.0
+TTL_S = 20
+
+
+class Registration:
+    """Keeps one worker's card in Redis."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        plan: WorkerPlan,
+        instance: str,
+        *,
+        offer: Callable[[], Offer],
+        running: Callable[[], Sequence[str]],
+        is_taking: Callable[[], bool],
+        on_replaced: Callable[[], object],
+        version: str = "",
+    ) -> None:
+        """Args:
+        on_replaced: Called when another worker beats under this name: it took us for dead.
+        """
+        self._store = store
+        self._offer = offer
+        self._running = running
+        self._is_taking = is_taking
+        self._on_replaced = on_replaced
+        self._card = HostCard(
+            host=card_name(plan.host, plan.roles),
+            instance=instance,
+            pid=os.getpid(),
+            roles=plan.roles,
+            slots=plan.slots,
+            cores=plan.cores,
+            memory_mb=plan.memory_mb,
+            queues=(),
+            schemas=tuple(sorted(SPOKEN_SCHEMAS)),
+            version=version,
+            started_ms=now_ms(),
+        )
+        self._host = plan.host
+
+    def beat(self) -> None:
+        """Renews the card.
+
+        Raises:
+            redis.RedisError: it was not renewed; to be called again.
+        """
+        name = self._card.host
+        standing = self._store.host(name)
+        if standing is not None and standing.instance != self._card.instance and self._card.beat:
+            self._on_replaced()
+            return
+        self._store.register_host(self.current(), ttl_s=TTL_S)
+
+    def current(self) -> HostCard:
+        """The card as it is now."""
+        offer = self._offer()
+        queues = list(offer.queues)
+        if "solve" in self._card.roles:
+            queues.append(host_queue(self._host))
+        if "control" in self._card.roles:
+            queues.append(CONTROL_QUEUE)
+        self._card = msgspec.structs.replace(
+            self._card,
+            beat=self._card.beat + 1,
+            queues=tuple(queues),
+            engines=offer.engines,
+            solvers=offer.solvers,
+            licence=offer.licence,
+            licence_expires=offer.expires.isoformat() if offer.expires else None,
+            notes=offer.notes,
+            load_1m=load_1m(),
+            running=tuple(self._running()),
+            taking=self._is_taking(),
+        )
+        return self._card
+
+    def withdraw(self) -> None:
+        """Says goodbye, unless the name is another's by now."""
+        try:
+            standing = self._store.host(self._card.host)
+            if standing is not None and standing.instance == self._card.instance:
+                self._store.drop_host(self._card.host)
+        except redis.RedisError:
+            logger.info("host card not withdrawn; it expires by itself", extra={"action": "card_stays"})

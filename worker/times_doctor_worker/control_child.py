@@ -1,0 +1,74 @@
+"""The control worker beside a solve worker: a process of its own, started again when it dies, ended with its parent."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+
+from times_doctor_tasks.clock import monotonic_s
+
+logger = logging.getLogger(__name__)
+
+#: Pauses before it is started again, seconds; the last one repeats.
+RESTART_PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+#: One that lived so long starts again at the first pause.
+HEALTHY_S = 60.0
+#: Seconds it gets to end by itself.
+END_S = 10.0
+
+
+class ControlChild:
+    """Keeps one child alive. Its standard input is its lifeline: the kernel closes it with us."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        """`words`: of its command line, after the program."""
+        self._argv = [sys.executable, "-m", "times_doctor_worker", *words]
+        self._ended = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._keep, name="control-child", daemon=True)
+
+    def __enter__(self) -> ControlChild:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._ended.set()
+            process = self._process
+        if process is not None and process.stdin is not None:
+            process.stdin.close()
+            try:
+                process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        self._thread.join(timeout=END_S)
+
+    def _keep(self) -> None:
+        deaths = 0
+        while (process := self._start()) is not None:
+            started_s = monotonic_s()
+            code = process.wait()
+            if self._ended.is_set():
+                return
+            deaths = 1 if monotonic_s() - started_s > HEALTHY_S else deaths + 1
+            pause_s = RESTART_PAUSES_S[min(deaths, len(RESTART_PAUSES_S)) - 1]
+            logger.error(
+                "the control worker ended with %d: started again in %.1f s",
+                code,
+                pause_s,
+                extra={"action": "control_died", "code": code},
+            )
+            self._ended.wait(pause_s)
+
+    def _start(self) -> subprocess.Popen[bytes] | None:
+        with self._lock:
+            if self._ended.is_set():
+                return None
+            # A session of its own: Ctrl-C in a terminal reaches the parent, who says what is to end when.
+            self._process = subprocess.Popen(self._argv, stdin=subprocess.PIPE, start_new_session=True)
+        logger.info("control worker started as pid %d", self._process.pid, extra={"action": "control_started"})
+        return self._process

@@ -1,0 +1,171 @@
+"""The way a worker ends, in stages; each says in the log what it does and until when.
+
+1. stop taking; parked runs go back to their queues
+2. let running solves finish, until a deadline
+3. hand back what still runs: its solver is stopped, its message goes to the head of its queue
+4. leave
+
+A first signal begins it, a second goes to stage 3 at once, a third leaves at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Protocol
+
+from times_doctor_tasks.clock import monotonic_s
+
+logger = logging.getLogger(__name__)
+
+#: Seconds to hand runs back: a solver is killed seven seconds after it was told to stop, then Redis has to answer.
+HAND_BACK_S = 20.0
+#: Exit code of a worker that was told to leave with runs in its hands; their leases run out.
+LEFT = 1
+_LOOK_S = 0.02
+
+
+class Taker(Protocol):
+    """What takes messages."""
+
+    def stop_taking(self) -> None:
+        """Takes no more."""
+
+    def shut_down(self, code: int) -> None:
+        """Ends as soon as no task runs."""
+
+
+class Drain:
+    """Ends one worker."""
+
+    def __init__(
+        self,
+        intake: Taker,
+        *,
+        running: Callable[[], Sequence[str]],
+        put_back: Callable[[], object],
+        drain_s: float,
+        leave: Callable[[int], object] = os._exit,
+    ) -> None:
+        """Args:
+        running: What runs now, for people.
+        put_back: Sends runs that wait for this host back to their queues.
+        leave: Ends the process at once.
+        """
+        self._intake = intake
+        self._running = running
+        self._put_back = put_back
+        self._drain_s = drain_s
+        self._leave = leave
+        self._begun = threading.Event()
+        self.handing_back = threading.Event()
+        """Solves that run must stop; their runs are handed back."""
+        self.leaving = threading.Event()
+        """Nothing is waited for any more."""
+        self._deadline_s: float | None = None
+        self._code = os.EX_OK
+        self.on_begin: Callable[[], object] = lambda: None
+        """Called when it has begun."""
+        self._thread = threading.Thread(target=self._end, name="drain", daemon=True)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the worker ends."""
+        return self._begun.is_set()
+
+    def begin(self, why: str, *, wait_s: float | None, code: int = os.EX_OK) -> None:
+        """Begins to end, unless that has begun.
+
+        Args:
+            wait_s: How long solves may run on; None = as long as they take.
+        """
+        if self.is_begun:
+            return
+        self._code = code
+        self._deadline_s = None if wait_s is None else monotonic_s() + wait_s
+        self._begun.set()
+        logger.warning("%s: no more work is taken", why, extra={"action": "draining", "code": code})
+        self._thread.start()
+        self.on_begin()
+
+    def urge(self) -> None:
+        """One more signal: one stage further."""
+        if not self.is_begun:
+            self.begin("told to end", wait_s=self._drain_s)
+        elif not self.handing_back.is_set():
+            logger.warning("told again: what runs is handed back now", extra={"action": "hand_back_urged"})
+            self.handing_back.set()
+        else:
+            logger.warning("told a third time: leaving", extra={"action": "left"})
+            self._leave(LEFT)
+
+    def hand_back(self, why: str) -> None:
+        """Stage 3 at once: nobody waits for these solves."""
+        self.begin(why, wait_s=0.0)
+        self.handing_back.set()
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT urge; the old handlers come back after it.
+
+        A handler runs between any two steps of the main thread, so it only writes to a pipe.
+        """
+        readable, writable = os.pipe()
+
+        def on_signal(_number: int, _frame: FrameType | None) -> None:
+            os.write(writable, b"!")
+
+        def listen() -> None:
+            while os.read(readable, 1):
+                self.urge()
+
+        thread = threading.Thread(target=listen, name="signals", daemon=True)
+        thread.start()
+        old = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)
+            os.close(writable)
+            thread.join(timeout=1)
+            os.close(readable)
+
+    def _end(self) -> None:
+        self._intake.stop_taking()
+        self._put_back()
+        if running := self._running():
+            logger.warning(
+                "%d of mine go on %s: %s",
+                len(running),
+                "as long as they take" if self._deadline_s is None else f"until {_clock(self._deadline_s)}",
+                ", ".join(running),
+                extra={"action": "draining_waits"},
+            )
+        self._wait(self._deadline_s, self.handing_back)
+        if running := self._running():
+            deadline_s = monotonic_s() + HAND_BACK_S
+            logger.warning(
+                "handing back, until %s: %s", _clock(deadline_s), ", ".join(running), extra={"action": "handing_back"}
+            )
+            self.handing_back.set()
+            self._wait(deadline_s, self.leaving)
+        self.leaving.set()
+        logger.warning("leaving", extra={"action": "leaving", "code": self._code})
+        self._intake.shut_down(self._code)
+
+    def _wait(self, deadline_s: float | None, sooner: threading.Event) -> None:
+        while self._running() and not sooner.is_set():
+            if deadline_s is not None and monotonic_s() >= deadline_s:
+                return
+            sooner.wait(_LOOK_S)
+
+
+def _clock(monotonic: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(time.time() + monotonic - monotonic_s()))

@@ -1,0 +1,97 @@
+"""What this machine has for solves: processors and memory, within the limits of its control groups."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+#: Assumed where the platform does not say, MB.
+UNKNOWN_MEMORY_MB = 8 * 1024
+
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN_CGROUPS = Path("/proc/self/cgroup")
+_MB = 1 << 20
+
+
+def cores(*, cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
+    """Processors that this process may use: its affinity, and no more than its control group's quota."""
+    present = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    quotas = [*_v2_quotas(cgroups, own), *_v1_quotas(cgroups, own)]
+    return max(1, min([present, *(int(quota) for quota in quotas)]))
+
+
+def memory_mb(*, cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
+    """Physical memory, and no more than its control group's limit."""
+    limits = [
+        *_numbers(cgroups, own, "", "memory.max"),
+        *_numbers(cgroups, own, "memory", "memory.limit_in_bytes"),
+    ]
+    return min([_physical_mb(), *(limit // _MB for limit in limits)])
+
+
+def load_1m() -> float | None:
+    """The load average of the last minute; None where the platform has none."""
+    try:
+        return round(os.getloadavg()[0], 2)
+    except (OSError, AttributeError):
+        return None
+
+
+def _physical_mb() -> int:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _MB
+    except (ValueError, OSError):
+        return UNKNOWN_MEMORY_MB
+
+
+def _v2_quotas(cgroups: Path, own: Path) -> Iterator[float]:
+    for text in _texts(cgroups, own, "", "cpu.max"):
+        quota, _, period = text.partition(" ")
+        if quota.isdigit() and period.isdigit():
+            yield int(quota) / int(period)
+
+
+def _v1_quotas(cgroups: Path, own: Path) -> Iterator[float]:
+    quotas = _texts(cgroups, own, "cpu", "cpu.cfs_quota_us")
+    periods = _texts(cgroups, own, "cpu", "cpu.cfs_period_us")
+    for quota, period in zip(quotas, periods, strict=False):
+        if quota.isdigit() and period.isdigit():  # "-1" is no limit
+            yield int(quota) / int(period)
+
+
+def _numbers(cgroups: Path, own: Path, controller: str, name: str) -> Iterator[int]:
+    return (int(text) for text in _texts(cgroups, own, controller, name) if text.isdigit())  # "max" is no limit
+
+
+def _texts(cgroups: Path, own: Path, controller: str, name: str) -> Iterator[str]:
+    """What `name` says in our control group and in all above it: each of them limits us.
+
+    In a container the group's path may be the host's and its mount our own: then only the top is there.
+    """
+    group = _own_group(own, controller)
+    if group is None:
+        return
+    top = cgroups / controller
+    folder = top / group.lstrip("/")
+    for place in (folder, *folder.parents):
+        if place != top and top not in place.parents:
+            return
+        try:
+            yield (place / name).read_text("ascii").strip()
+        except (OSError, ValueError):
+            continue
+
+
+def _own_group(own: Path, controller: str) -> str | None:
+    """Our group under a controller of version 1, or ("") under version 2; `/proc/self/cgroup`, cgroups(7)."""
+    try:
+        lines = own.read_text("utf-8").splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controller in controllers.split(","):
+            return path
+    return None

@@ -1,0 +1,53 @@
+"""A run's memory: noticing that it took more than it was given, and that it ended for want of memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+#: How far a run may go beyond what it asked for before it is stopped: an estimate is an estimate.
+TOLERANCE = 1.2
+#: Bytes at the end of a log in which a complaint about memory stands.
+TAIL_BYTES = 64 * 1024
+#: GAMS: "Out of memory" (return codes, GAMS user's guide); a shell's and our own word for SIGKILL.
+_RETURN_CODES = frozenset({10, 137, -9})
+_SAID = re.compile(
+    rb"out of memory|insufficient memory|not enough memory|cannot allocate|bad_alloc|CPLEX Error\s+1001", re.IGNORECASE
+)
+
+
+def limit_bytes(mem_mb: int | None) -> float:
+    """What a run's process tree may take; infinite where it did not say what it needs."""
+    return mem_mb * TOLERANCE * (1 << 20) if mem_mb else float("inf")
+
+
+def oom_kills() -> int:
+    """How many processes the kernel has killed for want of memory since it started; 0 where it does not say."""
+    try:
+        lines = Path("/proc/vmstat").read_text("ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+
+
+def ran_out(returncode: int | None, logs: Iterable[Path], *, kills: int) -> bool:
+    """Whether an engine that we did not stop ended for want of memory.
+
+    Args:
+        kills: Processes that the kernel killed for want of memory while it ran, whosoever they were.
+    """
+    if returncode not in _RETURN_CODES:
+        return False
+    if returncode == -9 and kills:
+        return True
+    return any(_SAID.search(_tail(path)) for path in logs)
+
+
+def _tail(path: Path) -> bytes:
+    try:
+        with path.open("rb") as log:
+            log.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            return log.read()
+    except OSError:
+        return b""

@@ -1,0 +1,30 @@
+"""Publishes messages of runs through this process's Celery application."""
+
+from __future__ import annotations
+
+from times_doctor_tasks.app import app
+from times_doctor_tasks.canvas import publish_again, publish_fresh
+from times_doctor_tasks.keys import host_queue
+from times_doctor_tasks.messages import ScanSpec
+from times_doctor_tasks.store import RunStore
+
+
+class Postman:
+    """Every method may raise `redis.RedisError` or kombu's `OperationalError`."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+
+    def again(self, scan: str, run: str, *, to_head: bool = False) -> bool:
+        """Publishes the kept message of a run to its own queue; False when none was ever published."""
+        return publish_again(app, self._store, scan, run, head=to_head)
+
+    def to_host(self, scan: str, run: str, host: str) -> bool:
+        """Publishes the kept message of a run to one host alone."""
+        return publish_again(app, self._store, scan, run, queue=host_queue(host))
+
+    def fresh(self, spec: ScanSpec, run: str) -> None:
+        """A new message for a run that never had one."""
+        document = self._store.run(spec.scan, run)
+        if document is not None:
+            publish_fresh(spec, document)

@@ -1,0 +1,65 @@
+"""A small job that is done again and again, in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+import redis
+
+logger = logging.getLogger(__name__)
+
+
+class Repeating:
+    """Calls `job` every `period_s` from `start` to `stop`.
+
+    A job that meets a Redis that does not answer, or a disk that does not, is tried again next time: it must not end
+    because of what will be well again.
+    """
+
+    def __init__(self, job: Callable[[], object], *, period_s: float, name: str) -> None:
+        self._job = job
+        self._period_s = period_s
+        self._name = name
+        self._ended = threading.Event()
+        self._wake = threading.Event()
+        self._failing = False
+        self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Does it for the first time now, in its thread."""
+        self._thread.start()
+
+    def soon(self) -> None:
+        """Does it once more without waiting for its time."""
+        self._wake.set()
+
+    def stop(self, *, timeout_s: float = 5.0) -> None:
+        """No more of it."""
+        self._ended.set()
+        self._wake.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(timeout=timeout_s)
+
+    def __enter__(self) -> Repeating:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _loop(self) -> None:
+        while not self._ended.is_set():
+            self._wake.clear()
+            try:
+                self._job()
+                self._failing = False
+            except (redis.RedisError, OSError) as error:
+                level = logging.DEBUG if self._failing else logging.WARNING
+                logger.log(level, "%s: %s; tried again", self._name, error, extra={"action": "job_waits"})
+                self._failing = True
+            except Exception:
+                # A defect in one look must not end all the looks to come.
+                logger.exception("%s: defect", self._name, extra={"action": "defect"})
+            self._wake.wait(self._period_s)

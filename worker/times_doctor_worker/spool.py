@@ -1,0 +1,120 @@
+"""The spool: results on this host's disk until their scan's report exists.
+
+FINISH may not reach Redis before this process must end, and a server that comes back from its append-only file may
+have lost its last second, FINISH included. So each result is kept here, and offered at start, while Redis has not
+taken it, and again when the server's run id changes. FINISH is idempotent for its winner.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from times_doctor_tasks.messages import RunResult
+from times_doctor_tasks.store import Fence, RunStore
+
+logger = logging.getLogger(__name__)
+
+
+class SpooledResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of the spool."""
+
+    attempt: int
+    token: str
+    result: RunResult
+
+
+@dataclass
+class _Entry:
+    spooled: SpooledResult
+    taken_by: str = ""
+    """Run id of the server that has it."""
+
+
+class Spool:
+    """The results of one worker."""
+
+    def __init__(self, folder: Path, store: RunStore) -> None:
+        self._folder = folder
+        self._store = store
+        self._entries = self._read()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def put(self, result: RunResult, fence: Fence) -> None:
+        """Keeps a result, before it is offered. A disk that is full costs the copy on disk, not the run."""
+        spooled = SpooledResult(attempt=fence.attempt, token=fence.token, result=result)
+        name = f"{result.scan}.{result.run}.{fence.attempt}.json"
+        self._entries[name] = _Entry(spooled)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _write(self._folder / name, msgspec.json.encode(spooled))
+        except OSError as error:
+            logger.warning(
+                "result of %s not spooled (%s): it is lost if this host dies before Redis has it",
+                result.run,
+                error,
+                extra={"action": "spool_failed", "scan": result.scan, "run": result.run},
+            )
+
+    def offer(self) -> None:
+        """Offers what Redis has not taken, or has taken before its restart; drops what is needed no more.
+
+        Raises:
+            redis.RedisError: it does not answer; to be called again.
+        """
+        if not self._entries:
+            return
+        server = self._store.server_run()
+        reported: dict[str, bool] = {}
+        for name, entry in list(self._entries.items()):
+            scan = entry.spooled.result.scan
+            if scan not in reported:
+                reported[scan] = self._store.is_reported(scan)
+            if reported[scan] or (entry.taken_by != server and not self._offer(entry, server)):
+                self._drop(name)
+
+    def _offer(self, entry: _Entry, server: str) -> bool:
+        """Whether the result may be needed again."""
+        result = entry.spooled.result
+        ids = {"scan": result.scan, "run": result.run, "attempt": entry.spooled.attempt}
+        spec = self._store.scan(result.scan)
+        if spec is None:
+            logger.info("a spooled result is of an unknown scan: dropped", extra={"action": "spool_unknown", **ids})
+            return False
+        if not self._store.finish(spec, result, Fence(entry.spooled.attempt, entry.spooled.token)):
+            logger.info("a spooled result is not wanted: dropped", extra={"action": "spool_refused", **ids})
+            return False
+        if entry.taken_by:
+            logger.warning("the server was started again: result offered again", extra={"action": "spool_again", **ids})
+        entry.taken_by = server
+        return True
+
+    def _drop(self, name: str) -> None:
+        self._entries.pop(name, None)
+        (self._folder / name).unlink(missing_ok=True)
+
+    def _read(self) -> dict[str, _Entry]:
+        entries = {}
+        for path in sorted(self._folder.glob("*.json")):
+            try:
+                entries[path.name] = _Entry(msgspec.json.decode(path.read_bytes(), type=SpooledResult))
+            except (OSError, msgspec.DecodeError) as error:
+                logger.warning("spooled result %s cannot be read: %s", path.name, error, extra={"action": "spool_bad"})
+        return entries
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not at all, also when the machine loses its power."""
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
