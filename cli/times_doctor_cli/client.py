@@ -28,10 +28,11 @@ ANSWER_TIMEOUT_S = 5.0
 class Client:
     """One broker and one store."""
 
-    def __init__(self, store: RunStore, blobs: BlobStore, broker_url: str) -> None:
+    def __init__(self, store: RunStore, blobs: BlobStore, broker_url: str, settings: Settings) -> None:
         self.store = store
         self.blobs = blobs
         self.broker_url = broker_url
+        self.settings = settings
         self._ahead_ms: int | None = None
 
     @classmethod
@@ -49,7 +50,7 @@ class Client:
             raise UsageError(f"{shown_url(url)!r} is no broker URL: {error}.") from error
         blobs = open_store(settings.store_url or "redis", broker_url=url, prefix=settings.key_prefix)
         check(connection, url)
-        return cls(RunStore(connection, settings.key_prefix), blobs, url)
+        return cls(RunStore(connection, settings.key_prefix), blobs, url, settings)
 
     def close(self) -> None:
         """Lets go of connections."""

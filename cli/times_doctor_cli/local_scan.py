@@ -65,7 +65,7 @@ def run_local_scan(
         raise LocalStackFailed(NOT_ON_WINDOWS if sys.platform == "win32" else NO_SERVER)
     settings = Settings.load(environ)
     blobs = open_store(local_store_url(settings))
-    client = Client(RunStore(connect(stack.broker_url), settings.key_prefix), blobs, stack.broker_url)
+    client = Client(RunStore(connect(stack.broker_url), settings.key_prefix), blobs, stack.broker_url, settings)
     prepared = _prepare(request, settings, client, stack, environ)
     if dry_run:
         return show_plan(prepared, console, as_json=as_json)
@@ -80,7 +80,7 @@ def run_local_scan(
     stack.is_solving = False
     stack.end()
     harvest = harvest_of(prepared)
-    show_results(bring_results(client, report, harvest, console), harvest, console, as_json=as_json)
+    show_results(bring_results(client, report, harvest), harvest, console, as_json=as_json)
     return exit_codes.of_report(report, interrupted=shown.interrupted)
 
 

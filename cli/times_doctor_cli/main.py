@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 import typer
 
 from times_doctor_cli import exit_codes
-from times_doctor_cli.commands import demo, profiles, report, scan, worker
+from times_doctor_cli.commands import cancel, demo, fetch, hosts, profiles, report, scan, scans, seats, watch, worker
 from times_doctor_cli.console import fail
 from times_doctor_tasks.errors import TimesDoctorError
 
@@ -51,8 +51,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("scan", epilog=scan.EXAMPLES)(_ending_in_words(scan.scan))
+app.command("watch")(_ending_in_words(watch.watch))
+app.command("status")(_ending_in_words(scans.status))
+app.command("list")(_ending_in_words(scans.list_scans))
+app.command("cancel")(_ending_in_words(cancel.cancel))
+app.command("fetch")(_ending_in_words(fetch.fetch))
 app.command("report")(_ending_in_words(report.report))
 app.command("profiles")(_ending_in_words(profiles.profiles))
+app.command("hosts")(_ending_in_words(hosts.hosts))
+app.command("seats")(_ending_in_words(seats.seats))
 app.command("demo")(_ending_in_words(demo.demo))
 app.command("worker", epilog=worker.EXAMPLES)(_ending_in_words(worker.worker))
 

@@ -16,7 +16,6 @@ from times_doctor_cli.console import emit_json, shows_unicode
 from times_doctor_cli.file_names import safe_name
 from times_doctor_cli.listed_sizes import size_warning
 from times_doctor_cli.rows import Notice
-from times_doctor_cli.transfer import shown_transfer
 from times_doctor_cli.views.notices import notices_view
 from times_doctor_cli.views.report import ReportFiles, report_view
 from times_doctor_cli.writers.csv_report import write_csv
@@ -26,6 +25,7 @@ from times_doctor_cli.writers.json_report import report_json, write_json
 from times_doctor_cli.writers.option_file import FOLDER as RECOMMENDED
 from times_doctor_cli.writers.option_file import write_recommended
 from times_doctor_cli.writers.scan_manifest import write_manifest
+from times_doctor_tasks.blobs import OnSent
 from times_doctor_tasks.errors import StoreFailed, UsageError
 from times_doctor_tasks.manifest import Manifest
 from times_doctor_tasks.messages import Report, RunResult, RunSpec
@@ -63,13 +63,19 @@ class _Fetched:
     """Why files are not there, a sentence each."""
 
 
-def bring_results(client: Client, report: Report, harvest: Harvest, console: Console) -> Report:
+def bring_results(client: Client, report: Report, harvest: Harvest, on_sent: OnSent | None = None) -> Report:
     """Fetches and writes everything; returns the report with what the client had to add.
+
+    Args:
+        client: Whose store has the files.
+        report: Of a scan that has ended.
+        harvest: Where to.
+        on_sent: Told now and then how far the fetching is.
 
     Raises:
         UsageError: the folder cannot be written.
     """
-    fetched = _fetch(client, report, harvest.out, console)
+    fetched = _fetch(client, report, harvest.out, on_sent)
     warning = size_warning(report.runs, harvest.listing)
     report = msgspec.structs.replace(report, warnings=(*report.warnings, *filter(None, [warning]), *fetched.missing))
     _write(report, harvest, fetched)
@@ -120,21 +126,21 @@ def as_typed(path: Path) -> str:
         return str(path)
 
 
-def _fetch(client: Client, report: Report, out: Path, console: Console) -> _Fetched:
+def _fetch(client: Client, report: Report, out: Path, on_sent: OnSent | None) -> _Fetched:
     """Brings the files of every run, and the ends of their logs."""
     fetched = _Fetched()
     total_bytes = sum(artefact.kept_bytes for run in report.runs for artefact in run.artefacts)
     done_bytes = 0
-    with shown_transfer("Fetching files", total_bytes, console) as on_sent:
-        for run in report.runs:
-            folder = out / RUNS / safe_name(run.run)
-            try:
-                fetched.tails[run.run] = _tail(_files_of(client, run, folder, out.parent))
-            except StoreFailed as error:
-                fetched.missing.append(f"Files of {run.run} are missing here. {error}")
-            except OSError as error:
-                raise cannot_write(out, error) from error
-            done_bytes += sum(artefact.kept_bytes for artefact in run.artefacts)
+    for run in report.runs:
+        folder = out / RUNS / safe_name(run.run)
+        try:
+            fetched.tails[run.run] = _tail(_files_of(client, run, folder, out.parent))
+        except StoreFailed as error:
+            fetched.missing.append(f"Files of {run.run} are missing here. {error}")
+        except OSError as error:
+            raise cannot_write(out, error) from error
+        done_bytes += sum(artefact.kept_bytes for artefact in run.artefacts)
+        if on_sent is not None:
             on_sent(done_bytes, total_bytes)
     return fetched
 

@@ -27,7 +27,8 @@ from times_doctor_cli.plan import (
 )
 from times_doctor_cli.request import ScanRequest
 from times_doctor_cli.results import Harvest
-from times_doctor_cli.upload import OnSent, upload
+from times_doctor_cli.upload import upload
+from times_doctor_tasks.blobs import OnSent
 from times_doctor_tasks.errors import UsageError
 from times_doctor_tasks.manifest import manifest_sha256
 from times_doctor_tasks.messages import HostCard, ModelRef, RunSpec, ScanSpec, WorkerPlan

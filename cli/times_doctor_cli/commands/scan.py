@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from times_doctor_cli.request import ScanRequest, parse_threads
+from times_doctor_tasks.errors import UsageError
 
 EXAMPLES = """Examples:
 
@@ -21,7 +22,16 @@ EXAMPLES = """Examples:
   times-doctor scan my_run --opt-file try1.opt    an option file of yours
 
   times-doctor scan model.mps            an LP file, by HiGHS, without GAMS
+
+  times-doctor scan my_run --parallel --queue      spread over the team's hosts
+
+  times-doctor scan my_run --queue --detach        and leave it to them
 """
+
+NO_LLM = (
+    "--llm is not part of this scan: runs are compared, and a profile recommended, by rules that the report states. "
+    "Leave it out."
+)
 
 
 def scan(
@@ -37,13 +47,28 @@ def scan(
     opt_file: Annotated[list[Path] | None, typer.Option(help="An option file as a profile; repeat.")] = None,
     parallel: Annotated[bool, typer.Option("--parallel", help="Run the profiles at once.")] = False,
     threads: Annotated[str, typer.Option(help="Threads a solve gets: a number, or auto.")] = "auto",
-    max_workers: Annotated[int | None, typer.Option(envvar="TD_MAX_WORKERS", help="Most runs at once.")] = None,
+    queue: Annotated[bool, typer.Option("--queue", help="Run them on the team's hosts.")] = False,
+    max_workers: Annotated[
+        int | None,
+        typer.Option(envvar="TD_MAX_WORKERS", help="Most runs at once; with --queue only how many share the cores."),
+    ] = None,
     timeout_seconds: Annotated[
         float | None, typer.Option(envvar="TD_TIMEOUT_SECONDS", help="Time limit of each run.")
     ] = None,
     mem: Annotated[int | None, typer.Option(help="Memory a run needs, MB.")] = None,
     repeat: Annotated[int, typer.Option(help="Run each profile so often.")] = 1,
     priority: Annotated[str, typer.Option(help="low, normal or high.")] = "normal",
+    hosts: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this host may take a run (--queue); repeat.")
+    ] = None,
+    race: Annotated[bool, typer.Option("--race", help="The first run that is optimal stops the others.")] = False,
+    cap: Annotated[
+        float | None, typer.Option(metavar="FACTOR", help="Stop runs that take FACTOR times the best run's time.")
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Submit, and do not wait (--queue).")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Take results of earlier runs whose inputs were the same.")
+    ] = False,
     gams_path: Annotated[Path | None, typer.Option(help="GAMS system folder or executable.")] = None,
     times_src: Annotated[Path | None, typer.Option(help="Folder of the TIMES source.")] = None,
     include: Annotated[
@@ -54,10 +79,11 @@ def scan(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before more than 20 runs.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout; the rest on stderr.")] = False,
+    llm: Annotated[bool, typer.Option("--llm", hidden=True)] = False,
 ) -> None:
     """Run one model under several solver profiles and say which one to use and why."""
-    from times_doctor_cli.local_scan import run_local_scan  # heavy: after --help
-
+    if llm:
+        raise UsageError(NO_LLM)
     request = ScanRequest(
         run_path=run_dir,
         profiles=profile or (),
@@ -76,7 +102,19 @@ def scan(
         restart=restart,
         out=out,
         yes=yes,
+        queue=queue,
+        detach=detach,
+        hosts=hosts or (),
+        race=race,
+        cap_factor=cap,
+        resume=resume,
     )
+    if queue:
+        from times_doctor_cli.queue_scan import run_queue_scan  # heavy: after --help
+
+        raise typer.Exit(run_queue_scan(request, os.environ, dry_run=dry_run, as_json=json))
+    from times_doctor_cli.local_scan import run_local_scan  # heavy: after --help
+
     raise typer.Exit(run_local_scan(request, _stack(context), os.environ, dry_run=dry_run, as_json=json))
 
 

@@ -1,0 +1,21 @@
+"""`times-doctor watch`: shows a scan of the team's hosts, from any machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def watch(
+    scan: Annotated[str, typer.Argument(metavar="SCAN", help="A scan's id, its beginning, or 'last'.")] = "last",
+    json: Annotated[bool, typer.Option("--json", help="The report as one JSON document; the rest on stderr.")] = False,
+) -> None:
+    """Show a scan as it runs, with what happened before, and then its report."""
+    from times_doctor_cli.console import stderr_console, stdout_console
+    from times_doctor_cli.following import follow
+    from times_doctor_cli.library import connect, find
+
+    client = connect(who="watch")
+    console = stderr_console() if json else stdout_console()
+    raise typer.Exit(follow(client, find(client, scan), console, as_json=json))

@@ -1,0 +1,74 @@
+"""A submitted scan until its report: shown, then fetched where its folder is at hand."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from times_doctor_cli import exit_codes
+from times_doctor_cli.client import Client
+from times_doctor_cli.console import say, stderr_console
+from times_doctor_cli.library import harvest_of_scan
+from times_doctor_cli.live import Ending
+from times_doctor_cli.results import Harvest, bring_results, show_results
+from times_doctor_cli.scanning import whoami
+from times_doctor_cli.showing import show_scan
+from times_doctor_cli.transfer import shown_transfer
+from times_doctor_tasks.messages import Report, ScanSpec
+
+
+def follow(
+    client: Client,
+    spec: ScanSpec,
+    console: Console,
+    *,
+    harvest: Harvest | None = None,
+    note: str = "",
+    is_mine: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Shows a scan of the team's hosts until its report exists; returns the exit code.
+
+    Args:
+        client: Of its broker.
+        spec: Which scan.
+        console: Where to show it; the report of `--json` goes to stdout.
+        harvest: Where its files go. None: to RUN_DIR if whoever watches is who asked, on the same machine; else
+            nowhere.
+        note: A few words on the engine.
+        is_mine: It ends with this terminal.
+        as_json: Print the report as a document.
+    """
+    mine = harvest or (harvest_of_scan(client, spec) if spec.client == whoami(client.settings) else None)
+    with client.answering():
+        runs = client.store.runs(spec)
+    shown = show_scan(client, spec, runs, console, note=note, can_detach=True, is_mine=is_mine)
+    if shown.ending is Ending.DETACHED:
+        say(detached_words(spec), stderr_console() if as_json else console)
+        return exit_codes.OK
+    report = client.report(spec.scan)
+    if report is None:
+        say(f"Left scan {spec.scan} before its report existed; its runs were told to stop.", stderr_console())
+        return exit_codes.INTERRUPTED
+    report, brought = _bring(client, report, mine, console)
+    show_results(report, brought, console, as_json=as_json)
+    if mine is None and not as_json:
+        say(f"\nIts files: times-doctor fetch {spec.scan}", console)
+    return exit_codes.of_report(report, interrupted=shown.interrupted)
+
+
+def detached_words(spec: ScanSpec) -> str:
+    """What to type next when a scan goes on without this terminal."""
+    scan = spec.scan
+    return (
+        f"Scan {scan} goes on without this terminal.\n"
+        f"  times-doctor watch {scan}     shows it again, from any machine\n"
+        f"  times-doctor fetch {scan}     brings its files when it is over\n"
+        f"  times-doctor cancel {scan}    stops it"
+    )
+
+
+def _bring(client: Client, report: Report, harvest: Harvest | None, console: Console) -> tuple[Report, Harvest]:
+    if harvest is None:
+        return report, harvest_of_scan(client, report.spec)
+    with shown_transfer("Fetching files", console) as on_sent:
+        return bring_results(client, report, harvest, on_sent), harvest

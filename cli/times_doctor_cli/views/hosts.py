@@ -1,0 +1,68 @@
+"""What `hosts` shows: who is there, with how much room, and what each can run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from times_doctor_cli.fleet import ENGINE_NAMES, solvers_of
+from times_doctor_cli.views.lines import Cell, Column, Lines, Paragraph, header_of, row_of
+from times_doctor_cli.views.words import glyphs, memory, printable
+from times_doctor_tasks.messages import SCHEMA, HostCard
+
+_TITLES = ("host", "roles", "slots used", "cores", "memory", "load", "version")
+_RIGHT = frozenset({"slots used", "cores", "memory", "load"})
+
+
+def hosts_view(cards: Sequence[HostCard], *, unicode: bool) -> Group:
+    """A line for each host, and below it what it can run and what its people should know."""
+    signs = glyphs(unicode=unicode)
+    rows = [_figures(card) for card in cards]
+    columns = [
+        Column(title, max([len(title), *(cell_len(row[title]) for row in rows)]), right=title in _RIGHT)
+        for title in _TITLES
+    ]
+    parts: list[RenderableType] = [Lines([header_of(columns, ellipsis=signs.ellipsis)])]
+    for card, row in zip(cards, rows, strict=True):
+        cells = [Cell(row[title], "bold" if title == "host" else "") for title in _TITLES]
+        parts.append(Lines([row_of(columns, cells, ellipsis=signs.ellipsis)]))
+        parts += [Paragraph(Text(words, "dim"), indent=2, hanging=2) for words in _abilities(card)]
+        parts += [
+            Paragraph(Text(f"{signs.doubtful} {printable(words)}", "yellow"), indent=2, hanging=2)
+            for words in _remarks(card)
+        ]
+    return Group(*parts)
+
+
+def _figures(card: HostCard) -> dict[str, str]:
+    solves = "solve" in card.roles
+    return {
+        "host": printable(card.host),
+        "roles": "+".join(card.roles),
+        "slots used": f"{len(card.running)}/{card.slots}" if solves else "",
+        "cores": str(card.cores) if solves else "",
+        "memory": memory(card.memory_mb) if solves else "",
+        "load": "" if card.load_1m is None else f"{card.load_1m:.2f}",
+        "version": printable(card.version),
+    }
+
+
+def _abilities(card: HostCard) -> list[str]:
+    lines = []
+    for engine, version in card.engines.items():
+        licence = f" ({printable(card.licence)})" if engine == "gams" and card.licence else ""
+        solvers = ", ".join(solvers_of(card, engine)) or "no solver"
+        lines.append(printable(f"{ENGINE_NAMES.get(engine, engine)} {version}{licence}: {solvers}"))
+    return lines
+
+
+def _remarks(card: HostCard) -> list[str]:
+    remarks = list(card.notes)
+    if SCHEMA not in card.schemas:
+        remarks.insert(0, f"speaks message version {', '.join(map(str, card.schemas))}; this client speaks {SCHEMA}")
+    if not card.taking:
+        remarks.insert(0, "is ending: what runs goes on, nothing new is taken")
+    return remarks

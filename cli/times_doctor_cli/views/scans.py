@@ -1,0 +1,77 @@
+"""What `list` and `status` show of scans, a line each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
+from times_doctor_cli.overview import ScanLine
+from times_doctor_cli.views.lines import GAP, Cell, Column, Lines, header_of, row_of
+from times_doctor_cli.views.words import glyphs, printable
+from times_doctor_tasks.states import RunState, ScanMode
+
+_DAY_MS = 86_400_000
+#: Widest columns; what they cut is in `--json`.
+_WIDEST = {"model": 20, "by": 20}
+
+
+def scans_view(scans: Sequence[ScanLine], *, width: int, unicode: bool, now_ms: int) -> Lines:
+    """Id, age, model, who asked, how many runs have ended, and how the others stand."""
+    signs = glyphs(unicode=unicode)
+    rows = [
+        {
+            "scan": line.spec.scan,
+            "started": started_words(line.spec.created_ms, now_ms),
+            "model": printable(line.spec.model.title),
+            "by": printable(line.spec.client),
+            "runs": f"{line.ended}/{len(line.spec.runs)}",
+            "state": standing_words(line),
+        }
+        for line in scans
+    ]
+    columns = [
+        Column(title, _width(title, [row[title] for row in rows]), right=title == "runs", middle=title in _WIDEST)
+        for title in ("scan", "started", "model", "by", "runs")
+    ]
+    used = sum(column.width + GAP for column in columns)
+    columns.append(Column("state", max(12, width - used)))
+    cells = [[Cell(row[column.title]) for column in columns] for row in rows]
+    header = header_of(columns, ellipsis=signs.ellipsis)
+    return Lines([header, *(row_of(columns, line, ellipsis=signs.ellipsis) for line in cells)])
+
+
+def standing_words(line: ScanLine) -> str:
+    """How a scan stands.
+
+    >>> standing_words(ScanLine(spec, {RunState.RUNNING: 1, RunState.QUEUED: 2}, reported=False))  # doctest: +SKIP
+    '1 running, 2 waiting'
+    """
+    waiting = line.count((RunState.PENDING, RunState.QUEUED))
+    broken = line.count((RunState.FAILED, RunState.LOST))
+    facts = [
+        (line.running, "running"),
+        (waiting, "waiting"),
+        (line.count((RunState.PARKED,)), "parked"),
+        (broken, "failed"),
+        (line.count((RunState.CANCELLED,)), "cancelled"),
+    ]
+    words = ", ".join(f"{amount} {what}" for amount, what in facts if amount)
+    if line.reported:
+        return f"ended, {words}" if words else "ended"
+    mode = "" if line.spec.mode is ScanMode.CHORD else "one by one: "
+    return f"{mode}{words}" if words else "making the report"
+
+
+def started_words(at_ms: int, now_ms: int) -> str:
+    """When, as short as it is clear: the time for today, else the day."""
+    at, now = time.localtime(at_ms / 1000), time.localtime(now_ms / 1000)
+    if at[:3] == now[:3]:
+        return time.strftime("%H:%M", at)
+    return time.strftime("%d %b %H:%M" if now_ms - at_ms < 300 * _DAY_MS else "%d %b %Y", at)
+
+
+def _width(title: str, values: Sequence[str]) -> int:
+    widest = max((cell_len(value) for value in values), default=0)
+    return max(len(title), min(widest, _WIDEST.get(title, widest)))
