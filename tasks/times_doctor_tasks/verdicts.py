@@ -163,8 +163,6 @@ def _signal(returncode: int) -> int | None:
 
 
 def _came_to_its_end(findings: Findings, returncode: int | None, whole: int) -> bool:
-    if findings.solve_under_way:
-        return False
     return findings.ended or (whole != 0 and returncode is not None)
 
 

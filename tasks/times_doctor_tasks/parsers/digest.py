@@ -21,6 +21,7 @@ from times_doctor_tasks.parsers.events import (
     PeakMemory,
     PhaseStarted,
     SolverEnded,
+    SolverStarted,
     SolverVersion,
     SolveStarted,
     SourcePosition,
@@ -150,8 +151,13 @@ class LogDigest:
         if self._draft is not None:
             self._solves.add(self._draft.finish())
         self._draft = SolveDraft(event.number)
-        self._draft.set(model=event.model or None, model_type=event.model_type)
+        self._draft.set(model=event.model or None, model_type=event.model_type or None)
         self.solver_ended = False
+
+    def _solver(self, _event: SolverStarted) -> None:
+        if self._draft is None or self._draft.solve.ended:
+            # No line told that a solve was generated.
+            self._begin(SolveStarted(self._solves.count + 1, "", ""))
 
     def _start(self, event: JobStarted) -> None:
         if event.nested:
@@ -198,6 +204,7 @@ class LogDigest:
         SourcePosition: _position,
         PhaseStarted: _phase,
         SolveStarted: _begin,
+        SolverStarted: _solver,
         JobStarted: _start,
         JobStopped: _stop,
         GamsStatus: _status,

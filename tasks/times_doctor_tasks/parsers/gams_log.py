@@ -41,7 +41,7 @@ _JOB = re.compile(r"--- Job (.+) (Start|Stop) (\S+ \S+)(?: (\d+\.\d+\S*))?(?:.* 
 _GENERATING = re.compile(r"--- Generating (\S+) model (\S+)")
 _SIZE = re.compile(r"--- +([\d,]+) rows +([\d,]+) columns +([\d,]+) non-zeroes")
 _DISCRETE = re.compile(r"--- +([\d,]+) discrete-columns")
-_EXECUTING = re.compile(r"--- Executing (\S+?)(?: \(Solvelink=(\d+)\))?(?:,.*?)?:? elapsed (\S+)")
+_EXECUTING = re.compile(r"--- Executing (\w+)(?: \(Solvelink=(\d+)\))?(?:.*? elapsed (\S+))?")
 _AFTER = re.compile(r"--- Reading solution for model (\S+)")
 #: A model that calls GAMS that calls GAMS ... deeper than this is a log gone wrong.
 _MAX_NESTED = 8
@@ -106,6 +106,9 @@ class GamsLogReader:
             if (line[:1] not in " IBC*0123456789" or self._options.inside) and self._options.read(line):
                 return
             self._solver.read(line)
+        elif line.startswith("IBM ILOG CPLEX"):
+            # A log without GAMS's own lines.
+            self._begin_solver(SolverStarted("CPLEX"))
         elif "rror" in line:
             self._errors.plain(line)
 
@@ -177,11 +180,15 @@ class GamsLogReader:
         match = _EXECUTING.match(line)
         if match is None:
             return False
-        self._sink.add(SolverStarted(match[1], clock_s(match[3]), int(match[2]) if match[2] else None))
-        self._sink.enter(Phase.PRESOLVE, f"starting {match[1]}")
-        self._options = OptionEcho(self._sink)
-        self._solver = solver_reader(match[1], self._sink)
+        elapsed_s = clock_s(match[3]) if match[3] else None
+        self._begin_solver(SolverStarted(match[1], elapsed_s, int(match[2]) if match[2] else None))
         return True
+
+    def _begin_solver(self, started: SolverStarted) -> None:
+        self._sink.add(started)
+        self._sink.enter(Phase.PRESOLVE, f"starting {started.solver}")
+        self._options = OptionEcho(self._sink)
+        self._solver = solver_reader(started.solver, self._sink)
 
     def _reading(self, line: str) -> bool:
         match = _AFTER.match(line)

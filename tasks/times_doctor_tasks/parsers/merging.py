@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+from times_doctor_tasks.parsers.digest import MAX_SOLVES_KEPT
 from times_doctor_tasks.parsers.solves import Solve
 from times_doctor_tasks.parsers.status_texts import MODEL_STATUS, SOLVER_STATUS
 from times_doctor_tasks.parsers.trace import TraceRow
@@ -23,11 +24,15 @@ def rows_of_run(rows: Sequence[TraceRow], *, started: float | None, solves: int 
         started: When the job began, in days as trace files count; None where no log says it.
         solves: How many solves a complete listing shows; None where there is none.
     """
+    ours = list(rows)
     if started is not None:
-        return [row for row in rows if row.julian_date is None or row.julian_date >= started - _CLOCK_SLACK_DAYS]
-    if solves is not None and len(rows) > solves:
-        return list(rows[len(rows) - solves :])
-    return list(rows)
+        ours = [row for row in rows if row.julian_date is None or row.julian_date >= started - _CLOCK_SLACK_DAYS]
+    elif solves is not None and len(rows) > solves:
+        ours = ours[len(ours) - solves :]
+    if len(ours) > 2 * MAX_SOLVES_KEPT:
+        # As the log's and the listing's solves are kept, so that each finds its own.
+        ours = [*ours[:MAX_SOLVES_KEPT], *ours[-MAX_SOLVES_KEPT:]]
+    return ours
 
 
 def merge_solves(

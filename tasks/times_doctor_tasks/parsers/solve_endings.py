@@ -23,6 +23,8 @@ _WITH_SOLUTION = _OPTIMAL | _FEASIBLE
 _UNSCALED = frozenset({5, 115})
 #: CPLEX: presolve stopped at "infeasible or unbounded" without telling which.
 _EITHER = frozenset({4, 119})
+#: CPLEX's barrier: an objective ran away. GAMS calls it infeasible (dual) or unbounded (primal).
+_PRIMAL_RAN_AWAY, _DUAL_RAN_AWAY = 21, 22
 #: CPLEX: integer solution within the gap tolerance.
 _PROVED_MIP = frozenset({1, 101, 102})
 _ROW_NAMED = re.compile(r"[Rr]ow '(.+?)' infeasible")
@@ -128,6 +130,12 @@ def _feasible(solve: Solve) -> Ending:
 def _infeasible(solve: Solve) -> Ending:
     relaxed = " (feasopt then relaxed it: the values returned break equations)" if _relaxed(solve) else ""
     local = " as far as this local solver can tell" if solve.model_status == 5 else ""
+    if solve.lp_status == _DUAL_RAN_AWAY:
+        return Ending(
+            Verdict.INFEASIBLE,
+            "The model looks infeasible: the barrier's dual objective grew without end.",
+            "Run a simplex profile with `iis 1` in cplex.opt: it proves it and names the equations.",
+        )
     equations = _conflicting_equations(solve)
     if equations:
         named = ", ".join(equations[:_NAMED_EQUATIONS])
@@ -238,13 +246,11 @@ def _failed(solve: Solve) -> Ending:
 def _by_solver_words(solve: Solve) -> Ending | None:
     """Without GAMS's statuses: what the solver itself said last (a cut log, or an engine without GAMS)."""
     text = (solve.lp_status_text or "").lower()
-    if not text:
-        return None
     if solve.lp_status in _EITHER or "infeasible or unbounded" in text or "unbounded or infeasible" in text:
         return _either(solve)
-    if "relaxed" in text or ("infeas" in text and "unscaled" not in text and "limit" not in text):
-        return None if text.startswith("time") else _infeasible(solve)
-    if "unbounded" in text:
+    if solve.lp_status == _DUAL_RAN_AWAY or _says_infeasible(text):
+        return _infeasible(solve)
+    if solve.lp_status == _PRIMAL_RAN_AWAY or "unbounded" in text:
         return _unbounded()
     if "limit" in text:
         return _terminated(solve)
@@ -252,9 +258,12 @@ def _by_solver_words(solve: Solve) -> Ending | None:
         return _interrupted(solve)
     if "optimal" in text and "not " not in text:
         return _optimal(solve)
-    if "feasible" in text:
-        return _feasible(solve)
-    return None
+    return _feasible(solve) if "feasible" in text else None
+
+
+def _says_infeasible(text: str) -> bool:
+    # `optimal with unscaled infeasibilities` and `time limit exceeded, infeasible so far` do not.
+    return "relaxed" in text or ("infeas" in text and "unscaled" not in text and "limit" not in text)
 
 
 def _relaxed(solve: Solve) -> bool:

@@ -197,6 +197,12 @@ def _finite(event: object) -> bool:
     return not isinstance(event, BarrierIteration) or event.primal_objective == event.primal_objective
 
 
+def test_a_log_that_begins_with_the_solver_is_read() -> None:
+    events = read("IBM ILOG CPLEX   54.6.1 20a39885\n\n--- LP status (1): optimal.\nObjective:      1.5\n")
+    assert events[0] == SolverStarted("CPLEX")
+    assert events[-2:] == [SolverEnded("LP", 1, "optimal"), FinalObjective(1.5)]
+
+
 def test_a_conflict_is_told_equations_first() -> None:
     events = events_of("own_infeas_iis")
     conflict = [event for event in events if isinstance(event, ConflictLine)]
