@@ -52,16 +52,15 @@ def chunks_of(name: str, content: Content) -> Iterator[bytes]:
         yield from _checked(name, iter(lambda: stream.read(CHUNK_BYTES), b""), changed)
 
 
-def checked_stream(name: str, chunks: Generator[bytes], on_damage: Callable[[], Exception]) -> BinaryIO:
-    """`chunks` as a file to read. What `on_damage` returns is raised instead of the last chunk if the hash is wrong.
-
-    Closing it closes `chunks`.
-    """
+def checked_stream(
+    name: str, chunks: Iterator[bytes], on_damage: Callable[[], Exception], on_close: Callable[[], None]
+) -> BinaryIO:
+    """`chunks` as a file to read. What `on_damage` returns is raised instead of the last chunk if the hash is wrong."""
 
     def damaged(_: str) -> None:
         raise on_damage()
 
-    return io.BufferedReader(_ChunkStream(chunks, _checked(name, chunks, damaged)), CHUNK_BYTES)
+    return io.BufferedReader(_ChunkStream(_checked(name, chunks, damaged), on_close), CHUNK_BYTES)
 
 
 def _checked(name: str, chunks: Iterator[bytes], mismatch: Callable[[str], None]) -> Generator[bytes]:
@@ -78,9 +77,9 @@ def _checked(name: str, chunks: Iterator[bytes], mismatch: Callable[[str], None]
 
 
 class _ChunkStream(io.RawIOBase):
-    def __init__(self, source: Generator[bytes], chunks: Generator[bytes]) -> None:
-        self._source = source
+    def __init__(self, chunks: Generator[bytes], on_close: Callable[[], None]) -> None:
         self._chunks = chunks
+        self._on_close = on_close
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
@@ -96,5 +95,5 @@ class _ChunkStream(io.RawIOBase):
 
     def close(self) -> None:
         self._chunks.close()
-        self._source.close()
+        self._on_close()
         super().close()

@@ -50,7 +50,8 @@ class Fetch:
         def on_damage() -> Exception:
             return self._damaged(name, head)
 
-        return checked_stream(name, self._chunks(name, head, frame), on_damage)
+        chunks = self._chunks(name, head, frame)
+        return checked_stream(name, chunks, on_damage, chunks.close)
 
     def _look(self, names: Sequence[str]) -> None:
         """Makes the first of `names` ready, and those after it as far as `AHEAD_BYTES` reach."""

@@ -13,7 +13,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
@@ -90,7 +90,7 @@ class FileBlobs:
                 path.unlink()
             return BlobDamaged(name, self.where)
 
-        return checked_stream(name, self._read(file), on_damage)
+        return checked_stream(name, iter(lambda: self._read(file), b""), on_damage, file.close)
 
     def opener(self, names: Sequence[str]) -> OpenBlob:  # noqa: ARG002  # the kernel reads ahead
         """`open`."""
@@ -163,14 +163,9 @@ class FileBlobs:
             os.fsync(out.fileno())
         return size_bytes
 
-    def _read(self, file: BinaryIO) -> Generator[bytes]:
-        with file:
-            while True:
-                with self._translated():
-                    chunk = file.read(CHUNK_BYTES)
-                if not chunk:
-                    return
-                yield chunk
+    def _read(self, file: BinaryIO) -> bytes:
+        with self._translated():
+            return file.read(CHUNK_BYTES)
 
     def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
         for folder in self._root.iterdir() if self._root.is_dir() else ():

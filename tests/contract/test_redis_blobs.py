@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import Server, wait_until
 from tests.integration.conftest import make_result, make_runs, make_scan
 from times_doctor_tasks.blob_content import CHUNK_BYTES
-from times_doctor_tasks.blob_errors import StoreFull
+from times_doctor_tasks.blob_errors import BlobGone, StoreFull
 from times_doctor_tasks.blob_prune import prune_blobs
 from times_doctor_tasks.blob_redis import RedisBlobs
 from times_doctor_tasks.blobs import BLOB_TTL_S, PART_TTL_S, Content
@@ -123,12 +123,47 @@ def broken_off(content: bytes) -> Iterator[bytes]:
 
 
 def test_leftovers_and_unused_blobs_expire_and_give_their_room_back(bench: Bench) -> None:
-    store = bench.open(ttl_s=0.3, quota_bytes=2 * MB)
-    store.put(named(noise(MB)))
+    store, lasting = bench.open(ttl_s=0.3, quota_bytes=2 * MB), bench.open()
+    lasting.put(named(b"stays"))
+    before = store.usage().used_bytes
+    store.put(named(noise(MB), noise(1000)))
     assert store.usage().used_bytes > MB
-    wait_until(lambda: store.usage().used_bytes == 0, what="the account is empty")
-    assert bench.all_keys() == []
+    wait_until(lambda: store.usage().used_bytes == before, what="the room is back")
+    assert len(bench.all_keys()) == 4
     store.put(named(noise(2 * MB - 10_000, seed=1)))
+
+
+def test_a_client_with_a_shorter_life_for_blobs_shortens_none(bench: Bench) -> None:
+    blobs = named(b"content", noise(3 * CHUNK_BYTES))
+    bench.open().put(blobs)
+    assert bench.open(ttl_s=5).put(blobs).blobs == 0
+    assert all(bench.client.pttl(key) > 86_400_000 for key in bench.all_keys())
+    assert bench.client.zrange(bench.keys.blobs(), 0, 0, withscores=True)[0][1] > (time.time() + 86_400) * 1000
+
+
+def test_a_blob_that_lost_a_chunk_is_missing_and_is_sent_again(bench: Bench) -> None:
+    store = bench.open()
+    (name,) = blobs = named(noise(3 * CHUNK_BYTES))
+    store.put(blobs)
+    bench.client.delete(next(bench.client.scan_iter(f"{bench.keys.blob(name)}:*")))
+    with pytest.raises(BlobGone):
+        store.open(name)
+    assert store.missing([name]) == {name}
+    assert store.put(blobs).moved_bytes < 2 * CHUNK_BYTES
+    assert store.open(name).read() == blobs[name]
+
+
+def test_a_blob_becomes_whole_only_with_every_chunk_and_its_chunks_live_as_long_as_it(bench: Bench) -> None:
+    scripts = bench.open()._scripts
+    name, here, gone = "a" * 64, "b" * 32, "c" * 32
+    bench.client.set(bench.keys.blob_chunk(name, here), b"frame", px=9_000)
+    _, incomplete = scripts.commit([(name, b"head", [here, gone])])
+    assert incomplete == {name}
+    assert not bench.client.exists(bench.keys.blob(name))
+    _, incomplete = scripts.commit([(name, b"head", [here])])
+    assert incomplete == set()
+    ttls = [bench.client.pttl(key) for key in (bench.keys.blob(name), bench.keys.blob_chunk(name, here))]
+    assert min(ttls) > (PART_TTL_S - 60) * 1000
 
 
 def test_clients_together_stay_within_the_quota(bench: Bench) -> None:
@@ -179,8 +214,10 @@ def test_the_accounts_are_mended_when_they_or_blobs_were_lost(bench: Bench) -> N
     assert store.missing(blobs) == set()
     assert store.usage().used_bytes == pytest.approx(used_bytes, abs=2000)
     bench.client.delete(*bench.client.scan_iter(f"{bench.keys.blob(next(iter(blobs)))}*"))
+    bench.client.hincrby(bench.keys.blob_bytes(), "used", 12_345)
     prune_blobs(store)
     assert len(store.stored()) == 2
+    assert bench.client.hlen(bench.keys.blob_bytes()) == 3
     assert store.usage().used_bytes == sum(blob.stored_bytes for blob in store.stored())
 
 
@@ -297,6 +334,7 @@ def test_a_server_that_others_filled_is_refused_with_words(small: Bench) -> None
     small.client.config_set("maxmemory", "40mb")
     with pytest.raises(StoreFull, match=r"free are 0\.0 kB"):
         store.put(named(noise(100)))
+    assert store.usage().room_bytes == 0
     assert store.missing(kept) == set()
     assert prune_blobs(store, unused_s=-3600).blobs == 1
 

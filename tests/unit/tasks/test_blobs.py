@@ -6,7 +6,7 @@ import os
 import random
 import stat
 import time
-from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -107,22 +107,21 @@ def test_content_is_checked_before_its_last_chunk_is_let_through(tmp_path: Path)
         next(chunks)
 
 
-def test_a_stream_closes_its_source_and_reads_in_any_pieces() -> None:
-    closed = []
-
-    def source() -> Generator[bytes]:
-        try:
-            yield from (b"abc", b"defgh", b"i")
-        finally:
-            closed.append(True)
-
-    with checked_stream(sha256(b"abcdefghi"), source(), AssertionError) as stream:
+def test_a_stream_reads_in_any_pieces_and_closes_its_source_however_much_was_read() -> None:
+    closed: list[str] = []
+    chunks = [b"abc", b"defgh", b"i"]
+    with checked_stream(sha256(b"abcdefghi"), iter(chunks), AssertionError, lambda: closed.append("whole")) as stream:
         assert (stream.read(2), stream.read(3), stream.read()) == (b"ab", b"cde", b"fghi")
-    with checked_stream("0" * 64, source(), AssertionError) as stream:
+    with checked_stream("0" * 64, iter(chunks), AssertionError, lambda: closed.append("begun")) as stream:
+        assert stream.read(1) == b"a"
+    with checked_stream("0" * 64, iter(chunks), AssertionError, lambda: closed.append("unread")):
         pass
-    with checked_stream("0" * 64, source(), lambda: StoreFailed("wrong")) as stream, pytest.raises(StoreFailed):
+    with (
+        checked_stream("0" * 64, iter(chunks), lambda: StoreFailed("wrong"), lambda: closed.append("bad")) as stream,
+        pytest.raises(StoreFailed, match="wrong"),
+    ):
         stream.read()
-    assert closed == [True, True]  # the one that nobody read never began
+    assert closed == ["whole", "begun", "unread", "bad"]
 
 
 def test_a_store_full_error_says_all_of_its_numbers() -> None:
@@ -170,6 +169,21 @@ def test_the_use_of_another_persons_blob_is_noted_too(tmp_path: Path, monkeypatc
     assert time.time() - path.stat().st_mtime < 60
     assert path.read_bytes() == b"content"
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX")
+def test_a_blob_that_arrived_meanwhile_is_not_replaced_under_its_readers(tmp_path: Path) -> None:
+    store, pipe = FileBlobs(tmp_path), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(store.put, {sha256(b"content"): pipe})
+        with pipe.open("wb") as rest:
+            name = put(store, b"content")
+            inode = (tmp_path / name[:2] / name).stat().st_ino
+            rest.write(b"content")
+        assert late.result().blobs == 1
+    assert (tmp_path / name[:2] / name).stat().st_ino == inode
+    assert [path.name for path in (tmp_path / name[:2]).iterdir()] == [name]
 
 
 def test_what_a_killed_upload_left_is_tidied_once_it_is_old(tmp_path: Path) -> None:
