@@ -72,7 +72,11 @@ class Worker:
         self._name = card_name(plan.host, plan.roles)
         self._tenure = Tenure(Path(plan.cache_dir), self._name, broker_url=plan.broker_url, key_prefix=plan.key_prefix)
         is_solver = "solve" in plan.roles
-        self._intake = Intake(nodename=f"{'solver' if is_solver else 'control'}@{plan.host}", slots=plan.slots)
+        self._intake = Intake(
+            nodename=f"{'solver' if is_solver else 'control'}@{plan.host}",
+            slots=plan.slots,
+            sends_events=not is_private,
+        )
         self.drain = Drain(self._intake, running=self._busy, put_back=self._put_back, drain_s=drain_s)
         self._solve_role: SolveRole | None = None
         if is_solver:

@@ -26,13 +26,17 @@ logger = logging.getLogger(__name__)
 APPLY_S = 2.0
 #: Seconds between ticks of the loop: what the watchdog sees of its life.
 TICK_S = 1.0
+#: Seconds between the events by which a dashboard sees that we live; it takes two missing ones for death.
+EVENT_BEAT_S = 5.0
 
 
 class Intake:
     """Takes messages from queues and gives each to a thread of the pool."""
 
-    def __init__(self, *, nodename: str, slots: int) -> None:
+    def __init__(self, *, nodename: str, slots: int, sends_events: bool = False) -> None:
+        """`sends_events`: of tasks and of its own life, for a dashboard: with remote control off nobody can ask."""
         self.slots = slots
+        self._sends_events = sends_events
         self._nodename = nodename
         self._wanted: set[str] = set()
         self._controller: WorkController | None = None
@@ -107,7 +111,9 @@ class Intake:
             ready_callback=self._on_ready,
             without_mingle=True,
             without_gossip=True,
-            without_heartbeat=True,
+            task_events=self._sends_events,
+            without_heartbeat=not self._sends_events,
+            heartbeat_interval=EVENT_BEAT_S,
             loglevel=logging.WARNING,
         )
         self._controller = controller
