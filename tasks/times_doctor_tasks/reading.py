@@ -22,10 +22,10 @@ from times_doctor_tasks.parsers.lines import LineBuffer
 from times_doctor_tasks.parsers.listing import Listing, read_listing
 from times_doctor_tasks.parsers.log_phases import LogPhases, PhaseRecord
 from times_doctor_tasks.parsers.merging import merge_solves, rows_of_run
-from times_doctor_tasks.parsers.run_files import RunFiles, find_run_files, is_highs_log
 from times_doctor_tasks.parsers.solve_endings import solve_ending
 from times_doctor_tasks.parsers.solves import Solve
 from times_doctor_tasks.parsers.trace import TraceRow, read_trace
+from times_doctor_tasks.run_files import RunFiles, find_run_files, is_highs_log
 from times_doctor_tasks.states import SOLVED, StopReason, Verdict
 from times_doctor_tasks.verdicts import Findings, Judgement, judge
 

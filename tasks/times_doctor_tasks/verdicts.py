@@ -133,8 +133,8 @@ def judge(
         return _from_code(7, findings, findings.licence)
     if findings.interrupted:
         return _ctrl_c(ending, stop_reason)
-    if not _came_to_its_end(findings, returncode, whole):
-        return _cut_short(ending, findings, returncode, stop_reason)
+    if not findings.ended:
+        return _cut_short(ending, findings, whole, returncode, stop_reason)
     if ending is not None and ending.verdict is not Verdict.EXECUTION_ERROR:
         return _with_answer(ending, findings, whole, stop_reason)
     if stop_reason is not None:
@@ -162,12 +162,8 @@ def _signal(returncode: int) -> int | None:
     )
 
 
-def _came_to_its_end(findings: Findings, returncode: int | None, whole: int) -> bool:
-    return findings.ended or (whole != 0 and returncode is not None)
-
-
 def _cut_short(
-    ending: Ending | None, findings: Findings, returncode: int | None, stop_reason: StopReason | None
+    ending: Ending | None, findings: Findings, whole: int, returncode: int | None, stop_reason: StopReason | None
 ) -> Judgement:
     """The files end in the middle: somebody stopped the run, something killed it, or it is still running."""
     where = f" in phase {findings.last_phase.value!r}" if findings.last_phase is not None else ""
@@ -176,8 +172,8 @@ def _cut_short(
         return _stopped(stop_reason, f"{where}.{before}")
     if returncode is not None and (number := _signal(returncode)) is not None:
         return _signalled(number, f"{where}.{before}")
-    if returncode is not None and returncode in _GAMS_CODES:
-        return _from_code(returncode, findings)
+    if whole != 0:
+        return _without_answer(None, findings, whole, returncode)
     return Judgement(
         Verdict.INTERRUPTED,
         f"The files end{where or ' early'} before the run did, so they show no result.{before}",
@@ -263,11 +259,12 @@ def _without_answer(ending: Ending | None, findings: Findings, whole: int, retur
 def _with_answer(ending: Ending, findings: Findings, whole: int, stop_reason: StopReason | None) -> Judgement:
     if stop_reason is not None and ending.verdict in (Verdict.INTERRUPTED, Verdict.SOLVER_FAILURE):
         return _stopped(stop_reason, f". {ending.sentence}")
-    if whole == 3 and ending.verdict in (Verdict.OPTIMAL, Verdict.FEASIBLE):
+    if whole != 0 and ending.verdict in (Verdict.OPTIMAL, Verdict.FEASIBLE):
+        after = _without_answer(None, findings, whole, whole)
         return Judgement(
             ending.verdict,
-            f"{ending.sentence} GAMS stopped afterwards with an execution error:{_first(findings.execution_errors)}",
-            "The solve is good, what the model writes after it may be missing: look at the execution error.",
+            f"{ending.sentence} After it: {after.sentence}",
+            f"The solve is good, what the model writes after it may be missing. {after.next_step}",
         )
     return Judgement(ending.verdict, ending.sentence, ending.next_step)
 
