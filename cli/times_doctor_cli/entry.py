@@ -11,18 +11,18 @@ TYPE_CHECKING = False  # `typing` costs milliseconds that every start would wait
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Words of a `scan` command line that need no local worker.
-_WITHOUT_WORKER = frozenset({"--queue", "--help", "-h", "--detach"})
+#: Words of a command line that need no local worker.
+_WITHOUT_WORKER = frozenset({"--queue", "--help", "-h", "--detach", "--llm"})
 
 
 def needs_local_stack(arguments: Sequence[str], platform: str) -> bool:
-    """Whether a command line is a scan on this machine.
+    """Whether a command line is a scan on this machine, or asks whether one could be (`check`).
 
     >>> needs_local_stack(["scan", "demo", "--parallel"], "linux"), needs_local_stack(["scan", "--help"], "linux")
     (True, False)
     """
-    is_scan = len(arguments) > 1 and arguments[0] == "scan"
-    return is_scan and platform != "win32" and not _WITHOUT_WORKER.intersection(arguments)
+    is_one = arguments[:1] == ["check"] or (len(arguments) > 1 and arguments[0] == "scan")
+    return is_one and platform != "win32" and not _WITHOUT_WORKER.intersection(arguments)
 
 
 def main() -> None:

@@ -16,6 +16,11 @@ _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _MOST = 5
 
 
+def looks_like_scan(text: str) -> bool:
+    """Whether `text` could be an id, the beginning of one, or `last`; a path with folders could not."""
+    return _ID.fullmatch(text) is not None
+
+
 def find_scan(client: Client, text: str, *, me: str) -> ScanSpec:
     """The scan that `text` means.
 
@@ -30,7 +35,7 @@ def find_scan(client: Client, text: str, *, me: str) -> ScanSpec:
     with client.answering():
         if text == LAST:
             return _last(client.store.specs(client.store.scans()), me)
-        if not _ID.fullmatch(text):
+        if not looks_like_scan(text):
             raise UsageError(f"{text!r} is no scan id. Expected one like 261123-142305-a1f3, its beginning, or 'last'.")
         exact = client.store.scan(text)
         if exact is not None:

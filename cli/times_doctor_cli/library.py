@@ -23,7 +23,7 @@ from pathlib import Path
 from times_doctor_cli.board import Board
 from times_doctor_cli.client import Client
 from times_doctor_cli.feed import Feed
-from times_doctor_cli.finding import LAST, find_scan
+from times_doctor_cli.finding import LAST, find_scan, looks_like_scan
 from times_doctor_cli.fleet import muster
 from times_doctor_cli.hashing import HashCache
 from times_doctor_cli.look.snapshot import take_snapshot
@@ -53,6 +53,7 @@ __all__ = [
     "fetch",
     "find",
     "hosts",
+    "looks_like_scan",
     "prepare_scan",
     "report",
     "standing",

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from times_doctor_cli import exit_codes
 from times_doctor_cli.client import Client
 from times_doctor_cli.console import say, stderr_console, stdout_console
@@ -64,8 +66,7 @@ def run_local_scan(
     if stack is None:
         raise LocalStackFailed(NOT_ON_WINDOWS if sys.platform == "win32" else NO_SERVER)
     settings = Settings.load(environ)
-    blobs = open_store(local_store_url(settings))
-    client = Client(RunStore(connect(stack.broker_url), settings.key_prefix), blobs, stack.broker_url, settings)
+    client = _client(settings, stack)
     prepared = _prepare(request, settings, client, stack, environ)
     if dry_run:
         return show_plan(prepared, console, as_json=as_json)
@@ -99,6 +100,18 @@ def _prepare(
     return prepared
 
 
+def look_here(settings: Settings, stack: LocalStack) -> HostCard:
+    """What the private worker says of this machine: engines, solvers, licence.
+
+    Raises:
+        LocalStackFailed: it does not start.
+    """
+    request = ScanRequest(run_path=Path())
+    plan = local_worker_plan(request, settings, stack.broker_url, "gams")
+    _write_plan(stack, plan_json(msgspec.structs.replace(plan, engines=("gams", "highs"))))
+    return wait_for_worker(_client(settings, stack), stack)[0]
+
+
 def wait_for_worker(client: Client, stack: LocalStack) -> list[HostCard]:
     """The card of the private worker.
 
@@ -110,6 +123,11 @@ def wait_for_worker(client: Client, stack: LocalStack) -> list[HostCard]:
         return hosts
     log = stack.tail_of_log("worker.log") or stack.tail_of_log("server.log") or "its log is empty"
     raise LocalStackFailed(f"The private worker of this scan does not start. The end of its log:\n{log}")
+
+
+def _client(settings: Settings, stack: LocalStack) -> Client:
+    store = RunStore(connect(stack.broker_url), settings.key_prefix)
+    return Client(store, open_store(local_store_url(settings)), stack.broker_url, settings)
 
 
 def _write_plan(stack: LocalStack, plan: bytes) -> None:

@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 import typer
 
 from times_doctor_cli import exit_codes
-from times_doctor_cli.commands import cancel, demo, fetch, hosts, profiles, report, scan, scans, seats, watch, worker
+from times_doctor_cli.commands import (
+    cancel,
+    check,
+    demo,
+    fetch,
+    hosts,
+    profiles,
+    report,
+    scan,
+    scans,
+    seats,
+    watch,
+    worker,
+)
 from times_doctor_cli.console import fail
 from times_doctor_tasks.errors import TimesDoctorError
 
@@ -59,6 +72,8 @@ app.command("fetch")(_ending_in_words(fetch.fetch))
 app.command("report")(_ending_in_words(report.report))
 app.command("profiles")(_ending_in_words(profiles.profiles))
 app.command("hosts")(_ending_in_words(hosts.hosts))
+app.command("check")(_ending_in_words(check.check))
+app.command("prune")(_ending_in_words(prune.prune))
 app.command("seats")(_ending_in_words(seats.seats))
 app.command("demo")(_ending_in_words(demo.demo))
 app.command("worker", epilog=worker.EXAMPLES)(_ending_in_words(worker.worker))

@@ -182,9 +182,15 @@ def engine_note(fleet: Fleet) -> str:
 
 
 def warnings_of(prepared: Prepared) -> tuple[str, ...]:
-    """What a person should know before the scan starts."""
+    """What a person should know before the scan starts, each once."""
     fleet = prepared.fleet
-    notes = [note if fleet.is_here else f"{card.host}: {note}" for card in fleet.fit for note in card.notes]
+    others = [name for engine, name in ENGINE_NAMES.items() if engine != fleet.engine]
+    said_by: dict[str, list[HostCard]] = {}
+    for card in fleet.fit:
+        for note in card.notes:
+            if not any(name in note for name in others):
+                said_by.setdefault(note, []).append(card)
+    notes = [note if fleet.is_here else f"{host_names(cards)}: {note}" for note, cards in said_by.items()]
     return (*prepared.run_dir.warnings, *fleet.left_out(), *notes)
 
 

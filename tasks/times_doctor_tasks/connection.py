@@ -57,7 +57,11 @@ def check(client: redis.Redis, url: str) -> str:
     try:
         info: Any = client.info("server")
     except redis.AuthenticationError as error:
-        raise BrokerUnavailable(shown_url(url), f"it wants a user and password, or another one ({error})") from error
+        # Without a password redis-py shows what its HELLO was answered: a paragraph that helps nobody.
+        refused = "" if "WRONGPASS" not in str(error) and "invalid" not in str(error) else ", and not this one"
+        raise BrokerUnavailable(
+            shown_url(url), f"it wants a password{refused}: redis://user:password@host, in the environment or a file"
+        ) from error
     except redis.RedisError as error:
         raise BrokerUnavailable(shown_url(url), str(error).rstrip(".") or type(error).__name__) from error
     version = str(info.get("redis_version", "0"))

@@ -49,7 +49,7 @@ class InfrastructureError(TimesDoctorError):
 
 
 class BrokerUnavailable(InfrastructureError):
-    """The broker does not answer."""
+    """The broker does not answer, or not to us."""
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(url, why)
@@ -57,7 +57,7 @@ class BrokerUnavailable(InfrastructureError):
     def __str__(self) -> str:
         url, why = self.args
         return (
-            f"The broker {url!r} does not answer: {why}. "
+            f"The broker {url!r} cannot be used: {why}. "
             "Expected a Redis or Valkey server of version 7 or newer there. "
             "Check TIMES_DOCTOR_BROKER_URL, and that the server runs."
         )

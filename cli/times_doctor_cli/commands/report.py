@@ -1,32 +1,100 @@
-"""`times-doctor report`: reads an existing run, log or listing, without running anything."""
+"""`times-doctor report`: a scan's report, or how an existing run ended, without running anything."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from times_doctor_cli.saved_report import SavedReport
+
 
 def report(
-    path: Annotated[
-        Path, typer.Argument(metavar="LOG|RUN_DIR", help="A GAMS or HiGHS log, a listing, or a run folder.")
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCAN|RUN_DIR|LOG",
+            help="A scan's id, its beginning or 'last'; the folder of a scan; or a run folder, a log or a listing.",
+        ),
     ],
+    html: Annotated[bool, typer.Option("--html", help="Bring a scan's HTML page and say where it is.")] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open that page in the browser.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Say how an existing run ended, from its log and listing."""
+    """Show the report of a scan, or say how an existing run ended, from its log and listing."""
+    from times_doctor_cli.saved_report import find_saved
+    from times_doctor_tasks.errors import UsageError
+
+    page = html or open_page
+    path = Path(what)
+    if not path.exists():
+        _of_broker(what, page=page, open_page=open_page, as_json=json)
+    elif (saved := find_saved(path, newest=page)) is not None:
+        _of_folder(saved, page=page, open_page=open_page, as_json=json)
+    elif page:
+        raise UsageError(f"{what!r} holds no report of a scan, so there is no page. Expected a scan or its folder.")
+    else:
+        _of_run(path, as_json=json)
+
+
+def _of_broker(scan: str, *, page: bool, open_page: bool, as_json: bool) -> None:
+    from times_doctor_cli import library
+    from times_doctor_cli.console import stderr_console, stdout_console
+    from times_doctor_cli.results import show_results
+    from times_doctor_cli.saved_report import show_page
+    from times_doctor_cli.transfer import shown_transfer
+    from times_doctor_tasks.errors import UsageError
+    from times_doctor_tasks.settings import Settings
+
+    settings = Settings.load(_environ())
+    if settings.broker_url is None or not library.looks_like_scan(scan):
+        raise UsageError(
+            f"{scan!r} does not exist: expected a run folder, a log, a listing or the folder of a scan"
+            + (", or the id of a scan with TIMES_DOCTOR_BROKER_URL set." if settings.broker_url is None else ".")
+        )
+    client = library.connect(who="report")
+    try:
+        spec = library.find(client, scan)
+    except UsageError as error:
+        raise UsageError(f"There is no file or folder {scan!r} here, and no such scan. {error}") from error
+    if page:
+        with shown_transfer("Fetching files", stderr_console()) as on_sent:
+            show_page(library.fetch(client, spec.scan, on_sent=on_sent).folder, open_page=open_page)
+        return
+    found = library.report(client, spec.scan)
+    show_results(found, library.harvest_of_scan(client, spec), stdout_console(), as_json=as_json)
+
+
+def _of_folder(saved: SavedReport, *, page: bool, open_page: bool, as_json: bool) -> None:
+    from times_doctor_cli.console import stdout_console
+    from times_doctor_cli.results import Harvest, show_results
+    from times_doctor_cli.saved_report import show_page
+
+    if page:
+        show_page(saved.folder, open_page=open_page)
+        return
+    show_results(saved.report, Harvest(saved.folder, saved.runs), stdout_console(), as_json=as_json)
+
+
+def _of_run(path: Path, *, as_json: bool) -> None:
     from times_doctor_cli.console import emit_json, shows_unicode, stdout_console
     from times_doctor_cli.views.reading import reading_view
     from times_doctor_tasks.errors import UsageError
     from times_doctor_tasks.reading import find_run_files, read_run, to_json
 
-    if not path.exists():
-        raise UsageError(f"{str(path)!r} does not exist: expected a log, a listing or a run folder.")
     reading = read_run(find_run_files(path))
     if not (reading.solves or reading.phases or reading.gams_version):
         raise UsageError(f"{str(path)!r} holds nothing of a run: expected a log or listing of GAMS, or a log of HiGHS.")
-    if json:
+    if as_json:
         emit_json(to_json(reading))
     else:
         console = stdout_console()
         console.print(reading_view(reading, width=console.width, unicode=shows_unicode(console)))
+
+
+def _environ() -> dict[str, str]:
+    import os
+
+    return dict(os.environ)

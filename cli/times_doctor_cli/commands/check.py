@@ -1,0 +1,43 @@
+"""`times-doctor check`: what is right and what is wrong, here and with the team's hosts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+
+def check(
+    context: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Look at this machine, broker, store and hosts, and say what to do where something is wrong."""
+    import os
+    from datetime import date
+    from importlib.metadata import version
+
+    from times_doctor_cli import checkup, exit_codes
+    from times_doctor_cli.console import emit_json, shows_unicode, stdout_console
+    from times_doctor_cli.views.checkup import checkup_view
+    from times_doctor_tasks.settings import Settings
+
+    settings = Settings.load(os.environ)
+    card, trouble = checkup.card_of_here(settings, _stack(context))
+    findings = [
+        *checkup.check_here(card, trouble),
+        checkup.check_cache(settings),
+        checkup.check_times_source(settings),
+        *checkup.check_team(settings, version=version("times-doctor"), today=date.today()),
+    ]
+    values = checkup.values_of(settings)
+    failed = any(finding.level is checkup.Level.FAIL for finding in findings)
+    if json:
+        emit_json({"ok": not failed, "findings": findings, "configuration": values})
+    else:
+        console = stdout_console()
+        console.print(checkup_view(findings, values, unicode=shows_unicode(console)))
+    raise typer.Exit(exit_codes.INFRASTRUCTURE if failed else exit_codes.OK)
+
+
+def _stack(context: typer.Context) -> Any:
+    return (context.obj or {}).get("stack")
