@@ -18,6 +18,7 @@ from times_doctor_cli.commands import (
     fetch,
     hosts,
     profiles,
+    prune,
     report,
     scan,
     scans,
