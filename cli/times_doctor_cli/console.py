@@ -61,9 +61,16 @@ def fail(error: Exception, console: Console | None = None) -> None:
     console.print(text, soft_wrap=True)
 
 
-def say(words: str, console: Console | None = None) -> None:
-    """Print a plain line of words on stdout unless `console` says otherwise."""
-    (console or stdout_console()).print(Text(_lines(words)), soft_wrap=True)
+def say(words: str, console: Console | None = None, *, wrap: bool = False) -> None:
+    """Print plain words on stdout unless `console` says otherwise.
+
+    Args:
+        words: One or more lines.
+        console: Where to.
+        wrap: They are sentences: wrapped at words on a terminal. Otherwise, and in pipes, lines stay whole.
+    """
+    console = console or stdout_console()
+    console.print(Text(_lines(words)), soft_wrap=not (wrap and console.is_terminal))
 
 
 def emit_json(document: object, file: TextIO | None = None) -> None:

@@ -47,7 +47,7 @@ def follow(
         return exit_codes.OK
     report = client.report(spec.scan)
     if report is None:
-        say(f"Left scan {spec.scan} before its report existed; its runs were told to stop.", stderr_console())
+        say(f"Left scan {spec.scan} before its report existed; its runs were told to stop.", stderr_console(), wrap=True)
         return exit_codes.INTERRUPTED
     report, brought = _bring(client, report, mine, console)
     show_results(report, brought, console, as_json=as_json)

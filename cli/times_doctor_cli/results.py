@@ -59,8 +59,16 @@ class _Fetched:
 
     tails: dict[str, str] = field(default_factory=dict)
     """End of the log, by run."""
-    missing: list[str] = field(default_factory=list)
-    """Why files are not there, a sentence each."""
+    missing: dict[type[StoreFailed], list[str]] = field(default_factory=dict)
+    """Runs whose files could not be had, by what went wrong."""
+    errors: dict[type[StoreFailed], StoreFailed] = field(default_factory=dict)
+    """The first error of each kind."""
+
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence for each kind of error."""
+        return tuple(
+            f"Files of {listed(names)} are missing here. {self.errors[kind]}" for kind, names in self.missing.items()
+        )
 
 
 def bring_results(client: Client, report: Report, harvest: Harvest, on_sent: OnSent | None = None) -> Report:
@@ -77,7 +85,7 @@ def bring_results(client: Client, report: Report, harvest: Harvest, on_sent: OnS
     """
     fetched = _fetch(client, report, harvest.out, on_sent)
     warning = size_warning(report.runs, harvest.listing)
-    report = msgspec.structs.replace(report, warnings=(*report.warnings, *filter(None, [warning]), *fetched.missing))
+    report = msgspec.structs.replace(report, warnings=(*report.warnings, *filter(None, [warning]), *fetched.warnings()))
     _write(report, harvest, fetched)
     _copy_newest(harvest.out)
     return report
@@ -118,6 +126,11 @@ def reused_words(report: Report) -> list[str]:
     return [f"Taken from scan {scan}, not run again: {', '.join(runs)}" for scan, runs in by_scan.items()]
 
 
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Names for people: `a, b and 3 more`."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def as_typed(path: Path) -> str:
     """A path as short as it can be typed from here."""
     try:
@@ -136,7 +149,8 @@ def _fetch(client: Client, report: Report, out: Path, on_sent: OnSent | None) ->
         try:
             fetched.tails[run.run] = _tail(_files_of(client, run, folder, out.parent))
         except StoreFailed as error:
-            fetched.missing.append(f"Files of {run.run} are missing here. {error}")
+            fetched.missing.setdefault(type(error), []).append(run.run)
+            fetched.errors.setdefault(type(error), error)
         except OSError as error:
             raise cannot_write(out, error) from error
         done_bytes += sum(artefact.kept_bytes for artefact in run.artefacts)

@@ -28,8 +28,9 @@ def cancel(
     elif not runs:
         say(f"Scan {spec.scan} has ended already: nothing to cancel.")
     else:
-        how = "at once" if now else "; what their solvers have by now is kept"
-        say(f"Told {_amount(runs)} of scan {spec.scan} ({spec.model.title}, by {spec.client}) to stop{how}.")
+        how = " at once" if now else "; what the solver has by now is kept"
+        who = f"scan {spec.scan} ({spec.model.title}, by {spec.client})"
+        say(f"Told {_amount(runs)} of {who} to stop{how}.", wrap=True)
         say(f"`times-doctor watch {spec.scan}` shows them end.")
 
 
