@@ -21,7 +21,7 @@ from times_doctor_tasks.parsers.highs_status import unread_model, with_gams_code
 from times_doctor_tasks.parsers.lines import LineBuffer
 from times_doctor_tasks.parsers.listing import Listing, read_listing
 from times_doctor_tasks.parsers.log_phases import LogPhases, PhaseRecord
-from times_doctor_tasks.parsers.merging import merge_solves, rows_of_run
+from times_doctor_tasks.parsers.merging import belong_together, merge_solves, rows_of_run
 from times_doctor_tasks.parsers.solve_endings import solve_ending
 from times_doctor_tasks.parsers.solves import Solve
 from times_doctor_tasks.parsers.trace import TraceRow, read_trace
@@ -106,13 +106,15 @@ def read_run(files: RunFiles, *, stop_reason: StopReason | None = None) -> RunRe
         return read_highs_run(files.log, returncode=files.returncode, stop_reason=stop_reason)
     digest, phases = _read_log(files.log, GamsLogReader)
     listing = _read_listing(files.listing)
+    logged = digest.solves()
+    if listing is not None and digest.gams_status is not None and not belong_together(logged, listing.solves):
+        listing = None
     rows = _read_trace(files.trace)
     started = digest.job.julian_date if digest.job is not None else None
     rows = rows_of_run(
         rows, started=started, solves=len(listing.solves) if listing is not None and listing.complete else None
     )
     listed = listing or Listing()
-    logged = digest.solves()
     ended = _ended(files, digest, listing, rows)
     solves = _with_verdicts(merge_solves(logged, listed.solves, rows, listing_complete=listed.complete))
     under_way = not ended and (digest.solve_under_way or listed.solve_begun) and not (solves and solves[-1].ended)

@@ -31,15 +31,14 @@ class RunFiles:
 def find_run_files(path: Path) -> RunFiles:
     """The files of the run that `path` belongs to: a log, a listing, a trace file, or the folder of a run.
 
-    In a folder the newest of each kind. Next to a file, those that the log names, else those with the same stem, else
-    the only one of its kind.
+    Next to a log, those that it names, else those with the same stem, else the only one of its kind. In a folder those
+    of the newest log, else the newest of their kind.
 
     Raises:
         FileNotFoundError: Nothing there is a log, a listing or a trace file.
     """
     if path.is_dir():
-        found = {kind: _newest(files) for kind, files in _sorted_by_kind(path).items()}
-        files = RunFiles(found.get("log"), found.get("listing"), found.get("trace"))
+        files = _in_folder(path)
     elif path.is_file():
         files = _beside(path)
     else:
@@ -53,6 +52,13 @@ def is_highs_log(path: Path) -> bool:
     """Whether the log is HiGHS's own, without GAMS around it."""
     head = _head(path)
     return _HIGHS_HEAD.search(head) is not None and "--- Job " not in head
+
+
+def _in_folder(folder: Path) -> RunFiles:
+    newest = {kind: _newest(files) for kind, files in _sorted_by_kind(folder).items()}
+    log = newest.get("log")
+    own = _beside(log) if log is not None else RunFiles()
+    return RunFiles(log, own.listing or newest.get("listing"), own.trace or newest.get("trace"))
 
 
 def _beside(path: Path) -> RunFiles:
@@ -78,7 +84,11 @@ def _belonging(path: Path, candidates: list[Path], name: str | None) -> Path | N
 
 def _named_in_log(head: str) -> dict[str, str]:
     kinds = {"Output": "listing", "Trace": "trace"}
-    return {kinds[what]: re.split(r"[\\/]", name)[-1].lower() for what, name in _NAMED.findall(head)}
+    named: dict[str, str] = {}
+    for what, name in _NAMED.findall(head):
+        # The first one is the run's own; a model that calls GAMS prints those of the inner run too.
+        named.setdefault(kinds[what], re.split(r"[\\/]", name)[-1].lower())
+    return named
 
 
 def _sorted_by_kind(folder: Path) -> dict[str, list[Path]]:

@@ -35,6 +35,20 @@ def rows_of_run(rows: Sequence[TraceRow], *, started: float | None, solves: int 
     return ours
 
 
+def belong_together(log: Sequence[Solve], listing: Sequence[Solve]) -> bool:
+    """Whether the last solve of a log and of a listing can be the same one; True where one of them has none."""
+    if not log or not listing or not log[-1].ended:
+        return True
+    logged, listed = log[-1], listing[-1]
+    for name in ("model", "rows", "columns", "lp_status"):
+        one, other = getattr(logged, name), getattr(listed, name)
+        if one is not None and other is not None and one != other:
+            return False
+    if logged.objective is None or listed.objective is None or logged.lp_status != 1:
+        return True
+    return abs(logged.objective - listed.objective) <= 1e-3 + 1e-6 * abs(listed.objective)
+
+
 def merge_solves(
     log: Sequence[Solve], listing: Sequence[Solve], rows: Sequence[TraceRow], *, listing_complete: bool
 ) -> tuple[Solve, ...]:

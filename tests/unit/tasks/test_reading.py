@@ -143,6 +143,21 @@ def test_the_files_of_a_run_find_each_other(tmp_path: Path, asked: str) -> None:
         assert found.trace == tmp_path / "trace.txt"
 
 
+def test_a_listing_of_another_run_does_not_speak_for_the_log(tmp_path: Path) -> None:
+    _unpack("cplex_d003_bar", tmp_path)
+    (tmp_path / "listing.lst").write_bytes(Case("fail_times_infeasible_presolve").content("listing.lst") or b"")
+    reading = read_run(find_run_files(tmp_path / "log.txt"))
+    assert (reading.verdict, len(reading.solves)) == (Verdict.OPTIMAL, 1)
+
+
+def test_a_log_names_its_own_listing_first(tmp_path: Path) -> None:
+    job = "--- Job {0}.gms Start 11/23/26 12:15:27 54.6.1\n--- GAMS Parameters defined\n    Output /r/{0}.lst\n"
+    (tmp_path / "out.log").write_text(job.format("outer") + job.format("inner"), "utf-8")
+    for name in ("outer.lst", "inner.lst"):
+        (tmp_path / name).write_text("", "utf-8")
+    assert find_run_files(tmp_path).listing == tmp_path / "outer.lst"
+
+
 def test_the_newest_log_of_a_folder_is_taken(tmp_path: Path) -> None:
     for age, name in enumerate(("new.log", "old.log")):
         (tmp_path / name).write_bytes(Case("cplex_d003_bar").content("log.txt") or b"")

@@ -37,12 +37,17 @@ class Case:
 
     @property
     def meta(self) -> dict[str, Any]:
-        loaded: dict[str, Any] = json.loads(self.content("meta.json") or b"{}")
-        return loaded
+        return _meta(self.name)
 
     @property
     def log(self) -> str:
         return (self.content("log.txt") or b"").decode("utf-8", errors="replace")
+
+
+@cache
+def _meta(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(Case(name).content("meta.json") or b"{}")
+    return loaded
 
 
 def cases(*, own: bool) -> list[str]:
