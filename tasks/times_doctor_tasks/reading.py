@@ -44,6 +44,14 @@ _CHUNK_BYTES = 1 << 20
 #: Trace files are small; of a larger one the rest is not read.
 _MAX_TRACE_BYTES = 64 << 20
 _MAX_MESSAGES = 50
+#: GAMS's return code for each of its status lines.
+_RETURN_CODES = {
+    "Normal completion": 0,
+    "Compilation error(s)": 2,
+    "Execution error(s)": 3,
+    "Terminated due to parameter errors": 6,
+    "Terminated due to a licensing error": 7,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,7 @@ class RunReading:
     judgement: Judgement
     phases: tuple[PhaseRecord, ...] = ()
     gams_return: int | None = None
+    """GAMS's return code as given, else the one that its status line stands for."""
     gams_status: str | None = None
     """GAMS's last word, such as `Normal completion`."""
     gams_version: str | None = None
@@ -279,7 +288,7 @@ def _reading(
         solves=solves,
         judgement=judgement,
         phases=phases.records(),
-        gams_return=returncode,
+        gams_return=returncode if returncode is not None else _RETURN_CODES.get(digest.gams_status or ""),
         gams_status=digest.gams_status,
         gams_version=(digest.job.gams_version if digest.job is not None else None) or listing.gams_version,
         elapsed_s=digest.elapsed_s,

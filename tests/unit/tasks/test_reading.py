@@ -104,6 +104,12 @@ def test_a_run_that_left_nothing_is_read_too(tmp_path: Path) -> None:
     assert to_json(reading)["solves"] == []
 
 
+def test_the_return_code_is_known_from_the_status_line(tmp_path: Path) -> None:
+    _unpack("fail_times_dd_syntax", tmp_path)
+    reading = read_run(find_run_files(tmp_path))
+    assert (reading.gams_return, reading.verdict) == (2, Verdict.COMPILE_ERROR)
+
+
 def test_an_appended_log_counts_from_its_last_job(tmp_path: Path) -> None:
     log = (Case("fail_iterlim_dual").content("log.txt") or b"") + (Case("cplex_d003_bar").content("log.txt") or b"")
     (tmp_path / "log.txt").write_bytes(log)
