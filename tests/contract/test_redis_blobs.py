@@ -17,6 +17,7 @@ from tests.conftest import Server, wait_until
 from tests.integration.conftest import make_result, make_runs, make_scan
 from times_doctor_tasks.blob_content import CHUNK_BYTES
 from times_doctor_tasks.blob_errors import BlobGone, StoreFull
+from times_doctor_tasks.blob_frames import pack
 from times_doctor_tasks.blob_prune import prune_blobs
 from times_doctor_tasks.blob_redis import RedisBlobs
 from times_doctor_tasks.blobs import BLOB_TTL_S, PART_TTL_S, Content
@@ -133,6 +134,14 @@ def test_leftovers_and_unused_blobs_expire_and_give_their_room_back(bench: Bench
     store.put(named(noise(2 * MB - 10_000, seed=1)))
 
 
+def test_what_is_dropped_leaves_nothing_but_an_empty_account(bench: Bench) -> None:
+    store = bench.open()
+    store.put(named(b"content", noise(3 * CHUNK_BYTES)))
+    assert store.drop(store.stored())[0] == 2
+    assert bench.all_keys() == [bench.keys.blob_bytes().encode()]
+    assert bench.client.hgetall(bench.keys.blob_bytes()) == {b"used": b"0"}
+
+
 def test_a_client_with_a_shorter_life_for_blobs_shortens_none(bench: Bench) -> None:
     blobs = named(b"content", noise(3 * CHUNK_BYTES))
     bench.open().put(blobs)
@@ -232,13 +241,12 @@ def test_a_head_that_cannot_be_read_is_as_if_it_were_not_there(bench: Bench) -> 
 
 
 def test_a_frame_that_claims_more_than_a_chunk_is_refused(bench: Bench) -> None:
-    from backports import zstd
 
     (name,) = blobs = named(b"x" * 1000)
     store = bench.open()
     store.put(blobs)
     (key,) = bench.client.scan_iter(f"{bench.keys.blob(name)}:*")
-    bench.client.set(key, zstd.compress(bytes(200 << 20)), keepttl=True)
+    bench.client.set(key, pack(bytes(200 << 20)), keepttl=True)
     with store.open(name) as content, pytest.raises(StoreFailed, match="damaged"):
         content.read()
 

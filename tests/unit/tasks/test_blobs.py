@@ -6,11 +6,11 @@ import os
 import random
 import stat
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from backports import zstd
 
 from times_doctor_tasks.blob_content import CHUNK_BYTES, checked_stream, chunks_of
 from times_doctor_tasks.blob_errors import BlobDamaged, ContentChanged, StoreFull
@@ -78,9 +78,19 @@ def test_a_chunk_comes_out_of_its_frame_as_it_went_in(chunk: bytes) -> None:
 
 def test_a_frame_that_is_not_one_whole_chunk_is_refused() -> None:
     frame = pack(b"content")
-    for bad in (b"", b"no frame", frame[:-1], frame + frame, zstd.compress(bytes(CHUNK_BYTES + 1))):
+    for bad in (b"", b"no frame", frame[:-1], frame + frame, pack(bytes(CHUNK_BYTES + 1))):
         with pytest.raises(ValueError):
             unpack(bad)
+
+
+def test_a_frame_that_claims_much_takes_no_memory() -> None:
+    bomb = pack(bytes(100 << 20))
+    tracemalloc.start()
+    with pytest.raises(ValueError):
+        unpack(bomb)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 10 << 20
 
 
 def test_a_head_lists_each_chunk_to_keep_once() -> None:
