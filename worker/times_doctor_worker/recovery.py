@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from times_doctor_tasks.messages import ScanSpec
-from times_doctor_tasks.states import OWNED, TERMINAL, RunState
+from times_doctor_tasks.states import OWNED, TERMINAL, RunState, ScanMode
 from times_doctor_tasks.store import RunStatus
 
 #: Seconds a run may wait in a queue before its message is taken for lost: first, and longest after backing off.
 FIRST_PATIENCE_S = 30.0
 LONGEST_PATIENCE_S = 600.0
-#: The same for a run that was never published: nothing can be in a queue.
+#: The same at first for a run that was never published: nothing can be in a queue.
 UNPUBLISHED_PATIENCE_S = 3.0
 
 
@@ -51,8 +51,9 @@ class Action:
 @dataclass
 class _Sight:
     status: RunStatus
+    published: bool
     since_s: float
-    patience_s: float = FIRST_PATIENCE_S
+    patience_s: float
 
 
 @dataclass
@@ -78,31 +79,31 @@ class ScanWatch:
         actions = []
         before = ""
         for run, status in statuses.items():
-            sight = self._see(run, status, now_s)
-            action = self._judge(run, status, sight, before, published=published.get(run, False), now_s=now_s)
+            sight = self._see(run, status, now_s, published=published.get(run, False))
+            action = self._judge(run, status, sight, before, now_s)
             if action is not None:
                 actions.append(action)
-            before = run
+            if run not in self.spec.reused:  # a reused one never had a message
+                before = run
         return actions
 
-    def _see(self, run: str, status: RunStatus, now_s: float) -> _Sight:
+    def _see(self, run: str, status: RunStatus, now_s: float, *, published: bool) -> _Sight:
         sight = self._sights.get(run)
-        if sight is None or _is_news(sight.status, status):
-            sight = self._sights[run] = _Sight(status, now_s)
+        if sight is None or sight.published != published or _is_news(sight.status, status):
+            patience_s = FIRST_PATIENCE_S if published else UNPUBLISHED_PATIENCE_S
+            sight = self._sights[run] = _Sight(status, published, now_s, patience_s)
         sight.since_s = min(sight.since_s, now_s)
         return sight
 
-    def _judge(
-        self, run: str, status: RunStatus, sight: _Sight, before: str, *, published: bool, now_s: float
-    ) -> Action | None:
+    def _judge(self, run: str, status: RunStatus, sight: _Sight, before: str, now_s: float) -> Action | None:
         silent_s = now_s - sight.since_s
         if status.state in OWNED:
             return self._of_owned(run, status, sight, silent_s, now_s)
-        patience_s = sight.patience_s if published else min(sight.patience_s, UNPUBLISHED_PATIENCE_S)
-        if status.state in TERMINAL or status.state is RunState.PENDING or silent_s < patience_s:
+        if status.state in TERMINAL or status.state is RunState.PENDING or silent_s < sight.patience_s:
             return None
         sight.since_s, sight.patience_s = now_s, min(sight.patience_s * 2, LONGEST_PATIENCE_S)
-        if published or not before:
+        # Only in a chain does a predecessor's message bring its successor's.
+        if sight.published or not before or self.spec.mode is not ScanMode.CHAIN:
             return Action(run, Remedy.PUBLISH, status)
         return Action(run, Remedy.NUDGE, status, predecessor=before)
 
