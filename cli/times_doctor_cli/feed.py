@@ -10,7 +10,7 @@ import redis
 
 from times_doctor_tasks.clock import monotonic_s
 from times_doctor_tasks.errors import InfrastructureError
-from times_doctor_tasks.messages import AnyEvent, Noted, ProgressMade, RunResult, ScanSpec, StateChanged
+from times_doctor_tasks.messages import AnyEvent, Noted, ProgressMade, Reported, RunResult, ScanSpec, StateChanged
 from times_doctor_tasks.records import RunStatus, Standing, initial_state
 from times_doctor_tasks.states import TERMINAL
 
@@ -33,6 +33,7 @@ class Feed:
         self._after: str | None = None
         self._results: dict[str, RunResult] = {}
         self._away_since_s: float | None = None
+        self._is_over = False
 
     def next_events(self, timeout_s: float) -> list[TimedEvent] | None:
         """What happened since the last call; waits up to `timeout_s` for something. None: the report exists.
@@ -68,12 +69,16 @@ class Feed:
 
     def _news(self, timeout_s: float) -> list[TimedEvent] | None:
         assert self._after is not None
+        if self._is_over:
+            return None
         store, scan = self._client.store, self._spec.scan
         events = store.events(scan, after=self._after, block_ms=max(1, int(timeout_s * 1000)))
         if not events and store.is_reported(scan):
             return None
         if events:
             self._after = events[-1][0]
+            # The next call need not wait: nothing comes after the report.
+            self._is_over = isinstance(events[-1][2], Reported)
         return [(at_ms, event) for _, at_ms, event in events]
 
     def _comes_back(self) -> list[TimedEvent]:

@@ -7,9 +7,10 @@ from rich.console import Console
 from times_doctor_cli import exit_codes
 from times_doctor_cli.client import Client
 from times_doctor_cli.console import say, stderr_console
+from times_doctor_cli.harvest import Harvest
 from times_doctor_cli.library import harvest_of_scan
 from times_doctor_cli.live import Ending
-from times_doctor_cli.results import Harvest, bring_results, show_results
+from times_doctor_cli.results import bring_results, show_results
 from times_doctor_cli.scanning import whoami
 from times_doctor_cli.showing import show_scan
 from times_doctor_cli.transfer import shown_transfer
@@ -47,7 +48,8 @@ def follow(
         return exit_codes.OK
     report = client.report(spec.scan)
     if report is None:
-        say(f"Left scan {spec.scan} before its report existed; its runs were told to stop.", stderr_console(), wrap=True)
+        words = f"Left scan {spec.scan} before its report existed; its runs were told to stop."
+        say(words, stderr_console(), wrap=True)
         return exit_codes.INTERRUPTED
     report, brought = _bring(client, report, mine, console)
     show_results(report, brought, console, as_json=as_json)

@@ -25,12 +25,13 @@ from times_doctor_cli.client import Client
 from times_doctor_cli.feed import Feed
 from times_doctor_cli.finding import LAST, find_scan, looks_like_scan
 from times_doctor_cli.fleet import muster
+from times_doctor_cli.harvest import Harvest
 from times_doctor_cli.hashing import HashCache
 from times_doctor_cli.look.snapshot import take_snapshot
 from times_doctor_cli.menu import select
 from times_doctor_cli.plan import engine_of
 from times_doctor_cli.request import ScanRequest
-from times_doctor_cli.results import Harvest, bring_results
+from times_doctor_cli.results import bring_results
 from times_doctor_cli.reuse import earlier_in, earlier_on, reuse
 from times_doctor_cli.scanning import OUT, Prepared, look_at, prepare, submit, whoami, with_reused
 from times_doctor_cli.standing import board_of

@@ -18,7 +18,6 @@ from times_doctor_cli.look.snapshot import take_snapshot
 from times_doctor_cli.plan import engine_of
 from times_doctor_cli.planned import ask_about_many, show_plan
 from times_doctor_cli.request import ScanRequest
-from times_doctor_cli.results import bring_results, show_results
 from times_doctor_cli.reuse import earlier_in, reuse
 from times_doctor_cli.scanning import (
     Prepared,
@@ -73,6 +72,8 @@ def run_local_scan(
     ask_about_many(request, prepared)
     stack.is_solving = True
     submit(client, prepared)
+    from times_doctor_cli.results import bring_results, show_results  # while the solves run: nobody waits for it
+
     shown = show_scan(client, prepared.spec, prepared.runs, console, note=engine_note(prepared.fleet))
     report = client.report(prepared.spec.scan)
     if report is None:
@@ -92,6 +93,8 @@ def _prepare(
     engine = engine_of(run_dir)
     _write_plan(stack, plan_json(local_worker_plan(request, settings, stack.broker_url, engine)))
     snapshot = take_snapshot(run_dir, HashCache(settings.cache_dir, run_dir.root))
+    import times_doctor_tasks.canvas  # noqa: F401  # Celery, for the submit: loaded while the worker still starts
+
     fleet = Fleet.here(wait_for_worker(client, stack)[0], engine)
     prepared = prepare(request, settings, run_dir, snapshot, fleet, now_ms=client.now_ms())
     if request.resume:

@@ -14,6 +14,7 @@ from rich.console import Console
 from times_doctor_cli.client import Client
 from times_doctor_cli.console import emit_json, shows_unicode
 from times_doctor_cli.file_names import safe_name
+from times_doctor_cli.harvest import Harvest
 from times_doctor_cli.listed_sizes import size_warning
 from times_doctor_cli.rows import Notice
 from times_doctor_cli.views.notices import notices_view
@@ -27,8 +28,7 @@ from times_doctor_cli.writers.option_file import write_recommended
 from times_doctor_cli.writers.scan_manifest import write_manifest
 from times_doctor_tasks.blobs import OnSent
 from times_doctor_tasks.errors import StoreFailed, UsageError
-from times_doctor_tasks.manifest import Manifest
-from times_doctor_tasks.messages import Report, RunResult, RunSpec
+from times_doctor_tasks.messages import Report, RunResult
 
 #: Folder of one run's files below the scan's.
 RUNS = "scan_runs"
@@ -36,21 +36,6 @@ RUNS = "scan_runs"
 REPORTS = ("scan_report.csv", "scan_report.json", "scan_report.html")
 #: Bytes of a failed run's log that the HTML report shows.
 TAIL_BYTES = 8_000
-
-
-@dataclass(frozen=True, slots=True)
-class Harvest:
-    """Where a scan's files go, and what beside its report is known of it."""
-
-    out: Path
-    """The scan's own folder."""
-    runs: Sequence[RunSpec]
-    inputs: Manifest | None = None
-    """The model's files, where they are known."""
-    copy_to: Path | None = None
-    """The model's folder on this machine."""
-    listing: Path | None = None
-    """A listing of an earlier run of the model."""
 
 
 @dataclass(slots=True)

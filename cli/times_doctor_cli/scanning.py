@@ -13,6 +13,7 @@ import msgspec
 from times_doctor_cli import machine
 from times_doctor_cli.client import Client
 from times_doctor_cli.fleet import ENGINE_NAMES, Fleet, queues_for
+from times_doctor_cli.harvest import Harvest
 from times_doctor_cli.look.model import RunDir
 from times_doctor_cli.look.run_dir import look
 from times_doctor_cli.look.snapshot import Snapshot
@@ -26,7 +27,6 @@ from times_doctor_cli.plan import (
     share_out,
 )
 from times_doctor_cli.request import ScanRequest
-from times_doctor_cli.results import Harvest
 from times_doctor_cli.upload import upload
 from times_doctor_tasks.blobs import OnSent
 from times_doctor_tasks.errors import UsageError

@@ -69,7 +69,8 @@ def _of_broker(scan: str, *, page: bool, open_page: bool, as_json: bool) -> None
 
 def _of_folder(saved: SavedReport, *, page: bool, open_page: bool, as_json: bool) -> None:
     from times_doctor_cli.console import stdout_console
-    from times_doctor_cli.results import Harvest, show_results
+    from times_doctor_cli.harvest import Harvest
+    from times_doctor_cli.results import show_results
     from times_doctor_cli.saved_report import show_page
 
     if page:

@@ -1,0 +1,25 @@
+"""Where a scan's files go, told before there are any: the writers themselves are loaded when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from times_doctor_tasks.manifest import Manifest
+from times_doctor_tasks.messages import RunSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Harvest:
+    """Where a scan's files go, and what beside its report is known of it."""
+
+    out: Path
+    """The scan's own folder."""
+    runs: Sequence[RunSpec]
+    inputs: Manifest | None = None
+    """The model's files, where they are known."""
+    copy_to: Path | None = None
+    """The model's folder on this machine."""
+    listing: Path | None = None
+    """A listing of an earlier run of the model."""
