@@ -16,6 +16,7 @@ from times_doctor_cli.commands import (
     check,
     demo,
     fetch,
+    flower,
     hosts,
     profiles,
     prune,
@@ -77,6 +78,7 @@ app.command("check")(_ending_in_words(check.check))
 app.command("prune")(_ending_in_words(prune.prune))
 app.command("seats")(_ending_in_words(seats.seats))
 app.command("demo")(_ending_in_words(demo.demo))
+app.command("flower")(_ending_in_words(flower.flower))
 app.command("worker", epilog=worker.EXAMPLES)(_ending_in_words(worker.worker))
 
 
