@@ -23,6 +23,9 @@ from times_doctor_tasks.store import RunStore
 HOST_POLL_S = 0.01
 #: Seconds a client waits for an answer: somebody looks at a screen that stands still meanwhile.
 ANSWER_TIMEOUT_S = 5.0
+#: How often Celery's result backend, which counts the parts of a chord, is asked again: a person waits. Its own rule
+#: takes 20 s.
+PUBLISH_RETRIES = {"max_retries": 4, "interval_start": 0.0, "interval_step": 0.5, "interval_max": 1.0}
 
 
 class Client:
@@ -110,6 +113,7 @@ class Client:
         from times_doctor_tasks.canvas import enqueue, keeping_messages, publish_aggregate
 
         configure(self.broker_url, prefix=self.store.keys.prefix)
+        app.conf.result_backend_transport_options |= {"retry_policy": PUBLISH_RETRIES}
         app.finalize()
         with self.answering():
             self.store.submit(spec, runs)
@@ -120,11 +124,12 @@ class Client:
                     enqueue(spec, waiting)
                 else:
                     publish_aggregate(spec)
-        except (redis.RedisError, OperationalError) as error:
+        except (redis.RedisError, OperationalError, RuntimeError) as error:
+            # RuntimeError: what Celery's result backend raises when it has tried often enough.
             raise InfrastructureError(
-                f"The broker {self.shown_broker!r} went away while scan {spec.scan} was published: {error}. Once it is "
-                f"back, a control worker starts what was not. See it with `times-doctor watch {spec.scan}`, or stop "
-                f"it with `times-doctor cancel {spec.scan}`."
+                f"The broker {self.shown_broker!r} went away while scan {spec.scan} was published. Once it is back, a "
+                f"control worker starts what was not. `times-doctor watch {spec.scan}` shows it, and `times-doctor "
+                f"cancel {spec.scan}` stops it."
             ) from error
 
     def cancel(self, scan: str, runs: Iterable[str] = ("*",), *, now: bool = False) -> None:
