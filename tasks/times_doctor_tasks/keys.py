@@ -95,7 +95,7 @@ class Keys:
         return f"{self.prefix}:run:{scan}:{run}:message"
 
     def state(self, scan: str, run: str) -> str:
-        """HASH state, attempt, token, host, instance, beat, lease_ms, since_ms, handbacks, won, reason.
+        """HASH state, attempt, token, host, owner, instance, beat, lease_ms, since_ms, handbacks, won, reason.
 
         Absent = not touched since submit: `queued`, or `pending` in a chain unless it is the first.
         Writer worker (CLAIM, BEAT, ADVANCE, FINISH, RELEASE), control (REQUEUED, CONCLUDE).

@@ -34,9 +34,9 @@ if short then
 end
 
 local attempt = tonumber(h[2] or '0') + 1
-if is_owned(state) then close_attempt(KEYS[7], 'host lost') end
-redis.call('HSET', KEYS[1], 'attempt', attempt, 'token', ARGV[4], 'host', ARGV[3], 'instance', ARGV[14], 'beat', 0,
-  'lease_ms', now_ms() + tonumber(ARGV[6]))
+close_attempt(KEYS[7], 'host lost')
+redis.call('HSET', KEYS[1], 'attempt', attempt, 'token', ARGV[4], 'host', ARGV[3], 'owner', ARGV[3], 'instance', ARGV[14],
+  'beat', 0, 'lease_ms', now_ms() + tonumber(ARGV[6]))
 redis.call('RPUSH', KEYS[7], cjson.encode({schema = 1, attempt = attempt, host = ARGV[3], start_ms = now_ms()}))
 redis.call('EXPIRE', KEYS[7], ARGV[7])
 redis.call('ZREM', KEYS[4], ARGV[2])

@@ -7,7 +7,8 @@
 local h = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'beat', 'host')
 local state = h[1] or ARGV[7]
 if is_terminal(state) then return {'not so', state} end
-if is_owned(state) and (ARGV[8] == '' or h[2] ~= ARGV[8] or h[3] ~= ARGV[9]) then return {'not so', state} end
+local as_seen = is_owned(state) and h[2] == ARGV[8] and h[3] == ARGV[9]
+if not as_seen and (ARGV[8] ~= '' or is_owned(state)) then return {'not so', state} end
 redis.call('SET', KEYS[2], ARGV[3], 'EX', ARGV[4])
 redis.call('HSET', KEYS[1], 'token', '', 'lease_ms', 0)
 redis.call('SADD', KEYS[3], ARGV[1])

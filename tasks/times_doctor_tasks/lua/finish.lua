@@ -3,9 +3,10 @@
 -- ARGV  1 run  2 attempt  3 token  4 final state  5 result  6 ttl_s  7 events_max  8 next run ('' = none)  9 verdict
 -- Returns {'won', ended} (also when this fence had won before) | {'not yours'}
 -- Atomic because result, state, counter and the successor's release are one fact.
-local h = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'token', 'host', 'won')
+local h = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'token', 'owner', 'won')
 if h[5] == ARGV[2] .. ' ' .. ARGV[3] then return {'won', redis.call('SCARD', KEYS[3])} end
 if h[2] ~= ARGV[2] or h[3] ~= ARGV[3] or is_terminal(h[1]) then return {'not yours'} end
+come_back(KEYS[1], h[4])
 redis.call('SET', KEYS[2], ARGV[5], 'EX', ARGV[6])
 redis.call('HSET', KEYS[1], 'won', ARGV[2] .. ' ' .. ARGV[3], 'lease_ms', 0)
 redis.call('SADD', KEYS[3], ARGV[1])

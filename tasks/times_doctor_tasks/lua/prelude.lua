@@ -13,6 +13,11 @@ local function is_owned(state)
   return state == 'claimed' or state == 'staging' or state == 'running' or state == 'collecting'
 end
 
+-- A late owner's run may have been parked elsewhere meanwhile: it is at his host again.
+local function come_back(key, owner)
+  redis.call('HSET', key, 'host', owner or '')
+end
+
 -- Writes the state and tells everyone who watches. The caller has checked that the change is allowed.
 local function move(key, events, run, attempt, state, host, reason, ttl_s, events_max, verdict)
   redis.call('HSET', key, 'state', state, 'since_ms', now_ms(), 'reason', reason)
