@@ -127,9 +127,16 @@ def _push_to_head(producer: Any, queue: str, body: Any, headers: dict[str, Any],
         client.rpush(channel._q_for_pri(queue, priority), to_json(envelope))  # type: ignore[no-untyped-call]  # noqa: SLF001
 
 
-def publish_fresh(spec: ScanSpec, run: RunSpec) -> None:
-    """Publishes a run whose message never left the client: without a chord, the report comes by its deadline."""
-    solve_signature(spec, run).apply_async()
+def publish_fresh(spec: ScanSpec, run: RunSpec, following: Sequence[RunSpec]) -> None:
+    """Publishes a run whose message never left the client; in a chain, with those that follow it.
+
+    In a chord it is no part, so that its report comes by its deadline.
+    """
+    if spec.mode is ScanMode.CHORD:
+        solve_signature(spec, run).apply_async()
+    else:
+        header = [solve_signature(spec, one) for one in (run, *following)]
+        chain(*header, aggregate_signature(spec)).apply_async()
 
 
 def publish_aggregate(spec: ScanSpec) -> None:

@@ -157,7 +157,7 @@ class Team:
             **{"lease_s": 2.0, **fields},  # type: ignore[arg-type]
         )
         self.store.submit(spec, runs)
-        _point_at(self.broker)
+        point_at(self.broker.url, self.broker.prefix)
         with keeping_messages(self.store):
             enqueue(spec, runs)
         return spec
@@ -272,10 +272,10 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _point_at(broker: Broker) -> None:
+def point_at(url: str, prefix: str) -> None:
     """Celery's application keeps its connections; a test process speaks to one broker after the other."""
     app._after_fork()
     app._local = threading.local()
     app._backend_cache = None
-    configure(broker.url, prefix=broker.prefix)
+    configure(url, prefix=prefix)
     app.finalize()

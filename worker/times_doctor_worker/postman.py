@@ -25,6 +25,8 @@ class Postman:
 
     def fresh(self, spec: ScanSpec, run: str) -> None:
         """A new message for a run that never had one."""
-        document = self._store.run(spec.scan, run)
-        if document is not None:
-            publish_fresh(spec, document)
+        documents = {one.run: one for one in self._store.runs(spec)}
+        after = spec.runs[spec.runs.index(run) + 1 :]
+        if run in documents:
+            following = [documents[one] for one in after if one in documents and one not in spec.reused]
+            publish_fresh(spec, documents[run], following)
