@@ -81,11 +81,20 @@ def _of_folder(saved: SavedReport, *, page: bool, open_page: bool, as_json: bool
 
 def _of_run(path: Path, *, as_json: bool) -> None:
     from times_doctor_cli.console import emit_json, shows_unicode, stdout_console
+    from times_doctor_cli.saved_report import find_saved
     from times_doctor_cli.views.reading import reading_view
     from times_doctor_tasks.errors import UsageError
     from times_doctor_tasks.reading import find_run_files, read_run, to_json
 
-    reading = read_run(find_run_files(path))
+    try:
+        files = find_run_files(path)
+    except FileNotFoundError as error:
+        # A run folder that was only ever scanned: no run of its own, but the scan's report.
+        if (saved := find_saved(path, newest=True)) is not None:
+            _of_folder(saved, page=False, open_page=False, as_json=as_json)
+            return
+        raise UsageError(f"{str(path)!r} holds no log, listing or trace of GAMS, no log of HiGHS, no scan.") from error
+    reading = read_run(files)
     if not (reading.solves or reading.phases or reading.gams_version):
         raise UsageError(f"{str(path)!r} holds nothing of a run: expected a log or listing of GAMS, or a log of HiGHS.")
     if as_json:
