@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-store lint format typecheck testcov bench clean
+.PHONY: help install demo test test-faults test-store lint format typecheck testcov bench clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ demo: $(VENV)/.demo ## write the sample model and scan it for real (GAMS, else H
 
 test: $(VENV)/.dev ## run the tests
 	$(PYTEST) -n 2 --dist loadgroup
+
+test-faults: $(VENV)/.dev ## kill, stop and cut off real workers and their broker, many times
+	$(PYTEST) -q -n 2 tests/faults
 
 test-store: $(VENV)/.dev ## send a model of 300 MB in 2,000 files through every blob store
 	$(PYTEST) -q tests/store/big_model.py

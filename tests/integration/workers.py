@@ -93,6 +93,8 @@ class Broker:
     def _answers(self) -> bool:
         try:
             return bool(self.client.ping())
+        except redis.AuthenticationError:
+            return True
         except redis.ConnectionError:
             return False
 
@@ -109,8 +111,17 @@ class Team:
     def store(self) -> RunStore:
         return self.broker.store
 
-    def worker(self, name: str, *words: str, wait: bool = True, cache: str | None = None, **environ: str) -> Worker:
-        worker = Worker(self, name, words, cache or name, environ)
+    def worker(
+        self,
+        name: str,
+        *words: str,
+        wait: bool = True,
+        cache: str | None = None,
+        python: Path | None = None,
+        **environ: str,
+    ) -> Worker:
+        program = [str(python or sys.executable), "-m", "times_doctor_worker"]
+        worker = Worker(self, name, [*program, "--name", name, *words], cache or name, environ)
         self.workers.append(worker)
         if wait:
             worker.wait_until_ready()
@@ -190,9 +201,10 @@ class Team:
 class Worker:
     """`python -m times_doctor_worker` as a service, in a session of its own."""
 
-    def __init__(self, team: Team, name: str, words: tuple[str, ...], cache: str, environ: dict[str, str]) -> None:
+    def __init__(self, team: Team, name: str, argv: list[str], cache: str, environ: dict[str, str]) -> None:
         self.team = team
         self.name = name
+        self.card_name = f"control@{name}" if "control" in argv else name
         home = team.folder / cache
         home.mkdir(exist_ok=True)
         self._log_path = home / f"{name}.log"
@@ -210,7 +222,7 @@ class Worker:
         }
         with self._log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "times_doctor_worker", "--name", name, *words],
+                argv,
                 env=self.environ,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -242,10 +254,6 @@ class Worker:
             return card is not None and card.pid == self.process.pid
 
         wait_until(beats, timeout_s=PATIENCE_S, what=f"{self.name} beats")
-
-    @property
-    def card_name(self) -> str:
-        return f"control@{self.name}" if "control" in self.process.args else self.name  # type: ignore[operator]
 
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.process.pid, number)

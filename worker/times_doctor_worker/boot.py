@@ -67,7 +67,8 @@ class Worker:
         self._is_private = is_private
         self._version = version
         self._child_words = child_words
-        self._client = connect(plan.broker_url)
+        # One more try, for a pooled connection that the server closed; all longer waiting is said and done by us.
+        self._client = connect(plan.broker_url, retries=1)
         self._store = RunStore(self._client, plan.key_prefix)
         self._name = card_name(plan.host, plan.roles)
         self._tenure = Tenure(Path(plan.cache_dir), self._name, broker_url=plan.broker_url, key_prefix=plan.key_prefix)

@@ -196,6 +196,7 @@ class Executor:
             what=f"finishing run {result.run}",
             ending=self._leaving,
         )
+        self._spool.taken(result, line.fence)
         if not won:
             logger.warning("result refused: the run is another host's", extra={"action": "refused", **line.ids()})
             return None

@@ -44,7 +44,12 @@ def configure_logging(level: str, *, who: str) -> None:
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"handlers": ["stderr"], "level": level},
-            # What Celery and kombu say in passing is about Celery; what goes wrong there is told.
-            "loggers": {"celery": {"level": "WARNING"}, "kombu": {"level": "WARNING"}},
+            # What Celery and kombu say in passing is about Celery. Its backend tells each second of an outage anew,
+            # with a traceback; the consumer beside it says the same in a line.
+            "loggers": {
+                "celery": {"level": "WARNING"},
+                "celery.backends": {"level": "ERROR"},
+                "kombu": {"level": "WARNING"},
+            },
         }
     )

@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 #: Days that working folders and staged snapshots are kept without use.
 KEEP_DAYS = 14.0
+#: Seconds after which a tree that is being staged is taken for what a killed stager left.
+KEEP_PARTS_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,9 @@ class _Kept:
 
 def prune(cache: Path, *, limit_bytes: int, now_s: float | None = None) -> int:
     """Removes what nobody used for `KEEP_DAYS`, then the least recently used beyond `limit_bytes`; bytes removed."""
-    oldest_s = (time.time() if now_s is None else now_s) - KEEP_DAYS * 86_400
+    now_s = time.time() if now_s is None else now_s
+    oldest_s = now_s - KEEP_DAYS * 86_400
+    _remove_parts(cache, now_s - KEEP_PARTS_S)
     kept = sorted(_kept(cache), key=lambda one: one.used_s)
     total_bytes = sum(one.size_bytes for one in kept)
     removed_bytes = 0
@@ -95,6 +99,13 @@ def _size_bytes(folder: Path) -> int:
             with contextlib.suppress(FileNotFoundError):
                 total += (Path(where) / name).lstat().st_size
     return total
+
+
+def _remove_parts(cache: Path, oldest_s: float) -> None:
+    for part in _folders(cache / "staged"):
+        with contextlib.suppress(OSError):
+            if part.name.startswith(".") and part.stat().st_mtime < oldest_s:
+                remove_staged(part)
 
 
 def _remove_empty_scans(cache: Path) -> None:

@@ -135,18 +135,23 @@ class Rotation:
         return HostFault(name, " ".join(found.notes) or f"{name} is not here any more")
 
     def look(self) -> None:
-        """Brings back what works again; once a day asks whether what is offered still may be (licences end)."""
+        """Takes out what has no disk to work on, brings back what works again.
+
+        Once a day it asks whether what is offered still may be: licences end.
+        """
         is_new_day = self._today() != self._looked_on
         self._looked_on = self._today()
+        shortage = self._disk_fault()
         for name, found in list(self._found.items()):
-            if name in self._out or found.engine is None:
+            if shortage:
+                if found.engine is not None:
+                    self.take_out(HostFault(name, shortage))
+            elif name in self._out or found.engine is None:
                 self._try(name)
             elif is_new_day and (fault := self.blame(name)):
                 self.take_out(fault)
 
     def _try(self, name: str) -> None:
-        if self._disk_fault():
-            return
         found = self._searched(name)
         with self._lock:
             self._found[name] = found

@@ -157,8 +157,7 @@ class SolveRole:
         offer, plan = self._rotation.offer(), self._plan
         engines = ", ".join(f"{name} {version}" for name, version in offer.engines.items())
         logger.info(
-            "%s offers %s: %s; %d slots, %d threads, %d MB",
-            plan.host,
+            "offers %s: %s; %d slots, %d threads, %d MB",
             engines or "nothing",
             " ".join(offer.solvers) or "no solver",
             plan.slots,
@@ -170,8 +169,7 @@ class SolveRole:
             logger.warning("%s", note, extra={"action": "host_note", "host": plan.host})
         if not offer.engines:
             logger.error(
-                "%s can solve nothing: it takes no work until an engine is found; looked for every %.0f s",
-                plan.host,
+                "can solve nothing: no work is taken until an engine is found; looked for every %.0f s",
                 LOOK_S,
                 extra={"action": "no_engine", "host": plan.host},
             )

@@ -42,6 +42,8 @@ class Spool:
         self._folder = folder
         self._store = store
         self._entries = self._read()
+        self._server = ""
+        """Run id of the server at the last look."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -49,7 +51,7 @@ class Spool:
     def put(self, result: RunResult, fence: Fence) -> None:
         """Keeps a result, before it is offered. A disk that is full costs the copy on disk, not the run."""
         spooled = SpooledResult(attempt=fence.attempt, token=fence.token, result=result)
-        name = f"{result.scan}.{result.run}.{fence.attempt}.json"
+        name = _name(result, fence)
         self._entries[name] = _Entry(spooled)
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -62,15 +64,18 @@ class Spool:
                 extra={"action": "spool_failed", "scan": result.scan, "run": result.run},
             )
 
+    def taken(self, result: RunResult, fence: Fence) -> None:
+        """The server has it: the one that was there at the last look, or a later one, which is asked once more."""
+        if entry := self._entries.get(_name(result, fence)):
+            entry.taken_by = self._server
+
     def offer(self) -> None:
         """Offers what Redis has not taken, or has taken before its restart; drops what is needed no more.
 
         Raises:
             redis.RedisError: it does not answer; to be called again.
         """
-        if not self._entries:
-            return
-        server = self._store.server_run()
+        server = self._server = self._store.server_run()
         reported: dict[str, bool] = {}
         for name, entry in list(self._entries.items()):
             scan = entry.spooled.result.scan
@@ -90,8 +95,7 @@ class Spool:
         if not self._store.finish(spec, result, Fence(entry.spooled.attempt, entry.spooled.token)):
             logger.info("a spooled result is not wanted: dropped", extra={"action": "spool_refused", **ids})
             return False
-        if entry.taken_by:
-            logger.warning("the server was started again: result offered again", extra={"action": "spool_again", **ids})
+        logger.warning("a result was offered again, and taken", extra={"action": "spool_offered", **ids})
         entry.taken_by = server
         return True
 
@@ -107,6 +111,10 @@ class Spool:
             except (OSError, msgspec.DecodeError) as error:
                 logger.warning("spooled result %s cannot be read: %s", path.name, error, extra={"action": "spool_bad"})
         return entries
+
+
+def _name(result: RunResult, fence: Fence) -> str:
+    return f"{result.scan}.{result.run}.{fence.attempt}.json"
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import wait_until
+from tests.integration.workers import PATIENCE_S, Broker, Team, endless_mps
+from times_doctor_tasks.states import RunState, StopReason, Verdict
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Iterator[Team]:
+    broker = Broker()
+    team = Team(tmp_path, broker)
+    yield team
+    team.close()
+    broker.close()
+
+
+class Python:
+    """An interpreter that can be taken away: HiGHS is started with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.program = folder / "bin" / "python"
+        self.program.parent.mkdir(parents=True)
+        (folder / "pyvenv.cfg").write_text((Path(sys.prefix) / "pyvenv.cfg").read_text())
+        (folder / "lib").symlink_to(Path(sys.prefix) / "lib")
+        self.put_back()
+
+    def take_away(self) -> None:
+        self.program.unlink()
+
+    def put_back(self) -> None:
+        self.program.symlink_to(Path(sys.executable).resolve())
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Python:
+    return Python(tmp_path / "venv")
+
+
+def test_a_host_whose_engine_broke_steps_aside_and_another_one_runs_it(team: Team, python: Python) -> None:
+    broken = team.worker("h1", "--role", "solve", python=python.program)
+    python.take_away()
+    spec = team.submit({"a": ""})
+
+    broken.wait_for("engine_out")
+    broken.wait_for("handed_back")
+
+    def steps_aside() -> bool:
+        card = team.store.host("h1")
+        return card is not None and card.queues == ("host.h1",) and any("out of rotation" in n for n in card.notes)
+
+    wait_until(steps_aside, what="its card says so")
+    assert team.status(spec, "a").state is RunState.QUEUED
+    team.worker("h2")
+    report = team.report(spec)
+    assert [(a.host, a.ended_as.split(":")[0]) for a in report.runs[0].attempts] == [
+        ("h1", "h1 cannot run it"),
+        ("h2", "done"),
+    ]
+    pinned = team.submit({"b": ""}, queue="host.h1")
+    team.wait_for_state(pinned, "b", RunState.PARKED)
+    assert "out of rotation" in team.status(pinned, "b").reason
+
+
+def test_a_run_that_no_host_can_run_ends_as_failed_and_names_them(team: Team, python: Python) -> None:
+    for name in ("h1", "h2", "h3"):
+        team.worker(name, "--role", "solve" if name != "h1" else "both", python=python.program)
+    python.take_away()
+
+    run = team.report(team.submit({"a": ""})).runs[0]
+
+    assert (run.state, run.attempt) == (RunState.FAILED, 3)
+    assert run.sentence.startswith("No host could run it: h")
+    assert all(name in run.sentence for name in ("h1", "h2", "h3"))
+
+
+def test_a_run_that_ends_every_worker_it_touches_ends_as_failed_and_names_them(team: Team) -> None:
+    team.worker("c", "--role", "control")
+    spec = team.submit({"poison": ""}, model=endless_mps(), lease_s=1.0)
+    for name in ("h1", "h2", "h3"):
+        worker = team.worker(name, "--role", "solve")
+        team.wait_for_state(spec, "poison", RunState.RUNNING, host=name)
+        worker.kill()
+
+    run = team.report(spec).runs[0]
+
+    assert (run.state, run.stop_reason) == (RunState.FAILED, StopReason.HOST_LOST)
+    assert run.sentence == "Every worker that ran it ended: h1, h2, h3."
+
+
+def test_a_run_that_takes_more_memory_than_it_was_given_is_stopped(team: Team) -> None:
+    team.worker("h1")
+
+    run = team.report(team.submit({"a": ""}, model=endless_mps(), mem_mb=10)).runs[0]
+
+    assert (run.state, run.verdict, run.stop_reason) == (RunState.FAILED, Verdict.LIMIT, StopReason.OUT_OF_MEMORY)
+    assert "and was given 10 MB" in run.sentence
+
+
+def test_a_model_too_big_for_the_disk_is_refused_before_it_is_staged(team: Team, tiny_disk: Path) -> None:
+    full = team.worker("h1", "--role", "solve", TIMES_DOCTOR_CACHE_DIR=str(tiny_disk))
+    spec = team.submit({"a": ""}, model=b"*" * 60_000_000)
+
+    full.wait_for("engine_out")
+    full.wait_for("handed_back")
+
+    assert "the disk of" in team.status(spec, "a").reason
+    assert not list(tiny_disk.glob("staged/*/model"))
+    full.signal(signal.SIGTERM)
+    assert full.wait(PATIENCE_S) == 0
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own with a little more room than a worker wants to keep free."""
+    import subprocess
+
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=96m", "td-test", disk], capture_output=True, text=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"a disk that is full needs the right to mount one: {mounted.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", disk], check=True)

@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import wait_until
+from tests.integration.workers import PATIENCE_S, Broker, Team, Worker, endless_mps
+from times_doctor_tasks.messages import Report, ScanSpec
+from times_doctor_tasks.states import RunState, StopReason, Verdict
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+
+ENDLESS = endless_mps()
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    broker = Broker()
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+def team(broker: Broker, tmp_path: Path) -> Iterator[Team]:
+    team = Team(tmp_path, broker)
+    yield team
+    team.close()
+
+
+def lasting(seconds: float) -> str:
+    """Options of a solve that ends after so long."""
+    return f"time_limit = {seconds}\n"
+
+
+def hosts_of(report: Report) -> dict[str, str | None]:
+    return {run.profile: run.host for run in report.runs}
+
+
+def attempts_of(report: Report, profile: str) -> list[tuple[str, str]]:
+    run = next(run for run in report.runs if run.profile == profile)
+    return [(attempt.host, attempt.ended_as) for attempt in run.attempts]
+
+
+def engines_of(worker: Worker) -> list[int]:
+    """Processes that solve for any worker of this test's folder, by the model they read."""
+    found = subprocess.run(["pgrep", "-f", f"highs_solve {worker.team.folder}"], capture_output=True, text=True)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def start_long(team: Team, worker: Worker, **fields: object) -> ScanSpec:
+    """A scan of one run that never ends by itself, running on `worker`."""
+    spec = team.submit({"long": ""}, model=ENDLESS, **fields)  # type: ignore[arg-type]
+    team.wait_for_state(spec, "long", RunState.RUNNING, host=worker.name)
+    return spec
+
+
+def finish(team: Team, spec: ScanSpec) -> Report:
+    """Stops what still runs; the report."""
+    team.store.ask_cancel(spec.scan, ["*"], reason=StopReason.USER, now=True)
+    return team.report(spec)
+
+
+def test_a_host_takes_a_scan_and_finishes_it_and_its_card_says_what_it_has(team: Team) -> None:
+    host = team.worker("h1", "--slots", "2", "--threads", "3")
+
+    report = team.report(team.submit({"a": "", "b": "solver = ipm\n"}))
+
+    assert [(run.state, run.verdict, run.host, run.objective) for run in report.runs] == [
+        (RunState.DONE, Verdict.OPTIMAL, "h1", 5.0)
+    ] * 2
+    card = team.store.host("h1")
+    assert card is not None
+    assert (card.slots, card.cores, card.roles, card.taking) == (2, 3, ("solve",), True)
+    assert card.queues == ("solve.highs.highs", "host.h1")
+    assert any("Install GAMS" in note for note in card.notes)
+    assert team.store.host("control@h1") is not None
+    assert host.has_said("offer")
+    assert "highs.highs" in host.log
+
+
+def test_two_hosts_share_the_runs_of_a_scan(team: Team) -> None:
+    first, second = team.worker("h1", "--slots", "1"), team.worker("h2", "--slots", "1", "--role", "solve")
+    spec = team.submit({"a": lasting(0.5), "b": lasting(0.5)}, model=ENDLESS)
+
+    report = team.report(spec)
+
+    assert sorted(host for host in hosts_of(report).values() if host) == ["h1", "h2"]
+    for worker in (first, second):
+        worker.signal(signal.SIGTERM)
+    assert (first.wait(), second.wait()) == (0, 0)
+    assert team.store.host("h1") is None
+    assert team.store.waiting(["solve.highs.highs", "host.h1", "host.h2", "control"]) == 0
+
+
+def test_a_drained_worker_finishes_what_runs_and_leaves_the_rest(team: Team) -> None:
+    worker = team.worker("h1", "--slots", "1", "--role", "solve")
+    spec = team.submit({"runs": lasting(2), "waits": lasting(0.2)}, model=ENDLESS)
+    team.wait_for_state(spec, "runs", RunState.RUNNING)
+
+    worker.signal(signal.SIGTERM)
+
+    worker.wait_for("draining_waits")
+    wait_until(lambda: not (team.store.host("h1") or pytest.fail("no card")).taking, what="card says that it ends")
+    assert worker.wait() == 0
+    assert team.status(spec, "runs").state is RunState.DONE
+    assert team.status(spec, "waits").state is RunState.QUEUED
+    assert team.store.waiting(["solve.highs.highs"]) == 1
+    assert re.search(r"1 of mine go on until \d\d:\d\d:\d\d: \S+ highs.runs", worker.log)
+
+
+def test_what_does_not_end_in_time_is_handed_back_to_the_head_of_its_queue(team: Team) -> None:
+    worker = team.worker("h1", "--slots", "1", "--role", "solve", TIMES_DOCTOR_DRAIN_S="0.2")
+    spec = team.submit({"long": lasting(3), "waits": lasting(0.2)}, model=ENDLESS)
+    team.wait_for_state(spec, "long", RunState.RUNNING)
+
+    worker.signal(signal.SIGTERM)
+
+    assert worker.wait() == 0
+    assert team.status(spec, "long").reason == "handed back by h1"
+    assert team.store.waiting(["solve.highs.highs"]) == 2
+    assert engines_of(worker) == []
+    team.worker("h2", "--slots", "1")
+    report = team.report(spec)
+    assert attempts_of(report, "long") == [("h1", "handed back by h1"), ("h2", "done")]
+    started = {run.profile: run.started_ms or 0 for run in report.runs}
+    assert started["long"] < started["waits"]
+
+
+def test_a_second_signal_hands_back_at_once(team: Team) -> None:
+    worker = team.worker("h1", "--role", "solve")
+    spec = start_long(team, worker)
+
+    worker.signal(signal.SIGINT)
+    worker.wait_for("draining_waits")
+    worker.signal(signal.SIGTERM)
+
+    assert worker.wait() == 0
+    assert worker.has_said("hand_back_urged")
+    assert team.status(spec, "long").state is RunState.QUEUED
+
+
+def test_a_killed_worker_that_starts_again_takes_its_run_up_at_once(team: Team) -> None:
+    worker = team.worker("h1")
+    spec = start_long(team, worker, lease_s=60.0)
+
+    worker.kill()
+    wait_until(lambda: not engines_of(worker), what="its solver is gone")
+    began_s = time.monotonic()
+    again = team.worker("h1")
+
+    wait_until(lambda: team.status(spec, "long").attempt == 2, timeout_s=PATIENCE_S, what="second attempt")
+    assert time.monotonic() - began_s < 30  # and not its lease of 60 s
+    assert again.has_said("leftover_run")
+    report = finish(team, spec)
+    assert attempts_of(report, "long") == [("h1", "host lost"), ("h1", "cancelled")]
+
+
+def test_the_run_of_a_killed_host_starts_on_another_one_when_its_lease_is_over(team: Team) -> None:
+    first, _ = team.worker("h1", "--role", "solve"), team.worker("h2", "--role", "control")
+    spec = start_long(team, first)
+    team.worker("h3", "--role", "solve")
+
+    first.kill()
+    began_s = time.monotonic()
+
+    team.wait_for_state(spec, "long", RunState.RUNNING, host="h3")
+    assert time.monotonic() - began_s < spec.lease_s + 3
+    assert attempts_of(finish(team, spec), "long") == [("h1", "host lost"), ("h3", "cancelled")]
+
+
+def test_a_solve_goes_on_while_the_broker_is_away_and_its_result_arrives(team: Team, broker: Broker) -> None:
+    worker = team.worker("h1")
+    spec = team.submit({"a": lasting(2)}, model=ENDLESS)
+    team.wait_for_state(spec, "a", RunState.RUNNING)
+    time.sleep(1.1)  # appendfsync everysec: what is a second old is on disk
+
+    broker.kill()
+    worker.wait_for("redis_waits")  # it ended meanwhile, and insists on its FINISH
+    broker.start()
+
+    report = team.report(spec)
+    assert attempts_of(report, "a") == [("h1", "done")]
+
+
+def test_a_result_that_the_server_forgot_is_offered_again(team: Team, broker: Broker) -> None:
+    worker = team.worker("h1", "--role", "solve")
+    spec = team.submit({"a": lasting(1)}, model=ENDLESS, lease_s=60.0)
+    team.wait_for_state(spec, "a", RunState.RUNNING)
+    time.sleep(1.1)
+    kept = Path(broker.folder, "kept")
+    subprocess.run(["cp", "-r", f"{broker.folder}/appendonlydir", kept], check=True)
+    team.wait_for_state(spec, "a", RunState.DONE)
+
+    broker.kill()  # and with it everything after the copy
+    subprocess.run(["rm", "-r", f"{broker.folder}/appendonlydir"], check=True)
+    kept.rename(Path(broker.folder, "appendonlydir"))
+    broker.start()
+
+    worker.wait_for("spool_offered")
+    assert team.status(spec, "a").state is RunState.DONE
+    assert team.status(spec, "a").attempt == 1
+    team.worker("h2", "--role", "control")
+    assert team.report(spec).runs[0].verdict is Verdict.LIMIT
+    wait_until(lambda: not list(team.folder.glob("h1/cache/workers/h1/*/spool/*.json")), what="an empty spool")
+
+
+def test_a_control_worker_that_dies_is_started_again(team: Team) -> None:
+    worker = team.worker("h1")
+    worker.wait_for("control_started")
+    wait_until(lambda: team.store.host("control@h1"), timeout_s=PATIENCE_S, what="a control worker")
+    card = team.store.host("control@h1")
+    assert card is not None
+
+    os.kill(card.pid, signal.SIGKILL)
+
+    worker.wait_for("control_died")
+    assert team.report(team.submit({"a": ""})).runs[0].verdict is Verdict.OPTIMAL
+    worker.kill()
+    wait_until(lambda: team.store.host("control@h1") is None, timeout_s=PATIENCE_S, what="the control worker ends too")
+
+
+def test_a_second_worker_of_the_same_name_refuses_while_the_first_one_beats(team: Team) -> None:
+    first = team.worker("h1", "--role", "solve")
+
+    second = team.worker("h1", "--role", "solve", wait=False, cache="elsewhere")
+
+    assert second.wait() == 5
+    assert f"A worker called 'h1' beats at this broker already (pid {first.process.pid}" in second.log
+    assert "--name NAME" in second.log
+    assert first.process.poll() is None
+
+
+def test_a_worker_waits_for_a_broker_that_is_not_there_yet(team: Team, broker: Broker) -> None:
+    broker.kill()
+    worker = team.worker("h1", "--role", "solve", wait=False)
+    worker.wait_for("broker_waits")
+    assert "Tried again in" in worker.log
+
+    broker.start()
+
+    worker.wait_until_ready()
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
+
+
+def test_a_worker_ends_with_words_where_the_broker_wants_a_password(tmp_path: Path, make_team: MakeTeam) -> None:
+    worker = make_team("--requirepass", "secret").worker("h1", "--role", "solve", wait=False)
+
+    assert worker.wait() == 5
+    assert "wants a password" in worker.log
+    assert "secret" not in worker.log
+
+
+MakeTeam = Callable[..., Team]
+
+
+@pytest.fixture
+def make_team(tmp_path: Path) -> Iterator[MakeTeam]:
+    made: list[Team] = []
+
+    def make(*options: str) -> Team:
+        made.append(Team(tmp_path, Broker(*options)))
+        return made[-1]
+
+    yield make
+    for team in made:
+        team.close()
+        team.broker.close()
