@@ -136,6 +136,7 @@ class SolveRecord(Document, frozen=True, kw_only=True):
     columns: int | None = None
     nonzeros: int | None = None
     solver_time_s: float | None = None
+    maximise: bool | None = None
     verdict: Verdict | None = None
 
 

@@ -159,6 +159,7 @@ def _record(solve: Solve) -> SolveRecord:
         columns=solve.columns,
         nonzeros=solve.nonzeros,
         solver_time_s=solve.solver_time_s,
+        maximise=solve.maximise,
         verdict=solve.verdict,
     )
 

@@ -35,7 +35,7 @@ _STATUS_BY_VERDICT = {
 }
 
 
-def write_trace(report: Report, path: Path, *, maximise: bool = False) -> Path:
+def write_trace(report: Report, path: Path) -> Path:
     """Writes one record a run, in the order of the scan, from its last solve.
 
     Runs that never began are left out, as GAMS writes no record then; so are runs whose profile was not applied: their
@@ -43,16 +43,13 @@ def write_trace(report: Report, path: Path, *, maximise: bool = False) -> Path:
 
     The option-file column holds the run's id, so that PAVER's `--optfileisrunname` tells the runs apart. `SolverTime`
     is the solver's own, as in GAMS's trace; the wall time stands in the user column.
-
-    Args:
-        maximise: the model's direction; TIMES minimises.
     """
     shown = [r for r in report.runs if r.started_ms is not None and r.applied is not False]
-    records = [_record(report, r, maximise=maximise) for r in shown]
+    records = [_record(report, r) for r in shown]
     return write_atomically(path, _HEADER + "".join(f"{record}\n" for record in records))
 
 
-def _record(report: Report, result: RunResult, *, maximise: bool) -> str:
+def _record(report: Report, result: RunResult) -> str:
     model_status, solver_status = _statuses(result)
     last = result.solves[-1] if result.solves else None
     fields = (
@@ -62,7 +59,7 @@ def _record(report: Report, result: RunResult, *, maximise: bool) -> str:
         _NA,
         _NA,
         _julian(result.ended_ms or result.started_ms),
-        "1" if maximise else "0",
+        "1" if last and last.maximise else "0",
         _number(result.rows),
         _number(result.columns),
         _NA,
