@@ -216,8 +216,8 @@ class RunStore(Records):
                 encode(result),
                 SCAN_TTL_S,
                 EVENTS_MAX,
-                _successor(spec, run),
                 result.verdict or "",
+                *_chain(spec),
             ],
         )
         return bool(answer[0] == b"won")
@@ -233,10 +233,10 @@ class RunStore(Records):
                 encode(result),
                 SCAN_TTL_S,
                 EVENTS_MAX,
-                _successor(spec, run),
                 initial_state(spec, run),
                 seen.attempt if seen else "",
                 seen.beat if seen else "",
+                *_chain(spec),
             ],
         )
         return bool(answer[0] == b"concluded")
@@ -324,23 +324,19 @@ class RunStore(Records):
 
     def _ending_keys(self, spec: ScanSpec, run: str) -> list[str]:
         k, scan = self.keys, spec.scan
-        successor = _successor(spec, run) or run
         return [
             k.state(scan, run),
             k.result(scan, run),
             k.ended(scan),
             k.events(scan),
             k.history(scan, run),
-            k.state(scan, successor),
+            *(k.state(scan, one) for one in _chain(spec)),
         ]
 
 
-def _successor(spec: ScanSpec, run: str) -> str:
-    """The run that a chain starts after `run`; empty for the last one and outside chains."""
-    if spec.mode is not ScanMode.CHAIN:
-        return ""
-    after = spec.runs.index(run) + 1
-    return next((following for following in spec.runs[after:] if following not in spec.reused), "")
+def _chain(spec: ScanSpec) -> list[str]:
+    """The runs of a chain that are to be run, in order; none outside chains."""
+    return [run for run in spec.runs if run not in spec.reused] if spec.mode is ScanMode.CHAIN else []
 
 
 def _claim_answer(answer: list[Any], token: str) -> Claim:

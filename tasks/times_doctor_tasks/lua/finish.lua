@@ -1,6 +1,6 @@
 -- FINISH: the owner ends the run, once.
--- KEYS  1 state  2 result  3 ended set  4 events  5 history  6 state of the next run of a chain (or the run's own)
--- ARGV  1 run  2 attempt  3 token  4 final state  5 result  6 ttl_s  7 events_max  8 next run ('' = none)  9 verdict
+-- KEYS  1 state  2 result  3 ended set  4 events  5 history  6.. states of all runs of a chain, in order
+-- ARGV  1 run  2 attempt  3 token  4 final state  5 result  6 ttl_s  7 events_max  8 verdict  9.. runs of the chain
 -- Returns {'won', ended} (also when this fence had won before) | {'not yours'}
 -- Atomic because result, state, counter and the successor's release are one fact.
 local h = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'token', 'owner', 'won')
@@ -12,8 +12,6 @@ redis.call('HSET', KEYS[1], 'won', ARGV[2] .. ' ' .. ARGV[3], 'lease_ms', 0)
 redis.call('SADD', KEYS[3], ARGV[1])
 redis.call('EXPIRE', KEYS[3], ARGV[6])
 close_attempt(KEYS[5], ARGV[4])
-move(KEYS[1], KEYS[4], ARGV[1], ARGV[2], ARGV[4], h[4], '', ARGV[6], ARGV[7], ARGV[9])
-if ARGV[8] ~= '' and (redis.call('HGET', KEYS[6], 'state') or 'pending') == 'pending' then
-  move(KEYS[6], KEYS[4], ARGV[8], 0, 'queued', '', '', ARGV[6], ARGV[7])
-end
+move(KEYS[1], KEYS[4], ARGV[1], ARGV[2], ARGV[4], h[4], '', ARGV[6], ARGV[7], ARGV[8])
+go_on(KEYS[3], KEYS[4], {unpack(KEYS, 6)}, {unpack(ARGV, 9)}, ARGV[6], ARGV[7])
 return {'won', redis.call('SCARD', KEYS[3])}

@@ -38,3 +38,15 @@ local function close_attempt(history, ended_as)
   entry.ended_as = ended_as
   redis.call('LSET', history, -1, cjson.encode(entry))
 end
+
+-- A chain goes on with the first of its runs that has not ended; the first of all never waited for another.
+local function go_on(ended, events, keys, runs, ttl_s, events_max)
+  for place, run in ipairs(runs) do
+    if redis.call('SISMEMBER', ended, run) == 0 then
+      if place > 1 and (redis.call('HGET', keys[place], 'state') or 'pending') == 'pending' then
+        move(keys[place], events, run, 0, 'queued', '', '', ttl_s, events_max)
+      end
+      return
+    end
+  end
+end
