@@ -23,3 +23,5 @@ class Harvest:
     """The model's folder on this machine."""
     listing: Path | None = None
     """A listing of an earlier run of the model."""
+    trace: Path | None = None
+    """Where to write the scan as a GAMS trace file; None: nowhere."""

@@ -81,7 +81,7 @@ def run_local_scan(
         return exit_codes.INTERRUPTED
     stack.is_solving = False
     stack.end()
-    harvest = harvest_of(prepared)
+    harvest = harvest_of(prepared, request.trace)
     show_results(bring_results(client, report, harvest), harvest, console, as_json=as_json)
     return exit_codes.of_report(report, interrupted=shown.interrupted)
 

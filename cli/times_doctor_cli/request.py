@@ -35,6 +35,8 @@ class ScanRequest:
     includes: Sequence[Path] = ()
     restart: str = "auto"
     out: Path | None = None
+    trace: Path | None = None
+    """Where the scan is written as a GAMS trace file."""
     yes: bool = False
     queue: bool = False
     """Over the team's hosts, not on this machine."""
@@ -68,6 +70,10 @@ class ScanRequest:
         yield queue and self.gams_path is not None, "--gams-path with --queue: each host uses its own GAMS."
         yield self.detach and not queue, "--detach needs --queue: without it the runs end with this command."
         yield bool(self.hosts) and not queue, "--hosts needs --queue: without it there is this machine only."
+        yield (
+            self.detach and self.trace is not None,
+            "--trace with --detach: the scan has not ended then. Use `times-doctor report SCAN --trace FILE` later.",
+        )
         cap = self.cap_factor
         yield cap is not None and not cap >= 1, f"--cap {cap}: expected 1 or more: a multiple of the best run's time."
 

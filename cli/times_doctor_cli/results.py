@@ -26,6 +26,7 @@ from times_doctor_cli.writers.json_report import report_json, write_json
 from times_doctor_cli.writers.option_file import FOLDER as RECOMMENDED
 from times_doctor_cli.writers.option_file import write_recommended
 from times_doctor_cli.writers.scan_manifest import write_manifest
+from times_doctor_cli.writers.trace_file import write_trace
 from times_doctor_tasks.blobs import OnSent
 from times_doctor_tasks.errors import StoreFailed, UsageError
 from times_doctor_tasks.messages import Report, RunResult
@@ -72,6 +73,8 @@ def bring_results(client: Client, report: Report, harvest: Harvest, on_sent: OnS
     warning = size_warning(report.runs, harvest.listing)
     report = msgspec.structs.replace(report, warnings=(*report.warnings, *filter(None, [warning]), *fetched.warnings()))
     _write(report, harvest, fetched)
+    if harvest.trace is not None:
+        write_trace(report, harvest.trace)
     _copy_newest(harvest.out)
     return report
 

@@ -194,11 +194,16 @@ def warnings_of(prepared: Prepared) -> tuple[str, ...]:
     return (*prepared.run_dir.warnings, *fleet.left_out(), *notes)
 
 
-def harvest_of(prepared: Prepared) -> Harvest:
+def harvest_of(prepared: Prepared, trace: Path | None = None) -> Harvest:
     """Where the files of a scan go whose RUN_DIR is at hand."""
     run_dir = prepared.run_dir
     return Harvest(
-        prepared.out, prepared.runs, prepared.snapshot.manifest, copy_to=run_dir.root, listing=run_dir.listing
+        prepared.out,
+        prepared.runs,
+        prepared.snapshot.manifest,
+        copy_to=run_dir.root,
+        listing=run_dir.listing,
+        trace=trace,
     )
 
 

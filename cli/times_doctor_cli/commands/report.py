@@ -21,6 +21,7 @@ def report(
     ],
     html: Annotated[bool, typer.Option("--html", help="Bring a scan's HTML page and say where it is.")] = False,
     open_page: Annotated[bool, typer.Option("--open", help="Open that page in the browser.")] = False,
+    trace: Annotated[Path | None, typer.Option(help="Write a scan as a GAMS trace file (PAVER) and stop.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Show the report of a scan, or say how an existing run ended, from its log and listing."""
@@ -29,6 +30,9 @@ def report(
 
     page = html or open_page
     path = Path(what)
+    if trace is not None:
+        _write_trace(what, trace)
+        return
     if not path.exists():
         _of_broker(what, page=page, open_page=open_page, as_json=json)
     elif (saved := find_saved(path, newest=page)) is not None:
@@ -37,6 +41,22 @@ def report(
         raise UsageError(f"{what!r} holds no report of a scan, so there is no page. Expected a scan or its folder.")
     else:
         _of_run(path, as_json=json)
+
+
+def _write_trace(what: str, trace: Path) -> None:
+    from times_doctor_cli import library
+    from times_doctor_cli.console import say
+    from times_doctor_cli.results import as_typed
+    from times_doctor_cli.saved_report import find_saved
+    from times_doctor_cli.writers.trace_file import write_trace
+
+    saved = find_saved(Path(what), newest=True) if Path(what).exists() else None
+    if saved is not None:
+        found = saved.report
+    else:
+        client = library.connect(who="report --trace of a scan that is in no folder here")
+        found = library.report(client, library.find(client, what).scan)
+    say(f"Wrote {as_typed(write_trace(found, trace))}")
 
 
 def _of_broker(scan: str, *, page: bool, open_page: bool, as_json: bool) -> None:
