@@ -51,7 +51,12 @@ class Client:
             connection = connect(url, socket_timeout_s=ANSWER_TIMEOUT_S, retries=1)
         except ValueError as error:
             raise UsageError(f"{shown_url(url)!r} is no broker URL: {error}.") from error
-        blobs = open_store(settings.store_url or "redis", broker_url=url, prefix=settings.key_prefix)
+        blobs = open_store(
+            settings.store_url or "redis",
+            broker_url=url,
+            prefix=settings.key_prefix,
+            quota_bytes=settings.store_quota_bytes,
+        )
         check(connection, url)
         return cls(RunStore(connection, settings.key_prefix), blobs, url, settings)
 

@@ -327,6 +327,7 @@ class WorkerPlan(Document, frozen=True, kw_only=True):
 
     broker_url: str
     store_url: str
+    store_quota_bytes: int | None = None
     key_prefix: str = "td"
     host: str
     roles: tuple[str, ...] = ("solve", "control")

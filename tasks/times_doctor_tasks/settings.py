@@ -77,6 +77,7 @@ SETTINGS: tuple[Setting, ...] = (
         "broker_url", "TIMES_DOCTOR_BROKER_URL", _url, "a URL like redis://host:6379/0, rediss:// or redis+socket://"
     ),
     Setting("store_url", "TIMES_DOCTOR_STORE_URL", str, "redis, a redis URL, file:///folder or s3://bucket/prefix"),
+    Setting("store_quota_mb", "TIMES_DOCTOR_STORE_QUOTA_MB", _positive, "megabytes, more than 0"),
     Setting("key_prefix", "TIMES_DOCTOR_KEY_PREFIX", _name, "letters, digits, '-', '_' and '.'"),
     Setting("lease_s", "TIMES_DOCTOR_LEASE_S", _positive, "seconds, more than 0"),
     Setting("grace_s", "TIMES_DOCTOR_GRACE_S", _positive, "seconds, more than 0"),
@@ -97,6 +98,8 @@ class Settings:
 
     broker_url: str | None = None
     store_url: str | None = None
+    store_quota_mb: float | None = None
+    """What blobs may take of the server's memory; None: 1 GiB, or a quarter of its maxmemory if that is less."""
     key_prefix: str = "td"
     lease_s: float = 30.0
     grace_s: float = 60.0
@@ -150,6 +153,11 @@ class Settings:
                 values[name] = value
                 origins[name] = "command line"
         return cls(**values, origins=origins)
+
+    @property
+    def store_quota_bytes(self) -> int | None:
+        """`store_quota_mb` in bytes."""
+        return None if self.store_quota_mb is None else int(self.store_quota_mb * 1_000_000)
 
     def require_broker(self, who: str = "--queue") -> str:
         """The broker URL; `who` needs it.

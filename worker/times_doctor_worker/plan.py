@@ -51,6 +51,7 @@ def read_words(words: Sequence[str], environ: Mapping[str, str], *, folder: Path
     plan = WorkerPlan(
         broker_url=settings.require_broker("A worker"),
         store_url=settings.store_url or "redis",
+        store_quota_bytes=settings.store_quota_bytes,
         key_prefix=settings.key_prefix,
         host=settings.host,
         roles=("control",) if is_control else ("solve",),

@@ -62,7 +62,9 @@ class SolveRole:
         self._cache_bytes = cache_bytes
         self.on_change: Callable[[], object] = lambda: None
         """Called when what is offered has changed."""
-        blobs = open_store(plan.store_url, broker_url=plan.broker_url, prefix=plan.key_prefix)
+        blobs = open_store(
+            plan.store_url, broker_url=plan.broker_url, prefix=plan.key_prefix, quota_bytes=plan.store_quota_bytes
+        )
         self._workspace = Workspace(Path(plan.cache_dir), blobs, markers=tenure.markers)
         self._rotation = Rotation(
             functools.partial(find_engine, plan=plan, environ=os.environ, anew=True), self._workspace.disk_fault
