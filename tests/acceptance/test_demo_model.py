@@ -17,7 +17,8 @@ from times_doctor_tasks.parsers.trace import TraceRow, read_trace
 from times_doctor_tasks.profiles import built_in_profiles, with_threads
 from times_doctor_worker.gams_system import find_gams
 
-pytestmark = pytest.mark.timeout(120)
+# One group: its solves are shared by all tests of this file.
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("demo_model")]
 
 PROFILES = ("dual", "sift", "bar_nox")
 YEARS = read_system(demo_texts()).names("WY")
