@@ -18,7 +18,9 @@ def cores() -> int:
 
 def memory_mb() -> int:
     """Physical memory."""
+    if sys.platform == "win32":
+        return UNKNOWN_MEMORY_MB
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // (1 << 20)
-    except (ValueError, OSError, AttributeError):
+    except (ValueError, OSError):
         return UNKNOWN_MEMORY_MB

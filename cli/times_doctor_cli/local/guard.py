@@ -26,6 +26,15 @@ DEATHS = "deaths"
 RESTART_PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0)
 
 
+def worker_argv(folder: str) -> list[str]:
+    """How the private worker is started. It is another program to us: cli never imports the worker."""
+    return [sys.executable, "-m", "times_doctor_worker", "--local", folder]
+
+
+# Below is what needs a fork. There is no local scan where there is none.
+assert sys.platform != "win32"
+
+
 def fork_guard(folder: str, server: Sequence[str], worker: Sequence[str]) -> tuple[int, int]:
     """Forks the guard; returns its pid and the write end of its lifeline."""
     read_end, write_end = os.pipe()
@@ -158,8 +167,3 @@ def _kill(pid: int) -> None:
         os.waitpid(pid, 0)
     except (ProcessLookupError, ChildProcessError):
         pass
-
-
-def worker_argv(folder: str) -> list[str]:
-    """How the private worker is started. It is another program to us: cli never imports the worker."""
-    return [sys.executable, "-m", "times_doctor_worker", "--local", folder]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from times_doctor_cli.local.guard import DEATHS, END_NOW, fork_guard, worker_argv
+from times_doctor_cli.local import guard
 from times_doctor_cli.local.server_binary import find_server
 
 #: Longest path of a unix socket that every platform takes (macOS: 104 with its end).
@@ -33,7 +33,7 @@ class LocalStack:
         if self._lifeline < 0:
             return
         if not self.is_solving:
-            os.write(self._lifeline, END_NOW)
+            os.write(self._lifeline, guard.END_NOW)
         os.close(self._lifeline)
         self._lifeline = -1
         os.waitpid(self._guard_pid, 0)
@@ -41,7 +41,7 @@ class LocalStack:
     def worker_deaths(self) -> int:
         """How many private workers have died so far."""
         try:
-            return os.stat(f"{self.folder}/{DEATHS}").st_size  # noqa: PTH116
+            return os.stat(f"{self.folder}/{guard.DEATHS}").st_size  # noqa: PTH116
         except FileNotFoundError:
             return 0
 
@@ -56,13 +56,14 @@ class LocalStack:
 
 def start_stack() -> LocalStack | None:
     """Starts server and worker; None when this machine has no server program (said later, in words)."""
+    assert sys.platform != "win32"  # see entry.py
     server = find_server()
     if server is None:
         return None
     folder = _private_folder()
     words = f"--port 0 --unixsocketperm 700 --appendonly no --maxmemory-policy noeviction --dir {folder}".split()
     argv = [server, *words, "--unixsocket", f"{folder}/s", "--save", ""]
-    pid, lifeline = fork_guard(folder, argv, worker_argv(folder))
+    pid, lifeline = guard.fork_guard(folder, argv, guard.worker_argv(folder))
     return LocalStack(folder, pid, lifeline)
 
 
