@@ -44,10 +44,12 @@ class Feed:
             InfrastructureError: the broker did not answer for long, or came back without the scan.
         """
         try:
-            back = self._comes_back()
+            if self._away_since_s is not None:
+                self._require_scan()
             told = self._history() if self._after is None else self._news(timeout_s)
         except redis.RedisError as error:
             return self._without_answer(error, timeout_s)
+        back = self._comes_back()
         return told if told is None else [*back, *told]
 
     def result_of(self, run: str) -> RunResult | None:
@@ -81,15 +83,17 @@ class Feed:
             self._is_over = isinstance(events[-1][2], Reported)
         return [(at_ms, event) for _, at_ms, event in events]
 
-    def _comes_back(self) -> list[TimedEvent]:
-        """After an outage: whether the broker still knows the scan."""
-        if self._away_since_s is None:
-            return []
+    def _require_scan(self) -> None:
+        """After an outage: the broker must still know the scan."""
         if self._client.store.scan(self._spec.scan) is None:
             raise InfrastructureError(
                 f"The broker {self._client.shown_broker!r} is back without scan {self._spec.scan}: it lost its data. "
                 "Have it keep them (appendonly yes), and scan again."
             )
+
+    def _comes_back(self) -> list[TimedEvent]:
+        if self._away_since_s is None:
+            return []
         self._away_since_s = None
         return [(self._client.now_ms(), Noted(text="The broker answers again.", level="info"))]
 
