@@ -36,7 +36,7 @@ demo: $(VENV)/.demo ## write the sample model and scan it for real (GAMS, else H
 	  $(BIN)/times-doctor scan demo/demo_large.mps --parallel; }
 
 test: $(VENV)/.dev ## run the tests
-	$(PYTEST) -n 2 --dist loadgroup
+	$(PYTEST) -n 2 --dist loadfile
 
 test-faults: $(VENV)/.dev ## kill, stop and cut off real workers and their broker, many times
 	$(PYTEST) -q -n 2 tests/faults
@@ -46,7 +46,7 @@ test-store: $(VENV)/.dev ## send a model of 300 MB in 2,000 files through every 
 
 testcov: $(VENV)/.dev ## run the tests with branch coverage
 	$(BIN)/python -m pip install --quiet pytest-cov
-	$(PYTEST) -n 2 --dist loadgroup --cov --cov-report=term-missing:skip-covered
+	$(PYTEST) -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered
 
 lint: $(VENV)/.dev typecheck ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

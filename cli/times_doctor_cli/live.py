@@ -68,6 +68,7 @@ def show(
     result_of: Callable[[str], RunResult | None] | None = None,
     can_detach: bool = False,
     is_mine: bool = True,
+    signals: Signals | None = None,
     now_ms: Callable[[], int] = wall_ms,
     tick_s: Callable[[], float] = monotonic_s,
     keys: Callable[[], AbstractContextManager[Keyboard | None]] = keyboard,
@@ -84,18 +85,20 @@ def show(
         can_detach: whether the scan lives on without this process.
         is_mine: whether it ends with this terminal. What would cancel all without asking (the terminal closes, SIGTERM,
             Ctrl-C where no menu can be shown) only ends the show for a mere watcher, as detached.
+        signals: already noted since before the scan was submitted; None: from now on.
         now_ms: the clock that the events' times are on.
         tick_s: a clock that never jumps, to pace frames.
         keys: holds the keyboard.
     """
     frames = shows_frames(console)
-    with Signals() as signals, keys() if frames else contextlib.nullcontext() as held:
+    noting = contextlib.nullcontext(signals) if signals else Signals()
+    with noting as noted, keys() if frames else contextlib.nullcontext() as held:
         controls = Controls(board, held, on_interrupt, can_detach=can_detach, is_mine=is_mine)
         screen: Screen = TableScreen(board, console, tick_s=tick_s) if frames else PlainScreen(board, console)
         try:
-            ending = _Loop(source, board, screen, signals, controls, result_of).run(now_ms, tick_s)
+            ending = _Loop(source, board, screen, noted, controls, result_of).run(now_ms, tick_s)
         finally:
-            with _forgiving(signals):
+            with _forgiving(noted):
                 screen.close(now_ms())
     return Shown(ending, interrupted=controls.cancelled is not None)
 

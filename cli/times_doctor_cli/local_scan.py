@@ -14,6 +14,7 @@ from times_doctor_cli.client import Client
 from times_doctor_cli.console import say, stderr_console, stdout_console
 from times_doctor_cli.fleet import Fleet
 from times_doctor_cli.hashing import HashCache
+from times_doctor_cli.interrupts import Signals
 from times_doctor_cli.look.snapshot import take_snapshot
 from times_doctor_cli.plan import engine_of
 from times_doctor_cli.planned import ask_about_many, show_plan
@@ -71,10 +72,14 @@ def run_local_scan(
         return show_plan(prepared, console, as_json=as_json)
     ask_about_many(request, prepared)
     stack.is_solving = True
-    submit(client, prepared)
-    from times_doctor_cli.results import bring_results, show_results  # while the solves run: nobody waits for it
+    # Noted from here on, before the first message leaves: a scan that runs ends in a report, whoever wants it to end.
+    with Signals() as signals:
+        submit(client, prepared)
+        from times_doctor_cli.results import bring_results, show_results  # while the solves run: nobody waits for it
 
-    shown = show_scan(client, prepared.spec, prepared.runs, console, note=engine_note(prepared.fleet))
+        shown = show_scan(
+            client, prepared.spec, prepared.runs, console, note=engine_note(prepared.fleet), signals=signals
+        )
     report = client.report(prepared.spec.scan)
     if report is None:
         say("The scan was left before its report existed; its runs are stopped.", stderr_console())

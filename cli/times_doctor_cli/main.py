@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, ParamSpec
@@ -95,11 +96,21 @@ def _options(
 
 def run(arguments: Sequence[str], stack: LocalStack | None) -> int:
     """Runs one command line; returns its exit code. `stack` is the local stack that was started for it, if any."""
+    _end_politely()
     try:
         app(list(arguments), prog_name="times-doctor", obj={"stack": stack})
     except SystemExit as ending:
         return ending.code if isinstance(ending.code, int) else exit_codes.OK
     finally:
         if stack is not None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left to do is short, and must be done
             stack.end()
     return exit_codes.OK
+
+
+def _end_politely() -> None:
+    """SIGTERM and SIGHUP end a command as Ctrl-C does, unless somebody had them ignored (nohup)."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)

@@ -10,6 +10,7 @@ from rich.console import Console
 from times_doctor_cli.board import Board
 from times_doctor_cli.client import Client
 from times_doctor_cli.feed import Feed, TimedEvent
+from times_doctor_cli.interrupts import Signals
 from times_doctor_cli.live import Shown, show
 from times_doctor_cli.menu import Choice, Wish
 from times_doctor_cli.rows import Notice
@@ -25,12 +26,14 @@ def show_scan(
     note: str = "",
     can_detach: bool = False,
     is_mine: bool = True,
+    signals: Signals | None = None,
 ) -> Shown:
     """Shows the scan until its report exists; Ctrl-C becomes cancel flags.
 
     Args:
         can_detach: The scan lives on without this process.
         is_mine: It ends with this terminal: when that closes, all runs are cancelled. A mere watcher only leaves.
+        signals: See `live.show`.
     """
     board = Board.of(spec, runs, note=note)
     source = _Source(client, spec, board)
@@ -42,6 +45,7 @@ def show_scan(
         result_of=source.feed.result_of,
         can_detach=can_detach,
         is_mine=is_mine,
+        signals=signals,
         now_ms=client.now_ms,
     )
 

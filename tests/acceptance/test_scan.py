@@ -42,7 +42,7 @@ def test_a_scan_says_the_same_in_a_chain_and_in_a_chord(
 
 
 def test_three_solves_overlap_in_a_chord_and_never_in_a_chain(cli: Cli, tmp_path: Path, run_folder: RunFolder) -> None:
-    slow = install_recorded_gams(tmp_path / "slow", speed=2)
+    slow = install_recorded_gams(tmp_path / "slow", speed=1)
     folder = run_folder("denselp")
     common = (folder, "--gams-path", slow, "--threads", "1", *THREE)
     _, chain = cli.scan(*common)

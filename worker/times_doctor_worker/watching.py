@@ -63,6 +63,9 @@ class RunWatch:
         self._read(self._tail.drain())
         self._tracker.update(self._reader.close(), now_s=self._runtime_s())
         self._facts.returncode = ended.returncode
+        # A solve may end between two samples; the largest single process is known all the same.
+        seen_bytes = max(self._meter.peak_rss_bytes, ended.max_rss_bytes or 0)
+        self._facts.peak_memory_mb = round(seen_bytes / (1 << 20), 1) if seen_bytes else None
 
     def _runtime_s(self) -> float:
         return monotonic_s() - self._start_s
