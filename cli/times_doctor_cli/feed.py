@@ -117,7 +117,8 @@ def history(spec: ScanSpec, standing: Standing, results: Mapping[str, RunResult]
     """What the documents say of every run that is not where it began, as events in the order in which it came about."""
     told: list[TimedEvent] = []
     for run, status in standing.statuses.items():
-        if not status.since_ms and status.state is initial_state(spec, run) and status.state not in TERMINAL:
+        # Where runs are reused, the first of a chain is not where a screen expects it.
+        if not status.since_ms and status.state is initial_state(spec, run) and not spec.reused:
             continue
         told.append((status.since_ms or spec.created_ms, _came_to(run, status, results.get(run))))
         look = standing.looks.get(run)

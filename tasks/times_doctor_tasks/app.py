@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from celery import Celery
@@ -51,7 +52,7 @@ app.loader.override_backends = dict.fromkeys(("redis", "rediss"), "times_doctor_
 
 
 def configure(broker_url: str, *, prefix: str = "td") -> Celery:
-    """Points the application at a broker; call once a process, before anything is published or consumed."""
+    """Points the application at a broker, before anything is published to it or consumed from it."""
     transport: dict[str, Any] = {
         "visibility_timeout": VISIBILITY_TIMEOUT_S,
         "priority_steps": PRIORITY_STEPS,
@@ -75,5 +76,13 @@ def configure(broker_url: str, *, prefix: str = "td") -> Celery:
         redis_retry_on_timeout=True,
         redis_backend_health_check_interval=HEALTH_CHECK_S,
     )
+    _let_go_of_connections()
     app.set_default()
     return app
+
+
+def _let_go_of_connections() -> None:
+    """Celery keeps its pools for life: without this, a program's second broker would get nothing and its first all."""
+    app._after_fork()  # noqa: SLF001  # what Celery does where a process must not use the connections it was given
+    app._backend_cache = None  # noqa: SLF001
+    app._local = threading.local()  # noqa: SLF001

@@ -57,7 +57,10 @@ def test_a_reused_run_has_ended_when_its_scan_began(spec: ScanSpec, make_result:
         make_standing(a=RunStatus(RunState.DONE), b=RunStatus(RunState.QUEUED)),
         {"a": make_result(run="a", host="h9")},
     )
-    assert told == [(1_000, StateChanged(run="a", state=RunState.DONE, host="h9", verdict=Verdict.OPTIMAL))]
+    assert told == [
+        (1_000, StateChanged(run="a", state=RunState.DONE, host="h9", verdict=Verdict.OPTIMAL)),
+        (1_000, StateChanged(run="b", state=RunState.QUEUED)),
+    ]
 
 
 class FlakyStore:
