@@ -76,8 +76,7 @@ class LocalStack:
             return b""
 
     def _guard_lives(self) -> bool:
-        assert sys.platform != "win32"
-        if self._guard_pid and os.waitpid(self._guard_pid, os.WNOHANG)[0]:
+        if sys.platform != "win32" and self._guard_pid and os.waitpid(self._guard_pid, os.WNOHANG)[0]:
             self._guard_pid = 0
         return bool(self._guard_pid)
 
@@ -124,12 +123,10 @@ def _private_folder() -> str:
 
 def _clear_up(folder: str, socket: str) -> None:
     """What a guard would have done that was killed: ends the server, removes the folder."""
-    assert sys.platform != "win32"
-    from socket import AF_UNIX
-    from socket import socket as new_socket
+    import socket as sockets
 
     try:
-        with new_socket(AF_UNIX) as line:
+        with sockets.socket(getattr(sockets, "AF_UNIX", -1)) as line:  # noqa: B009  # Windows has none
             line.settimeout(1.0)
             line.connect(socket)
             line.sendall(b"SHUTDOWN NOSAVE\r\n")
