@@ -83,8 +83,8 @@ def _highs(program: LinearProgram | Path, folder: Path, **options: str) -> float
     words = [f"{name} = {value}\n" for name, value in {"threads": 1, **options}.items()]
     work = Path(tempfile.mkdtemp(dir=folder))
     (work / "highs.opt").write_text("".join(words))
-    program = [sys.executable, "-m", "times_doctor_worker.engines.highs_solve", model.absolute()]
-    subprocess.run([*program, "highs.opt", "run.log", "result.json"], cwd=work, check=True, capture_output=True)
+    argv = [sys.executable, "-m", "times_doctor_worker.engines.highs_solve", str(model.absolute())]
+    subprocess.run([*argv, "highs.opt", "run.log", "result.json"], cwd=work, check=True, capture_output=True)
     result = json.loads((work / "result.json").read_text())
     assert result["model_status"] == "Optimal"
     return float(result["objective"])

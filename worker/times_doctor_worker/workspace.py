@@ -58,18 +58,17 @@ class Workspace:
             DiskFull: it does not fit; nothing was staged.
         """
         target = self.cache / "staged" / snapshot
-        with _opened(target.with_name(f"{snapshot}.lock")) as lock:
-            while True:
-                fcntl.flock(lock, fcntl.LOCK_EX)  # one stager at a time, over all processes of this host
+        with _used(target.with_name(f"{snapshot}.lock")):
+            with _opened(target.with_name(f"{snapshot}.staging")) as staging:
+                # One stager at a time, over all processes of this host; not for the time of the solve, which others
+                # of the same model must not wait for.
+                fcntl.flock(staging, fcntl.LOCK_EX)
                 if not verify_staged(target):
                     remove_staged(target)
                     self._require(sum(file.size_bytes for file in manifest.files))
                     stage(manifest, self.blobs.opener([file.sha256 for file in manifest.files]), target)
                 with contextlib.suppress(OSError):
                     target.with_name(f"{snapshot}.used").touch()
-                fcntl.flock(lock, fcntl.LOCK_SH)
-                if target.is_dir():  # the kernel may let a pruner in between the two locks
-                    break
             yield target
 
     @contextlib.contextmanager
@@ -79,8 +78,7 @@ class Workspace:
         Nobody prunes it while the context is open; it stays when it ends.
         """
         folder = self.cache / "runs" / scan / f"{run}.{fence.attempt}"
-        with _opened(lock_beside(folder)) as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH)
+        with _used(lock_beside(folder)):
             if folder.exists():
                 shutil.rmtree(folder)
             folder.mkdir(parents=True)
@@ -124,6 +122,14 @@ class Workspace:
 def lock_beside(folder: Path) -> Path:
     """The file whose lock says that a working folder is in use."""
     return folder.with_name(f".{folder.name}.lock")
+
+
+@contextlib.contextmanager
+def _used(lock: Path) -> Iterator[None]:
+    """Shares a lock with others who use the same thing; a pruner takes it alone, and so only what nobody uses."""
+    with _opened(lock) as fd:
+        fcntl.flock(fd, fcntl.LOCK_SH)
+        yield
 
 
 @contextlib.contextmanager

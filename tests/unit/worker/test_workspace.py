@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -67,6 +68,21 @@ def test_a_snapshot_is_staged_once_and_mended_when_somebody_touched_it(models: M
         (tree / "model/m.mps").write_text("another")
     with models.workspace.tree(snapshot, manifest) as tree:
         assert (tree / "model/m.mps").read_text() == "model"
+
+
+def test_a_second_run_of_a_model_does_not_wait_for_the_first_ones_solve(models: Models) -> None:
+    snapshot, manifest = models.add("model")
+
+    def stage_it_too() -> Path:
+        with models.workspace.tree(snapshot, manifest) as second:
+            return second
+
+    with models.workspace.tree(snapshot, manifest) as first:
+        other = threading.Thread(target=lambda: trees.append(stage_it_too()), daemon=True)
+        trees: list[Path] = []
+        other.start()
+        other.join(timeout=5)
+        assert trees == [first]
 
 
 def test_what_is_in_use_is_never_pruned(models: Models) -> None:
