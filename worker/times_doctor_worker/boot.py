@@ -108,7 +108,9 @@ class Worker:
                 stack.enter_context(ControlChild(self._child_words))
             stack.enter_context(self._registered())
             stack.enter_context(self._watched())
-            return self._intake.run()
+            code = self._intake.run()
+            self.drain.ended()
+            return code
 
     def _settle(self) -> None:
         """Finds the broker, makes sure of the name, and ends what a predecessor left running."""

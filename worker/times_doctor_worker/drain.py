@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds to hand runs back: a solver is killed seven seconds after it was told to stop, then Redis has to answer.
 HAND_BACK_S = 20.0
+#: Seconds for Celery to end when nothing runs any more; a loop that is blocked never does.
+LEAVE_S = 30.0
 #: Exit code of a worker that was told to leave with runs in its hands; their leases run out.
 LEFT = 1
 _LOOK_S = 0.02
@@ -52,6 +54,7 @@ class Drain:
         put_back: Callable[[], object],
         drain_s: float,
         leave: Callable[[int], object] = os._exit,
+        leave_s: float = LEAVE_S,
     ) -> None:
         """Args:
         running: What runs now, for people.
@@ -63,6 +66,8 @@ class Drain:
         self._put_back = put_back
         self._drain_s = drain_s
         self._leave = leave
+        self._leave_s = leave_s
+        self._ended = threading.Event()
         self._begun = threading.Event()
         self.handing_back = threading.Event()
         """Solves that run must stop; their runs are handed back."""
@@ -110,6 +115,10 @@ class Drain:
         self.begin(why, wait_s=0.0)
         self.handing_back.set()
 
+    def ended(self) -> None:
+        """The consumer has ended; the rest takes no time."""
+        self._ended.set()
+
     @contextmanager
     def on_signals(self) -> Iterator[None]:
         """SIGTERM and SIGINT urge; the old handlers come back after it.
@@ -139,7 +148,11 @@ class Drain:
 
     def _end(self) -> None:
         self._intake.stop_taking()
-        self._put_back()
+        try:
+            self._put_back()
+        except Exception:
+            # Whatever it is, it must not keep this worker from ending.
+            logger.exception("parked runs not put back", extra={"action": "defect"})
         if running := self._running():
             logger.warning(
                 "%d of mine go on %s: %s",
@@ -159,6 +172,9 @@ class Drain:
         self.leaving.set()
         logger.warning("leaving", extra={"action": "leaving", "code": self._code})
         self._intake.shut_down(self._code)
+        if not self._ended.wait(self._leave_s):
+            logger.error("celery does not end: leaving by force", extra={"action": "left", "code": self._code})
+            self._leave(self._code)
 
     def _wait(self, deadline_s: float | None, sooner: threading.Event) -> None:
         while self._running() and not sooner.is_set():

@@ -26,7 +26,9 @@ class Intake:
 class Host:
     """A drain with `running` runs, which end when the test, or the hand-back, says so."""
 
-    def __init__(self, *running: str, drain_s: float = 60.0, ends_when_handed_back: bool = True) -> None:
+    def __init__(
+        self, *running: str, drain_s: float = 60.0, ends_when_handed_back: bool = True, leave_s: float = 60.0
+    ) -> None:
         self.intake = Intake()
         self.running = list(running)
         self.left: list[int] = []
@@ -36,6 +38,7 @@ class Host:
             put_back=lambda: self.intake.said.append("parked"),
             drain_s=drain_s,
             leave=self.left.append,
+            leave_s=leave_s,
         )
         self._ends = ends_when_handed_back
 
@@ -95,6 +98,21 @@ def test_a_watchdog_waits_as_long_as_solves_take_and_asks_for_a_restart() -> Non
     host.running.clear()
     host.wait()
     assert host.intake.said[-1] == 75
+
+
+def test_a_loop_that_is_blocked_is_left_by_force() -> None:
+    host = Host(leave_s=0.05)
+    host.drain.begin("watchdog: blocked", wait_s=None, code=75)
+    wait_until(lambda: host.left == [75])
+
+
+def test_a_loop_that_ended_is_not_left_by_force() -> None:
+    host = Host(leave_s=0.2)
+    host.drain.ended()
+    host.drain.begin("told to end", wait_s=0.0)
+    host.wait()
+    host.drain._thread.join(5)
+    assert host.left == []
 
 
 def test_signals_urge_and_the_old_handlers_come_back() -> None:

@@ -1,0 +1,44 @@
+"""What must be true when the dust has settled."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable
+
+from tests.conftest import wait_until
+from tests.integration.workers import Team
+from times_doctor_tasks.messages import ScanSpec
+from times_doctor_tasks.states import TERMINAL
+
+#: What lasts without a TTL: Celery's table of queues, and what it keeps of messages on their way.
+LASTING = (":celery:_kombu.binding", ":celery:unacked")
+
+
+def engines(team: Team) -> list[int]:
+    """Processes that solve for any worker of the team."""
+    found = subprocess.run(["pgrep", "-f", f"highs_solve {team.folder}"], capture_output=True, text=True)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def check(team: Team, specs: Iterable[ScanSpec], *, hosts: Iterable[str]) -> None:
+    """Every scan has its report; every run one result, accepted once; nothing is left over."""
+    for spec in specs:
+        report = team.report(spec, timeout_s=120)
+        assert [run.run for run in report.runs] == list(spec.runs)
+        for run in report.runs:
+            assert run.state in TERMINAL, run
+            accepted = [attempt for attempt in run.attempts if attempt.ended_as in TERMINAL]
+            assert len(accepted) == (1 if run.attempts else 0), run.attempts
+            assert all(attempt.end_ms for attempt in run.attempts), run.attempts
+    wait_until(lambda: not engines(team), timeout_s=30, what="no solver is left")
+    queues = ["control", "solve.highs.highs", *(f"host.{host}" for host in hosts)]
+    wait_until(lambda: team.store.waiting(queues) == 0, timeout_s=30, what="queues are empty")
+    assert [host for host in hosts if team.store.parked(host)] == []
+    assert lasting_keys(team) == []
+
+
+def lasting_keys(team: Team) -> list[str]:
+    """Our keys that would stay for ever."""
+    client, prefix = team.store.client, team.store.keys.prefix
+    names = [name.decode() for name in client.scan_iter(f"{prefix}:*", count=1000)]
+    return [name for name in names if client.ttl(name) == -1 and not any(word in name for word in LASTING)]
