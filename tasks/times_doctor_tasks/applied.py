@@ -15,6 +15,8 @@ _SOLVER_STATEMENT = re.compile(r"^\s*option\b[^;*]*\b(?:lp|mip|rmip)\s*=\s*(\w+)
 _OPTFILE_STATEMENT = re.compile(r"\boptfile\s*=\s*(\d+)", re.IGNORECASE)
 
 
+#: Origin of a profile that is not the user's.
+_BUILT_IN = "built in"
 #: Solvers that name each option they read in GAMS's log, so that silence means that nothing was read.
 _ECHOING = frozenset({"cplex"})
 
@@ -67,9 +69,15 @@ def judge_application(run: RunSpec, reading: RunReading, statements: Iterable[St
     if _is_unread(run, reading):
         return Application(False, f"The solver did not read its option file {run.solver.lower()}.opt{because}.", remedy)
     if reading.options_ignored:
-        ignored = "; ".join(f"{text!r} ({why})" for text, why in reading.options_ignored)
-        return Application(False, f"The solver ignored options of this profile: {ignored}.", "Correct the profile.")
+        ignored = "; ".join(f"{text!r} ({why.rstrip('.')})" for text, why in reading.options_ignored)
+        return Application(False, f"The solver ignored options of this profile: {ignored}.", _correction(run))
     return Application(True if reading.option_file_read or reading.options_set else None)
+
+
+def _correction(run: RunSpec) -> str:
+    if run.origin == _BUILT_IN:
+        return "This version of the solver does not know them: scan with an option file of yours (--opt-file)."
+    return f"Correct them in {run.origin!r}; the solver's manual has their names and values."
 
 
 def _is_unread(run: RunSpec, reading: RunReading) -> bool:

@@ -45,20 +45,23 @@ _NOT_IN_A_NAME = re.compile(r"[^\w.+-]+")
 def own_profile(name: str, solver: str, options: str, *, origin: str, engine: str = "gams") -> Profile:
     """A profile of the user's, its text as it is in his file.
 
-    Characters that could not stand in a run id or a file name become `_`.
+    Characters that could not stand in a run id or a file name become `_`. Bytes that are not UTF-8 (surrogate escapes)
+    are read as Windows' own letters: they stand in comments, and a message carries text only.
 
     Raises:
         UsageError: the text is empty, too long, or of a syntax that the solver silently drops.
     """
+    options = _as_text(options)
     if not parse_options(options, solver).options and not broken_lines(options, solver):
         raise UsageError(
             f"The option file {origin!r} sets no option. Expected lines such as {_example(solver)!r}; "
             "fill it, or leave it out of the scan."
         )
-    size = len(options.encode("utf-8", "surrogateescape"))
+    size = len(options.encode())
     if size > MAX_OPTION_BYTES:
         raise UsageError(
-            f"The option file {origin!r} has {size} bytes; expected at most {MAX_OPTION_BYTES}. Is it one?"
+            f"The option file {origin!r} has {size:,} bytes; expected at most {MAX_OPTION_BYTES:,}. "
+            "Is it one? Keep the lines that set options."
         )
     for number, line in broken_lines(options, solver):
         raise UsageError(
@@ -156,8 +159,11 @@ def _unknown(name: str, everything: Mapping[str, Profile], here: Mapping[str, Pr
     words = [f"No profile is called {name!r}."]
     elsewhere = sorted(key for key, p in everything.items() if p.name == name)
     names = sorted(everything) if ":" in name else [p.name for p in here.values()]
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    if elsewhere:
+    close = _close_to(name, names)
+    if name == CURRENT:
+        files = " or ".join(f"'{solver}.opt'" for solver in solvers)
+        words.append(f"It would be the run folder's own {files}, and there is none.")
+    elif elsewhere:
         words.append(f"It exists as {_listed(elsewhere)}: name it so, or give its --solver.")
     elif close:
         words.append(f"Did you mean {_listed(close)}?")
@@ -170,8 +176,22 @@ def _unknown(name: str, everything: Mapping[str, Profile], here: Mapping[str, Pr
     return " ".join(words)
 
 
+def _close_to(name: str, names: Sequence[str]) -> list[str]:
+    """At most three: names that hold what was typed, else names that are spelled like it."""
+    holding = [known for known in names if len(name) > 2 and name.casefold() in known.casefold()]
+    return holding[:3] or difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+
+
 def _listed(names: Sequence[str]) -> str:
     return " or ".join(repr(name) for name in names)
+
+
+def _as_text(options: str) -> str:
+    try:
+        options.encode()
+    except UnicodeEncodeError:
+        return options.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
+    return options
 
 
 def _safe_name(name: str) -> str:

@@ -126,7 +126,7 @@ def _clear_up(folder: str, socket: str) -> None:
     import socket as sockets
 
     try:
-        with sockets.socket(getattr(sockets, "AF_UNIX", -1)) as line:  # noqa: B009  # Windows has none
+        with sockets.socket(getattr(sockets, "AF_UNIX", -1)) as line:  # Windows has none
             line.settimeout(1.0)
             line.connect(socket)
             line.sendall(b"SHUTDOWN NOSAVE\r\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ _LP_SUFFIXES = (".mps", ".mps.gz", ".lp")
 _BATCH_NAMES = ("vtrun.cmd", "ansrun.cmd", "vtrun.bat", "ansrun.bat")
 #: A larger .gms file does not start another one, bytes.
 _MAX_WRAPPER_BYTES = 256 * 1024
+#: Folders looked into for a driver when there is none where one was expected.
+_MAX_CASES = 200
 
 
 @dataclass(slots=True)
@@ -122,8 +125,22 @@ def _found(root: Path, folders: Folders) -> Choice:
     if len(models) > 1:
         raise DriverAmbiguous(str(root), tuple(path.name for path in models))
     if not models:
-        raise DriverNotFound(str(root))
+        raise DriverNotFound(str(root), _cases_below(root))
     return Choice(models[0], "the only model file")
+
+
+def _cases_below(root: Path) -> tuple[str, ...]:
+    """Folders in `root` that hold a driver: somebody who names the folder of all cases means one of them."""
+    with contextlib.suppress(OSError):
+        below = sorted(path for path in root.iterdir() if path.is_dir())[:_MAX_CASES]
+        return tuple(path.name for path in below if _has_driver(path))
+    return ()
+
+
+def _has_driver(folder: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return any(path.suffix.lower() in _GAMS_SUFFIXES or is_lp_file(path) for path in folder.iterdir())
+    return False
 
 
 def _wrapper_call(driver: Path, folders: Folders) -> GamsCall | None:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
+
 from times_doctor_tasks.errors import UsageError
+
+#: A name longer than this is shown by its two ends: a line of 27,000 characters is no message.
+_MAX_SHOWN = 160
+
+
+def _shown(name: str) -> str:
+    if len(name) <= _MAX_SHOWN:
+        return repr(name)
+    half = _MAX_SHOWN // 2
+    return f"{name[:half]!r} ... {name[-half:]!r} ({len(name):,} characters)"
 
 
 def _list(names: tuple[str, ...], *, at_most: int = 8) -> str:
-    shown = ", ".join(repr(name) for name in names[:at_most])
+    shown = ", ".join(_shown(name) for name in names[:at_most])
     return f"{shown} and {len(names) - at_most} more" if len(names) > at_most else shown
 
 
@@ -21,17 +33,43 @@ class RunDirUnreadable(UsageError):
         return f"{path!r} {why}. Expected a run folder, or a .run, .gms, .mps, .mps.gz or .lp file."
 
 
+class EmptyModel(UsageError):
+    """An LP file holds nothing."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+
+    def __str__(self) -> str:
+        return (
+            f"The model file {self.args[0]!r} is empty. Expected a linear program in MPS or CPLEX's LP format; "
+            "was the disk full when it was exported? Export it again."
+        )
+
+
+class NameIsNoText(UsageError):
+    """A folder's name has bytes that are no UTF-8, and so cannot stand in a report."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+
+    def __str__(self) -> str:
+        return (
+            f"The folder name {self.args[0]!r} is not text (bytes that are not UTF-8): no report could name it. "
+            "Rename the folder."
+        )
+
+
 class DriverNotFound(UsageError):
     """A run folder holds nothing GAMS could be started with."""
 
-    def __init__(self, folder: str, named_by: str = "") -> None:
-        super().__init__(folder, named_by)
+    def __init__(self, folder: str, cases: tuple[str, ...] = ()) -> None:
+        super().__init__(folder, cases)
 
     def __str__(self) -> str:
-        folder, named_by = self.args
-        because = f" ({named_by})" if named_by else ""
+        folder, cases = self.args
+        known = f" Folders below it that have one: {_list(tuple(cases))}." if cases else ""
         return (
-            f"No driver in {folder!r}{because}: expected a .run or .gms file, or a .mps or .lp file. "
+            f"No driver in {folder!r}: expected a .run or .gms file, or a .mps or .lp file.{known} "
             "Name the folder of one case, or the file itself."
         )
 
@@ -46,7 +84,7 @@ class DriverAmbiguous(UsageError):
         folder, candidates = self.args
         return (
             f"{folder!r} holds several drivers: {_list(tuple(candidates))}. "
-            f"Name one: times-doctor scan {folder}/{candidates[0]}"
+            f"Name one: times-doctor scan {shlex.quote(f'{folder}/{candidates[0]}')}"
         )
 
 
@@ -59,9 +97,20 @@ class MissingInput(UsageError):
     def __str__(self) -> str:
         written, where, searched = self.args
         return (
-            f"{where} includes {written!r}, which is in none of these folders: {_list(tuple(searched))}. "
+            f"{where} includes {_shown(written)}, which is in none of these folders: {_list(tuple(searched))}. "
             "Put it there, or name its folder with --include DIR."
         )
+
+
+class NotAFile(UsageError):
+    """What an include names is there, but nothing that can be read."""
+
+    def __init__(self, written: str, where: str, path: str, why: str) -> None:
+        super().__init__(written, where, path, why)
+
+    def __str__(self) -> str:
+        written, where, path, why = self.args
+        return f"{where} includes {_shown(written)}, but {_shown(path)} {why}. Put the file itself there."
 
 
 class SourceNotFound(UsageError):
@@ -74,7 +123,7 @@ class SourceNotFound(UsageError):
         written, where, tried, near = self.args
         close_by = f" There is one close by: --times-src {near[0]}" if near else ""
         return (
-            f"{where} includes {written!r} of the TIMES source, which is in none of these folders: "
+            f"{where} includes {_shown(written)} of the TIMES source, which is in none of these folders: "
             f"{_list(tuple(tried))}. Name the TIMES source folder: --times-src DIR, TIMES_SRC, or times_src in "
             f"times-doctor.toml.{close_by}"
         )
@@ -107,7 +156,7 @@ class MissingGdx(UsageError):
         if name.startswith("$"):
             else_what = "GAMS cannot compile the model"
         return (
-            f"{where}: {control} needs the GDX file {' or '.join(repr(file) for file in files)}, which is in none of "
+            f"{where}: {control} needs the GDX file {' or '.join(_shown(file) for file in files)}, which is in none of "
             f"these folders: {_list(tuple(searched))}. Without it {else_what}. "
             f"Put the file there, or take {name} out of the driver."
         )
@@ -122,7 +171,7 @@ class AbsoluteInclude(UsageError):
     def __str__(self) -> str:
         written, where = self.args
         return (
-            f"{where} includes {written!r}, an absolute path, which means nothing on a solver host. "
+            f"{where} includes {_shown(written)}, an absolute path, which means nothing on a solver host. "
             "Write the bare file name there, or give the file with --include FILE."
         )
 
@@ -173,7 +222,7 @@ class AmbiguousName(UsageError):
     def __str__(self) -> str:
         written, first, second = self.args
         return (
-            f"{written!r} may mean {first!r} or {second!r}: GAMS on Windows knows only one of them. "
+            f"{_shown(written)} may mean {first!r} or {second!r}: GAMS on Windows knows only one of them. "
             "Remove or rename the one the model does not use."
         )
 

@@ -33,9 +33,12 @@ def _facts(run: RunDir) -> Iterator[tuple[str, str]]:
     yield "TIMES source", str(run.source) if run.source else "none used"
     counts = Counter(file.role for file in run.inputs)
     words = ", ".join(f"{counts[role]} {_ROLE_WORDS[role]}" for role in Role if counts[role])
-    yield "inputs", f"{len(run.inputs)} files, {megabytes(sum(file.size_bytes for file in run.inputs))}: {words}"
+    yield (
+        "inputs",
+        f"{_counted(len(run.inputs), 'file')}, {megabytes(sum(file.size_bytes for file in run.inputs))}: {words}",
+    )
     for group in run.computed:
-        found = f"{group.count} files, {megabytes(group.size_bytes)}"
+        found = f"{_counted(group.count, 'file')}, {megabytes(group.size_bytes)}"
         yield "computed name", f"{group.written} ({group.why}): {group.pattern} of {group.folder}, {found}"
     for parameter in run.parameters:
         yield "parameter", f"{parameter.name}={parameter.value} ({parameter.source})"
@@ -48,7 +51,14 @@ def _facts(run: RunDir) -> Iterator[tuple[str, str]]:
     for solver, path in sorted(run.option_files.items()):
         yield "option file", f"{path.name}: profile current of {solver}"
     if run.rewrites:
-        yield "rewritten", f"{len(run.rewrites)} lines with Windows paths, in the staged copy only"
+        yield (
+            "rewritten",
+            f"{_counted(len(run.rewrites), 'line')} with paths that a solver host reads otherwise; in its copy only",
+        )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def megabytes(size_bytes: int) -> str:

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from times_doctor_cli.look.dollar import name_text
-from times_doctor_cli.look.errors import AbsoluteInclude, LeavesTree, MissingInput, SourceNotFound, TooMuch
+from times_doctor_cli.look.errors import (
+    AbsoluteInclude,
+    LeavesTree,
+    MissingInput,
+    NotAFile,
+    SourceNotFound,
+    TooMuch,
+)
 from times_doctor_cli.look.folders import Folders, base_of, is_absolute
 from times_doctor_cli.look.macros import HERE, UNKNOWN
 from times_doctor_cli.look.model import ComputedGroup, FoundFile, NameUse, Role, SearchDir, SearchLimits
@@ -106,8 +113,17 @@ class Finder:
         elif self.source is None and is_needed_source(written):
             near = sources_near(self.dirs[0].path, self.folders)
             raise SourceNotFound(written, where, tuple(str(d.path) for d in self.dirs), near)
+        elif path := self._entry(written):
+            raise NotAFile(written, where, str(path), _why_no_file(path))
         else:
             raise MissingInput(written, where, tuple(str(d.path) for d in self.dirs))
+
+    def _entry(self, written: str) -> Path | None:
+        """What has this name without being a file: a folder, a link to nothing."""
+        found = (self.folders.find(search.path, written) for search in self.dirs)
+        return next(
+            (path for path in found if path is not None and path.name.lower() == base_of(written).lower()), None
+        )
 
     def note_written(self, text: str) -> None:
         """Remember names the run itself writes (`$onecho >`, `$call`): they need not be there before."""
@@ -235,3 +251,9 @@ class Finder:
         """Keep a sentence for the user, once."""
         if sentence not in self.warnings:
             self.warnings.append(sentence)
+
+
+def _why_no_file(path: Path) -> str:
+    if path.is_symlink() and not path.exists():
+        return f"is a link to {str(path.readlink())!r}, where nothing is"
+    return "is a folder" if path.is_dir() else "is no file that can be read"

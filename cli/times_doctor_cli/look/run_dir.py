@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from times_doctor_cli.look.driver import Choice, choose_driver, is_lp_file
-from times_doctor_cli.look.errors import RestartNotFound, RunDirUnreadable
+from times_doctor_cli.look.errors import EmptyModel, NameIsNoText, RestartNotFound, RunDirUnreadable
 from times_doctor_cli.look.facts import facts_of
 from times_doctor_cli.look.finder import Finder, Found
 from times_doctor_cli.look.folders import Folders, base_of, physical
@@ -83,6 +83,7 @@ def look(
     try:
         folders = Folders()
         choice = choose_driver(physical(run_path), folders, environ)
+        _require_text(choice.driver.parent)
         if is_lp_file(choice.driver):
             run = _lp_run(choice)
         else:
@@ -95,13 +96,24 @@ def look(
                 config_times_src=config_times_src,
                 includes=includes,
             )
+            for search in places.dirs:
+                _require_text(search.path)
             run = _Look(choice, places, folders, limits or SearchLimits()).result(restart)
     except OSError as exc:  # a folder or file that may not be read, or went away meanwhile
         raise RunDirUnreadable(str(exc.filename or run_path), f"cannot be read ({exc.strerror})") from exc
     return dataclasses.replace(run, facts=facts_of(run))
 
 
+def _require_text(folder: Path) -> None:
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise NameIsNoText(str(folder)) from None
+
+
 def _lp_run(choice: Choice) -> RunDir:
+    if choice.driver.stat().st_size == 0:
+        raise EmptyModel(str(choice.driver))
     found = FoundFile(choice.driver, choice.driver.parent, Role.DRIVER, choice.why)
     layout = lay_out([found], [SearchDir(choice.driver.parent, "run folder", "model")])
     return RunDir(

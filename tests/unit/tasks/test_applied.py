@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from times_doctor_tasks.applied import Statement, find_statements, judge_application
 from times_doctor_tasks.messages import RunSpec
 from times_doctor_tasks.parsers.solves import Solve
@@ -49,7 +51,15 @@ def test_an_ignored_option_is_quoted() -> None:
     reading = make_reading(options_set=(("lpmethod", "2"),), options_ignored=(("nosuch 3", "invalid option name"),))
     answer = judge_application(make_run(), reading, [])
     assert answer.applied is False
-    assert "nosuch 3" in answer.why
+    assert answer.why == "The solver ignored options of this profile: 'nosuch 3' (invalid option name)."
+
+
+def test_who_wrote_an_ignored_option_learns_where_to_correct_it() -> None:
+    reading = make_reading(options_ignored=(("lpmethod 99", "Value '99' is not supported."),))
+    mine = msgspec.structs.replace(make_run(), origin="my/a.opt")
+    assert judge_application(mine, reading, []).why.endswith("(Value '99' is not supported).")
+    assert judge_application(mine, reading, []).next_step.startswith("Correct them in 'my/a.opt'")
+    assert "--opt-file" in judge_application(make_run(), reading, []).next_step
 
 
 def test_nothing_is_said_of_a_run_that_never_solved() -> None:

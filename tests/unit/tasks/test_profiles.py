@@ -208,6 +208,16 @@ def test_unknown_name_lists_what_is_close_and_what_there_is() -> None:
         resolve(["bar_noxx"], "cplex", {})
 
 
+def test_part_of_a_name_is_close_to_it() -> None:
+    with pytest.raises(UsageError, match="Did you mean 'highs-pdlp'"):
+        resolve(["PDLP"], "highs", {}, engine="highs")
+
+
+def test_current_without_an_option_file_says_which_file_it_would_be() -> None:
+    with pytest.raises(UsageError, match=r"run folder's own 'cplex\.opt', and there is none"):
+        resolve([CURRENT], "cplex", {})
+
+
 def test_name_of_another_solver_is_pointed_out() -> None:
     with pytest.raises(UsageError, match="'cplex:sift': name it so"):
         resolve(["sift"], "gurobi", {})
@@ -237,6 +247,12 @@ def test_highs_file_without_equals_sign_is_refused_by_line() -> None:
 def test_huge_option_file_is_refused() -> None:
     with pytest.raises(UsageError, match="bytes"):
         own("x", text="lpmethod 4\n" * 20_000)
+
+
+def test_a_file_of_another_code_page_is_read_and_can_travel() -> None:
+    raw = "* \xe9t\xe9\nlpmethod 1\n".encode("latin-1")
+    profile = own("old", text=raw.decode("utf-8", "surrogateescape"))
+    assert profile.options == "* été\nlpmethod 1\n"
 
 
 def test_two_files_of_one_name_are_refused_by_both_paths() -> None:

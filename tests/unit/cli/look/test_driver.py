@@ -116,3 +116,15 @@ def test_a_folder_without_driver_says_what_was_expected(make_tree: MakeTree) -> 
     root = make_tree({"x/base.dd": ""})
     with pytest.raises(DriverNotFound, match=r"No driver in .*x': expected a \.run or \.gms file"):
         choose(root / "x")
+
+
+def test_a_folder_of_cases_names_those_it_holds(make_tree: MakeTree) -> None:
+    root = make_tree({"x/low/low.run": "", "x/high/high.gms": "", "x/notes/n.txt": "", "x/base.dd": ""})
+    with pytest.raises(DriverNotFound, match=r"Folders below it that have one: 'high', 'low'\. Name the folder"):
+        choose(root / "x")
+
+
+def test_a_name_with_a_space_is_quoted_as_a_shell_needs_it(make_tree: MakeTree) -> None:
+    root = make_tree({"my case/a.run": "", "my case/b.run": ""})
+    with pytest.raises(DriverAmbiguous, match=r"times-doctor scan '.*my case/a\.run'$"):
+        choose(root / "my case")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.cli.look.conftest import Look, MakeTree, names_of
 from times_doctor_cli.look import includes
-from times_doctor_cli.look.errors import AbsoluteInclude, LeavesTree, MissingInput, SourceNotFound, TooMuch
+from times_doctor_cli.look.errors import AbsoluteInclude, LeavesTree, MissingInput, NotAFile, SourceNotFound, TooMuch
 from times_doctor_cli.look.model import Role, SearchLimits
 
 SOURCE = {"src/initsys.mod": "* ours\n", "src/initmty.mod": "", "src/maindrv.mod": "$batinclude eq_%1.mod\n"}
@@ -131,6 +131,22 @@ def test_a_missing_include_names_file_line_and_places(look_at: Look, tmp_path: P
         f"case.run:2 includes 'gone.dd', which is in none of these folders: {str(tmp_path / 'case')!r}, "
         f"{str(tmp_path)!r}. Put it there, or name its folder with --include DIR."
     )
+
+
+def test_a_name_of_27_000_characters_is_shown_by_its_ends(look_at: Look) -> None:
+    with pytest.raises(MissingInput) as caught:
+        included(look_at, f"$include {'x' * 27_000}.dd\n")
+    assert "(27,003 characters)" in str(caught.value)
+    assert len(str(caught.value)) < 1_000
+
+
+def test_what_has_the_name_and_is_no_file_is_said(look_at: Look, make_tree: MakeTree) -> None:
+    root = make_tree({"case/case.run": "$include x.dd\n", "case/sub.dd/y": ""})
+    (root / "case/x.dd").symlink_to("share/x.dd")
+    with pytest.raises(NotAFile, match=r"case\.run:1 includes 'x\.dd', but .*case/x\.dd' is a link to 'share/x\.dd'"):
+        look_at({})
+    with pytest.raises(NotAFile, match=r"sub\.dd' is a folder"):
+        look_at({"case/case.run": "$include sub.dd\n"})
 
 
 def test_an_include_nobody_can_decide_on_is_a_warning_when_missing(look_at: Look) -> None:

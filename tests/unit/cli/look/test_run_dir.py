@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,9 +10,11 @@ import pytest
 from tests.unit.cli.look.conftest import RUN_DIRS, Look, MakeTree, names_of
 from times_doctor_cli.look.errors import (
     AmbiguousName,
+    EmptyModel,
     IncludeNotFound,
     LeavesTree,
     MissingInput,
+    NameIsNoText,
     NotTimesSource,
     RestartNotFound,
     RunDirUnreadable,
@@ -200,6 +204,23 @@ def test_two_files_that_differ_only_in_case_are_refused(look_at: Look) -> None:
         look_at({"case/case.run": driver, "case/base.dd": "1", "case/Base.dd": "2"})
     with pytest.raises(AmbiguousName):
         look_at({"case/case.run": "$include BASE.dd\n"})
+
+
+@pytest.mark.parametrize("name", ["case.mps", "case.lp"])
+def test_an_empty_model_file_is_refused(look_at: Look, name: str) -> None:
+    with pytest.raises(EmptyModel, match=rf"case/{name}' is empty\. Expected a linear program"):
+        look_at({f"case/{name}": ""})
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no such file names")
+def test_a_folder_whose_name_is_no_text_is_refused(look_at: Look, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / "a.gms").touch()
+    with pytest.raises(NameIsNoText, match="is not text"):
+        look_at({}, at=folder.name)
+    with pytest.raises(NameIsNoText, match="is not text"):
+        look_at({"case/a.gms": ""}, includes=[folder])
 
 
 def test_our_own_and_the_workers_words_do_not_travel(look_at: Look) -> None:
