@@ -83,9 +83,7 @@ class Chaos:
                     continue  # it went by itself
 
 
-def test_random_faults_lose_nothing_double_nothing_and_hang_nothing(
-    team: Team, record_property: Callable[[str, object], None]
-) -> None:
+def test_random_faults_lose_nothing_double_nothing_and_hang_nothing(team: Team, tell: Callable[..., None]) -> None:
     dice = random.Random(SEED)
     chaos = Chaos(team, dice)
     specs: list[ScanSpec] = []
@@ -105,9 +103,8 @@ def test_random_faults_lose_nothing_double_nothing_and_hang_nothing(
 
     began_s = time.monotonic()
     check(team, specs, hosts=HOSTS)
-    record_property("settled_s", round(time.monotonic() - began_s, 1))
-    record_property("faults", chaos.done)
+    settled_s = time.monotonic() - began_s
     runs = [run for spec in specs for run in team.report(spec).runs]
-    record_property("runs", len(runs))
-    record_property("attempts", sum(len(run.attempts) for run in runs))
+    attempts = sum(len(run.attempts) for run in runs)
+    tell(seed=SEED, faults=chaos.done, runs=len(runs), attempts=attempts, settled_s=round(settled_s, 1))
     assert {run.state for run in runs} == {RunState.DONE}

@@ -181,7 +181,9 @@ class Uplink:
     def _send(self, line: Line) -> None:
         try:
             line.send(self._store, monotonic_s())
-        except ValueError:
+        except redis.RedisError:
+            raise
+        except Exception:
             # A defect of ours in one run must not end the beats of all the others.
-            logger.exception("state not told", extra={"action": "state_refused", **line.ids()})
+            logger.exception("not told", extra={"action": "defect", **line.ids()})
             line.skip()

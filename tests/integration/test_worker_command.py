@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import wait_until
+from tests.integration.workers import PATIENCE_S, Broker
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(60)]
+
+CLI = [sys.executable, "-c", "from times_doctor_cli.entry import main; main()", "worker"]
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    broker = Broker()
+    yield broker
+    broker.close()
+
+
+def environ(folder: Path, **more: str) -> dict[str, str]:
+    keep = {name: value for name, value in os.environ.items() if name in {"PATH", "PYTHONPATH"}}
+    return keep | {"HOME": str(folder), "GAMS_PATH": "/nonexistent", **more}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "A worker needs a broker and none is configured. Set TIMES_DOCTOR_BROKER_URL"),
+        (["--role", "king"], "invalid choice: 'king'"),
+        (["--slots", "0"], "'0' is not a whole number of 1 or more"),
+        (["--name", "a b"], "--name 'a b': expected letters"),
+    ],
+)
+def test_a_worker_that_cannot_be_is_refused_in_words(tmp_path: Path, words: list[str], said: str) -> None:
+    done = subprocess.run([*CLI, *words], env=environ(tmp_path), cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("times-doctor: ")
+    assert said in done.stderr
+
+
+def test_the_command_becomes_the_worker_and_a_signal_drains_it(tmp_path: Path, broker: Broker) -> None:
+    settings = {"TIMES_DOCTOR_BROKER_URL": broker.url, "TIMES_DOCTOR_KEY_PREFIX": broker.prefix}
+    with (tmp_path / "log").open("wb") as log:
+        worker = subprocess.Popen(
+            [*CLI, "--name", "h1", "--slots", "3"],
+            env=environ(tmp_path, **settings),
+            cwd=tmp_path,
+            stdout=log,
+            stderr=log,
+        )
+    wait_until(lambda: broker.store.host("control@h1"), timeout_s=PATIENCE_S, what="both beat")
+    card = broker.store.host("h1")
+    assert card is not None
+    assert (card.pid, card.slots) == (worker.pid, 3)
+
+    worker.send_signal(signal.SIGINT)
+
+    assert worker.wait(PATIENCE_S) == 0
+    assert broker.store.host("h1") is None
+    wait_until(lambda: broker.store.host("control@h1") is None, timeout_s=PATIENCE_S, what="the control worker ended")
