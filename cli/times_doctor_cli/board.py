@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from times_doctor_cli.rows import Headline, Notice, Row
@@ -44,8 +44,15 @@ class Board:
         self._notices: list[Notice] = []
 
     @classmethod
-    def of(cls, spec: ScanSpec, runs: Sequence[RunSpec], *, note: str = "") -> Board:
-        """The board of a scan that was just enqueued; `note` is a few words on engine and licence."""
+    def of(
+        cls, spec: ScanSpec, runs: Sequence[RunSpec], *, note: str = "", expected_s: Mapping[str, float] | None = None
+    ) -> Board:
+        """The board of a scan that was just enqueued.
+
+        Args:
+            note: A few words on engine and licence.
+            expected_s: How long runs took before, by their ids.
+        """
         chain = spec.mode is ScanMode.CHAIN
         rows = [
             Row(
@@ -56,6 +63,7 @@ class Board:
                 profile=run.profile,
                 threads=run.threads,
                 state=RunState.PENDING if chain and place > 1 else RunState.QUEUED,
+                expected_s=(expected_s or {}).get(run.run),
             )
             for place, run in enumerate(sorted(runs, key=lambda run: run.index), start=1)
         ]

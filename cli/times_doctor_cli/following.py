@@ -7,6 +7,7 @@ from rich.console import Console
 from times_doctor_cli import exit_codes
 from times_doctor_cli.client import Client
 from times_doctor_cli.console import say, stderr_console
+from times_doctor_cli.expectations import expected_runtimes
 from times_doctor_cli.harvest import Harvest
 from times_doctor_cli.library import harvest_of_scan
 from times_doctor_cli.live import Ending
@@ -42,7 +43,8 @@ def follow(
     mine = harvest or (harvest_of_scan(client, spec) if spec.client == whoami(client.settings) else None)
     with client.answering():
         runs = client.store.runs(spec)
-    shown = show_scan(client, spec, runs, console, note=note, can_detach=True, is_mine=is_mine)
+    expected_s = expected_runtimes(mine.out.parent, spec, runs) if mine else None
+    shown = show_scan(client, spec, runs, console, note=note, can_detach=True, is_mine=is_mine, expected_s=expected_s)
     if shown.ending is Ending.DETACHED:
         say(detached_words(spec), stderr_console() if as_json else console)
         return exit_codes.OK

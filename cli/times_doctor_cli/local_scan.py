@@ -75,11 +75,14 @@ def run_local_scan(
     # Noted from here on, before the first message leaves: a scan that runs ends in a report, whoever wants it to end.
     with Signals() as signals:
         submit(client, prepared)
-        from times_doctor_cli.results import bring_results, show_results  # while the solves run: nobody waits for it
+        # While the solves run, so that nobody waits for it.
+        from times_doctor_cli.expectations import expected_runtimes
+        from times_doctor_cli.results import bring_results, show_results
 
-        shown = show_scan(
-            client, prepared.spec, prepared.runs, console, note=engine_note(prepared.fleet), signals=signals
-        )
+        spec, runs = prepared.spec, prepared.runs
+        expected_s = expected_runtimes(prepared.out.parent, spec, runs)
+        note = engine_note(prepared.fleet)
+        shown = show_scan(client, spec, runs, console, note=note, signals=signals, expected_s=expected_s)
     report = client.report(prepared.spec.scan)
     if report is None:
         say("The scan was left before its report existed; its runs are stopped.", stderr_console())

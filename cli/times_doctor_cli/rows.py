@@ -40,6 +40,8 @@ class Row:
     runtime_at_ms: int = 0
     error: str = ""
     """The newest error told about it."""
+    expected_s: float | None = None
+    """How long it took before; None where nobody knows."""
     is_exact: bool = False
     """Its figures come from its result, not from what was seen on the way."""
 
@@ -50,6 +52,17 @@ class Row:
         if self.state in (RunState.CLAIMED, RunState.STAGING):
             return max(0, now_ms - self.since_ms) / 1000
         return self.runtime_s
+
+    def eta_s(self, now_ms: int) -> float | None:
+        """Seconds to the end: of this phase by its own pace, else of the run by how long it took before."""
+        if self.state is not RunState.RUNNING:
+            return None
+        if self.progress is not None and self.progress.eta_s is not None:
+            return self.progress.eta_s
+        elapsed_s = self.elapsed_s(now_ms)
+        if self.expected_s is None or elapsed_s is None or elapsed_s > self.expected_s:
+            return None
+        return self.expected_s - elapsed_s
 
     @property
     def phase(self) -> Phase | None:

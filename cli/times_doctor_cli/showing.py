@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import redis
 from rich.console import Console
@@ -27,6 +27,7 @@ def show_scan(
     can_detach: bool = False,
     is_mine: bool = True,
     signals: Signals | None = None,
+    expected_s: Mapping[str, float] | None = None,
 ) -> Shown:
     """Shows the scan until its report exists; Ctrl-C becomes cancel flags.
 
@@ -34,8 +35,9 @@ def show_scan(
         can_detach: The scan lives on without this process.
         is_mine: It ends with this terminal: when that closes, all runs are cancelled. A mere watcher only leaves.
         signals: See `live.show`.
+        expected_s: How long runs took before, by their ids.
     """
-    board = Board.of(spec, runs, note=note)
+    board = Board.of(spec, runs, note=note, expected_s=expected_s)
     source = _Source(client, spec, board)
     return show(
         source,

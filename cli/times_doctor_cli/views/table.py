@@ -148,7 +148,7 @@ def _run_line(row: Row, columns: Sequence[Column], frame: Frame, signs: Glyphs) 
     # Words may run on below "time" where there is none.
     figures = titles[titles.index("progress") : -1 if time else None]
     cells = [values[title] for title in titles if title in values]
-    cells += _figure_cells(row, figures, columns, signs)
+    cells += _figure_cells(row, figures, columns, signs, frame.now_ms)
     return row_of(columns, [*cells, Cell(time)] if time else cells, ellipsis=signs.ellipsis)
 
 
@@ -169,7 +169,7 @@ def _phase_cell(row: Row) -> str:
     return row.phase.value if row.phase else ""
 
 
-def _figure_cells(row: Row, titles: Sequence[str], columns: Sequence[Column], signs: Glyphs) -> list[Cell]:
+def _figure_cells(row: Row, titles: Sequence[str], columns: Sequence[Column], signs: Glyphs, now_ms: int) -> list[Cell]:
     look = row.progress if row.state is RunState.RUNNING else None
     shows_figures = look is not None or (row.is_exact and row.objective is not None)
     if look is None:
@@ -182,7 +182,7 @@ def _figure_cells(row: Row, titles: Sequence[str], columns: Sequence[Column], si
     if "objective" in titles:
         values["objective"] = number(row.objective, widths["objective"], digits=_DIGITS)
     if look is not None:
-        values |= {"gap/infeas": residual(look), "ETA": span(look.eta_s)}
+        values |= {"gap/infeas": residual(look), "ETA": span(row.eta_s(now_ms))}
     bar = Cell(progress_cell(look, widths["progress"], signs)) if look is not None else Cell()
     return [bar if title == "progress" else Cell(values[title]) for title in titles]
 
