@@ -1,0 +1,417 @@
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import threading
+from dataclasses import dataclass, replace
+
+import pytest
+import redis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from msgspec import structs
+
+from tests.conftest import Server
+from tests.integration.conftest import make_result, make_runs, make_scan
+from tests.integration.protocol_reference import CheckedStore
+from times_doctor_tasks.connection import connect
+from times_doctor_tasks.messages import AggregateTask, Reported, RunSpec, ScanSpec, StateChanged
+from times_doctor_tasks.states import OWNED, TERMINAL, RunState, ScanMode, StopReason
+from times_doctor_tasks.store import Done, Fence, Owned, Room
+from times_doctor_worker.remedies import Remedies
+from times_doctor_worker.reporting import AGGREGATE_LEASE_S, Reporter
+from times_doctor_worker.sweeper import Sweeper
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
+
+#: Ten seconds' worth in `make test`; `make test-faults` asks for more.
+EXAMPLES = int(os.environ.get("TEST_MODEL_EXAMPLES", "100"))
+STEPS = int(os.environ.get("TEST_MODEL_STEPS", "40"))
+HOSTS = ("h1", "h2")
+THREADS = 2
+#: A lease that no example outlives: only the model's own clock ends one.
+LEASE_S = 40.0
+#: Seconds between the looks of a sweeper that watches: below its `GAP_S`.
+LOOK_S = 4.0
+NAMES = ("cplex.a", "cplex.b", "cplex.c", "cplex.d")
+IN_ORDER = (RunState.CLAIMED, RunState.STAGING, RunState.RUNNING, RunState.COLLECTING)
+picks = st.integers(0, 999)
+
+
+@dataclass(frozen=True)
+class Message:
+    run: str
+    is_part: bool
+    """Its return counts for the chord."""
+    has_rest: bool
+    """Its return publishes the next run of the chain."""
+
+
+@dataclass
+class Owner:
+    host: str
+    run: str
+    fence: Fence
+    message: Message
+    state: RunState = RunState.CLAIMED
+    lives: bool = True
+
+
+class ProtocolMachine(RuleBasedStateMachine):
+    """Hosts, a queue that loses and repeats, two sweepers, one real server. Celery is what is said of it here."""
+
+    counter = itertools.count()
+
+    def __init__(self, client: redis.Redis) -> None:
+        super().__init__()
+        self.client = client
+        self.queues: dict[str, list[Message]] = {name: [] for name in ("all", *HOSTS)}
+        self.kept: dict[str, Message] = {}
+        self.owners: list[Owner] = []
+        self.counted: set[str] = set()
+        self.callbacks = 0
+        self.aggregating_s = 0.0
+        self.tokens = itertools.count()
+
+    # -- the sweeper's publisher, and what Celery does ---------------------------------------------------------------
+
+    def again(self, scan: str, run: str, *, to_head: bool = False) -> bool:
+        message = self.kept.get(run)
+        if message is not None:
+            self.queues["all"].insert(0 if to_head else len(self.queues["all"]), message)
+        return message is not None
+
+    def fresh(self, spec: ScanSpec, run: str) -> None:
+        self._publish(Message(run, is_part=False, has_rest=spec.mode is ScanMode.CHAIN))
+
+    def _publish(self, message: Message) -> None:
+        self.kept[message.run] = message
+        self.store.keep_message(self.spec.scan, message.run, {"queue": b"all"})
+        self.queues["all"].append(message)
+
+    def _returned(self, message: Message) -> None:
+        if message.is_part and message.run not in self.counted:
+            self.counted.add(message.run)
+            self.callbacks += self.counted == set(self.order)
+        after = self.order.index(message.run) + 1
+        if message.has_rest and after == len(self.order):
+            self.callbacks += 1
+        elif message.has_rest:
+            self._publish(replace(message, run=self.order[after]))
+
+    # -- a scan --------------------------------------------------------------------------------------------------------
+
+    @initialize(
+        mode=st.sampled_from(ScanMode),
+        count=st.sampled_from([1, 2, 2, 3, 4]),
+        reused=st.sets(st.sampled_from(NAMES[:3]), max_size=1),
+        published=st.sampled_from([4, 4, 4, 4, 2, 1, 0]),
+        max_attempts=st.sampled_from([3, 2, 1]),
+        cancels=st.sampled_from([0, 0, 0, 1]),
+    )
+    def submit(
+        self, mode: ScanMode, count: int, reused: set[str], published: int, max_attempts: int, cancels: int
+    ) -> None:
+        """The client writes the scan and publishes `published` of its messages before it dies."""
+        self.cancels = cancels
+        names = NAMES[:count]
+        skipped = tuple(sorted(reused & set(names))) if len(names) > 1 else ()
+        self.spec = make_scan(mode, names, lease_s=LEASE_S, max_attempts=max_attempts, reused=skipped)
+        self.runs = {run.run: self._with_reused(run) for run in make_runs(self.spec)}
+        self.order = [run for run in names if run not in skipped]
+        self.store = CheckedStore(self.client, f"m{os.getpid()}.{next(self.counter)}", self.spec)
+        self.store.submit(self.spec, list(self.runs.values()))
+        in_chain = mode is ScanMode.CHAIN
+        for run in self.order[: min(published, 1) if in_chain else published]:
+            self._publish(Message(run, is_part=not in_chain, has_rest=in_chain))
+        self.reporter = Reporter(self.store, threading.Event())
+        self.sweepers = [self._sweeper() for _ in range(2)]
+
+    def _sweeper(self) -> Sweeper:
+        return Sweeper(self.store, self.reporter, Remedies(self.store, self))
+
+    def _with_reused(self, run: RunSpec) -> RunSpec:
+        if run.run not in self.spec.reused:
+            return run
+        return make_runs(self.spec, reused=make_result(self.spec, run.run))[run.index]
+
+    # -- messages ------------------------------------------------------------------------------------------------------
+
+    def _has_mail(self) -> bool:
+        return any(self.queues.values())
+
+    @precondition(_has_mail)
+    @rule(which=picks, host=st.sampled_from(HOSTS))
+    def deliver(self, which: int, host: str) -> None:
+        queue = self.queues[host] or self.queues["all"]
+        if queue:
+            self._solve(queue.pop(which % len(queue)), host, THREADS)
+
+    @precondition(_has_mail)
+    @rule(which=picks, copies=st.sampled_from([0, 2]))
+    def lose_or_repeat(self, which: int, copies: int) -> None:
+        queue = max(self.queues.values(), key=len)
+        message = queue.pop(which % len(queue))
+        queue += [message] * copies
+
+    def _solve(self, message: Message, host: str, threads: int) -> None:
+        """As the executor: claim, and return only what has ended."""
+        used = sum(self._need(owner.run) for owner in self._living(host))
+        claim = self.store.claim(
+            self.spec,
+            self.runs[message.run],
+            host=host,
+            token=f"t{next(self.tokens)}",
+            need=Room(self._need(message.run), 0),
+            free=Room(threads - used, 0),
+        )
+        if isinstance(claim, Owned):
+            self.owners.append(Owner(host, message.run, claim.fence, message))
+        elif isinstance(claim, Done):
+            self._returned(message)
+
+    def _need(self, run: str) -> int:
+        return 1 + self.runs[run].index % 2
+
+    # -- hosts ---------------------------------------------------------------------------------------------------------
+
+    def _living(self, host: str = "") -> list[Owner]:
+        return [owner for owner in self.owners if owner.lives and (not host or owner.host == host)]
+
+    def _somebody_lives(self) -> bool:
+        return bool(self._living())
+
+    @precondition(_somebody_lives)
+    @rule(which=picks)
+    def beat(self, which: int) -> None:
+        owner = self._one(which)
+        owner.lives = self.store.beat(self.spec, owner.run, owner.fence, state=owner.state).ours
+
+    @precondition(_somebody_lives)
+    @rule(which=picks)
+    def advance(self, which: int) -> None:
+        owner = self._one(which)
+        after = IN_ORDER[min(IN_ORDER.index(owner.state) + 1, 3)]
+        owner.lives = self.store.advance(self.spec, owner.run, owner.fence, after)
+        owner.state = after
+
+    @precondition(_somebody_lives)
+    @rule(which=picks, state=st.sampled_from(sorted(TERMINAL - {RunState.LOST})), dies=st.booleans())
+    def finish(self, which: int, state: RunState, dies: bool) -> None:
+        """`dies`: the host is gone between FINISH and the task's return."""
+        self._finish(self._one(which), state, dies=dies)
+
+    def _finish(self, owner: Owner, state: RunState, *, dies: bool) -> None:
+        result = make_result(self.spec, owner.run, state, attempt=owner.fence.attempt, host=owner.host)
+        owner.lives = False
+        won = self.store.finish(self.spec, result, owner.fence)
+        if dies:
+            self.kill_host(owner.host)
+            return
+        assert self.store.finish(self.spec, result, owner.fence) == won
+        if won:
+            self._returned(owner.message)
+        self.pick(owner.host)
+
+    @precondition(_somebody_lives)
+    @rule(which=picks, counted=st.booleans(), dies=st.booleans())
+    def hand_back(self, which: int, counted: bool, dies: bool) -> None:
+        owner = self._one(which)
+        owner.lives = False
+        released = self.store.release(self.spec, owner.run, owner.fence, reason="drain", counted=counted)
+        if released and not dies:
+            self.queues["all"].insert(0, owner.message)
+
+    @precondition(lambda self: len(self.owners) > len(self._living()))
+    @rule(which=picks, word=st.sampled_from(["beat", "advance", "release", "finish"]))
+    def somebody_taken_for_dead_comes_back(self, which: int, word: str) -> None:
+        """Whoever ever owned a run may speak again: what counts is only whether it is still his."""
+        gone = [owner for owner in self.owners if not owner.lives]
+        owner = gone[which % len(gone)]
+        spec, store, run, fence = self.spec, self.store, owner.run, owner.fence
+        if word == "beat":
+            owner.lives = store.beat(spec, run, fence, state=owner.state).ours
+        elif word == "advance":
+            owner.state = IN_ORDER[min(IN_ORDER.index(owner.state) + 1, 3)]
+            owner.lives = store.advance(spec, run, fence, owner.state)
+        elif word == "release":
+            store.release(spec, run, fence, reason="late")
+        else:
+            store.finish(spec, make_result(spec, run, attempt=fence.attempt, host=owner.host), fence)
+
+    @precondition(_somebody_lives)
+    @rule(host=st.sampled_from(HOSTS))
+    def kill_host(self, host: str) -> None:
+        for owner in self._living(host):
+            owner.lives = False
+        self.queues["all"] += self.queues[host]  # whoever takes the name next takes its queue; nobody has to
+        self.queues[host].clear()
+
+    @precondition(lambda self: any(self.store.reference.parked.values()))
+    @rule(host=st.sampled_from(HOSTS))
+    def pick(self, host: str) -> None:
+        free = THREADS - sum(self._need(owner.run) for owner in self._living(host))
+        for scan, run, need in self.store.parked(host):
+            if need.threads <= free and self.store.unpark(host, scan, run):
+                if run in self.kept:
+                    self.queues[host].append(self.kept[run])
+                return
+
+    def _one(self, which: int) -> Owner:
+        living = self._living()
+        return living[which % len(living)]
+
+    # -- people, time and control --------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.cancels)
+    @rule(runs=st.sets(st.sampled_from((*NAMES, "*")), min_size=1, max_size=2), now=st.booleans())
+    def somebody_cancels(self, runs: set[str], now: bool) -> None:
+        self.cancels -= 1
+        self.store.ask_cancel(self.spec.scan, sorted(runs), reason=StopReason.USER, now=now)
+
+    @rule(which=st.integers(0, 1), looks=st.sampled_from([1, 3, 11, 11]))
+    def control_watches(self, which: int, looks: int) -> None:
+        for _ in range(looks):
+            self._pass(LOOK_S)
+            self.sweepers[which].sweep(self.store.reference.now_s)
+
+    def _pass(self, span_s: float) -> None:
+        self.store.reference.now_s += span_s
+        pipe = self.client.pipeline()
+        for run in self.order:
+            key = self.store.keys.state(self.spec.scan, run)
+            if int(self.client.hget(key, "lease_ms") or 0) > 0:
+                pipe.hincrby(key, "lease_ms", -int(span_s * 1000))
+        self.aggregating_s += span_s
+        if self.aggregating_s > AGGREGATE_LEASE_S:
+            pipe.delete(self.store.keys.aggregating(self.spec.scan))
+        pipe.execute()
+
+    @rule(which=st.integers(0, 1), span_s=st.sampled_from([0.0, 9.0, 41.0]))
+    def nobody_looks_and_a_control_is_started_anew(self, which: int, span_s: float) -> None:
+        self._pass(span_s)
+        self.sweepers[which] = self._sweeper()
+
+    @precondition(lambda self: all(run.state in TERMINAL for run in self.store.reference.runs.values()))
+    @rule()
+    def an_aggregator_dies_at_work(self) -> None:
+        if self.store.begin_report(self.spec.scan, "gone", lease_s=AGGREGATE_LEASE_S):
+            self.aggregating_s = 0.0
+
+    @precondition(lambda self: self.callbacks)
+    @rule()
+    def callback(self) -> None:
+        self.callbacks -= 1
+        self.reporter.aggregate(AggregateTask(scan=self.spec.scan))
+
+    # -- what is always true -------------------------------------------------------------------------------------------
+
+    @invariant()
+    def the_server_holds_what_the_reference_holds(self) -> None:
+        store, spec, reference = self.store, self.spec, self.store.reference
+        statuses, results = store.statuses(spec), store.results(spec)
+        for run in self.order:
+            seen, expected = statuses[run], reference.runs[run]
+            assert (seen.state, seen.attempt, seen.handbacks) == (expected.state, expected.attempt, expected.handbacks)
+            assert (seen.beat, seen.host) == (expected.beat, expected.host)
+            result = results.get(run)
+            assert (result is not None) == (seen.state in TERMINAL)
+            assert result is None or structs.replace(result, attempts=()) == expected.result
+            tries = [(one.attempt, one.host, one.ended_as) for one in store.history(spec.scan, run)]
+            assert tries == [(one.attempt, one.host, one.ended_as) for one in expected.tries]
+        terminal = {run for run in self.order if statuses[run].state in TERMINAL}
+        assert {run.decode() for run in self.client.smembers(store.keys.ended(spec.scan))} == terminal  # type: ignore[union-attr]
+
+    @invariant()
+    def parked_runs_and_their_needs_agree(self) -> None:
+        keys, parked = self.store.keys, self.store.reference.parked
+        for host in HOSTS:
+            members = {member.decode() for member in self.client.zrange(keys.parked(host), 0, -1)}  # type: ignore[union-attr]
+            needs = {member.decode() for member in self.client.hkeys(keys.parked_needs(host))}  # type: ignore[union-attr]
+            assert members == needs == {f"{self.spec.scan} {run}" for run in parked.get(host, ())}
+
+    @invariant()
+    def a_chain_has_one_owner_and_goes_in_order(self) -> None:
+        if self.spec.mode is not ScanMode.CHAIN:
+            return
+        runs = [self.store.reference.runs[run] for run in self.order]
+        assert sum(run.state in OWNED for run in runs) <= 1
+        for before, after in itertools.pairwise(runs):
+            # What waits may be cancelled out of turn; nothing is taken out of turn.
+            not_begun = after.attempt == 0 and after.state in {RunState.PENDING, RunState.CANCELLED}
+            assert before.state in TERMINAL or not_begun
+
+    # -- and what comes true in the end --------------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        try:
+            if sys.exc_info()[0] is None:
+                self._settle()
+                self._check_end()
+        finally:
+            keys = self.client.keys(f"{self.store.keys.prefix}:*")
+            self.client.delete(*keys)
+
+    def _settle(self) -> None:
+        """One host with room is left, and control: that is enough for a report, whatever was before."""
+        for host in HOSTS[1:]:
+            self.kill_host(host)
+        for _ in range(250):
+            self._work_off()
+            self.control_watches(0, 1)
+            if self.store.is_reported(self.spec.scan):
+                self._work_off()
+                return
+        statuses = self.store.statuses(self.spec)
+        raise AssertionError(f"no report in sight: {statuses}, kept {self.kept}")
+
+    def _work_off(self) -> None:
+        while self._has_mail() or self._living() or self.callbacks:
+            for queue in self.queues.values():
+                while queue:
+                    self._solve(queue.pop(0), HOSTS[0], THREADS * len(NAMES))
+            for owner in self._living():
+                self._finish(owner, RunState.DONE, dies=False)
+            while self.callbacks:
+                self.callback()
+
+    def _check_end(self) -> None:
+        store, spec = self.store, self.spec
+        events = [event for _, _, event in store.events(spec.scan)]
+        assert sum(isinstance(event, Reported) for event in events) == 1
+        ends = [event.run for event in events if isinstance(event, StateChanged) and event.state in TERMINAL]
+        assert sorted(ends) == sorted(self.order)
+        report = store.report(spec.scan)
+        assert report is not None
+        assert [run.run for run in report.runs] == list(spec.runs)
+        assert all(run.state in TERMINAL for run in report.runs)
+        gone = [run for run in report.runs if run.stop_reason is StopReason.HOST_LOST]
+        assert all(len(run.attempts) >= spec.max_attempts for run in gone)
+        keys: list[bytes] = self.client.keys(f"{store.keys.prefix}:*")  # type: ignore[assignment]
+        assert [key for key in keys if self.client.ttl(key) < 0] == []
+
+
+def test_whatever_happens_the_server_does_as_the_reference_and_a_report_comes(server: Server) -> None:
+    client = connect(server.url)
+    try:
+        run_state_machine_as_test(
+            lambda: ProtocolMachine(client),  # type: ignore[arg-type]  # any callable that makes one will do
+            settings=settings(
+                max_examples=EXAMPLES,
+                stateful_step_count=STEPS,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                print_blob=True,
+            ),
+        )
+    finally:
+        client.close()
