@@ -9,8 +9,11 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.integration.workers import PATIENCE_S, Broker, Team, endless_mps
+from tests.recorded.install import install_recorded_gams
+from times_doctor_tasks.messages import ScanSpec
 from times_doctor_tasks.states import RunState, StopReason, Verdict
 
+RECORDED = Path(__file__).parents[1] / "recorded"
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
 
 
@@ -94,6 +97,29 @@ def test_a_run_that_ends_every_worker_it_touches_ends_as_failed_and_names_them(t
 
     assert (run.state, run.stop_reason) == (RunState.FAILED, StopReason.HOST_LOST)
     assert run.sentence == "Every worker that ran it ended: h1, h2, h3."
+
+
+def test_a_model_beyond_a_licence_is_the_models_affair_but_a_licence_that_ended_is_the_hosts(
+    team: Team, tmp_path: Path
+) -> None:
+    gams = install_recorded_gams(tmp_path / "gams", speed=0)
+    worker = team.worker("h1", GAMS_PATH=str(gams))
+    model = (RECORDED / "models" / "too_large.gms").read_bytes()
+
+    def submit() -> ScanSpec:
+        return team.submit({"dual": "lpmethod 2\n"}, model=model, engine="gams", solver="cplex", driver="too_large.gms")
+
+    run = team.report(submit()).runs[0]
+    assert (run.state, run.verdict) == (RunState.FAILED, Verdict.LICENCE)
+    assert not worker.has_said("engine_out")
+
+    install_recorded_gams(gams, speed=0, licence_until="Nov 20, 2026")
+    spec = submit()
+    worker.wait_for("handed_back")
+    assert "The GAMS demo licence ended on 2026-11-20" in team.store.statuses(spec)["cplex.dual"].reason
+    wait_until(lambda: (card := team.store.host("h1")) and "gams" not in card.engines, what="its card offers no GAMS")
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
 
 
 def test_a_run_that_takes_more_memory_than_it_was_given_is_stopped(team: Team) -> None:

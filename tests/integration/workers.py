@@ -135,12 +135,17 @@ class Team:
         mode: ScanMode = ScanMode.CHORD,
         queue: str | None = None,
         mem_mb: int | None = None,
+        engine: str = "highs",
+        solver: str = "highs",
+        driver: str = "m.mps",
         **fields: object,
     ) -> ScanSpec:
         """Publishes a scan of `model`: profile name to the text of its option file."""
         name = _sha256(model)
         manifest = Manifest(
-            driver="model/m.mps", files=(StagedFile(path="model/m.mps", size_bytes=len(model), sha256=name),), kind="lp"
+            driver=f"model/{driver}",
+            files=(StagedFile(path=f"model/{driver}", size_bytes=len(model), sha256=name),),
+            kind="gams" if engine == "gams" else "lp",
         )
         snapshot = manifest_sha256(manifest)
         open_store(self.store_url).put({name: model, snapshot: encode_manifest(manifest)})
@@ -148,14 +153,14 @@ class Team:
         runs = [
             RunSpec(
                 scan=scan,
-                run=f"highs.{profile}",
+                run=f"{solver}.{profile}",
                 index=index,
-                engine="highs",
-                solver="highs",
+                engine=engine,
+                solver=solver,
                 profile=profile,
                 options=text,
                 mem_mb=mem_mb,
-                queue=queue or solve_queue("highs", "highs"),
+                queue=queue or solve_queue(engine, solver),
             )
             for index, (profile, text) in enumerate(options.items())
         ]
