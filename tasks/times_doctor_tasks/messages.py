@@ -7,7 +7,7 @@ All times are milliseconds since 1970 on the clock of whoever wrote them, unless
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -22,6 +22,12 @@ SPOKEN_SCHEMAS: frozenset[int] = frozenset({SCHEMA})
 #: Option files beyond this are refused, in bytes: CPLEX's whole manual of options is a tenth of it.
 MAX_OPTION_BYTES = 64 * 1024
 
+#: A scan, run, solver or engine as it stands in keys, queues and file names on a host: nothing that leads elsewhere.
+#: Whoever writes to the broker is not trusted with a path.
+Id = Annotated[str, msgspec.Meta(pattern=r"^\w[\w.+@-]{0,199}\Z")]
+SolverName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]\w{0,39}\Z")]
+OptionText = Annotated[str, msgspec.Meta(max_length=MAX_OPTION_BYTES)]
+
 
 class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Arguments of a Celery task."""
@@ -32,14 +38,14 @@ class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class SolveTask(TaskMessage, frozen=True, kw_only=True):
     """Run one run. Everything else is in its documents."""
 
-    scan: str
-    run: str
+    scan: Id
+    run: Id
 
 
 class AggregateTask(TaskMessage, frozen=True, kw_only=True):
     """Make the report of one scan."""
 
-    scan: str
+    scan: Id
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,16 +57,16 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 class RunSpec(Document, frozen=True, kw_only=True):
     """One (solver, profile, repeat) of a scan, as the client asked for it."""
 
-    scan: str
-    run: str
+    scan: Id
+    run: Id
     """`<solver>.<profile>` or `<solver>.<profile>.<n>`."""
     index: int
     """Place in the scan, from 0."""
-    engine: str
+    engine: SolverName
     """"gams" or "highs"."""
-    solver: str
+    solver: SolverName
     profile: str
-    options: str
+    options: OptionText
     """Text of the solver's option file, exactly as it will be written."""
     repeat: int = 1
     origin: str = "built in"
@@ -97,11 +103,11 @@ class ModelRef(Document, frozen=True, kw_only=True):
 class ScanSpec(Document, frozen=True, kw_only=True):
     """One request: a model x a list of profiles, with a mode and limits."""
 
-    scan: str
+    scan: Id
     created_ms: int
     mode: ScanMode
     model: ModelRef
-    runs: tuple[str, ...]
+    runs: tuple[Id, ...]
     client: str = ""
     """user@host of whoever asked."""
     lease_s: float = 30.0
