@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from times_doctor_tasks.parsers.digest import MAX_SOLVES_KEPT, LogDigest
 from times_doctor_tasks.parsers.gams_log import GamsLogReader
 from times_doctor_tasks.parsers.merging import merge_solves, rows_of_run
@@ -17,6 +19,7 @@ Objective:      {n}.250000
 _ROW = "loop.gms,LP,CPLEX,CONOPT,CPLEX,46348.5,1,301,301,0,27250,0,1,1,1,{n}.25,NA,0.01,{n},NA,NA,#"
 
 
+@pytest.mark.timeout(60)
 def test_a_run_of_thousands_of_solves_is_kept_small() -> None:
     reader, digest = GamsLogReader(), LogDigest()
     count = 2 * MAX_SOLVES_KEPT + 500
