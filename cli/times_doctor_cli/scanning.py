@@ -75,6 +75,7 @@ def local_worker_plan(request: ScanRequest, settings: Settings, broker_url: str,
     return WorkerPlan(
         broker_url=broker_url,
         store_url=local_store_url(settings),
+        key_prefix=settings.key_prefix,
         host=settings.host,
         slots=most if request.parallel else 1,
         cores=cores,
