@@ -195,7 +195,7 @@ def test_a_profile_can_be_cancelled_alone(desk: Callable[[str], Cli], run_folder
         return {row["profile"]: row["state"] for row in document(laptop.run("status", scan, "--json"))["runs"]}
 
     wait_until(lambda: states()["bar"] == "cancelled", timeout_s=30, what="bar is cancelled")
-    assert states()["sift"] == "running"
+    assert states()["sift"] != "cancelled"
     laptop.run("cancel", scan, "--now")
 
 
@@ -233,8 +233,8 @@ def test_ctrl_c_in_the_terminal_of_the_scan_cancels_it_on_its_hosts(
 
 
 def test_a_named_host_gets_all_runs(desk: Callable[[str], Cli], run_folder: RunFolder) -> None:
-    folder = run_folder("cover")
-    code, report = desk("laptop").scan(folder, "--queue", "--parallel", "--hosts", "h2", *THREE)
+    folder = run_folder("denselp")
+    code, report = desk("laptop").scan(folder, "--queue", "--parallel", "--hosts", "h2", "-p", "dual", "-p", "primal")
     assert code == 0
     assert {run["host"] for run in report["runs"]} == {"h2"}
 
