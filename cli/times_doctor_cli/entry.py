@@ -5,12 +5,16 @@ Their start-up (a third of a second of imports) then runs beside our own and bes
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 
 TYPE_CHECKING = False  # `typing` costs milliseconds that every start would wait for
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: As in `exit_codes`, which takes longer to import than all that is here.
+_INTERRUPTED, _INFRASTRUCTURE = 130, 5
 #: Words of a command line that need no local worker.
 _WITHOUT_WORKER = frozenset({"--queue", "--help", "-h", "--detach", "--llm"})
 
@@ -29,10 +33,30 @@ def main() -> None:
     """The console script."""
     arguments = sys.argv[1:]
     stack = None
-    if needs_local_stack(arguments, sys.platform):
-        from times_doctor_cli.local.stack import start_stack
+    try:
+        if needs_local_stack(arguments, sys.platform):
+            from times_doctor_cli.local.stack import start_stack
 
-        stack = start_stack()
-    from times_doctor_cli.main import run  # after the fork
+            stack = start_stack()
+        from times_doctor_cli.main import run  # after the fork
 
-    sys.exit(run(arguments, stack))
+        code = run(arguments, stack)
+    except KeyboardInterrupt:  # while all this was loaded
+        if stack is not None:
+            stack.end()
+        code = _INTERRUPTED
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        code = _tell_of_full_disk(error)
+    sys.exit(code)
+
+
+def _tell_of_full_disk(error: OSError) -> int:
+    what = repr(error.filename) if error.filename else "What was to be shown"
+    sys.stderr.write(f"Error: {what} cannot be written: {error.strerror}. Free some space there, or write elsewhere.\n")
+    try:
+        sys.stdout.flush()
+    except OSError:  # else Python tries once more at exit, and says so
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _INFRASTRUCTURE
