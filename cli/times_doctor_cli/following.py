@@ -9,6 +9,7 @@ from times_doctor_cli.client import Client
 from times_doctor_cli.console import say, stderr_console
 from times_doctor_cli.expectations import expected_runtimes
 from times_doctor_cli.harvest import Harvest
+from times_doctor_cli.interrupts import Signals
 from times_doctor_cli.library import harvest_of_scan
 from times_doctor_cli.live import Ending
 from times_doctor_cli.results import bring_results, show_results
@@ -27,6 +28,7 @@ def follow(
     note: str = "",
     is_mine: bool = False,
     as_json: bool = False,
+    signals: Signals | None = None,
 ) -> int:
     """Shows a scan of the team's hosts until its report exists; returns the exit code.
 
@@ -39,12 +41,23 @@ def follow(
         note: A few words on the engine.
         is_mine: It ends with this terminal.
         as_json: Print the report as a document.
+        signals: See `live.show`.
     """
     mine = harvest or (harvest_of_scan(client, spec) if spec.client == whoami(client.settings) else None)
     with client.answering():
         runs = client.store.runs(spec)
     expected_s = expected_runtimes(mine.out.parent, spec, runs) if mine else None
-    shown = show_scan(client, spec, runs, console, note=note, can_detach=True, is_mine=is_mine, expected_s=expected_s)
+    shown = show_scan(
+        client,
+        spec,
+        runs,
+        console,
+        note=note,
+        can_detach=True,
+        is_mine=is_mine,
+        expected_s=expected_s,
+        signals=signals,
+    )
     if shown.ending is Ending.DETACHED:
         say(detached_words(spec), stderr_console() if as_json else console)
         return exit_codes.OK

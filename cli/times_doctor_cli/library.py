@@ -33,7 +33,7 @@ from times_doctor_cli.plan import engine_of
 from times_doctor_cli.request import ScanRequest
 from times_doctor_cli.results import bring_results
 from times_doctor_cli.reuse import earlier_in, earlier_on, reuse
-from times_doctor_cli.scanning import OUT, Prepared, look_at, prepare, submit, whoami, with_reused
+from times_doctor_cli.scanning import OUT, Prepared, look_at, prepare, publish, send_model, whoami, with_reused
 from times_doctor_cli.standing import board_of
 from times_doctor_tasks.blobs import OnSent
 from times_doctor_tasks.errors import StoreFailed, UsageError
@@ -56,7 +56,9 @@ __all__ = [
     "hosts",
     "looks_like_scan",
     "prepare_scan",
+    "publish",
     "report",
+    "send_model",
     "standing",
     "submit_prepared",
     "submit_scan",
@@ -132,7 +134,8 @@ def prepare_scan(client: Client, request: ScanRequest, *, environ: Mapping[str, 
 
 def submit_prepared(client: Client, prepared: Prepared, on_sent: OnSent | None = None) -> str:
     """Sends what the store lacks and publishes the scan; returns its id."""
-    submit(client, prepared, on_sent)
+    send_model(client, prepared, on_sent)
+    publish(client, prepared)
     return prepared.spec.scan
 
 

@@ -29,7 +29,8 @@ from times_doctor_cli.scanning import (
     look_at,
     plan_json,
     prepare,
-    submit,
+    publish,
+    send_model,
     with_reused,
 )
 from times_doctor_cli.showing import show_scan
@@ -74,7 +75,8 @@ def run_local_scan(
     stack.is_solving = True
     # Noted from here on, before the first message leaves: a scan that runs ends in a report, whoever wants it to end.
     with Signals() as signals:
-        submit(client, prepared)
+        send_model(client, prepared)
+        publish(client, prepared)
         # While the solves run, so that nobody waits for it.
         from times_doctor_cli.expectations import expected_runtimes
         from times_doctor_cli.results import bring_results, show_results

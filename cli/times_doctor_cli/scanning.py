@@ -208,9 +208,13 @@ def harvest_of(prepared: Prepared, trace: Path | None = None) -> Harvest:
     )
 
 
-def submit(client: Client, prepared: Prepared, on_sent: OnSent | None = None) -> None:
-    """Uploads what the store lacks, then publishes the scan."""
+def send_model(client: Client, prepared: Prepared, on_sent: OnSent | None = None) -> None:
+    """Uploads what the store lacks of the model. Nothing is started by it."""
     upload(prepared.snapshot, client.blobs, on_sent)
+
+
+def publish(client: Client, prepared: Prepared) -> None:
+    """Publishes a scan whose model is in the store."""
     client.submit(prepared.spec, prepared.runs)
 
 
