@@ -14,6 +14,7 @@ from tests.conftest import wait_until
 from tests.integration.workers import PATIENCE_S, Broker, Team, Worker, endless_mps
 from times_doctor_tasks.messages import Report, ScanSpec
 from times_doctor_tasks.states import RunState, StopReason, Verdict
+from times_doctor_worker.recovery import FIRST_PATIENCE_S
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
 
@@ -224,6 +225,17 @@ def test_a_control_worker_that_dies_is_started_again(team: Team) -> None:
     assert team.report(team.submit({"a": ""})).runs[0].verdict is Verdict.OPTIMAL
     worker.kill()
     wait_until(lambda: team.store.host("control@h1") is None, timeout_s=PATIENCE_S, what="the control worker ends too")
+
+
+def test_a_message_that_redis_popped_for_a_client_that_is_gone_is_published_again_soon(team: Team) -> None:
+    spec = team.submit({"a": ""})
+    for name in team.store.keys.queue_lists("solve.highs.highs"):
+        team.store.client.delete(name)
+    team.worker("h1")
+    began_s = time.monotonic()
+
+    assert team.report(spec).runs[0].verdict is Verdict.OPTIMAL
+    assert time.monotonic() - began_s < FIRST_PATIENCE_S / 2
 
 
 def test_a_second_worker_of_the_same_name_refuses_while_the_first_one_beats(team: Team) -> None:

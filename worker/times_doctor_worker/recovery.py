@@ -7,7 +7,7 @@ an outage of Redis restarts nothing that is healthy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -20,6 +20,9 @@ FIRST_PATIENCE_S = 30.0
 LONGEST_PATIENCE_S = 600.0
 #: The same at first for a run that was never published: nothing can be in a queue.
 UNPUBLISHED_PATIENCE_S = 3.0
+#: The same at first for a run whose queue is empty: whoever has taken its message claims it at once, or never will
+#: (Redis pops a message for a client that is gone). Under load a queue is never empty: hence the patience above.
+TAKEN_PATIENCE_S = 5.0
 
 
 class Remedy(StrEnum):
@@ -54,6 +57,8 @@ class _Sight:
     published: bool
     since_s: float
     patience_s: float
+    taken_since_s: float = float("inf")
+    taken_patience_s: float = TAKEN_PATIENCE_S
 
 
 @dataclass
@@ -66,20 +71,29 @@ class ScanWatch:
     def forget(self) -> None:
         """Redis was away: what was seen before says nothing about silence now."""
         for sight in self._sights.values():
-            sight.since_s = float("inf")
+            sight.since_s = sight.taken_since_s = float("inf")
 
-    def look(self, statuses: Mapping[str, RunStatus], published: Mapping[str, bool], now_s: float) -> Sequence[Action]:
+    def look(
+        self,
+        statuses: Mapping[str, RunStatus],
+        published: Mapping[str, bool],
+        now_s: float,
+        *,
+        taken: Collection[str] = (),
+    ) -> Sequence[Action]:
         """What to do after this look.
 
         Args:
             statuses: State of every run, in the scan's order.
             published: Whether a message of the run was ever kept.
             now_s: Monotonic seconds.
+            taken: Runs whose message is in no queue, because that is empty.
         """
         actions = []
         before = ""
         for run, status in statuses.items():
             sight = self._see(run, status, now_s, published=published.get(run, False))
+            sight.taken_since_s = min(sight.taken_since_s, now_s) if run in taken else float("inf")
             action = self._judge(run, status, sight, before, now_s)
             if action is not None:
                 actions.append(action)
@@ -99,9 +113,14 @@ class ScanWatch:
         silent_s = now_s - sight.since_s
         if status.state in OWNED:
             return self._of_owned(run, status, sight, silent_s, now_s)
-        if status.state in TERMINAL or status.state is RunState.PENDING or silent_s < sight.patience_s:
+        if status.state in TERMINAL or status.state is RunState.PENDING:
             return None
-        sight.since_s, sight.patience_s = now_s, min(sight.patience_s * 2, LONGEST_PATIENCE_S)
+        if now_s - sight.taken_since_s >= sight.taken_patience_s:
+            sight.taken_since_s, sight.taken_patience_s = now_s, min(sight.taken_patience_s * 2, LONGEST_PATIENCE_S)
+        elif silent_s >= sight.patience_s:
+            sight.since_s, sight.patience_s = now_s, min(sight.patience_s * 2, LONGEST_PATIENCE_S)
+        else:
+            return None
         # Only in a chain does a predecessor's message bring its successor's.
         if sight.published or not before or self.spec.mode is not ScanMode.CHAIN:
             return Action(run, Remedy.PUBLISH, status)

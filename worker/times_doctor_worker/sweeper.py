@@ -17,7 +17,7 @@ from times_doctor_tasks.clock import monotonic_s
 from times_doctor_tasks.errors import TimesDoctorError
 from times_doctor_tasks.messages import AggregateTask, ScanSpec
 from times_doctor_tasks.ports import AggregatePort
-from times_doctor_tasks.states import TERMINAL, WAITING
+from times_doctor_tasks.states import TERMINAL, WAITING, RunState
 from times_doctor_tasks.store import RunStatus, RunStore
 from times_doctor_worker.recovery import Action, Remedy, ScanWatch
 from times_doctor_worker.remedies import Remedies, open_scans
@@ -42,6 +42,8 @@ class _Watched:
     spec: ScanSpec
     watch: ScanWatch
     all_ended_s: float | None = None
+    queues: dict[str, str] = field(default_factory=dict)
+    """Run to the queue of its message; read when it is first needed."""
 
 
 @dataclass
@@ -110,13 +112,22 @@ class Sweeper:
     def _recover(self, watched: _Watched, statuses: dict[str, RunStatus], now_s: float) -> None:
         spec = watched.spec
         published = self.store.published(spec)
-        for action in watched.watch.look(statuses, published, now_s):
+        for action in watched.watch.look(statuses, published, now_s, taken=self._taken(watched, statuses)):
             ids = {"scan": spec.scan, "run": action.run, "attempt": action.seen.attempt, "host": action.seen.host}
             logger.warning(
                 "recovery: %s a run that is %s", action.remedy, action.seen.state,
                 extra={"action": f"recovery_{action.remedy}", **ids},
             )  # fmt: skip
             self._apply(spec, action)
+
+    def _taken(self, watched: _Watched, statuses: dict[str, RunStatus]) -> set[str]:
+        """Runs that wait although their queue is empty: somebody has their message, or nobody."""
+        waiting = [run for run, status in statuses.items() if status.state is RunState.QUEUED]
+        if waiting and not watched.queues:
+            watched.queues = {run.run: run.queue for run in self.store.runs(watched.spec)}
+        queues = {watched.queues[run] for run in waiting if run in watched.queues}
+        empty = {queue for queue in queues if not self.store.waiting([queue])}
+        return {run for run in waiting if watched.queues.get(run) in empty}
 
     def _apply(self, spec: ScanSpec, action: Action) -> None:
         match action.remedy:
