@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.faults.invariants", "tests.integration.workers")
+pytest.register_assert_rewrite("tests.faults.bed", "tests.faults.invariants", "tests.integration.workers")
 
+from tests.faults.bed import Bed, PortBroker  # noqa: E402  # after what makes its asserts tell
 from tests.integration.workers import Broker, Team  # noqa: E402  # after what makes its asserts tell
 
 
@@ -24,6 +25,15 @@ def team(broker: Broker, tmp_path: Path) -> Iterator[Team]:
     team = Team(tmp_path, broker)
     yield team
     team.close()
+
+
+@pytest.fixture
+def bed(tmp_path: Path) -> Iterator[Bed]:
+    broker = PortBroker()
+    bed = Bed(tmp_path, broker)
+    yield bed
+    bed.close()
+    broker.close()
 
 
 @pytest.fixture

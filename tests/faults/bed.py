@@ -1,0 +1,300 @@
+"""A team whose hosts reach the broker through a proxy each, and a witness of who solved what and when."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import signal
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]  # has no stubs of its own
+import redis
+
+from tests.conftest import wait_until
+from tests.faults import invariants
+from tests.faults.proxy import FaultProxy
+from tests.integration.workers import PATIENCE_S, Broker, Team, Worker, point_at
+from tests.recorded.install import install_recorded_gams
+from times_doctor_tasks.blobs import open_store
+from times_doctor_tasks.canvas import enqueue, keeping_messages
+from times_doctor_tasks.keys import solve_queue
+from times_doctor_tasks.manifest import Manifest, StagedFile, encode_manifest, manifest_sha256
+from times_doctor_tasks.messages import ModelRef, Reported, RunSpec, ScanSpec, StateChanged
+from times_doctor_tasks.states import TERMINAL, RunState, ScanMode
+
+#: Seconds of silence after which a run is taken from its owner, in these tests.
+LEASE_S = 3.0
+#: Seconds from "not yours" to the end of a solver: a beat, a SIGINT, two seconds of hurry, SIGTERM, and a busy machine.
+STOPPED_WITHIN_S = 8.0
+MODELS = Path(__file__).parents[1] / "recorded" / "models"
+
+
+class PortBroker(Broker):
+    """A private server with a TCP port, for hosts; the test itself speaks to its socket, which no fault touches."""
+
+    def __init__(self, *options: str) -> None:
+        self.port = free_port()
+        super().__init__("--port", str(self.port), "--bind", "127.0.0.1", *options)
+
+    def stall(self, seconds: float) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        self.process.send_signal(signal.SIGCONT)
+
+    def restart(self, *, after_s: float = 0.0) -> None:
+        self.kill()
+        time.sleep(after_s)
+        self.start()
+
+    def flushed(self) -> None:
+        """Returns when everything until now is on disk (appendfsync everysec)."""
+        time.sleep(1.2)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Seat:
+    """Where a solver works: `<cache>/runs/<scan>/<run>.<attempt>` on a host."""
+
+    host: str
+    scan: str
+    run: str
+    attempt: int
+
+
+class Witness:
+    """Looks at the machine's processes ten times a second: which attempt had a living solver, from when to when."""
+
+    PERIOD_S = 0.1
+
+    def __init__(self, folder: Path) -> None:
+        self._root = str(folder)
+        self.spans: dict[Seat, tuple[float, float]] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="witness", daemon=True)
+        self._thread.start()
+
+    def now(self) -> dict[Seat, list[int]]:
+        """Living solver processes by where they work."""
+        found: dict[Seat, list[int]] = {}
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError, ValueError):
+                seat = self._seat(str((process / "cwd").readlink()))
+                if seat is not None:
+                    found.setdefault(seat, []).append(int(process.name))
+        return found
+
+    def overlaps_s(self) -> dict[str, float]:
+        """Of each run that two attempts solved at once: the longest time of two of them."""
+        longest: dict[str, float] = {}
+        by_run = sorted(self.spans.items(), key=lambda item: (item[0].scan, item[0].run))
+        for (scan, run), group in itertools.groupby(by_run, key=lambda item: (item[0].scan, item[0].run)):
+            for (_, one), (_, other) in itertools.combinations(group, 2):
+                overlap_s = min(one[1], other[1]) - max(one[0], other[0])
+                if overlap_s > 0:
+                    longest[f"{scan} {run}"] = max(longest.get(f"{scan} {run}", 0.0), overlap_s)
+        return longest
+
+    def of_scan(self, scan: str) -> list[tuple[Seat, float, float]]:
+        """Its attempts in the order in which their solvers started."""
+        spans = [(seat, *span) for seat, span in self.spans.items() if seat.scan == scan]
+        return sorted(spans, key=lambda item: item[1])
+
+    def close(self) -> None:
+        self._ended.set()
+        self._thread.join(5)
+
+    def _seat(self, cwd: str) -> Seat | None:
+        if not cwd.startswith(self._root):
+            return None
+        host, cache, runs, scan, folder = cwd[len(self._root) + 1 :].split("/")
+        run, _, attempt = folder.rpartition(".")
+        return Seat(host, scan, run, int(attempt)) if (cache, runs) == ("cache", "runs") else None
+
+    def _loop(self) -> None:
+        while not self._ended.wait(self.PERIOD_S):
+            now_s = time.monotonic()
+            for seat in self.now():
+                first_s, _ = self.spans.get(seat, (now_s, now_s))
+                self.spans[seat] = (first_s, now_s)
+
+
+class Bed(Team):
+    """The team of a fault test."""
+
+    def __init__(self, folder: Path, broker: PortBroker) -> None:
+        super().__init__(folder, broker)
+        self.proxies: dict[str, FaultProxy] = {}
+        self.witness = Witness(folder)
+        self.hosts: set[str] = set()
+        self._gams = install_recorded_gams(folder / "gams", speed=0.05)
+
+    @property
+    def port_broker(self) -> PortBroker:
+        assert isinstance(self.broker, PortBroker)
+        return self.broker
+
+    def control(self, name: str = "c") -> Worker:
+        """A control worker, straight at the broker."""
+        return self.worker(name, "--role", "control", TIMES_DOCTOR_BROKER_URL=self._direct_url())
+
+    def host(self, name: str, *, slots: int = 2, role: str = "solve", wait: bool = True, **environ: str) -> Worker:
+        """A solver host behind its own proxy; it has HiGHS and a recorded GAMS that takes its time."""
+        proxy = self.proxies.get(name)
+        if proxy is None:
+            proxy = self.proxies[name] = FaultProxy(self.port_broker.port)
+        self.hosts.add(name)
+        words = ("--role", role, "--slots", str(slots), "--threads", str(slots))
+        defaults = {"TIMES_DOCTOR_BROKER_URL": proxy.url, "GAMS_PATH": str(self._gams), "TIMES_DOCTOR_DRAIN_S": "0.5"}
+        return self.worker(name, *words, wait=wait, **(defaults | environ))  # type: ignore[arg-type]  # all are strings
+
+    def _direct_url(self) -> str:
+        return f"redis://127.0.0.1:{self.port_broker.port}/0"
+
+    def submit_gams(
+        self, *profiles: str, speed: float = 0.05, mode: ScanMode = ScanMode.CHORD, **fields: object
+    ) -> ScanSpec:
+        """A scan of a recorded GAMS model that waits more than it works: a minute at the speed 0.05."""
+        install_recorded_gams(self._gams, speed=speed)
+        content = (MODELS / "denselp.gms").read_bytes()
+        name = hashlib.sha256(content).hexdigest()
+        file = StagedFile(path="model/denselp.gms", size_bytes=len(content), sha256=name)
+        manifest = Manifest(driver=file.path, files=(file,))
+        snapshot = manifest_sha256(manifest)
+        open_store(self.store_url).put({name: content, snapshot: encode_manifest(manifest)})
+        scan = f"g{uuid.uuid4().hex[:8]}"
+        runs = [self._gams_run(scan, index, profile) for index, profile in enumerate(profiles)]
+        spec = ScanSpec(
+            scan=scan,
+            created_ms=time.time_ns() // 1_000_000,
+            mode=mode,
+            model=ModelRef(title="m", run_dir="/m", snapshot=snapshot, driver=manifest.driver),
+            runs=tuple(run.run for run in runs),
+            **{"lease_s": LEASE_S, **fields},  # type: ignore[arg-type]
+        )
+        self.publish(spec, runs)
+        return spec
+
+    def _gams_run(self, scan: str, index: int, profile: str) -> RunSpec:
+        method = {"dual": 2, "bar": 4, "sift": 5}[profile.split("-")[0]]
+        return RunSpec(
+            scan=scan,
+            run=f"cplex.{profile}",
+            index=index,
+            engine="gams",
+            solver="cplex",
+            profile=profile,
+            options=f"lpmethod {method}\n",
+            queue=solve_queue("gams", "cplex"),
+        )
+
+    def publish(self, spec: ScanSpec, runs: list[RunSpec]) -> None:
+        self.store.submit(spec, runs)
+        point_at(self.broker.url, self.broker.prefix)
+        with keeping_messages(self.store):
+            enqueue(spec, runs)
+
+    def wait_for_solvers(self, spec: ScanSpec, amount: int, *, timeout_s: float = PATIENCE_S) -> list[Seat]:
+        """Where `amount` runs of a scan are being solved, as soon as Redis knows it too."""
+
+        def are_there() -> bool:
+            states = [status.state for status in self.store.statuses(spec).values()]
+            seats = {(seat.run, seat.host) for seat in self.witness.now() if seat.scan == spec.scan}
+            return states.count(RunState.RUNNING) >= amount and len(seats) >= amount
+
+        wait_until(are_there, timeout_s=timeout_s, what=f"{amount} runs of {spec.scan} are solved")
+        return [seat for seat in self.witness.now() if seat.scan == spec.scan]
+
+    def cancel(self, spec: ScanSpec) -> None:
+        """So that a scan that takes for ever ends now."""
+        self.store.ask_cancel(spec.scan, ["*"], reason="user", now=True)
+
+    def settled(self, *specs: ScanSpec, overlap_s: float = 0.3, reports: int = 1) -> None:
+        """Waits until all is over, then asserts everything that must be true whatever happened.
+
+        Args:
+            overlap_s: How long two solvers may have worked on one run: as long as its hosts were parted.
+        """
+        invariants.check(self, specs, hosts=self.hosts)
+        wait_until(lambda: not self.witness.now(), timeout_s=30, what="no solver is left")
+        overlaps_s = {run: seconds for run, seconds in self.witness.overlaps_s().items() if seconds > overlap_s}
+        assert overlaps_s == {}
+        for spec in specs:
+            self._check_books(spec, reports)
+
+    def _check_books(self, spec: ScanSpec, reports: int) -> None:
+        store, open_runs = self.store, sorted(set(spec.runs) - set(spec.reused))
+        events = [event for _, _, event in store.events(spec.scan, count=100_000)]
+        assert sum(isinstance(event, Reported) for event in events) <= reports
+        ends = [event.run for event in events if isinstance(event, StateChanged) and event.state in TERMINAL]
+        assert len(ends) == len(set(ends)), f"ended more than once: {ends}"
+        ended = {run.decode() for run in store.client.smembers(store.keys.ended(spec.scan))}
+        assert sorted(ended) == open_runs
+        for run in open_runs:
+            held = store.client.hmget(store.keys.state(spec.scan, run), "lease_ms", "state")
+            assert held[0] in (None, b"0"), f"a lease is left on {run}: {held}"
+        if spec.mode is ScanMode.CHAIN:
+            self._check_chain(spec)
+
+    def _check_chain(self, spec: ScanSpec) -> None:
+        events = [event for _, _, event in self.store.events(spec.scan, count=100_000)]
+        first = [event.run for event in events if isinstance(event, StateChanged) and event.state is RunState.CLAIMED]
+        order = [spec.runs.index(run) for run in first]
+        assert order == sorted(order), f"out of order: {first}"
+        spans = self.witness.of_scan(spec.scan)
+        for (one, _, end_s), (other, start_s, _) in itertools.combinations(spans, 2):
+            assert one.run == other.run or start_s >= end_s - 2 * Witness.PERIOD_S, f"{one} and {other} at once"
+
+    def close(self) -> None:
+        with suppress(redis.RedisError):
+            super().close()
+        for proxy in self.proxies.values():
+            proxy.close()
+        self.witness.close()
+
+
+def tree(worker: Worker) -> list[psutil.Process]:
+    """A worker and everything that came from it: warden, supervisors, sentinels, engines."""
+    root = psutil.Process(worker.process.pid)
+    return [root, *root.children(recursive=True)]
+
+
+def kill_host(worker: Worker) -> None:
+    """As a power cut: everything at once. It is stopped first, so that nobody sees another die."""
+    processes = tree(worker)
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+    worker.process.wait()
+
+
+@contextmanager
+def parted(*proxies: FaultProxy) -> Iterator[None]:
+    """Hosts that hear nothing of the broker, and it nothing of them."""
+    for proxy in proxies:
+        proxy.black_hole()
+    try:
+        yield
+    finally:
+        for proxy in proxies:
+            proxy.heal()
+
+
+def seeds(amount: int) -> Sequence[int]:
+    """Seeds of a test that is repeated; the first comes from TD_FAULTS_SEED (0). pytest shows the seed in the name."""
+    first = int(os.environ.get("TD_FAULTS_SEED", "0"))
+    return range(first, first + amount)
