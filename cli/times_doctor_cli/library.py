@@ -117,7 +117,8 @@ def prepare_scan(client: Client, request: ScanRequest, *, environ: Mapping[str, 
     Nothing is sent yet. With `resume`, runs whose inputs are the same as those of an earlier one (of RUN_DIR's own
     reports, or on this broker) carry its result.
     """
-    request, settings = replace(request, queue=True), client.settings
+    settings = client.settings
+    request = replace(request, queue=True).with_configured(settings)
     run_dir = look_at(request, settings, os.environ if environ is None else environ)
     engine = engine_of(run_dir)
     fleet = muster(hosts(client), request, engine, broker=client.shown_broker, today=date.today())

@@ -67,6 +67,7 @@ def run_local_scan(
     if stack is None:
         raise LocalStackFailed(NOT_ON_WINDOWS if sys.platform == "win32" else NO_SERVER)
     settings = Settings.load(environ)
+    request = request.with_configured(settings)
     client = _client(settings, stack)
     prepared = _prepare(request, settings, client, stack, environ)
     if dry_run:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from times_doctor_tasks.errors import UsageError
+from times_doctor_tasks.settings import Settings
 
 #: Priorities by name; 0 is served first.
 PRIORITIES = {"high": 2, "normal": 5, "low": 8}
@@ -63,6 +64,14 @@ class ScanRequest:
         ):
             if value is not None and value <= 0:
                 raise UsageError(f"{name} {value:g}: expected more than 0.")
+
+    def with_configured(self, settings: Settings) -> ScanRequest:
+        """The same, with what configuration says where the command line said nothing."""
+        return replace(
+            self,
+            max_workers=self.max_workers or settings.max_workers,
+            timeout_s=self.timeout_s or settings.timeout_s,
+        )
 
     def _refusals(self) -> Iterator[tuple[bool, str]]:
         """What goes with `--queue` only, or without it only."""

@@ -6,6 +6,7 @@ import pytest
 
 from times_doctor_cli.request import ScanRequest
 from times_doctor_tasks.errors import UsageError
+from times_doctor_tasks.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,9 @@ def test_race_and_cap_go_with_and_without_the_queue() -> None:
     for queue in (True, False):
         request = ScanRequest(run_path=Path(), queue=queue, race=True, cap_factor=3.0, resume=True)
         assert (request.race, request.cap_factor) == (True, 3.0)
+
+
+def test_configuration_speaks_where_the_command_line_does_not() -> None:
+    settings = Settings(max_workers=3, timeout_s=60.0)
+    request = ScanRequest(run_path=Path(), timeout_s=5.0).with_configured(settings)
+    assert (request.max_workers, request.timeout_s) == (3, 5.0)
