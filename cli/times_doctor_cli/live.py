@@ -129,7 +129,7 @@ class _Loop:
                 return Ending.DETACHED
             if self.controls.left:
                 return Ending.LEFT
-            if events:
+            if events and not self.board.reported:
                 time.sleep(max(0.0, min(POLL_S, POLL_S - (tick_s() - asked_s))))
 
     def _fold(self, events: Sequence[tuple[int, AnyEvent]]) -> None:

@@ -6,7 +6,7 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
@@ -57,33 +57,44 @@ def _ending_in_words(command: Callable[_P, None]) -> Callable[_P, None]:
     return guarded
 
 
-app = typer.Typer(
-    name="times-doctor",
-    help="Run one TIMES/VEDA model under several solver profiles and learn which one to use and why.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("scan", epilog=scan.EXAMPLES)(_ending_in_words(scan.scan))
-app.command("watch")(_ending_in_words(watch.watch))
-app.command("status")(_ending_in_words(scans.status))
-app.command("list")(_ending_in_words(scans.list_scans))
-app.command("cancel")(_ending_in_words(cancel.cancel))
-app.command("fetch")(_ending_in_words(fetch.fetch))
-app.command("report")(_ending_in_words(report.report))
-app.command("profiles")(_ending_in_words(profiles.profiles))
-app.command("hosts")(_ending_in_words(hosts.hosts))
-app.command("check")(_ending_in_words(check.check))
-app.command("prune")(_ending_in_words(prune.prune))
-app.command("seats")(_ending_in_words(seats.seats))
-app.command("demo")(_ending_in_words(demo.demo))
-app.command("flower")(_ending_in_words(flower.flower))
-app.command("worker", epilog=worker.EXAMPLES)(_ending_in_words(worker.worker))
+#: Every command, in the order of the help, with what stands below its own help.
+COMMANDS: dict[str, tuple[Callable[..., None], str | None]] = {
+    "scan": (scan.scan, scan.EXAMPLES),
+    "watch": (watch.watch, None),
+    "status": (scans.status, None),
+    "list": (scans.list_scans, None),
+    "cancel": (cancel.cancel, None),
+    "fetch": (fetch.fetch, None),
+    "report": (report.report, None),
+    "profiles": (profiles.profiles, None),
+    "hosts": (hosts.hosts, None),
+    "check": (check.check, None),
+    "prune": (prune.prune, None),
+    "seats": (seats.seats, None),
+    "demo": (demo.demo, None),
+    "flower": (flower.flower, None),
+    "worker": (worker.worker, worker.EXAMPLES),
+}
 
 
-@app.callback(invoke_without_command=True)
+def make_app(names: Iterable[str] = tuple(COMMANDS)) -> typer.Typer:
+    """The application with these commands: building all of them takes longer than most commands' own start."""
+    app = typer.Typer(
+        name="times-doctor",
+        help="Run one TIMES/VEDA model under several solver profiles and learn which one to use and why.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(_options)
+    for name in names:
+        command, epilog = COMMANDS[name]
+        app.command(name, epilog=epilog)(_ending_in_words(command))
+    return app
+
+
 def _options(
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
 ) -> None:
@@ -97,6 +108,7 @@ def _options(
 def run(arguments: Sequence[str], stack: LocalStack | None) -> int:
     """Runs one command line; returns its exit code. `stack` is the local stack that was started for it, if any."""
     _end_politely()
+    app = make_app(arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else COMMANDS)
     try:
         app(list(arguments), prog_name="times-doctor", obj={"stack": stack})
     except SystemExit as ending:

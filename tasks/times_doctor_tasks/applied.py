@@ -55,19 +55,20 @@ def find_statements(path: str, lines: Iterable[str]) -> list[Statement]:
 
 
 def judge_application(run: RunSpec, reading: RunReading, statements: Iterable[Statement]) -> Application:
-    """Compares what the solver says it used with the profile of `run`."""
+    """Compares what the solver says it used with the profile of `run`.
+
+    Args:
+        statements: Lines of the model that may have overruled it; only asked for if something did.
+    """
     if not reading.solves:
         return Application(None)
     if run.engine == "highs":
         return Application(True)  # it refuses to start with an option it does not know
-    culprits = "; ".join(f"{statement.place} says {statement.text!r}" for statement in statements)
-    because = f": {culprits}" if culprits else ""
-    remedy = "Remove that statement from the model." if culprits else "Look for OPTION LP= or optfile in the model."
     others = sorted({solve.solver.lower() for solve in reading.solves if solve.solver} - {run.solver.lower()})
     if others:
-        return Application(False, f"Solved by {', '.join(others).upper()}, not {run.solver.upper()}{because}.", remedy)
+        return _overruled(f"Solved by {', '.join(others).upper()}, not {run.solver.upper()}", statements)
     if _is_unread(run, reading):
-        return Application(False, f"The solver did not read its option file {run.solver.lower()}.opt{because}.", remedy)
+        return _overruled(f"The solver did not read its option file {run.solver.lower()}.opt", statements)
     if reading.options_ignored:
         ignored = "; ".join(f"{text!r} ({why.rstrip('.')})" for text, why in reading.options_ignored)
         return Application(False, f"The solver ignored options of this profile: {ignored}.", _correction(run))
@@ -78,6 +79,13 @@ def _correction(run: RunSpec) -> str:
     if run.origin == _BUILT_IN:
         return "This version of the solver does not know them: scan with an option file of yours (--opt-file)."
     return f"Correct them in {run.origin!r}; the solver's manual has their names and values."
+
+
+def _overruled(what: str, statements: Iterable[Statement]) -> Application:
+    culprits = "; ".join(f"{statement.place} says {statement.text!r}" for statement in statements)
+    if culprits:
+        return Application(False, f"{what}: {culprits}.", "Remove that statement from the model.")
+    return Application(False, f"{what}.", "Look for OPTION LP= or optfile in the model.")
 
 
 def _is_unread(run: RunSpec, reading: RunReading) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from times_doctor_cli.main import app
+from times_doctor_cli.main import make_app
 from times_doctor_tasks.settings import SETTINGS
 from times_doctor_worker.drain import HAND_BACK_S
 from times_doctor_worker.plan import read_words
@@ -103,7 +103,7 @@ def test_a_unit_is_no_roots_and_takes_credentials_from_a_file(unit: Path) -> Non
 def test_the_program_takes_the_words_of_a_unit(unit: Path) -> None:
     command, *words = words_of(unit)
     # An option that is unknown is refused before --help is answered.
-    done = CliRunner().invoke(app, [command, *words, "--help"])
+    done = CliRunner().invoke(make_app(), [command, *words, "--help"])
     assert done.exit_code == 0, done.output
     if command == "worker":
         assert read_words(words, BROKER).plan.roles

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,12 +214,13 @@ class Attempt:
         return {"scan": self._spec.scan, "run": self._run.run, "attempt": self._line.fence.attempt}
 
 
-def overruling_statements(tree: Path, manifest: Manifest) -> list[Statement]:
-    """Lines of the staged driver and of files beside it that name a solver or an option file by themselves."""
-    found: list[Statement] = []
+def overruling_statements(tree: Path, manifest: Manifest) -> Iterator[Statement]:
+    """Lines of the staged driver and of files beside it that name a solver or an option file by themselves.
+
+    One after the other, as they are asked for: a model's whole text takes longer to search than its log to read.
+    """
     for file in manifest.files:
         if not file.path.endswith((".run", ".gms", ".inc", ".mod", ".dd")) or file.size_bytes > 1 << 20:
             continue
         with (tree / file.path).open(encoding="latin-1") as lines:
-            found += find_statements(os.path.basename(file.path), lines)  # noqa: PTH119  # posix text, not a path here
-    return found
+            yield from find_statements(os.path.basename(file.path), lines)  # noqa: PTH119  # posix text, not a path here
