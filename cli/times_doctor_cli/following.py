@@ -12,7 +12,6 @@ from times_doctor_cli.harvest import Harvest
 from times_doctor_cli.interrupts import Signals
 from times_doctor_cli.library import harvest_of_scan
 from times_doctor_cli.live import Ending
-from times_doctor_cli.results import bring_results, show_results
 from times_doctor_cli.scanning import whoami
 from times_doctor_cli.showing import show_scan
 from times_doctor_cli.transfer import shown_transfer
@@ -47,6 +46,8 @@ def follow(
     with client.answering():
         runs = client.store.runs(spec)
     expected_s = expected_runtimes(mine.out.parent, spec, runs) if mine else None
+    from times_doctor_cli.results import show_results  # while the solves run: nobody waits for it
+
     shown = show_scan(
         client,
         spec,
@@ -85,6 +86,8 @@ def detached_words(spec: ScanSpec) -> str:
 
 
 def _bring(client: Client, report: Report, harvest: Harvest | None, console: Console) -> tuple[Report, Harvest]:
+    from times_doctor_cli.results import bring_results
+
     if harvest is None:
         return report, harvest_of_scan(client, report.spec)
     with shown_transfer("Fetching files", console) as on_sent:

@@ -31,7 +31,6 @@ from times_doctor_cli.look.snapshot import take_snapshot
 from times_doctor_cli.menu import select
 from times_doctor_cli.plan import engine_of
 from times_doctor_cli.request import ScanRequest
-from times_doctor_cli.results import bring_results
 from times_doctor_cli.reuse import earlier_in, earlier_on, reuse
 from times_doctor_cli.scanning import OUT, Prepared, look_at, prepare, publish, send_model, whoami, with_reused
 from times_doctor_cli.standing import board_of
@@ -206,6 +205,8 @@ def fetch(client: Client, scan: str, folder: Path | None = None, on_sent: OnSent
             machine, else `times_doctor_out` here.
         on_sent: Told now and then how far it is.
     """
+    from times_doctor_cli.results import bring_results  # the writers: nothing else here needs them
+
     spec = find(client, scan)
     harvest = harvest_of_scan(client, spec, folder)
     brought = bring_results(client, report(client, spec.scan), harvest, on_sent)
