@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-faults test-store lint format typecheck testcov bench clean
+.PHONY: help install demo test test-faults test-store test-cluster test-compose lint format typecheck testcov bench clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ test-faults: $(VENV)/.dev ## kill, stop and cut off real workers and their broke
 
 test-store: $(VENV)/.dev ## send a model of 300 MB in 2,000 files through every blob store
 	$(PYTEST) -q tests/store/big_model.py
+
+test-cluster: $(VENV)/.dev ## three hosts in network namespaces, one far away; kills and cuts, measured (needs root)
+	$(PYTEST) -q -s tests/cluster/three_hosts.py
+
+test-compose: $(VENV)/.dev ## bring docker-compose.yml up for real, scan against it, break it (needs Docker)
+	$(PYTEST) -q -s tests/compose/team_in_containers.py
 
 testcov: $(VENV)/.dev ## run the tests with branch coverage
 	$(BIN)/python -m pip install --quiet pytest-cov

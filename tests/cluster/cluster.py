@@ -1,0 +1,220 @@
+"""A team on one machine: a broker, solver hosts and a laptop that share nothing but the network between them.
+
+Each has its own network and host name, processes, user id, home, temporary folder and cache.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]  # has no stubs of its own
+
+from tests.cluster.network import Network
+from tests.conftest import wait_until
+
+ROOT = Path(__file__).parents[2]
+#: Seconds within which something starts or ends on a machine that has other things to do.
+PATIENCE_S = 60.0
+FIRST_UID = 64_100
+PASSWORD = "of-the-cluster"
+PROGRAM = (sys.executable, "-c", "from times_doctor_cli.entry import main; main()")
+
+
+@dataclass
+class Machine:
+    """One of them; its process is the first of a process namespace, so that all of it can die at once."""
+
+    name: str
+    uid: int
+    home: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> str:
+        path = self.home / "log"
+        return path.read_text("utf-8", "replace") if path.exists() else ""
+
+    def engines(self) -> list[psutil.Process]:
+        """Solves that run here now."""
+        return [process for process in self._processes() if "highs_solve" in " ".join(_cmdline(process))]
+
+    def _processes(self) -> Iterator[psutil.Process]:
+        for process in psutil.process_iter():
+            try:
+                if process.uids().real == self.uid:
+                    yield process
+            except psutil.NoSuchProcess:
+                continue
+
+
+@dataclass
+class Cluster:
+    """Starts them, breaks them, and takes everything down."""
+
+    lease_s: float
+    network: Network = field(default_factory=Network)
+    machines: dict[str, Machine] = field(default_factory=dict)
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="tdc-", dir="/tmp")))
+
+    def __post_init__(self) -> None:
+        self.folder.chmod(0o755)
+        self._privileges = _ordinary()
+
+    def add(self, name: str) -> Machine:
+        home = self.folder / name
+        machine = self.machines[name] = Machine(name, FIRST_UID + len(self.machines), home)
+        for path in (home, home / "tmp"):
+            path.mkdir(mode=0o700)
+            os.chown(path, machine.uid, machine.uid)
+        self.network.add(name)
+        return machine
+
+    def start_broker(self, program: str) -> None:
+        """A server with the configuration that we hand out; what it kept comes back when it is started again."""
+        address = self.network.addresses["broker"]
+        words = [program, str(ROOT / "deploy" / "redis.conf"), "--bind", address, "--requirepass", PASSWORD]
+        self._start(self.machines["broker"], *words, "--dir", str(self.machines["broker"].home))
+
+    def start_host(self, name: str, *words: str) -> None:
+        self._start(self.machines[name], *PROGRAM, "worker", "--slots", "1", "--threads", "1", *words)
+
+    def kill(self, name: str) -> None:
+        """The power is cut: every process there is gone at once."""
+        process = self.machines[name].process
+        assert process is not None
+        process.kill()
+        process.wait(10)
+
+    def hosts(self) -> list[str]:
+        """Solver hosts that live, as the laptop sees them."""
+        done = self.run("hosts", "--json")
+        cards = json.loads(done.stdout)["hosts"] if done.stdout else []
+        return sorted(card["host"] for card in cards if "solve" in card["roles"])
+
+    def run(self, *words: object) -> subprocess.CompletedProcess[str]:
+        """A command of the laptop's."""
+        return subprocess.run(**self._command(words), capture_output=True, timeout=PATIENCE_S * 3)
+
+    def scan(self, *words: object) -> Scanning:
+        """A scan of the laptop's, under way."""
+        process = subprocess.Popen(
+            **self._command(("scan", *words, "--queue", "--json")), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        return Scanning(self, process)
+
+    def put(self, name: str, content: bytes) -> Path:
+        """A file of the laptop's."""
+        laptop = self.machines["laptop"]
+        path = laptop.home / name
+        path.write_bytes(content)
+        os.chown(path, laptop.uid, laptop.uid)
+        return path
+
+    def close(self) -> None:
+        for machine in self.machines.values():
+            if machine.process is not None and machine.process.poll() is None:
+                machine.process.send_signal(signal.SIGKILL)
+                machine.process.wait(10)
+        self.network.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _start(self, machine: Machine, *words: str) -> None:
+        space = ["unshare", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]
+        # A shell as the first process: it takes in orphans and reaps them, as an init does.
+        init = ["sh", "-c", 'hostname "$0" && { "$@" & wait; }', machine.name]
+        with (machine.home / "log").open("ab") as log:
+            machine.process = subprocess.Popen(
+                [*self.network.into(machine.name), *space, *init, *self._as(machine), *words],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=machine.home,
+            )
+
+    def _command(self, words: tuple[object, ...]) -> dict[str, Any]:
+        laptop = self.machines["laptop"]
+        argv = [*self.network.into("laptop"), *self._as(laptop), *PROGRAM, *map(str, words)]
+        return {"args": argv, "cwd": laptop.home, "text": True, "stdin": subprocess.DEVNULL}
+
+    def _as(self, machine: Machine) -> list[str]:
+        """Words that leave everything of this machine's user and environment behind."""
+        broker = f"redis://:{PASSWORD}@{self.network.addresses['broker']}:6379/0"
+        environ = {
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+            "HOME": str(machine.home),
+            "TMPDIR": str(machine.home / "tmp"),
+            "TIMES_DOCTOR_BROKER_URL": broker,
+            "TIMES_DOCTOR_HOST": machine.name,
+            "TIMES_DOCTOR_LEASE_S": str(self.lease_s),
+            "GAMS_PATH": "/nonexistent",  # asking a real GAMS for its solvers takes seconds
+        }
+        ids = [f"--reuid={machine.uid}", f"--regid={machine.uid}", "--clear-groups", "--no-new-privs"]
+        return ["setpriv", *ids, *self._privileges, "env", "-i", *(f"{k}={v}" for k, v in environ.items())]
+
+
+@dataclass
+class Scanning:
+    """A scan that the laptop follows."""
+
+    cluster: Cluster
+    process: subprocess.Popen[str]
+    started_s: float = field(default_factory=time.time)
+    ended_s: float = 0.0
+
+    def wait_for(self, condition: Callable[[dict[str, Any]], bool], *, what: str) -> dict[str, Any]:
+        """The status of it, as soon as the condition holds for it."""
+        seen: dict[str, Any] = {}
+
+        def holds() -> bool:
+            assert self.process.poll() is None, self.process.communicate()
+            done = self.cluster.run("status", "last", "--json")
+            if done.returncode == 0:
+                seen.update(json.loads(done.stdout))
+            return bool(seen) and condition(seen)
+
+        wait_until(holds, timeout_s=PATIENCE_S, what=what)
+        return seen
+
+    def wait_for_running(self, runs: int) -> dict[str, str]:
+        """Host by run, as soon as so many run."""
+        running = lambda seen: sum(row["state"] == "running" for row in seen["runs"]) >= runs  # noqa: E731
+        rows = self.wait_for(running, what=f"{runs} runs run")["runs"]
+        return {row["run"]: row["host"] for row in rows if row["state"] == "running"}
+
+    def report(self, *, timeout_s: float = PATIENCE_S * 2) -> dict[str, Any]:
+        """The report, once it is over."""
+        out, err = self.process.communicate(timeout=timeout_s)
+        self.ended_s = time.time()
+        assert out, err
+        report: dict[str, Any] = json.loads(out)
+        return report
+
+
+def _ordinary() -> list[str]:
+    """What another user needs beside its id to start our program; nothing where it can reach it as it is."""
+    ids = [f"--reuid={FIRST_UID}", f"--regid={FIRST_UID}", "--clear-groups"]
+    for more in ([], ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]):
+        argv = ["setpriv", *ids, "--no-new-privs", *more, "env", sys.executable, "-c", "import times_doctor_cli"]
+        if subprocess.run(argv, cwd="/", capture_output=True).returncode == 0:
+            return more
+    raise AssertionError(f"no other user can start {sys.executable}")
+
+
+def _cmdline(process: psutil.Process) -> list[str]:
+    try:
+        words: list[str] = process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []
+    return words
