@@ -20,8 +20,8 @@ from tests.recorded.install import install_recorded_gams
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120), pytest.mark.xdist_group("queue")]
 
 THREE = ("-p", "dual", "-p", "primal", "-p", "auto")
-#: Of the recording: slow enough to be watched and cancelled (`bar` and `sift` take some 10 s).
-SLOW = 0.5
+#: Of the recording: slow enough to be watched and cancelled on a loaded machine (`bar` and `sift` take over 20 s).
+SLOW = 0.25
 MPS = """NAME          TINY
 ROWS
  N  COST
