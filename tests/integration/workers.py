@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -118,9 +119,11 @@ class Team:
         wait: bool = True,
         cache: str | None = None,
         python: Path | None = None,
+        within: Sequence[str] = (),
         **environ: str,
     ) -> Worker:
-        program = [str(python or sys.executable), "-m", "times_doctor_worker"]
+        """Starts one; `within`: the words of a program that becomes the worker."""
+        program = [*within, str(python or sys.executable), "-m", "times_doctor_worker"]
         worker = Worker(self, name, [*program, "--name", name, *words], cache or name, environ)
         self.workers.append(worker)
         if wait:
