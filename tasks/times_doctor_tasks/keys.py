@@ -63,7 +63,7 @@ class Keys:
         return f"{self.prefix}:scan:{scan}:spec"
 
     def cancel(self, scan: str) -> str:
-        """HASH run id or `*` -> `<stop reason>` or `<stop reason> now`. Writer client."""
+        """HASH run id or `*` -> `<stop reason>` or `<stop reason> now`. Writer client; control for races and caps."""
         return f"{self.prefix}:scan:{scan}:cancel"
 
     def ended(self, scan: str) -> str:

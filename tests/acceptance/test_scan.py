@@ -171,3 +171,15 @@ def test_a_killed_worker_is_replaced_and_the_run_ends_well(cli: Cli, tmp_path: P
     out, err = process.communicate(timeout=90)
     assert process.returncode == 0, (out, err)
     assert '"attempt": 2' in out
+
+
+def test_the_first_optimal_run_of_a_race_stops_the_others_and_nobody_failed(
+    cli: Cli, tmp_path: Path, run_folder: RunFolder
+) -> None:
+    gams = install_recorded_gams(tmp_path / "gams", speed=0.5)
+    words = ("--parallel", "--threads", "1", "-p", "dual", "-p", "bar_nox")
+    code, report = cli.scan(run_folder("denselp"), "--gams-path", gams, *words, "--race")
+    runs = by_profile(report)
+    assert (runs["dual"]["verdict"], runs["bar_nox"]["state"]) == ("optimal", "cancelled")
+    assert runs["bar_nox"]["stop_reason"] == "beaten"
+    assert code == 0

@@ -17,6 +17,7 @@ from times_doctor_tasks.clock import monotonic_s
 from times_doctor_tasks.errors import TimesDoctorError
 from times_doctor_tasks.messages import AggregateTask, ScanSpec
 from times_doctor_tasks.ports import AggregatePort
+from times_doctor_tasks.racing import Referee
 from times_doctor_tasks.states import TERMINAL, WAITING, RunState
 from times_doctor_tasks.store import RunStatus, RunStore
 from times_doctor_worker.recovery import Action, Remedy, ScanWatch
@@ -41,6 +42,7 @@ class _Watched:
 
     spec: ScanSpec
     watch: ScanWatch
+    referee: Referee
     all_ended_s: float | None = None
     queues: dict[str, str] = field(default_factory=dict)
     """Run to the queue of its message; read when it is first needed."""
@@ -85,6 +87,11 @@ class Sweeper:
 
     def _see_to(self, watched: _Watched, now_s: float) -> None:
         statuses = self.store.statuses(watched.spec)
+        stopped = watched.referee.look(self.store, statuses)
+        for run, reason in stopped.items():
+            logger.info(
+                "stopping %s: %s", run, reason, extra={"action": "stopped", "scan": watched.spec.scan, "run": run}
+            )
         self._end_cancelled(watched.spec, statuses)
         self._recover(watched, statuses, now_s)
         self._see_to_report(watched, statuses, now_s)
@@ -107,7 +114,7 @@ class Sweeper:
         for scan in self._open.keys() - set(scans):
             del self._open[scan]
         for spec in self.store.specs([scan for scan in scans if scan not in self._open]):
-            self._open[spec.scan] = _Watched(spec, ScanWatch(spec))
+            self._open[spec.scan] = _Watched(spec, ScanWatch(spec), Referee(spec))
 
     def _recover(self, watched: _Watched, statuses: dict[str, RunStatus], now_s: float) -> None:
         spec = watched.spec
