@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: As in `exit_codes`, which takes longer to import than all that is here.
-_INTERRUPTED, _INFRASTRUCTURE = 130, 5
+_USAGE, _INFRASTRUCTURE, _INTERRUPTED = 2, 5, 130
 #: Words of a command line that need no local worker.
 _WITHOUT_WORKER = frozenset({"--queue", "--help", "-h", "--detach", "--llm"})
 
@@ -33,6 +33,10 @@ def main() -> None:
     """The console script."""
     arguments = sys.argv[1:]
     stack = None
+    try:
+        os.getcwd()  # noqa: PTH109  # pathlib would be imported for this alone
+    except FileNotFoundError:
+        sys.exit(_tell("The folder you are in is gone. Go to one that exists, such as: cd ~", _USAGE))
     try:
         if needs_local_stack(arguments, sys.platform):
             from times_doctor_cli.local.stack import start_stack
@@ -54,9 +58,14 @@ def main() -> None:
 
 def _tell_of_full_disk(error: OSError) -> int:
     what = repr(error.filename) if error.filename else "What was to be shown"
-    sys.stderr.write(f"Error: {what} cannot be written: {error.strerror}. Free some space there, or write elsewhere.\n")
     try:
         sys.stdout.flush()
     except OSError:  # else Python tries once more at exit, and says so
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return _INFRASTRUCTURE
+    words = f"{what} cannot be written: {error.strerror}. Free some space there, or write elsewhere."
+    return _tell(words, _INFRASTRUCTURE)
+
+
+def _tell(words: str, code: int) -> int:
+    sys.stderr.write(f"Error: {words}\n")
+    return code

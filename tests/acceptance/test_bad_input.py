@@ -429,6 +429,33 @@ def test_a_reader_that_goes_away_ends_the_scan_in_silence(
     assert list(sockets.iterdir()) == []
 
 
+@pytest.mark.parametrize("closed", [(0,), (1,), (0, 1, 2)], ids=["stdin", "stdout", "all"])
+def test_a_scan_started_without_standard_streams_ends_well(
+    cli: Cli, make_case: MakeCase, gams: Path, sockets: Path, closed: tuple[int, ...]
+) -> None:
+    case = make_case()
+    words = [
+        sys.executable,
+        "-c",
+        f"import os, sys; [os.close(fd) for fd in {closed}]; os.execv(sys.argv[1], sys.argv[1:])",
+    ]
+    argv = cli.argv("scan", case, "--gams-path", gams, *ONE)
+    done = subprocess.run([*words, *argv], env=cli.environ, cwd=cli.home, capture_output=True, timeout=60)
+    assert b"Traceback" not in done.stderr
+    assert (case / "times_doctor_out" / "scan_report.csv").is_file(), done.stderr
+    assert list(sockets.iterdir()) == []
+
+
+def test_a_current_folder_that_is_gone_is_said(cli: Cli, make_case: MakeCase, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    words = [sys.executable, "-c", "import os, sys; os.rmdir(os.getcwd()); os.execv(sys.argv[1], sys.argv[1:])"]
+    argv = cli.argv("scan", make_case())
+    done = subprocess.run([*words, *argv], env=cli.environ, cwd=gone, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "Error: The folder you are in is gone. Go to one that exists, such as: cd ~\n"
+
+
 Disk = Callable[[int], Path]
 
 

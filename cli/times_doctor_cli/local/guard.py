@@ -41,6 +41,7 @@ assert sys.platform != "win32"
 
 def fork_guard(folder: str, server: Sequence[str], worker: Sequence[str]) -> tuple[int, int]:
     """Forks the guard; returns its pid and the write end of its lifeline."""
+    _fill_standard_streams()
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -54,6 +55,13 @@ def fork_guard(folder: str, server: Sequence[str], worker: Sequence[str]) -> tup
             os._exit(code)
     os.close(read_end)
     return pid, write_end
+
+
+def _fill_standard_streams() -> None:
+    """Whoever starts us with one of them closed (cron, `<&-`) gets /dev/null: its number must not become our pipe's."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(fd)
 
 
 def _let_go_of_terminal() -> None:

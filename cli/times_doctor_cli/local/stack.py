@@ -10,6 +10,8 @@ from times_doctor_cli.local.server_binary import find_server
 
 #: Longest path of a unix socket that every platform takes (macOS: 104 with its end).
 MAX_SOCKET_PATH = 100
+#: Room that the logs of server and worker need, bytes.
+MIN_ROOM_BYTES = 1024 * 1024
 
 
 class LocalStack:
@@ -108,17 +110,26 @@ def _private_folder() -> str:
         if not folder or len(os.fsencode(folder)) + 3 > MAX_SOCKET_PATH:
             continue
         try:
+            if not _has_room(os.path.dirname(folder)):  # noqa: PTH120
+                continue
             os.mkdir(folder, 0o700)  # noqa: PTH102
-        except OSError:  # not there, not ours, full: the next one
+        except OSError:  # not there, or not ours: the next one
             continue
         return folder
     from times_doctor_cli.exit_codes import INFRASTRUCTURE  # heavy
 
     sys.stderr.write(
-        "Error: No folder for the private files of this scan: XDG_RUNTIME_DIR, TMPDIR and /tmp are not writable, or "
-        f"longer than {MAX_SOCKET_PATH} bytes. Name one that is: TMPDIR=DIR times-doctor scan ...\n"
+        "Error: No folder for the private files of this scan: XDG_RUNTIME_DIR, TMPDIR and /tmp are not writable, "
+        f"full, or longer than {MAX_SOCKET_PATH} bytes. Name one that is: TMPDIR=DIR times-doctor scan ...\n"
     )
     sys.exit(INFRASTRUCTURE)
+
+
+def _has_room(parent: str) -> bool:
+    if sys.platform == "win32":
+        return True
+    disk = os.statvfs(parent)
+    return disk.f_bavail * disk.f_frsize >= MIN_ROOM_BYTES
 
 
 def _clear_up(folder: str, socket: str) -> None:

@@ -53,7 +53,7 @@ def _facts(run: RunDir) -> Iterator[tuple[str, str]]:
     if run.rewrites:
         yield (
             "rewritten",
-            f"{_counted(len(run.rewrites), 'line')} with paths that a solver host reads otherwise; in its copy only",
+            f"{_counted(len(run.rewrites), 'line')} with paths, in the solver's copy only",
         )
 
 

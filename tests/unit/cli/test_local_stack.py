@@ -147,6 +147,18 @@ def test_nowhere_to_put_a_socket_is_an_error_with_a_way_out(
     assert "TMPDIR=DIR" in capsys.readouterr().err
 
 
+def test_a_full_disk_is_passed_over(make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    full = tmp_path / "r"
+    statvfs = os.statvfs
+    monkeypatch.setattr(
+        os,
+        "statvfs",
+        lambda path: os.statvfs_result((4096, 4096, 9, 0, 0, 9, 9, 9, 0, 255)) if path == str(full) else statvfs(path),
+    )
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert Path(make_stack().folder).parent == tmp_path
+
+
 def refuse_below(folder: Path, mkdir: Callable[[str, int], None]) -> Callable[[str, int], None]:
     def make(path: str, mode: int) -> None:
         if Path(path).is_relative_to(folder):
