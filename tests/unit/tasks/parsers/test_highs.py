@@ -10,6 +10,7 @@ from times_doctor_tasks.parsers.events import (
     BarrierIteration,
     LogEvent,
     MipNode,
+    ModelSize,
     PhaseStarted,
     SimplexIteration,
     SolverEnded,
@@ -104,3 +105,10 @@ def test_a_stop_of_ours_names_itself(tmp_path: Path) -> None:
     reading = read_highs_run(tmp_path / "run.log", returncode=-15, stop_reason=StopReason.TIMEOUT)
     assert reading.verdict is Verdict.LIMIT
     assert "time limit" in reading.judgement.sentence
+
+
+def test_a_model_of_one_row_one_column_and_one_nonzero_is_read() -> None:
+    reader = HighsLogReader()
+    events = reader.feed("Running HiGHS 1.16.0 (git hash: f3f113d)\nLP tiny has 1 row; 1 col; 1 nonzero\n")
+    sizes = [event for event in events if isinstance(event, ModelSize)]
+    assert [(size.rows, size.columns, size.nonzeros) for size in sizes] == [(1, 1, 1)]
