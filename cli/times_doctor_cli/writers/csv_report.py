@@ -129,4 +129,5 @@ _COLUMNS: dict[str, Callable[[RunResult, Path], Cell]] = {
     "started": lambda r, _: iso_time(r.started_ms),
     "ended": lambda r, _: iso_time(r.ended_ms),
     "sentence": lambda r, _: r.sentence,
+    "reused_from": lambda r, _: r.reused_from,
 }

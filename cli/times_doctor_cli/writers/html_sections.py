@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from times_doctor_cli.views.words import compact, count, memory, number, runtime, verdict_words
@@ -51,14 +51,21 @@ def heading(report: Report) -> str:
 
 
 def findings(report: Report) -> str:
-    """Whether the runs agree; said first of all where they do not."""
+    """Whether the runs agree, said first of all where they do not; then what else is to be minded."""
     comparison = report.comparison
-    if comparison.agree and not comparison.findings:
+    lines = (*comparison.findings, *report.warnings, *_reused(report))
+    if comparison.agree and not lines:
         return ""
     title = "Take note" if comparison.agree else "The profiles disagree"
-    listed = "".join(tag("li", escape(finding)) for finding in comparison.findings)
+    listed = "".join(tag("li", escape(line)) for line in lines)
     css = "note warn" if comparison.agree else "note bad"
     return tag("section", tag("h2", title) + tag("ul", listed), css)
+
+
+def _reused(report: Report) -> Iterator[str]:
+    for run in report.runs:
+        if run.reused_from:
+            yield f"{run.run} was not run: its result is that of scan {run.reused_from}, which had the same inputs."
 
 
 def recommendation(report: Report, specs: Mapping[str, RunSpec]) -> str:

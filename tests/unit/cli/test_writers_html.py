@@ -8,6 +8,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from importlib.resources import files
 
+import msgspec
 import pytest
 
 from times_doctor_cli.writers.charts import RUNS_MAX, chart_data, convergence, phases, timeline
@@ -252,3 +253,13 @@ def test_charting_library_is_the_published_one_and_brings_its_licence() -> None:
     assert hashlib.sha256(library).hexdigest() == ECHARTS_SHA256
     assert b"</script" not in library
     assert "Apache License" in folder.joinpath("LICENSE").read_text(encoding="utf-8")
+
+
+def test_warnings_and_results_that_were_reused_stand_at_the_top(
+    make_report: MakeReport, make_result: MakeResult
+) -> None:
+    report = make_report([make_result("dual", reused_from="261122-100000-abcd")])
+    report = msgspec.structs.replace(report, warnings=("The model has other sizes than its last listing.",))
+    page = report_html(report, specs={}, log_tails={})
+    assert "other sizes than its last listing" in page
+    assert "its result is that of scan 261122-100000-abcd" in page
