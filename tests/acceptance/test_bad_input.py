@@ -17,6 +17,7 @@ from tests.recorded.install import install_recorded_gams
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
 
+CORPUS = Path(__file__).parents[1] / "data" / "corpus"
 #: No message is longer: three lines of a wide terminal and a list of names.
 MAX_MESSAGE = 1_200
 ONE = ("-p", "dual")
@@ -203,6 +204,25 @@ def test_windows_line_ends_other_code_pages_and_endless_lines_do_no_harm(
     assert (code, report["runs"][0]["verdict"]) == (0, "optimal")
     manifest = json.loads((case / "times_doctor_out" / report["scan"] / "manifest.json").read_text())
     assert len(manifest["inputs"]["files"]) == 2_002
+
+
+def test_a_listing_of_another_code_page_with_endless_lines_is_read(cli: Cli, tmp_path: Path) -> None:
+    listing = (CORPUS / "cplex_d005_bar" / "listing.lst").read_bytes()
+    odd = b"**** caf\xe9 " + b"x" * 27_000 + b"\n"
+    (tmp_path / "run.lst").write_bytes((odd + listing + odd).replace(b"\n", b"\r\n"))
+    done = cli.run("report", tmp_path / "run.lst", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verdict"] == "optimal"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x00\xff\xfe" * 1_000, b"nothing of a run\n"], ids=["empty", "bytes", "text"]
+)
+def test_a_listing_that_is_none_is_refused(cli: Cli, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "run.lst").write_bytes(content)
+    done = cli.run("report", tmp_path / "run.lst")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"Error: '{tmp_path}/run.lst' holds nothing of a run: expected a log or listing" in done.stderr
 
 
 # -- profiles and options
