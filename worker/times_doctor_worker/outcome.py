@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -101,25 +102,9 @@ def solved(
     ended = unsolved(run, facts, state=state, verdict=verdict, sentence=sentence, next_step=next_step)
     return msgspec.structs.replace(
         ended,
-        model_status=last.model_status,
-        model_status_text=last.model_status_text,
-        solver_status=last.solver_status,
-        solver_status_text=last.solver_status_text,
-        lp_status=last.lp_status_text,
-        objective=last.objective,
-        bound=last.bound,
-        iterations=last.iterations,
-        nodes=last.nodes,
-        rows=last.rows,
-        columns=last.columns,
-        nonzeros=last.nonzeros,
-        matrix_min=last.matrix.minimum if last.matrix else None,
-        matrix_max=last.matrix.maximum if last.matrix else None,
-        basis=last.basis,
-        numerics=_numerics(last),
+        **_figures(last),
         solves=tuple(_record(solve) for solve in reading.solves[-MAX_SOLVES:]),
         solve_count=len(reading.solves),
-        solver_time_s=last.solver_time_s,
         phases=tuple(
             PhaseSpan(
                 phase=span.phase,
@@ -140,6 +125,29 @@ def solved(
         messages=reading.messages[:MAX_MESSAGES],
         solver_version=reading.solver_version,
     )
+
+
+def _figures(last: Solve) -> dict[str, Any]:
+    """What the last solve says, by the result's field names."""
+    return {
+        "model_status": last.model_status,
+        "model_status_text": last.model_status_text,
+        "solver_status": last.solver_status,
+        "solver_status_text": last.solver_status_text,
+        "lp_status": last.lp_status_text,
+        "objective": last.objective,
+        "bound": last.bound,
+        "iterations": last.iterations,
+        "nodes": last.nodes,
+        "rows": last.rows,
+        "columns": last.columns,
+        "nonzeros": last.nonzeros,
+        "matrix_min": last.matrix.minimum if last.matrix else None,
+        "matrix_max": last.matrix.maximum if last.matrix else None,
+        "basis": last.basis,
+        "numerics": _numerics(last),
+        "solver_time_s": last.solver_time_s,
+    }
 
 
 def _record(solve: Solve) -> SolveRecord:
