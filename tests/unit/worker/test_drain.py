@@ -49,6 +49,7 @@ class Host:
 
     def wait(self) -> None:
         assert self.intake.ended.wait(5)
+        self.drain.ended()
 
 
 def test_an_idle_worker_stops_taking_puts_parked_runs_back_and_leaves() -> None:
