@@ -40,6 +40,9 @@ MODELS = Path(__file__).parents[1] / "recorded" / "models"
 class PortBroker(Broker):
     """A private server with a TCP port, for hosts; the test itself speaks to its socket, which no fault touches."""
 
+    #: Seconds that it takes over one key when it loads slowly; a good deal more on a busy machine.
+    LOAD_DELAY_S = 0.001
+
     def __init__(self, *options: str) -> None:
         self.port = free_port()
         super().__init__("--port", str(self.port), "--bind", "127.0.0.1", *options)
@@ -54,9 +57,27 @@ class PortBroker(Broker):
         time.sleep(after_s)
         self.start()
 
-    def flushed(self) -> None:
-        """Returns when everything until now is on disk (appendfsync everysec)."""
-        time.sleep(1.2)
+    def load_slowly(self, seconds: float) -> None:
+        """Comes back after a kill, and says LOADING for so long."""
+        pipe = self.client.pipeline(transaction=False)
+        for number in range(int(seconds / self.LOAD_DELAY_S)):
+            pipe.set(f"filler:{number}", "", ex=3600)
+        pipe.execute()
+        self.kill()
+        argv, delay_us = self._argv, int(self.LOAD_DELAY_S * 1e6)
+        self._argv = [*argv, "--key-load-delay", str(delay_us), "--loading-process-events-interval-bytes", "1024"]
+        self.start()
+        self._argv = argv
+
+    def forget(self, seconds: float, *, after_s: float = 0.0) -> None:
+        """Loses power: it comes back without what it wrote in so many last seconds (appendfsync everysec)."""
+        (path,) = Path(self.folder).glob("appendonlydir/*.incr.aof")
+        size = path.stat().st_size
+        time.sleep(seconds)
+        self.kill()
+        os.truncate(path, size)
+        time.sleep(after_s)
+        self.start()
 
 
 def free_port() -> int:
@@ -73,12 +94,15 @@ class Seat:
     scan: str
     run: str
     attempt: int
+    """Negative where that folder has been removed."""
 
 
 class Witness:
     """Looks at the machine's processes ten times a second: which attempt had a living solver, from when to when."""
 
     PERIOD_S = 0.1
+    #: What the kernel says after the name of a folder that is not there any more.
+    DELETED = " (deleted)"
 
     def __init__(self, folder: Path) -> None:
         self._root = str(folder)
@@ -121,8 +145,10 @@ class Witness:
         if not cwd.startswith(self._root):
             return None
         host, cache, runs, scan, folder = cwd[len(self._root) + 1 :].split("/")
-        run, _, attempt = folder.rpartition(".")
-        return Seat(host, scan, run, int(attempt)) if (cache, runs) == ("cache", "runs") else None
+        run, _, attempt = folder.removesuffix(self.DELETED).rpartition(".")
+        is_gone = folder.endswith(self.DELETED)  # somebody made a new folder of that name under a living solver
+        number = -int(attempt) if is_gone else int(attempt)
+        return Seat(host, scan, run, number) if (cache, runs) == ("cache", "runs") else None
 
     def _loop(self) -> None:
         while not self._ended.wait(self.PERIOD_S):
@@ -140,7 +166,8 @@ class Bed(Team):
         self.proxies: dict[str, FaultProxy] = {}
         self.witness = Witness(folder)
         self.hosts: set[str] = set()
-        self._gams = install_recorded_gams(folder / "gams", speed=0.05)
+        self._keeper: Keeper | None = None
+        self._gams = install_recorded_gams(folder / "gams", speed=0.01)
 
     @property
     def port_broker(self) -> PortBroker:
@@ -161,13 +188,26 @@ class Bed(Team):
         defaults = {"TIMES_DOCTOR_BROKER_URL": proxy.url, "GAMS_PATH": str(self._gams), "TIMES_DOCTOR_DRAIN_S": "0.5"}
         return self.worker(name, *words, wait=wait, **(defaults | environ))  # type: ignore[arg-type]  # all are strings
 
+    def again(self, worker: Worker) -> Worker:
+        """A new start of a worker that has ended."""
+        argv: list[str] = list(worker.process.args)  # type: ignore[arg-type]  # it was given a list
+        cache = worker.environ["HOME"].rpartition("/")[2]
+        new = Worker(self, worker.name, argv, cache, worker.environ)
+        self.workers.append(new)
+        return new
+
+    def keep(self) -> Keeper:
+        """Starts a host again whose worker ended with an error, as a service manager does; until the test is over."""
+        self._keeper = Keeper(self)
+        return self._keeper
+
     def _direct_url(self) -> str:
         return f"redis://127.0.0.1:{self.port_broker.port}/0"
 
     def submit_gams(
-        self, *profiles: str, speed: float = 0.05, mode: ScanMode = ScanMode.CHORD, **fields: object
+        self, *profiles: str, speed: float = 0.01, mode: ScanMode = ScanMode.CHORD, **fields: object
     ) -> ScanSpec:
-        """A scan of a recorded GAMS model that waits more than it works: a minute at the speed 0.05."""
+        """A scan of a recorded GAMS model that waits more than it works: minutes at the speed 0.01."""
         install_recorded_gams(self._gams, speed=speed)
         content = (MODELS / "denselp.gms").read_bytes()
         name = hashlib.sha256(content).hexdigest()
@@ -259,11 +299,37 @@ class Bed(Team):
             assert one.run == other.run or start_s >= end_s - 2 * Witness.PERIOD_S, f"{one} and {other} at once"
 
     def close(self) -> None:
+        if self._keeper is not None:
+            self._keeper.close()
         with suppress(redis.RedisError):
             super().close()
         for proxy in self.proxies.values():
             proxy.close()
         self.witness.close()
+
+
+class Keeper:
+    """Starts workers again that ended with an error: after half a second, without a limit."""
+
+    PAUSE_S = 0.5
+
+    def __init__(self, bed: Bed) -> None:
+        self._bed = bed
+        self.starts = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="keeper", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._ended.set()
+        self._thread.join(30)
+
+    def _loop(self) -> None:
+        while not self._ended.wait(self.PAUSE_S):
+            for worker in [worker for worker in self._bed.workers if worker.process.poll() not in (None, 0)]:
+                self._bed.workers.remove(worker)
+                self._bed.again(worker)
+                self.starts += 1
 
 
 def tree(worker: Worker) -> list[psutil.Process]:

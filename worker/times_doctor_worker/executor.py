@@ -25,6 +25,8 @@ from times_doctor_worker.spool import Spool
 from times_doctor_worker.uplink import Line, parse_cancel
 
 logger = logging.getLogger(__name__)
+#: Seconds between looks whether this worker must leave, while an attempt is waited for.
+WAIT_S = 0.5
 _RunDocuments = tuple[ScanSpec, RunSpec] | None
 
 
@@ -113,8 +115,27 @@ class Executor:
             logger.info("not taken: put back", extra={"action": "put_back", "scan": spec.scan, "run": run.run})
             self._publish(run, to_head=True)
             return None
+        if self._is_at_it(spec, run):
+            logger.info("runs here already", extra={"action": "copy_dropped", "scan": spec.scan, "run": run.run})
+            return None
         claim = self._claim(spec, run, refusal)
         return self._carry(spec, run, claim) if isinstance(claim, Owned) else _answer(claim, task)
+
+    def _is_at_it(self, spec: ScanSpec, run: RunSpec) -> bool:
+        """Whether an attempt of this worker carries the run on, whatever a message says that came again.
+
+        It may have been requeued while this host was stopped, or the server may have forgotten the claim. One that is
+        not ours any more has to be over first: two attempts of one host would share a folder, a marker and a line.
+        """
+        line = self._bench.uplink.find(spec.scan, run.run)
+        if line is None:
+            return False
+        if insist(lambda: line.is_still_ours(self._store), what=f"asking for {run.run}", ending=self._leaving):
+            return True
+        while not line.closed.wait(WAIT_S):
+            if self._leaving.is_set():
+                raise GivenUp(run.run)
+        return False
 
     def _documents(self, task: SolveTask) -> _RunDocuments:
         def read() -> _RunDocuments:

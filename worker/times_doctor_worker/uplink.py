@@ -60,6 +60,8 @@ class Line:
     disowned: bool = False
     """Another attempt owns the run: stop, and say nothing more."""
     stop: StopRequest | None = None
+    closed: threading.Event = field(default_factory=threading.Event)
+    """Set when this attempt is over and its solver gone."""
     _known: RunState = RunState.CLAIMED
     _states: deque[RunState] = field(default_factory=deque)
     _look: ProgressMade | None = None
@@ -89,6 +91,13 @@ class Line:
         """A line for people."""
         self._notes.append(Noted(run=self.run.run, attempt=self.fence.attempt, text=text, level=level))
 
+    def is_still_ours(self, store: RunStore) -> bool:
+        """Asks now, and does not wait for the next beat. May raise `redis.RedisError`."""
+        with self._sending:
+            if not self.disowned:
+                self._beat(store)
+            return not self.disowned
+
     def send(self, store: RunStore, now_s: float) -> None:
         """Sends what is due; what could not be sent stays for the next call.
 
@@ -112,11 +121,14 @@ class Line:
             if self._look is look:
                 self._look = None
         if now_s >= self._next_beat_s and not self.disowned:
-            beat = store.beat(self.spec, self.run.run, self.fence, state=self._known)
+            self._beat(store)
             self._next_beat_s = now_s + BEAT_S
-            self.disowned = not beat.ours
-            if beat.cancel:
-                self.stop = parse_cancel(beat.cancel)
+
+    def _beat(self, store: RunStore) -> None:
+        beat = store.beat(self.spec, self.run.run, self.fence, state=self._known)
+        self.disowned = not beat.ours
+        if beat.cancel:
+            self.stop = parse_cancel(beat.cancel)
 
 
 class Uplink:
@@ -157,6 +169,12 @@ class Uplink:
         """No more beats for this run."""
         with self._lock:
             self._lines.pop((line.spec.scan, line.run.run), None)
+        line.closed.set()
+
+    def find(self, scan: str, run: str) -> Line | None:
+        """The open line of a run that this host works on."""
+        with self._lock:
+            return self._lines.get((scan, run))
 
     def lines(self) -> list[Line]:
         """The lines that are open."""
