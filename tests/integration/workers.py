@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import signal
@@ -144,14 +145,7 @@ class Team:
         **fields: object,
     ) -> ScanSpec:
         """Publishes a scan of `model`: profile name to the text of its option file."""
-        name = _sha256(model)
-        manifest = Manifest(
-            driver=f"model/{driver}",
-            files=(StagedFile(path=f"model/{driver}", size_bytes=len(model), sha256=name),),
-            kind="gams" if engine == "gams" else "lp",
-        )
-        snapshot = manifest_sha256(manifest)
-        open_store(self.store_url).put({name: model, snapshot: encode_manifest(manifest)})
+        snapshot = self._upload(model, f"model/{driver}", kind="gams" if engine == "gams" else "lp")
         scan = f"s{uuid.uuid4().hex[:8]}"
         runs = [
             RunSpec(
@@ -171,7 +165,7 @@ class Team:
             scan=scan,
             created_ms=time.time_ns() // 1_000_000,
             mode=mode,
-            model=ModelRef(title="m", run_dir="/m", snapshot=snapshot, driver=manifest.driver),
+            model=ModelRef(title="m", run_dir="/m", snapshot=snapshot, driver=f"model/{driver}"),
             runs=tuple(run.run for run in runs),
             **{"lease_s": 2.0, **fields},  # type: ignore[arg-type]
         )
@@ -180,6 +174,14 @@ class Team:
         with keeping_messages(self.store):
             enqueue(spec, runs)
         return spec
+
+    def _upload(self, model: bytes, path: str, *, kind: str) -> str:
+        name = hashlib.sha256(model).hexdigest()
+        file = StagedFile(path=path, size_bytes=len(model), sha256=name)
+        manifest = Manifest(driver=path, files=(file,), kind=kind)
+        snapshot = manifest_sha256(manifest)
+        open_store(self.store_url).put({name: model, snapshot: encode_manifest(manifest)})
+        return snapshot
 
     @property
     def store_url(self) -> str:
@@ -280,12 +282,6 @@ class Worker:
         if self.process.poll() is None:
             self.signal(signal.SIGCONT)
             self.kill()
-
-
-def _sha256(content: bytes) -> str:
-    import hashlib
-
-    return hashlib.sha256(content).hexdigest()
 
 
 def point_at(url: str, prefix: str) -> None:
