@@ -34,7 +34,7 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
     """It was stopped, or never started, because somebody asked or another run won the race."""
     LOST = "lost"
-    """Every attempt ended with its host gone."""
+    """Its attempts ended with their host gone. One that took several workers with it is `failed`: see remedies."""
 
 
 #: A host works on it.

@@ -205,7 +205,7 @@ def test_a_result_that_the_server_forgot_is_offered_again(team: Team, broker: Br
     broker.start()
 
     worker.wait_for("spool_offered")
-    assert team.status(spec, "a").state is RunState.DONE
+    team.wait_for_state(spec, "a", RunState.DONE)
     assert team.status(spec, "a").attempt == 1
     team.worker("h2", "--role", "control")
     assert team.report(spec).runs[0].verdict is Verdict.LIMIT
