@@ -22,6 +22,9 @@ MAX_MESSAGES = 50
 _BROKEN = frozenset(
     {Verdict.LICENCE, Verdict.COMPILE_ERROR, Verdict.EXECUTION_ERROR, Verdict.SOLVER_FAILURE, Verdict.NO_SOLVE}
 )
+#: Model statuses with which GAMS prints an objective that belongs to no solution: intermediate infeasible and
+#: non-integer, error, nothing returned. A 0 there would look like a result.
+_NO_SOLUTION = frozenset({6, 9, 12, 13, 14})
 _CANCELS = frozenset({StopReason.USER, StopReason.BEATEN, StopReason.CAPPED})
 
 
@@ -135,7 +138,7 @@ def _figures(last: Solve) -> dict[str, Any]:
         "solver_status": last.solver_status,
         "solver_status_text": last.solver_status_text,
         "lp_status": last.lp_status_text,
-        "objective": last.objective,
+        "objective": None if last.model_status in _NO_SOLUTION else last.objective,
         "bound": last.bound,
         "iterations": last.iterations,
         "nodes": last.nodes,
