@@ -31,12 +31,13 @@ from times_doctor_cli.scanning import (
     prepare,
     publish,
     send_model,
+    warnings_of,
     with_reused,
 )
 from times_doctor_cli.showing import show_scan
 from times_doctor_tasks.blobs import open_store
 from times_doctor_tasks.connection import connect
-from times_doctor_tasks.errors import LocalStackFailed
+from times_doctor_tasks.errors import LocalStackFailed, UsageError
 from times_doctor_tasks.messages import HostCard
 from times_doctor_tasks.settings import Settings
 from times_doctor_tasks.store import RunStore
@@ -73,6 +74,8 @@ def run_local_scan(
     if dry_run:
         return show_plan(prepared, console, as_json=as_json)
     ask_about_many(request, prepared)
+    for words in warnings_of(prepared):
+        say(f"Warning: {words}", console, wrap=True)
     stack.is_solving = True
     # Noted from here on, before the first message leaves: a scan that runs ends in a report, whoever wants it to end.
     with Signals() as signals:
@@ -85,7 +88,9 @@ def run_local_scan(
         spec, runs = prepared.spec, prepared.runs
         expected_s = expected_runtimes(prepared.out.parent, spec, runs)
         note = engine_note(prepared.fleet)
-        shown = show_scan(client, spec, runs, console, note=note, signals=signals, expected_s=expected_s)
+        shown = show_scan(
+            client, spec, runs, console, note=note, signals=signals, expected_s=expected_s, check=stack.check
+        )
     report = client.report(prepared.spec.scan)
     if report is None:
         say("The scan was left before its report existed; its runs are stopped.", stderr_console())
@@ -93,7 +98,13 @@ def run_local_scan(
     stack.is_solving = False
     stack.end()
     harvest = harvest_of(prepared, request.trace)
-    show_results(bring_results(client, report, harvest), harvest, console, as_json=as_json)
+    try:
+        report = bring_results(client, report, harvest)
+    except UsageError:
+        # The files cannot be written; after hours of solving the answer is shown all the same, then the error.
+        show_results(report, harvest, console, as_json=as_json)
+        raise
+    show_results(report, harvest, console, as_json=as_json)
     return exit_codes.of_report(report, interrupted=shown.interrupted)
 
 

@@ -44,7 +44,7 @@ def run_queue_scan(request: ScanRequest, environ: Mapping[str, str], *, dry_run:
             client,
             prepared.spec,
             console,
-            harvest=harvest_of(prepared),
+            harvest=harvest_of(prepared, request.trace),
             note=engine_note(prepared.fleet),
             is_mine=True,
             as_json=as_json,

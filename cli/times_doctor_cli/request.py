@@ -13,6 +13,8 @@ from times_doctor_tasks.settings import Settings
 PRIORITIES = {"high": 2, "normal": 5, "low": 8}
 #: More runs than this are asked about, unless `--yes`.
 MANY_RUNS = 20
+#: No count, megabyte or second that anybody means is larger.
+_MOST = 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +64,8 @@ class ScanRequest:
             ("--mem", self.mem_mb),
             ("--repeat", self.repeat),
         ):
-            if value is not None and value <= 0:
-                raise UsageError(f"{name} {value:g}: expected more than 0.")
+            if value is not None and not 0 < value <= _MOST:
+                raise UsageError(f"{name} {value:g}: expected more than 0, and not beyond {_MOST:g}.")
 
     def with_configured(self, settings: Settings) -> ScanRequest:
         """The same, with what configuration says where the command line said nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import redis
 from rich.console import Console
@@ -28,6 +28,7 @@ def show_scan(
     is_mine: bool = True,
     signals: Signals | None = None,
     expected_s: Mapping[str, float] | None = None,
+    check: Callable[[], None] | None = None,
 ) -> Shown:
     """Shows the scan until its report exists; Ctrl-C becomes cancel flags.
 
@@ -36,9 +37,10 @@ def show_scan(
         is_mine: It ends with this terminal: when that closes, all runs are cancelled. A mere watcher only leaves.
         signals: See `live.show`.
         expected_s: How long runs took before, by their ids.
+        check: Asked now and then; raises where the scan cannot go on (its private broker has ended).
     """
     board = Board.of(spec, runs, note=note, expected_s=expected_s)
-    source = _Source(client, spec, board)
+    source = _Source(client, spec, board, check)
     return show(
         source,
         board,
@@ -55,7 +57,8 @@ def show_scan(
 class _Source:
     """The feed, and cancel flags that wait while the broker is away."""
 
-    def __init__(self, client: Client, spec: ScanSpec, board: Board) -> None:
+    def __init__(self, client: Client, spec: ScanSpec, board: Board, check: Callable[[], None] | None) -> None:
+        self._check = check
         self.feed = Feed(client, spec)
         self._client = client
         self._scan = spec.scan
@@ -64,6 +67,8 @@ class _Source:
 
     def next_events(self, timeout_s: float) -> list[TimedEvent] | None:
         """See `live.EventSource`."""
+        if self._check is not None:
+            self._check()
         self._send()
         return self.feed.next_events(timeout_s)
 

@@ -69,7 +69,7 @@ def _name(text: str) -> str:
 
 
 def _path(text: str) -> Path:
-    return Path(text).expanduser()
+    return Path(text).expanduser().absolute()
 
 
 SETTINGS: tuple[Setting, ...] = (

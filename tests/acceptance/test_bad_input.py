@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -544,3 +545,14 @@ def test_output_that_cannot_be_written_is_said_and_is_no_success(
         b"Free some space there, or write elsewhere.\n"
     )
     assert list(sockets.iterdir()) == []
+
+
+def test_a_licence_that_ends_within_two_weeks_is_warned_of_at_the_start(
+    cli: Cli, make_case: MakeCase, tmp_path: Path
+) -> None:
+    soon = date.today() + timedelta(days=5)
+    gams = install_recorded_gams(tmp_path / "g", speed=0, licence_until=f"{soon:%b} {soon.day}, {soon.year}")
+    done = cli.run("scan", make_case(), "--gams-path", gams, *ONE)
+    assert done.returncode == 0, done.stderr
+    said = " ".join((done.stdout + done.stderr).split())
+    assert said.index(f"ends in 5 days, on {soon}") < said.index("cplex.dual")

@@ -35,7 +35,7 @@ from times_doctor_tasks.parsers.sink import EventSink
 from times_doctor_tasks.progress import Phase
 
 _BANNER = re.compile(r"Running HiGHS (\d\S*)")
-_MODEL = re.compile(r"(LP|MIP|QP|MIQP)(?: (\S+))? has (\d+) rows?; (\d+) cols?; (\d+) nonzeros?")
+_MODEL = re.compile(r"(LP|MIP|QP|MIQP)(?: (.+?))? has (\d+) rows?; (\d+) cols?; (\d+) nonzeros?")
 _RANGE = re.compile(r"(Matrix|Cost|Bound|RHS) +\[(\S+?), *(\S+?)\]$")
 _REDUCED = re.compile(
     r"Presolve ?:? ?[Rr]eductions: rows (\d+)\(.*?\); columns (\d+)\(.*?\); (?:nonzeros|elements) (\d+)"
