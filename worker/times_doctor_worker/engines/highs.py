@@ -11,7 +11,8 @@ from pathlib import Path
 
 from times_doctor_tasks.parsers.highs import HighsLogReader
 from times_doctor_tasks.reading import RunReading, read_highs_run
-from times_doctor_tasks.states import StopReason
+from times_doctor_tasks.states import StopReason, Verdict
+from times_doctor_tasks.verdicts import Judgement
 from times_doctor_worker.engines.port import Command, Job
 
 LOG = "run.log"
@@ -46,6 +47,8 @@ class HighsEngine:
     def read(self, job: Job, *, returncode: int | None, stop_reason: StopReason | None) -> RunReading:
         """Reads the log, then takes the figures that it rounds from the result file."""
         reading = read_highs_run(job.directory / LOG, returncode=returncode, stop_reason=stop_reason)
+        if reading.verdict is Verdict.COMPILE_ERROR:
+            return dataclasses.replace(reading, judgement=_unreadable(job))
         try:
             figures = json.loads((job.directory / RESULT).read_text("utf-8"))
         except (OSError, ValueError):
@@ -62,3 +65,13 @@ class HighsEngine:
     def artefacts(self, job: Job) -> Sequence[Path]:
         """Option file, log and result."""
         return [path for path in (job.directory / name for name in (OPTIONS, LOG, RESULT)) if path.is_file()]
+
+
+def _unreadable(job: Job) -> Judgement:
+    """HiGHS's parser says only that it failed: the file's own name, and what it must be, are more help."""
+    name = Path(job.manifest.driver).name
+    return Judgement(
+        Verdict.COMPILE_ERROR,
+        f"HiGHS could not read the model file {name}.",
+        "Check that it is a whole MPS or LP file; the run's log holds what HiGHS's parser says of it.",
+    )
