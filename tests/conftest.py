@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -14,6 +15,11 @@ import redis
 from times_doctor_cli.local.server_binary import find_server
 from times_doctor_tasks.connection import connect
 from times_doctor_tasks.store import RunStore
+
+# Whoever starts the tests may have signals ignored (nohup): the programs under test would inherit that.
+for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL)
 
 
 def wait_until(condition: Callable[[], object], *, timeout_s: float = 10.0, what: str = "condition") -> None:
