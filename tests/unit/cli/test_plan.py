@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import wait_until
 from times_doctor_cli.look.model import InputFile, Role, RunDir, RunKind
 from times_doctor_cli.plan import (
     Capacity,
@@ -142,3 +143,9 @@ def test_scan_ids_are_short_and_safe_in_a_file_name() -> None:
     scan = new_scan_id()
     assert len(scan) <= 20
     assert all(c.isalnum() or c == "-" for c in scan)
+
+
+def test_scan_ids_of_one_second_sort_by_time() -> None:
+    first = new_scan_id()
+    wait_until(lambda: new_scan_id()[:16] != first[:16])
+    assert new_scan_id() > first
