@@ -205,7 +205,12 @@ class Bed(Team):
         return f"redis://127.0.0.1:{self.port_broker.port}/0"
 
     def submit_gams(
-        self, *profiles: str, speed: float = 0.01, mode: ScanMode = ScanMode.CHORD, **fields: object
+        self,
+        *profiles: str,
+        speed: float = 0.01,
+        mode: ScanMode = ScanMode.CHORD,
+        queue: str = solve_queue("gams", "cplex"),
+        **fields: object,
     ) -> ScanSpec:
         """A scan of a recorded GAMS model that waits more than it works: minutes at the speed 0.01."""
         install_recorded_gams(self._gams, speed=speed)
@@ -216,7 +221,7 @@ class Bed(Team):
         snapshot = manifest_sha256(manifest)
         open_store(self.store_url).put({name: content, snapshot: encode_manifest(manifest)})
         scan = f"g{uuid.uuid4().hex[:8]}"
-        runs = [self._gams_run(scan, index, profile) for index, profile in enumerate(profiles)]
+        runs = [self._gams_run(scan, index, profile, queue) for index, profile in enumerate(profiles)]
         spec = ScanSpec(
             scan=scan,
             created_ms=time.time_ns() // 1_000_000,
@@ -228,7 +233,7 @@ class Bed(Team):
         self.publish(spec, runs)
         return spec
 
-    def _gams_run(self, scan: str, index: int, profile: str) -> RunSpec:
+    def _gams_run(self, scan: str, index: int, profile: str, queue: str) -> RunSpec:
         method = {"dual": 2, "bar": 4, "sift": 5}[profile.split("-")[0]]
         return RunSpec(
             scan=scan,
@@ -238,7 +243,7 @@ class Bed(Team):
             solver="cplex",
             profile=profile,
             options=f"lpmethod {method}\n",
-            queue=solve_queue("gams", "cplex"),
+            queue=queue,
         )
 
     def publish(self, spec: ScanSpec, runs: list[RunSpec]) -> None:

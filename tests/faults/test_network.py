@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.conftest import wait_until
+from tests.faults.bed import LEASE_S, STOPPED_WITHIN_S, Bed, seeds
+from tests.faults.proxy import FaultProxy
+from times_doctor_tasks.keys import host_queue
+from times_doctor_tasks.states import RunState
+
+pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(400)]
+
+FOUR = ("bar-1", "bar-2", "dual-1", "dual-2")
+#: Speeds of the recorded GAMS: a run takes two seconds, some seconds, for ever.
+SHORT, MIDDLE, ENDLESS = 1.5, 0.4, 0.01
+#: Seconds after which a healed host takes work again, and after which a scan that lost a message has its report.
+TAKES_WITHIN_S, HEALED_WITHIN_S = 30.0, 90.0
+
+Fault = Callable[[FaultProxy, float], None]
+
+
+def reset(proxy: FaultProxy, seconds: float) -> None:
+    """Every connection, again and again."""
+    until_s = time.monotonic() + seconds
+    while time.monotonic() < until_s:
+        proxy.reset()
+        time.sleep(0.3)
+
+
+def refused(proxy: FaultProxy, seconds: float) -> None:
+    proxy.refuse()
+    time.sleep(seconds)
+    proxy.heal()
+
+
+def black_hole(proxy: FaultProxy, seconds: float) -> None:
+    proxy.black_hole()
+    time.sleep(seconds)
+    proxy.heal()
+
+
+def black_hole_and_reset(proxy: FaultProxy, seconds: float) -> None:
+    """As a firewall that forgot its connections: what was on its way is lost."""
+    proxy.black_hole()
+    time.sleep(seconds)
+    proxy.reset()
+    proxy.heal()
+
+
+def cut_in_the_middle(proxy: FaultProxy, seconds: float) -> None:
+    """Answers that stop half-way."""
+    until_s = time.monotonic() + seconds
+    while time.monotonic() < until_s:
+        proxy.cut_after(random.randint(0, 400))
+        time.sleep(0.3)
+    proxy.heal()
+
+
+FAULTS = (reset, refused, black_hole, black_hole_and_reset, cut_in_the_middle)
+
+
+def named(fault: object) -> str:
+    return getattr(fault, "__name__", str(fault))
+
+
+@pytest.mark.parametrize("seed", seeds(2))
+@pytest.mark.parametrize("phase", ["start", "run", "end"])
+@pytest.mark.parametrize("fault", FAULTS, ids=named)
+def test_a_line_that_fails_for_less_than_a_lease_restarts_nothing(
+    bed: Bed, tell: Callable[..., None], fault: Fault, phase: str, seed: int
+) -> None:
+    dice = random.Random(seed)
+    bed.control()
+    bed.host("h1", slots=4)
+    proxy = bed.proxies["h1"]
+    seconds = dice.uniform(1, 5)
+    striking = threading.Thread(target=fault, args=(proxy, seconds))
+    if phase == "start":
+        striking.start()
+        time.sleep(0.2)
+    spec = bed.submit_gams(*FOUR, speed=MIDDLE if phase == "run" else SHORT, lease_s=20.0)
+    if phase != "start":
+        bed.wait_for_solvers(spec, 2)
+        time.sleep(dice.uniform(0, 0.5) if phase == "run" else dice.uniform(0.5, 2))
+        striking.start()
+    striking.join()
+    healed_s = time.monotonic()
+    report = bed.report(spec, timeout_s=HEALED_WITHIN_S)
+    took_s = time.monotonic() - healed_s
+    assert [run.state for run in report.runs] == [RunState.DONE] * 4
+    begun = sum(len(run.attempts) for run in report.runs)
+    tell(fault=named(fault), phase=phase, seed=seed, seconds=round(seconds, 1), healed_s=round(took_s, 1),
+         again=begun - 4)  # fmt: skip
+    bed.settled(spec)
+    assert begun == 4
+
+
+@pytest.mark.parametrize("seed", seeds(2))
+@pytest.mark.parametrize("fault", FAULTS, ids=named)
+def test_a_host_that_is_cut_off_for_longer_than_a_lease_gives_its_runs_up_and_works_again_when_it_is_back(
+    bed: Bed, tell: Callable[..., None], fault: Fault, seed: int
+) -> None:
+    dice = random.Random(seed)
+    bed.control()
+    for name in ("h1", "h2"):
+        bed.host(name, slots=5)  # one more than all the others can take
+    spec = bed.submit_gams(*FOUR, speed=ENDLESS)
+    bed.wait_for_solvers(spec, 4)
+    seconds = LEASE_S + dice.uniform(2, 8)
+
+    fault(bed.proxies["h1"], seconds)
+
+    healed_s = time.monotonic()
+    pinned = bed.submit_gams("bar", speed=SHORT, queue=host_queue("h1"))
+    bed.report(pinned, timeout_s=TAKES_WITHIN_S)
+    took_s = time.monotonic() - healed_s
+    wait_until(lambda: len(bed.witness.now()) == 4, timeout_s=STOPPED_WITHIN_S, what="one solver a run")
+    bed.cancel(spec)
+    bed.settled(spec, pinned, overlap_s=seconds - LEASE_S + STOPPED_WITHIN_S)
+    tell(fault=named(fault), seed=seed, seconds=round(seconds, 1), took_work_after_s=round(took_s, 1),
+         overlap_s=round(max(bed.witness.overlaps_s().values(), default=0.0), 1))  # fmt: skip
