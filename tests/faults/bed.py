@@ -7,16 +7,18 @@ import itertools
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 import redis
+from celery import signals
 
 from tests.conftest import wait_until
 from tests.faults import invariants
@@ -174,19 +176,45 @@ class Bed(Team):
         assert isinstance(self.broker, PortBroker)
         return self.broker
 
-    def control(self, name: str = "c") -> Worker:
+    def control(self, name: str = "c", **mortality: object) -> Worker:
         """A control worker, straight at the broker."""
-        return self.worker(name, "--role", "control", TIMES_DOCTOR_BROKER_URL=self._direct_url())
+        environ = {"TIMES_DOCTOR_BROKER_URL": self._direct_url()}
+        return self._worker(name, ["--role", "control"], environ, **mortality)  # type: ignore[arg-type]
 
-    def host(self, name: str, *, slots: int = 2, role: str = "solve", wait: bool = True, **environ: str) -> Worker:
-        """A solver host behind its own proxy; it has HiGHS and a recorded GAMS that takes its time."""
+    def host(
+        self,
+        name: str,
+        *,
+        slots: int = 2,
+        role: str = "solve",
+        dies_at: str = "",
+        deaths: Path | None = None,
+        **environ: str,
+    ) -> Worker:
+        """A solver host behind its own proxy; it has HiGHS and a recorded GAMS that takes its time.
+
+        Args:
+            dies_at: An exact point (`mortal_worker.py`), as often as the file `deaths` says.
+        """
         proxy = self.proxies.get(name)
         if proxy is None:
             proxy = self.proxies[name] = FaultProxy(self.port_broker.port)
         self.hosts.add(name)
-        words = ("--role", role, "--slots", str(slots), "--threads", str(slots))
+        words = ["--role", role, "--slots", str(slots), "--threads", str(slots)]
         defaults = {"TIMES_DOCTOR_BROKER_URL": proxy.url, "GAMS_PATH": str(self._gams), "TIMES_DOCTOR_DRAIN_S": "0.5"}
-        return self.worker(name, *words, wait=wait, **(defaults | environ))  # type: ignore[arg-type]  # all are strings
+        return self._worker(name, words, defaults | environ, dies_at=dies_at, deaths=deaths)
+
+    def _worker(
+        self, name: str, words: list[str], environ: dict[str, str], *, dies_at: str = "", deaths: Path | None = None
+    ) -> Worker:
+        program = ["-m", "times_doctor_worker"]
+        if deaths is not None:
+            program = [str(Path(__file__).with_name("mortal_worker.py"))]
+            environ = environ | {"TD_TEST_DEATH": dies_at, "TD_TEST_DEATHS": str(deaths)}
+        worker = Worker(self, name, [sys.executable, *program, "--name", name, *words], name, environ)
+        self.workers.append(worker)
+        worker.wait_until_ready()
+        return worker
 
     def again(self, worker: Worker) -> Worker:
         """A new start of a worker that has ended."""
@@ -210,10 +238,17 @@ class Bed(Team):
         speed: float = 0.01,
         mode: ScanMode = ScanMode.CHORD,
         queue: str = solve_queue("gams", "cplex"),
+        dies_over: int | None = None,
+        keeps: bool = False,
         **fields: object,
     ) -> ScanSpec:
-        """A scan of a recorded GAMS model that waits more than it works: minutes at the speed 0.01."""
-        install_recorded_gams(self._gams, speed=speed)
+        """A scan of a recorded GAMS model that waits more than it works: minutes at the speed 0.01.
+
+        Args:
+            dies_over: The client dies before it publishes the message of that number.
+            keeps: It has kept that message by then.
+        """
+        self.set_speed(speed)
         content = (MODELS / "denselp.gms").read_bytes()
         name = hashlib.sha256(content).hexdigest()
         file = StagedFile(path="model/denselp.gms", size_bytes=len(content), sha256=name)
@@ -230,8 +265,18 @@ class Bed(Team):
             runs=tuple(run.run for run in runs),
             **{"lease_s": LEASE_S, **fields},  # type: ignore[arg-type]
         )
-        self.publish(spec, runs)
+        self.store.submit(spec, runs)
+        point_at(self.broker.url, self.broker.prefix)
+        hooks = [keeping_messages(self.store), _dying(dies_over)]  # called in the order in which they are connected
+        with suppress(ClientDies), ExitStack() as stack:
+            for hook in hooks if keeps else reversed(hooks):
+                stack.enter_context(hook)
+            enqueue(spec, runs)
         return spec
+
+    def set_speed(self, speed: float) -> None:
+        """How fast the recorded GAMS of all hosts goes, for runs that start from now on."""
+        install_recorded_gams(self._gams, speed=speed)
 
     def _gams_run(self, scan: str, index: int, profile: str, queue: str) -> RunSpec:
         method = {"dual": 2, "bar": 4, "sift": 5}[profile.split("-")[0]]
@@ -245,12 +290,6 @@ class Bed(Team):
             options=f"lpmethod {method}\n",
             queue=queue,
         )
-
-    def publish(self, spec: ScanSpec, runs: list[RunSpec]) -> None:
-        self.store.submit(spec, runs)
-        point_at(self.broker.url, self.broker.prefix)
-        with keeping_messages(self.store):
-            enqueue(spec, runs)
 
     def wait_for_solvers(self, spec: ScanSpec, amount: int, *, timeout_s: float = PATIENCE_S) -> list[Seat]:
         """Where `amount` runs of a scan are being solved, as soon as Redis knows it too."""
@@ -335,6 +374,26 @@ class Keeper:
                 self._bed.workers.remove(worker)
                 self._bed.again(worker)
                 self.starts += 1
+
+
+class ClientDies(BaseException):
+    """As a SIGKILL: nobody on the way catches it."""
+
+
+@contextmanager
+def _dying(over: int | None) -> Iterator[None]:
+    """Whoever publishes dies over the message of that number, counted from 0."""
+    numbers = itertools.count()
+
+    def die(**_: object) -> None:
+        if next(numbers) == over:
+            raise ClientDies
+
+    signals.before_task_publish.connect(die, weak=False)
+    try:
+        yield
+    finally:
+        signals.before_task_publish.disconnect(die)
 
 
 def tree(worker: Worker) -> list[psutil.Process]:

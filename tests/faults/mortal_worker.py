@@ -1,0 +1,52 @@
+"""A team's worker that dies by SIGKILL at an exact point, as often as a file says.
+
+TD_TEST_DEATH names the point: `<module>:<Class>.<method>:before` or `:after`. TD_TEST_DEATHS is a file with the number
+of deaths that are still to come; the words of the command line are a worker's own.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+DEATHS = Path(os.environ["TD_TEST_DEATHS"])
+
+
+def die() -> None:
+    """Dies, unless nobody wants that any more."""
+    left = int(DEATHS.read_text() or "0")
+    if left > 0:
+        DEATHS.write_text(str(left - 1))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def make_mortal(point: str) -> None:
+    """Wraps the method that `point` names."""
+    module, name, moment = point.split(":")
+    class_name, method_name = name.split(".")
+    owner = getattr(importlib.import_module(module), class_name)
+    method: Callable[..., Any] = getattr(owner, method_name)
+
+    @functools.wraps(method)
+    def mortal(*args: Any, **kwargs: Any) -> Any:
+        if moment == "before":
+            die()
+        answer = method(*args, **kwargs)
+        if moment == "after" and answer is not False:
+            die()
+        return answer
+
+    setattr(owner, method_name, mortal)
+
+
+if __name__ == "__main__":
+    from times_doctor_worker.__main__ import main
+
+    make_mortal(os.environ["TD_TEST_DEATH"])
+    sys.exit(main())

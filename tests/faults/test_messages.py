@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import MODELS, Cli
+from tests.conftest import wait_until
+from tests.faults.bed import Bed, seeds
+from times_doctor_tasks.keys import solve_queue
+from times_doctor_tasks.messages import ScanSpec
+from times_doctor_tasks.states import RunState, ScanMode
+
+pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(400)]
+
+FOUR = ("bar", "dual", "sift", "bar-2")
+SHORT = 4.0
+#: Seconds after which a scan that lost messages has its report: each waits for its patience, which backs off.
+FOUND_WITHIN_S = 120.0
+
+
+def queue_of(bed: Bed) -> str:
+    """The one list in which the runs of these tests wait: priority 5."""
+    return bed.store.keys.queue_lists(solve_queue("gams", "cplex"))[5]
+
+
+def all_done(bed: Bed, spec: ScanSpec) -> float:
+    """Seconds until the report says that all went well."""
+    began_s = time.monotonic()
+    report = bed.report(spec, timeout_s=FOUND_WITHIN_S)
+    assert [run.state for run in report.runs] == [RunState.DONE] * len(report.runs)
+    return time.monotonic() - began_s
+
+
+@pytest.mark.parametrize("mode", ScanMode)
+@pytest.mark.parametrize("seed", seeds(3))
+def test_messages_lost_from_their_queue_are_published_again(
+    bed: Bed, tell: Callable[..., None], seed: int, mode: ScanMode
+) -> None:
+    dice = random.Random(seed)
+    bed.control()
+    spec = bed.submit_gams(*FOUR, speed=SHORT, mode=mode)
+    queue, client = queue_of(bed), bed.store.client
+    waiting = client.lrange(queue, 0, -1)
+    lost = dice.sample(waiting, dice.randint(1, len(waiting)))
+    assert all(client.lrem(queue, 1, message) == 1 for message in lost)
+    bed.host("h1")
+    tell(seed=seed, mode=mode, lost=len(lost), seconds=round(all_done(bed, spec), 1))
+    bed.settled(spec)
+
+
+@pytest.mark.parametrize("mode", ScanMode)
+@pytest.mark.parametrize("seed", seeds(3))
+def test_messages_twice_and_in_another_order_solve_every_run_once(
+    bed: Bed, tell: Callable[..., None], seed: int, mode: ScanMode
+) -> None:
+    dice = random.Random(seed)
+    bed.control()
+    spec = bed.submit_gams(*FOUR, speed=SHORT, mode=mode)
+    queue, client = queue_of(bed), bed.store.client
+    waiting = client.lrange(queue, 0, -1) * dice.randint(2, 4)
+    dice.shuffle(waiting)
+    client.delete(queue)
+    client.rpush(queue, *waiting)
+    for name in ("h1", "h2"):
+        bed.host(name)
+    tell(seed=seed, mode=mode, copies=len(waiting), seconds=round(all_done(bed, spec), 1))
+    bed.settled(spec)
+    assert [len(run.attempts) for run in bed.report(spec).runs] == [1] * len(FOUR)
+
+
+@pytest.mark.parametrize("mode", ScanMode)
+@pytest.mark.parametrize(("published", "is_kept"), [(0, False), (0, True), (1, False), (2, True), (3, False)])
+def test_a_client_that_dies_while_it_publishes_leaves_a_scan_that_is_run(
+    bed: Bed, tell: Callable[..., None], mode: ScanMode, published: int, is_kept: bool
+) -> None:
+    if mode is ScanMode.CHAIN and published:
+        pytest.skip("the client publishes the first message of a chain only")
+    bed.control()
+    bed.host("h1")
+    spec = bed.submit_gams(*FOUR, speed=SHORT, mode=mode, dies_over=published, keeps=is_kept)
+    seconds = all_done(bed, spec)
+    tell(mode=mode, published=published, kept=is_kept, seconds=round(seconds, 1))
+    bed.settled(spec)
+
+
+def test_a_scan_whose_command_line_vanished_goes_on_to_its_report(bed: Bed, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    cli = Cli(home)
+    bed.control()
+    bed.host("h1")
+    folder = cli.home / "case"
+    folder.mkdir()
+    (folder / "denselp.gms").write_bytes((MODELS / "denselp.gms").read_bytes())
+    environ = {
+        "TIMES_DOCTOR_BROKER_URL": bed.broker.url,
+        "TIMES_DOCTOR_STORE_URL": bed.store_url,
+        "TIMES_DOCTOR_KEY_PREFIX": bed.broker.prefix,
+    }
+    bed.set_speed(0.4)
+    process = cli.start("scan", folder, "--queue", "--parallel", "-p", "dual", "-p", "bar", **environ)
+    wait_until(bed.witness.now, timeout_s=40, what="it is solved")
+    process.kill()
+    process.communicate()
+    (scan,) = bed.store.scans()
+    spec = bed.store.scan(scan)
+    assert spec is not None
+    all_done(bed, spec)
+    bed.settled(spec)
