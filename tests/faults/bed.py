@@ -11,10 +11,11 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 import redis
@@ -36,6 +37,8 @@ from times_doctor_tasks.states import TERMINAL, RunState, ScanMode
 LEASE_S = 3.0
 #: Seconds from "not yours" to the end of a solver: a beat, a SIGINT, two seconds of hurry, SIGTERM, and a busy machine.
 STOPPED_WITHIN_S = 8.0
+Environ = Mapping[str, str]
+NONE: Environ = MappingProxyType({})
 MODELS = Path(__file__).parents[1] / "recorded" / "models"
 
 
@@ -48,6 +51,19 @@ class PortBroker(Broker):
     def __init__(self, *options: str) -> None:
         self.port = free_port()
         super().__init__("--port", str(self.port), "--bind", "127.0.0.1", *options)
+
+    def start(self) -> None:
+        before = os.environ.copy()
+        os.environ.update(self.environ())  # what the server inherits
+        try:
+            super().start()
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+    def environ(self) -> dict[str, str]:
+        """What the server's environment has beside ours."""
+        return {}
 
     def stall(self, seconds: float) -> None:
         self.process.send_signal(signal.SIGSTOP)
@@ -176,10 +192,12 @@ class Bed(Team):
         assert isinstance(self.broker, PortBroker)
         return self.broker
 
-    def control(self, name: str = "c", **mortality: object) -> Worker:
+    def control(
+        self, name: str = "c", *, dies_at: str = "", deaths: Path | None = None, environ: Environ = NONE
+    ) -> Worker:
         """A control worker, straight at the broker."""
-        environ = {"TIMES_DOCTOR_BROKER_URL": self._direct_url()}
-        return self._worker(name, ["--role", "control"], environ, **mortality)  # type: ignore[arg-type]
+        broker = {"TIMES_DOCTOR_BROKER_URL": self._direct_url()}
+        return self._worker(name, ["--role", "control"], broker | dict(environ), dies_at=dies_at, deaths=deaths)
 
     def host(
         self,
@@ -189,7 +207,7 @@ class Bed(Team):
         role: str = "solve",
         dies_at: str = "",
         deaths: Path | None = None,
-        **environ: str,
+        environ: Environ = NONE,
     ) -> Worker:
         """A solver host behind its own proxy; it has HiGHS and a recorded GAMS that takes its time.
 
@@ -202,7 +220,7 @@ class Bed(Team):
         self.hosts.add(name)
         words = ["--role", role, "--slots", str(slots), "--threads", str(slots)]
         defaults = {"TIMES_DOCTOR_BROKER_URL": proxy.url, "GAMS_PATH": str(self._gams), "TIMES_DOCTOR_DRAIN_S": "0.5"}
-        return self._worker(name, words, defaults | environ, dies_at=dies_at, deaths=deaths)
+        return self._worker(name, words, defaults | dict(environ), dies_at=dies_at, deaths=deaths)
 
     def _worker(
         self, name: str, words: list[str], environ: dict[str, str], *, dies_at: str = "", deaths: Path | None = None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -58,8 +59,7 @@ def all_done(bed: Bed, *scans: object) -> None:
 @pytest.mark.parametrize("seed", seeds(2))
 @pytest.mark.parametrize(
     ("mode", "point"),
-    [(mode, point) for mode in ScanMode for point in SOLVE_POINTS]
-    + [(ScanMode.CHORD, point) for point in CHORD_POINTS],
+    [*itertools.product(ScanMode, SOLVE_POINTS), *itertools.product([ScanMode.CHORD], CHORD_POINTS)],
 )
 def test_a_worker_that_dies_at_an_exact_point_again_and_again(
     bed: Bed, tell: Callable[..., None], deaths: Path, point: str, seed: int, mode: ScanMode
