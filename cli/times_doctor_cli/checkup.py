@@ -252,5 +252,5 @@ def card_of_here(settings: Settings, stack: LocalStack | None) -> tuple[HostCard
         return None, local_scan.NOT_ON_WINDOWS if sys.platform == "win32" else local_scan.NO_SERVER
     try:
         return local_scan.look_here(settings, stack), ""
-    except InfrastructureError as error:
+    except (InfrastructureError, UsageError) as error:  # UsageError: the cache folder, which has a finding of its own
         return None, str(error)

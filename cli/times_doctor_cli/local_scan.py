@@ -36,6 +36,7 @@ from times_doctor_cli.scanning import (
 )
 from times_doctor_cli.showing import show_scan
 from times_doctor_tasks.blobs import open_store
+from times_doctor_tasks.cache_folder import require_cache_folder
 from times_doctor_tasks.connection import connect
 from times_doctor_tasks.errors import LocalStackFailed, UsageError
 from times_doctor_tasks.messages import HostCard
@@ -151,6 +152,8 @@ def wait_for_worker(client: Client, stack: LocalStack) -> list[HostCard]:
 
 
 def _client(settings: Settings, stack: LocalStack) -> Client:
+    # The private worker would die of it, with words for nobody but us.
+    require_cache_folder(settings.cache_dir, settings.origins.get("cache_dir"))
     store = RunStore(connect(stack.broker_url), settings.key_prefix)
     return Client(store, open_store(local_store_url(settings)), stack.broker_url, settings)
 

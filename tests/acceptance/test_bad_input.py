@@ -133,6 +133,19 @@ def test_a_folder_named_like_a_model_file_is_a_folder(refuse: Refuse, tmp_path: 
     assert "No driver in" in refuse(tmp_path / "x.mps")
 
 
+# -- the cache folder
+
+
+@pytest.mark.parametrize(("variable", "code"), [("TIMES_DOCTOR_CACHE_DIR", 2), ("XDG_CACHE_HOME", 5)])
+def test_a_cache_folder_that_is_a_file(
+    refuse: Refuse, make_case: MakeCase, tmp_path: Path, variable: str, code: int
+) -> None:
+    (tmp_path / "file").write_text("")
+    message = refuse(make_case(), code=code, **{variable: str(tmp_path / "file")})
+    assert "cannot be used" in message
+    assert "is a file" in message
+
+
 # -- what the model reads
 
 

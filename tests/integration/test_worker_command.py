@@ -45,6 +45,15 @@ def test_a_worker_that_cannot_be_is_refused_in_words(tmp_path: Path, words: list
     assert said in done.stderr
 
 
+def test_a_worker_whose_cache_folder_is_a_file_says_so_before_it_looks_for_its_broker(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    settings = {"TIMES_DOCTOR_BROKER_URL": "redis://127.0.0.1:1/0", "TIMES_DOCTOR_CACHE_DIR": str(tmp_path / "file")}
+    done = subprocess.run(CLI, env=environ(tmp_path, **settings), cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"times-doctor: The cache folder {str(tmp_path / 'file')!r}")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_the_command_becomes_the_worker_and_a_signal_drains_it(tmp_path: Path, broker: Broker) -> None:
     settings = {"TIMES_DOCTOR_BROKER_URL": broker.url, "TIMES_DOCTOR_KEY_PREFIX": broker.prefix}
     with (tmp_path / "log").open("wb") as log:

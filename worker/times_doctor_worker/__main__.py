@@ -45,13 +45,16 @@ def _private(folder: str, warden: Warden) -> int:
 
 def _service(words: list[str], warden: Warden) -> int:
     import os
+    from pathlib import Path
 
+    from times_doctor_tasks.cache_folder import require_cache_folder
     from times_doctor_tasks.errors import TimesDoctorError, UsageError
     from times_doctor_worker.logs import configure_logging
     from times_doctor_worker.plan import read_words
 
     try:
         service = read_words(words, os.environ)
+        require_cache_folder(Path(service.plan.cache_dir), service.cache_from)
         configure_logging("INFO", who=service.card_name)
         from times_doctor_worker import boot  # heavy: after what may be wrong at once
 

@@ -26,6 +26,8 @@ class Service:
     plan: WorkerPlan
     drain_s: float
     cache_bytes: int
+    cache_from: str | None
+    """What named the cache folder; None: nobody did."""
     has_control_child: bool
     """Its control worker runs beside it, in a process of its own."""
     has_lifeline: bool
@@ -66,6 +68,7 @@ def read_words(words: Sequence[str], environ: Mapping[str, str], *, folder: Path
         plan,
         drain_s=settings.drain_s,
         cache_bytes=int(settings.cache_gb * _GB),
+        cache_from=settings.origins.get("cache_dir"),
         has_control_child=parsed.role == "both",
         has_lifeline=parsed.lifeline,
     )
