@@ -15,6 +15,7 @@ from typing import TypeAlias
 import msgspec
 
 from times_doctor_tasks.errors import UsageError
+from times_doctor_tasks.tally import OnSent, Tally
 
 #: An entry hashed this soon after its file's last change is not remembered, seconds: a second change within the
 #: file system's time step would leave the same mtime (2 s on FAT, 1 s on old NFS).
@@ -72,8 +73,15 @@ class HashCache:
         self._file = None if folder is None else folder / f"hashes-{key}.json"
         self._entries = self._load()
 
-    def hash_files(self, paths: Iterable[Path], *, threads: int | None = None) -> dict[Path, FileHash]:
+    def hash_files(
+        self, paths: Iterable[Path], *, threads: int | None = None, on_read: OnSent | None = None
+    ) -> dict[Path, FileHash]:
         """Hash each file once, reading only those that may have changed; keeps the order of `paths`.
+
+        Args:
+            paths: Which files.
+            threads: How many are read at once.
+            on_read: Told how far the reading is.
 
         Raises:
             FileChanged: a file changed while it was read.
@@ -88,8 +96,10 @@ class HashCache:
                 unknown.append(path)
         if unknown:
             workers = max(1, min(threads or os.cpu_count() or 1, _MAX_THREADS, len(unknown)))
+            tally = Tally(sum(map(_size_bytes, unknown)), on_read)
             with ThreadPoolExecutor(workers, thread_name_prefix="hash") as pool:
-                for path, (file_hash, entry) in zip(unknown, pool.map(_hash_file, unknown), strict=True):
+                hashed = pool.map(lambda path: _hash_file(path, tally), unknown)
+                for path, (file_hash, entry) in zip(unknown, hashed, strict=True):
                     result[path] = file_hash
                     self._remember(path, entry)
             self._save()
@@ -133,7 +143,7 @@ class HashCache:
                 temporary.unlink()
 
 
-def _hash_file(path: Path) -> tuple[FileHash, _Entry | None]:
+def _hash_file(path: Path, tally: Tally) -> tuple[FileHash, _Entry | None]:
     """The hash, and the entry to remember: None where the file is too fresh to be trusted later."""
     try:
         with path.open("rb") as stream:
@@ -142,6 +152,7 @@ def _hash_file(path: Path) -> tuple[FileHash, _Entry | None]:
             while chunk := stream.read(_CHUNK_BYTES):
                 digest.update(chunk)
                 read_bytes += len(chunk)
+                tally.add(len(chunk))
             after = _stamp(os.fstat(stream.fileno()))
         now = _stamp(path.stat())
     except OSError as exc:
@@ -151,6 +162,13 @@ def _hash_file(path: Path) -> tuple[FileHash, _Entry | None]:
     settled = time.time_ns() - max(before[1], before[2]) >= SETTLE_S * 1e9
     sha256 = digest.hexdigest()
     return FileHash(sha256, read_bytes), _Entry(before, sha256) if settled else None
+
+
+def _size_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # reading it will say what is wrong
+        return 0
 
 
 def _stamp(stat: os.stat_result) -> _Stamp:

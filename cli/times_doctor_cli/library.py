@@ -34,12 +34,12 @@ from times_doctor_cli.request import ScanRequest
 from times_doctor_cli.reuse import earlier_in, earlier_on, reuse
 from times_doctor_cli.scanning import OUT, Prepared, look_at, prepare, publish, send_model, whoami, with_reused
 from times_doctor_cli.standing import board_of
-from times_doctor_tasks.blobs import OnSent
 from times_doctor_tasks.errors import StoreFailed, UsageError
 from times_doctor_tasks.manifest import Manifest, decode_manifest
 from times_doctor_tasks.messages import AnyEvent, HostCard, Report, ScanSpec
 from times_doctor_tasks.settings import Settings
 from times_doctor_tasks.states import TERMINAL
+from times_doctor_tasks.tally import OnSent
 
 __all__ = [
     "LAST",
@@ -110,18 +110,24 @@ def hosts(client: Client) -> list[HostCard]:
         return client.store.live_hosts()
 
 
-def prepare_scan(client: Client, request: ScanRequest, *, environ: Mapping[str, str] | None = None) -> Prepared:
+def prepare_scan(
+    client: Client,
+    request: ScanRequest,
+    *,
+    environ: Mapping[str, str] | None = None,
+    on_read: OnSent | None = None,
+) -> Prepared:
     """Reads the run folder, hashes its files, and sees to it that live hosts can run what is asked.
 
     Nothing is sent yet. With `resume`, runs whose inputs are the same as those of an earlier one (of RUN_DIR's own
-    reports, or on this broker) carry its result.
+    reports, or on this broker) carry its result. `on_read` is told how far the reading of files is.
     """
     settings = client.settings
     request = replace(request, queue=True).with_configured(settings)
     run_dir = look_at(request, settings, os.environ if environ is None else environ)
     engine = engine_of(run_dir)
     fleet = muster(hosts(client), request, engine, broker=client.shown_broker, today=date.today())
-    snapshot = take_snapshot(run_dir, HashCache(settings.cache_dir, run_dir.root))
+    snapshot = take_snapshot(run_dir, HashCache(settings.cache_dir, run_dir.root), on_read)
     prepared = prepare(request, settings, run_dir, snapshot, fleet, now_ms=client.now_ms())
     client.blobs.missing([prepared.spec.model.snapshot])  # a store that does not answer says so now
     if request.resume:

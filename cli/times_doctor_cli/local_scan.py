@@ -35,13 +35,16 @@ from times_doctor_cli.scanning import (
     with_reused,
 )
 from times_doctor_cli.showing import show_scan
+from times_doctor_cli.transfer import shown_transfer
 from times_doctor_tasks.blobs import open_store
 from times_doctor_tasks.cache_folder import require_cache_folder
+from times_doctor_tasks.clock import monotonic_s
 from times_doctor_tasks.connection import connect
 from times_doctor_tasks.errors import LocalStackFailed, UsageError
 from times_doctor_tasks.messages import HostCard
 from times_doctor_tasks.settings import Settings
 from times_doctor_tasks.store import RunStore
+from times_doctor_tasks.tally import OnSent
 
 if TYPE_CHECKING:
     from times_doctor_cli.local.stack import LocalStack
@@ -71,7 +74,9 @@ def run_local_scan(
     settings = Settings.load(environ)
     request = request.with_configured(settings)
     client = _client(settings, stack)
-    prepared = _prepare(request, settings, client, stack, environ)
+    began_s = monotonic_s()
+    with shown_transfer("Reading the model", console, began_s=began_s, quiet=True) as on_read:
+        prepared = _prepare(request, settings, client, stack, environ, on_read)
     if dry_run:
         return show_plan(prepared, console, as_json=as_json)
     ask_about_many(request, prepared)
@@ -80,7 +85,8 @@ def run_local_scan(
     stack.is_solving = True
     # Noted from here on, before the first message leaves: a scan that runs ends in a report, whoever wants it to end.
     with Signals() as signals:
-        send_model(client, prepared)
+        with shown_transfer("Copying the model", console, began_s=began_s, quiet=True) as on_sent:
+            send_model(client, prepared, on_sent)
         publish(client, prepared)
         # While the solves run, so that nobody waits for it.
         from times_doctor_cli.expectations import expected_runtimes
@@ -110,12 +116,17 @@ def run_local_scan(
 
 
 def _prepare(
-    request: ScanRequest, settings: Settings, client: Client, stack: LocalStack, environ: Mapping[str, str]
+    request: ScanRequest,
+    settings: Settings,
+    client: Client,
+    stack: LocalStack,
+    environ: Mapping[str, str],
+    on_read: OnSent,
 ) -> Prepared:
     run_dir = look_at(request, settings, environ)
     engine = engine_of(run_dir)
     _write_plan(stack, plan_json(local_worker_plan(request, settings, stack.broker_url, engine)))
-    snapshot = take_snapshot(run_dir, HashCache(settings.cache_dir, run_dir.root))
+    snapshot = take_snapshot(run_dir, HashCache(settings.cache_dir, run_dir.root), on_read)
     import times_doctor_tasks.canvas  # noqa: F401  # Celery, for the submit: loaded while the worker still starts
 
     fleet = Fleet.here(wait_for_worker(client, stack)[0], engine)

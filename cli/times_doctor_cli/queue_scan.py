@@ -23,7 +23,8 @@ def run_queue_scan(request: ScanRequest, environ: Mapping[str, str], *, dry_run:
     console = stderr_console() if as_json else stdout_console()
     try:
         client = connect(environ=environ, who="--queue")
-        prepared = prepare_scan(client, request, environ=environ)
+        with shown_transfer("Reading the model", console, quiet=True) as on_read:
+            prepared = prepare_scan(client, request, environ=environ, on_read=on_read)
         if dry_run:
             return show_plan(prepared, console, as_json=as_json)
         ask_about_many(request, prepared)

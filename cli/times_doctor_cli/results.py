@@ -27,9 +27,9 @@ from times_doctor_cli.writers.option_file import FOLDER as RECOMMENDED
 from times_doctor_cli.writers.option_file import write_recommended
 from times_doctor_cli.writers.scan_manifest import write_manifest
 from times_doctor_cli.writers.trace_file import write_trace
-from times_doctor_tasks.blobs import OnSent
 from times_doctor_tasks.errors import StoreFailed, UsageError
 from times_doctor_tasks.messages import Report, RunResult
+from times_doctor_tasks.tally import OnSent
 
 #: Folder of one run's files below the scan's.
 RUNS = "scan_runs"

@@ -27,8 +27,9 @@ from times_doctor_tasks.blob_content import (
     size_of,
 )
 from times_doctor_tasks.blob_errors import BlobDamaged, BlobGone, StoreFull, StoreUnreachable
-from times_doctor_tasks.blobs import PART_TTL_S, OnSent, OpenBlob, Sent, StoredBlob, Usage
+from times_doctor_tasks.blob_store import PART_TTL_S, OpenBlob, Sent, StoredBlob, Usage
 from times_doctor_tasks.errors import StoreFailed
+from times_doctor_tasks.tally import OnSent, Tally
 
 #: Bytes of the disk that no upload touches: whoever shares it can go on.
 FREE_BYTES = 256 << 20
@@ -67,12 +68,9 @@ class FileBlobs:
         with self._translated():
             self._make_folder(self._root)
         self._check_room(len(sizes), sum(sizes.values()))
-        total_bytes, sent_bytes = sum(sizes.values()), 0
+        tally = Tally(sum(sizes.values()), on_sent)
         with ThreadPoolExecutor(THREADS, thread_name_prefix="blobs") as pool:
-            for copied_bytes in pool.map(lambda name: self._copy(name, blobs[name]), sizes):
-                sent_bytes += copied_bytes
-                if on_sent is not None:
-                    on_sent(sent_bytes, total_bytes)
+            sent_bytes = sum(pool.map(lambda name: self._copy(name, blobs[name], tally), sizes))
         return Sent(len(sizes), sent_bytes, sent_bytes)
 
     def open(self, name: str) -> BinaryIO:
@@ -134,7 +132,7 @@ class FileBlobs:
     def close(self) -> None:
         """Nothing is held."""
 
-    def _copy(self, name: str, content: Content) -> int:
+    def _copy(self, name: str, content: Content, tally: Tally) -> int:
         """Writes one blob beside its place, and puts it there in one step: bytes of it."""
         target = self._path(name)
         with self._translated():
@@ -142,7 +140,7 @@ class FileBlobs:
             handle, part = tempfile.mkstemp(dir=target.parent, prefix=_PART)
         try:
             with os.fdopen(handle, "wb") as out:
-                size_bytes = self._write(out, chunks_of(name, content))
+                size_bytes = self._write(out, chunks_of(name, content), tally)
             with self._translated():
                 _protect(Path(part))
                 if not _use(target):  # a client elsewhere may read the one that is there: do not pull it away
@@ -152,11 +150,12 @@ class FileBlobs:
             with contextlib.suppress(OSError):
                 Path(part).unlink(missing_ok=True)
 
-    def _write(self, out: BinaryIO, chunks: Iterator[bytes]) -> int:
+    def _write(self, out: BinaryIO, chunks: Iterator[bytes], tally: Tally) -> int:
         size_bytes = 0
         for chunk in chunks:  # reading fails in its own words, writing in ours
             with self._translated(len(chunk)):
                 size_bytes += out.write(chunk)
+            tally.add(len(chunk))
         with self._translated():
             out.flush()
             # Without it a crash of the machine can leave a file of the right name, and of zeros.

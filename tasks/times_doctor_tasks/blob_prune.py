@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from times_doctor_tasks.blobs import BLOB_TTL_S, BlobStore
+from times_doctor_tasks.blob_store import BLOB_TTL_S, BlobStore
 from times_doctor_tasks.clock import now_ms
 
 

@@ -16,9 +16,10 @@ from times_doctor_tasks.blob_frames import BlobHead, decode_head
 from times_doctor_tasks.blob_scripts import BlobScripts, Limits
 from times_doctor_tasks.blob_sending import Upload
 from times_doctor_tasks.blob_server import connect_store, translated
-from times_doctor_tasks.blobs import BLOB_TTL_S, PART_TTL_S, OnSent, OpenBlob, Sent, StoredBlob, Usage, shown_store
+from times_doctor_tasks.blob_store import BLOB_TTL_S, PART_TTL_S, OpenBlob, Sent, StoredBlob, Usage, shown_store
 from times_doctor_tasks.errors import StoreFailed
 from times_doctor_tasks.keys import Keys
+from times_doctor_tasks.tally import OnSent
 
 _T = TypeVar("_T")
 

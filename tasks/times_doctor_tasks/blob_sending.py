@@ -14,8 +14,9 @@ from times_doctor_tasks.blob_errors import ContentChanged, StoreFull, megabytes
 from times_doctor_tasks.blob_frames import DIGEST_DIGITS, BlobHead, chunk_digest, encode_head, pack
 from times_doctor_tasks.blob_scripts import BlobScripts, Chunk, Reservation
 from times_doctor_tasks.blob_server import full_server
-from times_doctor_tasks.blobs import OnSent, Sent
+from times_doctor_tasks.blob_store import Sent
 from times_doctor_tasks.keys import Keys
+from times_doctor_tasks.tally import OnSent
 
 #: A batch is sent when it has this many bytes, or chunks: three round trips each, and a fraction of a small quota.
 BATCH_BYTES = 8 << 20

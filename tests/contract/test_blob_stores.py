@@ -85,6 +85,13 @@ def test_an_upload_tells_how_far_it_is(kind: Kind) -> None:
     assert told[-1] == (12 * CHUNK_BYTES, 12 * CHUNK_BYTES)
 
 
+def test_an_upload_of_one_large_blob_tells_how_far_it_is(kind: Kind) -> None:
+    told: list[tuple[int, int]] = []
+    kind.store.put(named(noise(CHUNK_BYTES * 12)), lambda *progress: told.append(progress))
+    assert len(told) >= 2
+    assert told[-1] == (12 * CHUNK_BYTES, 12 * CHUNK_BYTES)
+
+
 def test_a_blob_comes_from_a_file_and_is_saved_to_one(kind: Kind, tmp_path: Path) -> None:
     source, target = tmp_path / "a file", tmp_path / "made" / "target"
     source.write_bytes(noise(3 * CHUNK_BYTES))

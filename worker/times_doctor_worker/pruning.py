@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from times_doctor_tasks.staging import remove_staged
-from times_doctor_worker.workspace import lock_beside
+from times_doctor_worker.folder_locks import lock_beside
 
 logger = logging.getLogger(__name__)
 

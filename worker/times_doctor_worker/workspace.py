@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,8 @@ from times_doctor_tasks.blobs import BlobStore
 from times_doctor_tasks.manifest import Manifest, decode_manifest
 from times_doctor_tasks.staging import copy_workdir_files, remove_staged, stage, verify_staged
 from times_doctor_tasks.store import Fence
+from times_doctor_worker.folder_locks import lock_beside, opened, used
+from times_doctor_worker.pruning import make_room
 
 #: What stays free on the disk whatever is staged: logs and listings of runs have to go somewhere.
 MIN_FREE_BYTES = 64 << 20
@@ -58,8 +59,8 @@ class Workspace:
             DiskFull: it does not fit; nothing was staged.
         """
         target = self.cache / "staged" / snapshot
-        with _used(target.with_name(f"{snapshot}.lock")):
-            with _opened(target.with_name(f"{snapshot}.staging")) as staging:
+        with used(target.with_name(f"{snapshot}.lock")):
+            with opened(target.with_name(f"{snapshot}.staging")) as staging:
                 # One stager at a time, over all processes of this host; not for the time of the solve, which others
                 # of the same model must not wait for.
                 fcntl.flock(staging, fcntl.LOCK_EX)
@@ -78,7 +79,7 @@ class Workspace:
         Nobody prunes it while the context is open; it stays when it ends.
         """
         folder = self.cache / "runs" / scan / f"{run}.{fence.attempt}"
-        with _used(lock_beside(folder)):
+        with used(lock_beside(folder)):
             if folder.exists():
                 shutil.rmtree(folder)
             folder.mkdir(parents=True)
@@ -103,8 +104,6 @@ class Workspace:
         return shutil.disk_usage(self.cache).free
 
     def _require(self, size_bytes: int) -> None:
-        from times_doctor_worker.pruning import make_room  # it is seldom short
-
         needed_bytes = int(size_bytes * STAGE_FACTOR) + MIN_FREE_BYTES
         if self.free_bytes() < needed_bytes:
             make_room(self.cache, lambda: self.free_bytes() >= needed_bytes)
@@ -117,26 +116,3 @@ class Workspace:
             f"the disk of {self.cache} is full: {needed_bytes >> 20} MB are needed and {free_bytes >> 20} MB are free. "
             "Free some space there, or name another folder with TIMES_DOCTOR_CACHE_DIR"
         )
-
-
-def lock_beside(folder: Path) -> Path:
-    """The file whose lock says that a working folder is in use."""
-    return folder.with_name(f".{folder.name}.lock")
-
-
-@contextlib.contextmanager
-def _used(lock: Path) -> Iterator[None]:
-    """Shares a lock with others who use the same thing; a pruner takes it alone, and so only what nobody uses."""
-    with _opened(lock) as fd:
-        fcntl.flock(fd, fcntl.LOCK_SH)
-        yield
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        yield fd
-    finally:
-        os.close(fd)

@@ -11,6 +11,7 @@ from times_doctor_cli.hashing import FileChanged, FileUnreadable, HashCache
 from times_doctor_cli.look.model import InputFile, Rewrite, RunDir
 from times_doctor_cli.look.rewrites import rewritten_content
 from times_doctor_tasks.manifest import Manifest, RewrittenPlace, StagedFile, check_manifest
+from times_doctor_tasks.tally import OnSent
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,8 @@ class Snapshot:
     """sha256 -> the file that has this content, or the content itself where lines were rewritten."""
 
 
-def take_snapshot(run: RunDir, cache: HashCache) -> Snapshot:
-    """Hash the inputs of a run folder and write its manifest.
+def take_snapshot(run: RunDir, cache: HashCache, on_read: OnSent | None = None) -> Snapshot:
+    """Hash the inputs of a run folder and write its manifest; `on_read` is told how far the reading is.
 
     Raises:
         FileChanged: a file changed while it was read, or since the look.
@@ -33,7 +34,8 @@ def take_snapshot(run: RunDir, cache: HashCache) -> Snapshot:
     rewrites: dict[str, list[Rewrite]] = defaultdict(list)
     for rewrite in run.rewrites:
         rewrites[rewrite.name].append(rewrite)
-    hashes = cache.hash_files(file.path for file in inputs if file.name not in rewrites)
+    plain = [file.path for file in inputs if file.name not in rewrites]
+    hashes = cache.hash_files(plain, on_read=on_read)
     staged: list[StagedFile] = []
     blobs: dict[str, Path | bytes] = {}
     for file in inputs:

@@ -9,6 +9,7 @@ import pytest
 
 from times_doctor_cli import hashing
 from times_doctor_cli.hashing import FileChanged, FileUnreadable, HashCache
+from times_doctor_tasks.tally import Tally
 
 
 def make_file(path: Path, content: bytes, *, age_s: float = 3600) -> Path:
@@ -23,9 +24,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     seen: list[Path] = []
     original = hashing._hash_file
 
-    def spy(path: Path) -> object:
+    def spy(path: Path, tally: Tally) -> object:
         seen.append(path)
-        return original(path)
+        return original(path, tally)
 
     monkeypatch.setattr(hashing, "_hash_file", spy)
     return seen
@@ -133,3 +134,13 @@ def test_two_thousand_unchanged_files_cost_less_than_a_third_of_a_second(tmp_pat
     start = time.process_time()
     HashCache(tmp_path / "cache").hash_files(files)
     assert time.process_time() - start <= 0.3
+
+
+def test_reading_says_how_far_it_is_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hashing, "_CHUNK_BYTES", 4)
+    files = [make_file(tmp_path / "a", b"0123456789"), make_file(tmp_path / "b", b"01")]
+    told: list[tuple[int, int]] = []
+    HashCache(None).hash_files(files, on_read=lambda done, total: told.append((done, total)))
+    assert len(told) == 4
+    assert told == sorted(told)
+    assert told[-1] == (12, 12)

@@ -1,0 +1,28 @@
+"""How far a transfer is, added up over the threads that carry it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeAlias
+
+OnSent: TypeAlias = Callable[[int, int], None]
+"""Told now and then while a transfer lasts: bytes done, bytes to do, both before compression."""
+
+
+class Tally:
+    """Tells `on_sent` of each piece, from one thread at a time."""
+
+    def __init__(self, total_bytes: int, on_sent: OnSent | None) -> None:
+        self._total_bytes = total_bytes
+        self._on_sent = on_sent
+        self._done_bytes = 0
+        self._lock = threading.Lock()
+
+    def add(self, size_bytes: int) -> None:
+        """So much more is done."""
+        if self._on_sent is None:
+            return
+        with self._lock:
+            self._done_bytes += size_bytes
+            self._on_sent(self._done_bytes, self._total_bytes)

@@ -1,0 +1,33 @@
+"""Locks beside folders of the workspace: whoever uses a folder shares its lock; who would remove it takes it alone."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def lock_beside(folder: Path) -> Path:
+    """The file whose lock says that a working folder is in use."""
+    return folder.with_name(f".{folder.name}.lock")
+
+
+@contextlib.contextmanager
+def used(lock: Path) -> Iterator[None]:
+    """Shares a lock with others who use the same thing; a pruner takes it alone, and so only what nobody uses."""
+    with opened(lock) as fd:
+        fcntl.flock(fd, fcntl.LOCK_SH)
+        yield
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """A lock file, made where it is not there yet, as a file number."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
