@@ -65,10 +65,12 @@ class Fetch:
             if heads and stored_bytes > AHEAD_BYTES:
                 break
             heads[name] = head
-        gone = self._scripts.renew([(name, head.digests) for name, head in heads.items()])
-        small = [name for name, head in heads.items() if len(head.chunks) == 1 and name not in gone]
+        small = [name for name, head in heads.items() if len(head.chunks) == 1]
         keys = [self._keys.blob_chunk(name, heads[name].chunks[0][0]) for name in small]
-        frames = dict(zip(small, self._client.mget(keys) if keys else [], strict=True))
+        renewals = self._scripts.renew((name, head.digests) for name, head in heads.items())
+        answers = self._scripts.together(renewals, lambda pipe: pipe.mget(keys) if keys else None)
+        frames = dict(zip(small, answers.pop(0) if keys else [], strict=True))
+        gone = {name.decode() for broken in answers for name in broken}
         self._ready = {name: (head, frames.get(name)) for name, head in heads.items() if name not in gone}
 
     def _read_head(self, name: str, raw: bytes) -> BlobHead:

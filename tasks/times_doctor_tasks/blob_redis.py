@@ -13,7 +13,7 @@ from times_doctor_tasks.blob_content import Content, check_blob_name
 from times_doctor_tasks.blob_errors import megabytes
 from times_doctor_tasks.blob_fetching import Fetch
 from times_doctor_tasks.blob_frames import BlobHead, decode_head
-from times_doctor_tasks.blob_scripts import BlobScripts, Limits
+from times_doctor_tasks.blob_scripts import SLICE_KEYS, BlobScripts, Limits
 from times_doctor_tasks.blob_sending import Upload
 from times_doctor_tasks.blob_server import connect_store, translated
 from times_doctor_tasks.blob_store import BLOB_TTL_S, PART_TTL_S, OpenBlob, Sent, StoredBlob, Usage, shown_store
@@ -28,8 +28,6 @@ QUOTA_BYTES = 1 << 30
 QUOTA_SHARE = 0.25
 #: The share of maxmemory that no upload touches, whatever the quota: beats, finishes and reports go on.
 FREE_SHARE = 0.1
-#: Keys in one call: some milliseconds of the server's time.
-SLICE_KEYS = 1000
 #: Times that blobs which vanished during their own upload (pruned, taken back by another upload) are sent.
 ROUNDS = 3
 
@@ -60,28 +58,27 @@ class RedisBlobs:
 
     def missing(self, names: Iterable[str]) -> set[str]:
         """Those that have no head, or lack a chunk."""
-        missing: set[str] = set()
+        asked = dict.fromkeys(names)
         with translated(self._where):
-            for some in _slices([check_blob_name(name) for name in dict.fromkeys(names)], SLICE_KEYS):
-                heads = self._heads(some)
-                missing |= set(some) - set(heads)
-                weighed = _by_weight(heads.items(), [1 + len(head.chunks) for head in heads.values()])
-                for group in weighed:
-                    missing |= self._scripts.renew([(name, head.digests) for name, head in group])
-        return missing
+            heads = self._all_heads(asked)
+            return {name for name in asked if name not in heads} | self._renew(heads)
 
     def put(self, blobs: Mapping[str, Content], on_sent: OnSent | None = None) -> Sent:
         """Sends what is missing; a blob gets its full life when all of them are there."""
         sent = Sent()
-        names: Collection[str] = blobs
-        for _ in range(ROUNDS):
-            missing = self.missing(names)
-            if not missing:
-                return sent
-            names = [name for name in blobs if name in missing]
-            with translated(self._where):
-                upload = Upload(self._client, self._scripts, self._keys, self._where, on_sent)
-                sent += upload.send({name: blobs[name] for name in names})
+        with translated(self._where):
+            heads = self._all_heads(blobs)
+            lacking = {name for name in blobs if name not in heads}
+            for _ in range(ROUNDS):
+                if lacking:
+                    upload = Upload(self._client, self._scripts, self._keys, self._where, on_sent)
+                    others = [(name, head.digests) for name, head in heads.items() if name not in lacking]
+                    sent += upload.send({name: content for name, content in blobs.items() if name in lacking}, others)
+                    lacking = upload.broken
+                else:
+                    lacking = self._renew(heads)
+                if not lacking:
+                    return sent
         raise StoreFailed(f"The store at {self._where!r} loses blobs as fast as they are sent. Does it evict keys?")
 
     def open(self, name: str) -> BinaryIO:
@@ -124,6 +121,17 @@ class RedisBlobs:
         """Closes the connections."""
         self._client.close()
 
+    def _all_heads(self, names: Iterable[str]) -> dict[str, BlobHead]:
+        heads: dict[str, BlobHead] = {}
+        for some in _slices([check_blob_name(name) for name in names], SLICE_KEYS):
+            heads |= self._heads(some)
+        return heads
+
+    def _renew(self, heads: Mapping[str, BlobHead]) -> set[str]:
+        """Those that lack a chunk after all; the others live on."""
+        calls = self._scripts.renew((name, head.digests) for name, head in heads.items())
+        return {name.decode() for broken in self._scripts.together(calls) for name in broken} if calls else set()
+
     def _heads(self, names: Sequence[str]) -> dict[str, BlobHead]:
         """Heads there are. One that cannot be read is removed, as if it had never been."""
         heads = {}
@@ -155,17 +163,3 @@ class RedisBlobs:
 
 def _slices(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
     return (items[first : first + size] for first in range(0, len(items), size))
-
-
-def _by_weight(items: Iterable[_T], weights: Sequence[int]) -> Iterator[list[_T]]:
-    """Groups of items, in order, of at most `SLICE_KEYS` together, or of one that alone weighs more."""
-    group: list[_T] = []
-    weight = 0
-    for item, more in zip(items, weights, strict=True):
-        if group and weight + more > SLICE_KEYS:
-            yield group
-            group, weight = [], 0
-        group.append(item)
-        weight += more
-    if group:
-        yield group

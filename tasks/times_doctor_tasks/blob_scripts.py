@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from redis.exceptions import NoScriptError
 
 from times_doctor_tasks.keys import Keys
 
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
 #: Later than any expiry, and still exact as a Lua number.
 _ALWAYS_MS = 1 << 53
 _VERBS = ("reserve", "commit", "renew", "drop", "recount")
+#: Keys in one call: some milliseconds of the server's time.
+SLICE_KEYS = 1000
+
+Call: TypeAlias = tuple[str, list[str], list[Any]]
+"""A verb with its keys and arguments, to be made together with others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +97,37 @@ class BlobScripts:
             there=tuple(flag == ord("1") for flag in answer[6]),
         )
 
-    def commit(self, heads: Sequence[tuple[str, bytes, Sequence[str]]]) -> tuple[int, set[str]]:
-        """COMMIT blobs (name, head, distinct digests): when they expire, and which lack a chunk after all."""
+    def commit(self, heads: Sequence[tuple[str, bytes, Sequence[str]]]) -> Call:
+        """COMMIT blobs (name, head, distinct digests). Answers when they expire, then those that lack a chunk."""
         keys = list(self._accounts)
         args: list[Any] = [self.limits.part_ttl_ms, self.limits.ttl_ms]
         for name, head, digests in heads:
             keys += self._keys_of(name, digests)
             args += [name, head, len(digests)]
-        expiry_ms, *broken = self._scripts["commit"](keys=keys, args=args)
-        return expiry_ms, {name.decode() for name in broken}
+        return "commit", keys, args
 
-    def renew(self, blobs: Iterable[tuple[str, Sequence[str]]]) -> set[str]:
-        """RENEW blobs (name, distinct digests): which are not whole."""
-        keys = list(self._accounts)
-        args: list[Any] = [self.limits.ttl_ms]
-        for name, digests in blobs:
-            keys += self._keys_of(name, digests)
-            args += [name, len(digests)]
-        return {name.decode() for name in self._scripts["renew"](keys=keys, args=args)}
+    def renew(self, blobs: Iterable[tuple[str, Sequence[str]]]) -> list[Call]:
+        """RENEW blobs (name, distinct digests), a few hundred a call. Each answers those that are not whole."""
+        return [self._renewal(group) for group in _by_weight(blobs)]
+
+    def together(self, calls: Sequence[Call], plain: Callable[[Any], object] = lambda _: None) -> list[Any]:
+        """Makes plain commands and then calls in one round trip, and returns all the answers.
+
+        `redis-py` would ask beforehand whether the server knows the scripts: one more round trip each time.
+
+        Raises:
+            redis.RedisError: the first error among the answers. One raised by the pipeline itself would quote the
+                command, and so the data.
+        """
+        answers = self._send(calls, plain)
+        if any(isinstance(answer, NoScriptError) for answer in answers):
+            for verb in {verb for verb, _, _ in calls}:
+                self._client.script_load(source(verb))
+            answers = self._send(calls, plain)  # every command may be repeated
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
 
     def drop(self, blobs: Iterable[tuple[str, Iterable[str], int | None]]) -> list[int | None]:
         """DROP blobs (name, digests, expiry_ms): bytes given back of each, or None if it expires later than that."""
@@ -122,5 +142,36 @@ class BlobScripts:
         """RECOUNT: bytes in use."""
         return int(self._scripts["recount"](keys=self._accounts))
 
+    def _send(self, calls: Sequence[Call], plain: Callable[[Any], object]) -> list[Any]:
+        pipe = self._client.pipeline(transaction=False)
+        plain(pipe)
+        for verb, keys, args in calls:
+            pipe.evalsha(self._scripts[verb].sha, len(keys), *keys, *args)
+        answers: list[Any] = pipe.execute(raise_on_error=False)
+        return answers
+
+    def _renewal(self, blobs: Iterable[tuple[str, Sequence[str]]]) -> Call:
+        keys = list(self._accounts)
+        args: list[Any] = [self.limits.ttl_ms]
+        for name, digests in blobs:
+            keys += self._keys_of(name, digests)
+            args += [name, len(digests)]
+        return "renew", keys, args
+
     def _keys_of(self, name: str, digests: Iterable[str]) -> list[str]:
         return [self._keys.blob(name), *(self._keys.blob_chunk(name, digest) for digest in digests)]
+
+
+def _by_weight(blobs: Iterable[tuple[str, Sequence[str]]]) -> Iterator[list[tuple[str, Sequence[str]]]]:
+    """Groups of blobs, in order, of at most `SLICE_KEYS` keys together, or of one that alone has more."""
+    group: list[tuple[str, Sequence[str]]] = []
+    weight = 0
+    for name, digests in blobs:
+        more = 1 + len(digests)
+        if group and weight + more > SLICE_KEYS:
+            yield group
+            group, weight = [], 0
+        group.append((name, digests))
+        weight += more
+    if group:
+        yield group

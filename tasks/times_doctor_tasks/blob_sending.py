@@ -1,9 +1,9 @@
-"""One upload into Redis: batches of chunks, each reserved, sent in one go, and committed."""
+"""One upload into Redis: batches of chunks, each reserved, and sent and committed in one go."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import redis
@@ -18,7 +18,7 @@ from times_doctor_tasks.blob_store import Sent
 from times_doctor_tasks.keys import Keys
 from times_doctor_tasks.tally import OnSent
 
-#: A batch is sent when it has this many bytes, or chunks: three round trips each, and a fraction of a small quota.
+#: A batch is sent when it has this many bytes, or chunks: two round trips each, and a fraction of a small quota.
 BATCH_BYTES = 8 << 20
 BATCH_CHUNKS = 256
 
@@ -42,10 +42,15 @@ class Upload:
         self._batch_bytes = 0
         self._heads: list[tuple[str, bytes, list[str]]] = []
         self._digests: dict[str, list[str]] = {}
+        self.broken: set[str] = set()
+        """After `send`: blobs that are not whole after all (pruned, taken back by another upload meanwhile)."""
         self._expiry_ms: dict[str, int] = {}  # as we set it last: a later one means that another uses the blob
 
-    def send(self, blobs: Mapping[str, Content]) -> Sent:
-        """Sends `blobs` in order. They live for `part_ttl_ms` until they are renewed.
+    def send(self, blobs: Mapping[str, Content], others: Sequence[tuple[str, Sequence[str]]] = ()) -> Sent:
+        """Sends `blobs` in order. They live for `part_ttl_ms` until all are there; then they are renewed with `others`.
+
+        Args:
+            others: Blobs that were there before and are used too: name, and distinct digests.
 
         Raises:
             StoreFull: no room; what was sent has been taken back.
@@ -55,7 +60,7 @@ class Upload:
         try:
             for name, content in blobs.items():
                 self._add(name, content)
-            self._flush()
+            self._flush(others)
         except StoreFull:
             self._take_back(self._expiry_ms)
             raise
@@ -67,6 +72,7 @@ class Upload:
     def _add(self, name: str, content: Content) -> None:
         head: list[tuple[str, int]] = []
         size_bytes = 0
+        digests = self._digests.setdefault(name, [])
         for raw in chunks_of(name, content):
             alone = not head and len(raw) < CHUNK_BYTES  # its hash is known: no need to compute it twice
             digest = name[:DIGEST_DIGITS] if alone else chunk_digest(raw)
@@ -74,22 +80,21 @@ class Upload:
             size_bytes += len(raw)
             self._read_bytes += len(raw)
             head.append((digest, len(frame)))
-            if digest not in self._digests.setdefault(name, []):
-                self._digests[name].append(digest)
+            if digest not in digests:
+                digests.append(digest)
                 self._batch[name, digest] = Chunk(name, digest, frame)
                 self._batch_bytes += len(frame)
             if self._batch_bytes >= BATCH_BYTES or len(self._batch) >= BATCH_CHUNKS:
                 self._flush()
-        self._heads.append((name, encode_head(BlobHead(size_bytes, tuple(head))), self._digests.get(name, [])))
+        self._heads.append((name, encode_head(BlobHead(size_bytes, tuple(head))), digests))
 
-    def _flush(self) -> None:
+    def _flush(self, others: Sequence[tuple[str, Sequence[str]]] | None = None) -> None:
+        """Sends the batch; with `others` it is the last one."""
         chunks = list(self._batch.values())
         try:
-            if chunks:
-                self._send_chunks(chunks, self._reserve(chunks))
-            if self._heads:
-                expiry_ms, _ = self._scripts.commit(self._heads)  # one that lacks a chunk is found missing afterwards
-                self._expiry_ms |= dict.fromkeys((name for name, _, _ in self._heads), expiry_ms)
+            there = self._reserve(chunks).there if chunks else ()
+            absent = [chunk for chunk, is_there in zip(chunks, there, strict=True) if not is_there]
+            self._send(absent, [] if others is None else [*others, *self._digests.items()])
         except OutOfMemoryError as error:
             raise full_server(self._where, self._whole_need(self._batch_bytes), self._what(), 0) from error
         self._batch.clear()
@@ -111,17 +116,23 @@ class Upload:
         self._expiry_ms |= dict.fromkeys((chunk.blob for chunk in chunks), answer.expiry_ms)
         return answer
 
-    def _send_chunks(self, chunks: list[Chunk], answer: Reservation) -> None:
-        pipe = self._client.pipeline(transaction=False)
-        for chunk, there in zip(chunks, answer.there, strict=True):
-            if not there:
+    def _send(self, chunks: Sequence[Chunk], used: Sequence[tuple[str, Sequence[str]]]) -> None:
+        """Chunks, the heads that wait for them, and the renewal of all that is `used`, in one round trip."""
+
+        def put_chunks(pipe: Any) -> None:
+            for chunk in chunks:
                 key = self._keys.blob_chunk(chunk.blob, chunk.digest)
                 pipe.set(key, chunk.frame, px=self._scripts.limits.part_ttl_ms)
-                self._moved_bytes += len(chunk.frame)
-        # An error raised by the pipeline itself would quote the command, and so the data.
-        for reply in pipe.execute(raise_on_error=False):
-            if isinstance(reply, Exception):
-                raise reply
+
+        # A head that lacks a chunk is not written; its blob is found broken when it is renewed.
+        commits = [self._scripts.commit(self._heads)] if self._heads else []
+        renewals = self._scripts.renew(used)
+        answers = self._scripts.together([*commits, *renewals], put_chunks)[len(chunks) :]
+        self._moved_bytes += sum(len(chunk.frame) for chunk in chunks)
+        if commits:
+            expiry_ms = answers.pop(0)[0]
+            self._expiry_ms |= dict.fromkeys((name for name, _, _ in self._heads), expiry_ms)
+        self.broken |= {name.decode() for broken in answers for name in broken}
 
     def _take_back(self, names: Iterable[str]) -> None:
         drops = [(name, self._digests[name], self._expiry_ms[name]) for name in names]

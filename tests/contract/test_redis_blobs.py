@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -166,11 +167,11 @@ def test_a_blob_becomes_whole_only_with_every_chunk_and_its_chunks_live_as_long_
     scripts = bench.open()._scripts
     name, here, gone = "a" * 64, "b" * 32, "c" * 32
     bench.client.set(bench.keys.blob_chunk(name, here), b"frame", px=9_000)
-    _, incomplete = scripts.commit([(name, b"head", [here, gone])])
-    assert incomplete == {name}
+    ((_, *incomplete),) = scripts.together([scripts.commit([(name, b"head", [here, gone])])])
+    assert incomplete == [name.encode()]
     assert not bench.client.exists(bench.keys.blob(name))
-    _, incomplete = scripts.commit([(name, b"head", [here])])
-    assert incomplete == set()
+    ((_, *incomplete),) = scripts.together([scripts.commit([(name, b"head", [here])])])
+    assert incomplete == []
     ttls = [bench.client.pttl(key) for key in (bench.keys.blob(name), bench.keys.blob_chunk(name, here))]
     assert min(ttls) > (PART_TTL_S - 60) * 1000
 
@@ -262,6 +263,46 @@ def test_a_second_look_at_a_model_moves_little(bench: Bench) -> None:
 
 def input_bytes(bench: Bench) -> int:
     return int(bench.client.info("stats")["total_net_input_bytes"])
+
+
+@pytest.mark.parametrize("amount", [1, 12])
+def test_blobs_that_fit_a_batch_travel_in_three_round_trips_and_come_back_in_two(bench: Bench, amount: int) -> None:
+    store, blobs = bench.open(), named(*(noise(20_000, seed) for seed in range(amount)))
+    store.put(named(b"connected, and the scripts are known"))
+    with counted_round_trips(store) as sending:
+        store.put(blobs)
+    with counted_round_trips(store) as again:
+        store.put(blobs)
+    with counted_round_trips(store) as fetching:
+        open_blob = store.opener(list(blobs))
+        assert all(open_blob(name).read() == content for name, content in blobs.items())
+    assert (len(sending), len(again), len(fetching)) == (3, 2, 2)
+
+
+@contextmanager
+def counted_round_trips(store: RedisBlobs) -> Iterator[list[int]]:
+    """Each time that something was sent to the server: an entry."""
+    sent: list[int] = []
+    (connection,) = store._client.connection_pool._available_connections
+    send = connection.send_packed_command
+
+    def count(command: Any, *args: Any, **kwargs: Any) -> None:
+        sent.append(1)
+        send(command, *args, **kwargs)
+
+    connection.send_packed_command = count
+    try:
+        yield sent
+    finally:
+        connection.send_packed_command = send
+
+
+def test_scripts_that_the_server_forgot_are_told_again(bench: Bench) -> None:
+    store = bench.open()
+    for content in (b"one", b"two"):
+        bench.client.script_flush()
+        store.put(named(content))
+        assert store.missing(named(content)) == set()
 
 
 def test_a_full_store_refuses_with_words_while_beats_and_finishes_go_on(small: Bench) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from times_doctor_tasks.blob_errors import StoreUnreachable
-from times_doctor_tasks.blobs import BlobStore
+from times_doctor_tasks.blob_errors import StoreFull, StoreUnreachable
+from times_doctor_tasks.blobs import BlobStore, Content
 from times_doctor_tasks.clock import monotonic_s
 from times_doctor_tasks.errors import StoreFailed
 from times_doctor_tasks.messages import Artefact
@@ -20,41 +20,62 @@ logger = logging.getLogger(__name__)
 MAX_BYTES = 50 * 1024 * 1024
 #: Bytes kept of each end of a larger file.
 END_BYTES = 5 * 1024 * 1024
+#: Files of more bytes than this go one after the other: they are in memory while they travel.
+TOGETHER_BYTES = 64 * 1024 * 1024
 #: Seconds to wait for a store that does not answer, and between two tries.
 PATIENCE_S = 60.0
 PAUSE_S = 1.0
 
 
 def keep_artefacts(store: BlobStore, paths: Sequence[Path]) -> list[Artefact]:
-    """Puts the files into the store, smallest first, so that a full store keeps the most telling ones.
+    """Puts the files into the store: together, a far store answers once for all of them.
 
-    What the store refuses is left out, with a warning: hours of solving do not become a failure for want of room.
+    Where not all of them fit, one after the other, smallest first: a full store keeps the most telling ones. What it
+    refuses is left out, with a warning: hours of solving do not become a failure for want of room.
     """
-    kept = []
-    for path in sorted(paths, key=lambda path: path.stat().st_size):
+    smallest_first = sorted(paths, key=lambda path: path.stat().st_size)
+    if sum(min(path.stat().st_size, MAX_BYTES) for path in paths) <= TOGETHER_BYTES:
         try:
-            kept.append(_keep(store, path))
+            return _keep(store, smallest_first)
+        except StoreFull:
+            logger.info("not all files fit into the store", extra={"action": "artefacts_too_large"})
+        except StoreFailed as error:
+            logger.warning("files not kept: %s", error, extra={"action": "artefacts_not_kept"})
+            return []
+    kept = []
+    for path in smallest_first:
+        try:
+            kept += _keep(store, [path])
         except StoreFailed as error:
             logger.warning("%s and larger files not kept: %s", path.name, error, extra={"action": "artefacts_not_kept"})
             break
     return kept
 
 
-def _keep(store: BlobStore, path: Path) -> Artefact:
-    size_bytes = path.stat().st_size
-    # Its bytes as they are now: whatever still writes to the file changes nothing.
-    content = path.read_bytes() if size_bytes <= MAX_BYTES else _ends(path, size_bytes)
-    name = hashlib.sha256(content).hexdigest()
+def _keep(store: BlobStore, paths: Sequence[Path]) -> list[Artefact]:
+    contents: dict[str, Content] = {}
+    artefacts = []
+    for path in paths:
+        size_bytes = path.stat().st_size
+        # Its bytes as they are now: whatever still writes to the file changes nothing.
+        content = path.read_bytes() if size_bytes <= MAX_BYTES else _ends(path, size_bytes)
+        name = hashlib.sha256(content).hexdigest()
+        contents[name] = content
+        artefacts.append(Artefact(name=path.name, sha256=name, size_bytes=size_bytes, kept_bytes=len(content)))
+    _put(store, contents)
+    return artefacts
+
+
+def _put(store: BlobStore, contents: Mapping[str, Content]) -> None:
     deadline_s = monotonic_s() + PATIENCE_S
     while True:
         try:
-            store.put({name: content})
-            break
+            store.put(contents)
+            return
         except StoreUnreachable:
             if monotonic_s() > deadline_s:
                 raise
             time.sleep(PAUSE_S)
-    return Artefact(name=path.name, sha256=name, size_bytes=size_bytes, kept_bytes=len(content))
 
 
 def _ends(path: Path, size_bytes: int) -> bytes:

@@ -20,14 +20,17 @@ class Failing(FileBlobs):
         super().__init__(root)
         self.outages = outages
         self.room_bytes = room_bytes
+        self.puts = 0
 
     def put(self, blobs: Mapping[str, Content], on_sent: OnSent | None = None) -> Sent:
-        (content,) = blobs.values()
+        self.puts += 1
         if self.outages:
             self.outages -= 1
             raise StoreUnreachable(self.where, "connection refused")
-        if len(content if isinstance(content, bytes) else content.read_bytes()) > self.room_bytes:
+        size_bytes = sum(len(content) for content in blobs.values() if isinstance(content, bytes))
+        if size_bytes > self.room_bytes:
             raise StoreFull(self.where, 1, 0, "of its quota", "1 file takes", "raise it")
+        self.room_bytes -= size_bytes
         return super().put(blobs)
 
 
@@ -35,6 +38,21 @@ def make_files(folder: Path, **sizes: int) -> list[Path]:
     for name, size in sizes.items():
         (folder / name).write_bytes(b"x" * size)
     return [folder / name for name in sizes]
+
+
+def test_all_files_travel_together(tmp_path: Path) -> None:
+    store = Failing(tmp_path / "s")
+    kept = keep_artefacts(store, make_files(tmp_path, listing=5_000, trace=10, log=900))
+    assert [artefact.name for artefact in kept] == ["trace", "log", "listing"]
+    assert store.puts == 1
+
+
+def test_files_too_large_to_be_held_at_once_travel_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artefacts, "TOGETHER_BYTES", 5_000)
+    store = Failing(tmp_path / "s")
+    kept = keep_artefacts(store, make_files(tmp_path, listing=5_000, trace=10, log=900))
+    assert [artefact.name for artefact in kept] == ["trace", "log", "listing"]
+    assert store.puts == 3
 
 
 def test_a_full_store_keeps_the_small_files_and_the_run_goes_on(
