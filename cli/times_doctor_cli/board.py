@@ -58,7 +58,6 @@ class Board:
             Row(
                 number=place,
                 run=run.run,
-                label=_label(run),
                 solver=run.solver,
                 profile=run.profile,
                 threads=run.threads,
@@ -135,7 +134,7 @@ class Board:
         )
         self._put(settled, at_ms=at_ms)
         if result.state in _BROKEN and not told:
-            self._notices.append(Notice("error", _ending_words(settled), row.label))
+            self._notices.append(Notice("error", _ending_words(settled), row.run))
         return True
 
     def tell(self, notice: Notice) -> None:
@@ -189,7 +188,7 @@ class Board:
             changed = _without_progress(changed)
         self._put(_with_runtime(row, changed, at_ms), at_ms=at_ms)
         if row.state in OWNED and event.state not in TERMINAL and (again or event.state in WAITING):
-            self._notices.append(Notice("warning", _again_words(row, changed), row.label))
+            self._notices.append(Notice("warning", _again_words(row, changed), row.run))
         if event.state in _BROKEN:
             self._tell_failure(changed)
 
@@ -197,7 +196,7 @@ class Board:
         words = _ending_words(row)
         # A worker notes the error the moment it sees it; the end of the run then adds nothing.
         if not row.error:
-            self._notices.append(Notice("error", words, row.label))
+            self._notices.append(Notice("error", words, row.run))
             self._put(replace(self._rows[row.run], error=words), at_ms=row.since_ms)
 
     def _make_progress(self, event: ProgressMade, at_ms: int) -> None:
@@ -233,7 +232,7 @@ class Board:
             return
         if 0 < event.attempt < row.attempt:
             return
-        self._notices.append(Notice(event.level, event.text, row.label))
+        self._notices.append(Notice(event.level, event.text, row.run))
         self._put(replace(row, error=event.text) if event.level == "error" else row, at_ms=row.since_ms)
 
     def _put(self, row: Row, *, at_ms: int) -> None:
@@ -246,10 +245,6 @@ class Board:
             if self._ended_ms is None and self.is_over:
                 self._ended_ms = at_ms
         self.version += 1
-
-
-def _label(run: RunSpec) -> str:
-    return run.run.removeprefix(f"{run.solver}.") if run.profile.startswith(run.solver) else run.run
 
 
 def _is_stale(row: Row, attempt: int, at_ms: int) -> bool:

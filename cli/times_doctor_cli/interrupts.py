@@ -160,7 +160,7 @@ class Controls:
             case Wish.CANCEL_ALL:
                 self._cancel(Wish.CANCEL_ALL, at_ms)
             case Wish.CANCEL_SOME:
-                names = ", ".join(self._board.row(run).label for run in choice.runs)
+                names = ", ".join(choice.runs)
                 self._board.tell(Notice("info", f"Cancelling {names}."))
                 self._on_choice(choice)
             case Wish.DETACH:

@@ -114,7 +114,7 @@ def select(text: str, rows: Sequence[Row]) -> tuple[str, ...]:
         raise UsageError("Nothing was named. Type numbers (1,3-5) or names of runs, as in the table.")
     going = tuple(row.run for row in picked if row.state not in TERMINAL)
     if not going:
-        names = ", ".join(row.label for row in picked[:5])
+        names = ", ".join(row.run for row in picked[:5])
         raise UsageError(f"{names}: ended already. Nothing to cancel.")
     return going
 
@@ -128,7 +128,7 @@ def _by_word(word: str, rows: Sequence[Row]) -> Sequence[Row]:
         return rows[first - 1 : last]
     named = _named(word, rows)
     if not named:
-        raise UsageError(f"There is no run {word!r}. Type numbers or names as in the table, {rows[0].label!r} for one.")
+        raise UsageError(f"There is no run {word!r}. Type numbers or names as in the table, {rows[0].run!r} for one.")
     return named
 
 
@@ -137,6 +137,5 @@ def _named(name: str, rows: Sequence[Row]) -> list[Row]:
     return [
         row
         for row in rows
-        if wanted in (row.run.casefold(), row.label.casefold())
-        or wanted in (row.profile.casefold(), f"{row.solver}:{row.profile}".casefold())
+        if wanted in (row.run.casefold(), row.profile.casefold(), f"{row.solver}:{row.profile}".casefold())
     ]

@@ -99,7 +99,7 @@ class PlainScreen:
 
 def state_line(row: Row) -> str:
     """A run's state in words: `cplex.dual running on h1`."""
-    words = [row.label, row.state.value]
+    words = [row.run, row.state.value]
     if row.verdict is not None:
         words.append(verdict_words(row.verdict))
     if row.state in OWNED and row.host:
@@ -122,7 +122,7 @@ def progress_line(row: Row, now_ms: int) -> str:
     """How far a run is: `cplex.bar barrier 62%, 1:12`."""
     look = row.progress
     assert look is not None
-    facts = [f"{row.label} {look.phase.value} {progress_words(look)}".rstrip(), span(row.elapsed_s(now_ms))]
+    facts = [f"{row.run} {look.phase.value} {progress_words(look)}".rstrip(), span(row.elapsed_s(now_ms))]
     return ", ".join(filter(None, facts))
 
 

@@ -29,6 +29,7 @@ from times_doctor_cli.writers.scan_manifest import write_manifest
 from times_doctor_cli.writers.trace_file import write_trace
 from times_doctor_tasks.errors import StoreFailed, UsageError
 from times_doctor_tasks.messages import Report, RunResult
+from times_doctor_tasks.profiles import CURRENT
 from times_doctor_tasks.tally import OnSent
 
 #: Folder of one run's files below the scan's.
@@ -85,11 +86,13 @@ def show_results(report: Report, harvest: Harvest, console: Console, *, as_json:
         emit_json(json.loads(report_json(report, {run.run: run for run in harvest.runs})))
         return
     best = next((run for run in report.runs if run.run == report.recommendation.run), None)
+    is_new = best is not None and best.profile != CURRENT  # the user's own file is where it belongs
     where = ReportFiles(
         folder=as_typed(harvest.out),
         reports=REPORTS,
-        recommended=f"{RECOMMENDED}/{best.solver}.opt" if best else "",
-        copy_to=as_typed(harvest.copy_to) if best and harvest.copy_to else "",
+        recommended=f"{RECOMMENDED}/{best.solver}.opt" if best and is_new else "",
+        # GAMS looks for it where it starts; HiGHS is told a path.
+        copy_to=as_typed(harvest.copy_to) if best and best.engine == "gams" and harvest.copy_to else "",
     )
     show_report(report, console, files=where if harvest.out.is_dir() else None)
 

@@ -15,8 +15,6 @@ class Row:
     number: int
     """Place in the scan, from 1: what the menu calls it."""
     run: str
-    label: str
-    """The run id as shown: without the solver where the profile's name begins with it (`highs-ipm`)."""
     solver: str
     profile: str
     threads: int
@@ -78,7 +76,7 @@ class Notice:
     """"error", "warning" or "info"."""
     text: str
     run: str = ""
-    """The run's label; empty where it is about the whole scan."""
+    """The run's id; empty where it is about the whole scan."""
 
 
 @dataclass(frozen=True, slots=True)

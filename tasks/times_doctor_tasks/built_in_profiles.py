@@ -1,13 +1,13 @@
 """What a profile is, and the built-in ones.
 
-Each text was read by its solver under GAMS 54.6.1 (the last four by HiGHS 1.16) with nothing ignored.
+Each text was read by its solver under GAMS 54.6.1 (those of HiGHS by HiGHS 1.16, too) with nothing ignored.
 The number of threads stands as 0 (the solver decides) where a text names it; `with_threads` sets it for a run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from times_doctor_tasks.option_text import is_interior
 
@@ -211,6 +211,23 @@ _HIGHS: tuple[Profile, ...] = (
     _other("highs", _BAR_NOX, "solver = ipm", "run_crossover = off", "threads = 0"),
 )
 
+# --- HiGHS by itself: .mps and .lp files --------------------------------------------------------------------------
+# The same names and texts as under GAMS: `-p dual` then means the same wherever a model comes from.
+_BARE_HIGHS: tuple[Profile, ...] = (
+    *(replace(profile, engine="highs") for profile in _HIGHS),
+    Profile(
+        "pdlp",
+        "highs",
+        _text("solver = pdlp", "threads = 0"),
+        engine="highs",
+        interior=True,
+        does="first-order method (PDLP)",
+        use_when="Models too large to factorize. Its tolerances are relative: mind its objective and infeasibilities.",
+    ),
+)
+
+
+# --- the others under GAMS ----------------------------------------------------------------------------------------
 _GUROBI_BAR = ("method 2", "threads 0", "displayinterval 1")
 _GUROBI: tuple[Profile, ...] = (
     _other("gurobi", _DUAL, "method 1", "threads 0", "displayinterval 1"),
@@ -294,28 +311,8 @@ _MOSEK: tuple[Profile, ...] = (
 )
 
 
-# --- HiGHS by itself ----------------------------------------------------------------------------------------------
-def _bare(name: str, does: str, use_when: str, *lines: str) -> Profile:
-    options = _text(*lines, "threads = 0")
-    sets = frozenset() if name == "highs-pdlp" else _DEFAULT
-    return Profile(name, "highs", options, "highs", is_interior(options, "highs"), does, use_when, sets)
-
-
-_BARE_HIGHS: tuple[Profile, ...] = (
-    _bare("highs-simplex", "dual simplex", _DUAL[2], "solver = simplex", "simplex_strategy = 1"),
-    _bare("highs-ipm", "interior point with crossover", _BAR[2], "solver = ipm", "run_crossover = on"),
-    _bare("highs-ipm-nox", "interior point without crossover", _BAR_NOX[2], "solver = ipm", "run_crossover = off"),
-    _bare(
-        "highs-pdlp",
-        "first-order method (PDLP)",
-        "Models too large to factorize. Its tolerances are relative: look at its objective and infeasibilities.",
-        "solver = pdlp",
-    ),
-)
-
-
 def _all(*groups: Iterable[Profile]) -> tuple[Profile, ...]:
     return tuple(profile for group in groups for profile in group)
 
 
-BUILT_IN: tuple[Profile, ...] = _all(_CPLEX, _HIGHS, _GUROBI, _XPRESS, _COPT, _MOSEK, _BARE_HIGHS)
+BUILT_IN: tuple[Profile, ...] = _all(_CPLEX, _HIGHS, _BARE_HIGHS, _GUROBI, _XPRESS, _COPT, _MOSEK)

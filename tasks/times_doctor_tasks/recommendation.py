@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from times_doctor_tasks.comparison import INTERIOR, Contrast, disagreements, is_comparable
 from times_doctor_tasks.messages import Comparison, Recommendation, RunResult, ScanSpec
 from times_doctor_tasks.profiles import CURRENT
-from times_doctor_tasks.states import PLANNED_STOPS, StopReason, Verdict
+from times_doctor_tasks.states import PLANNED_STOPS, RunState, StopReason, Verdict
 
 #: A gain in time below this share of the slower one decides nothing: run to run, times vary by as much.
 MIN_GAIN_REL = 0.10
@@ -126,6 +126,17 @@ def seconds_text(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def faster_words(speedup: float, times: str = "times") -> str:
+    """How fast one is beside another that is no faster, for a sentence.
+
+    >>> faster_words(1.04), faster_words(3.14), faster_words(1234.5)
+    ('as fast as', '3.1 times as fast as', '1,234 times as fast as')
+    """
+    if round(speedup, 1) <= 1:
+        return "as fast as"
+    return f"{f'{speedup:.2g}' if speedup < 100 else f'{speedup:,.0f}'} {times} as fast as"
+
+
 def _candidates(results: Sequence[RunResult]) -> list[Candidate]:
     groups: dict[tuple[str, str, str], list[RunResult]] = {}
     for result in results:
@@ -152,7 +163,13 @@ def _runtime_s(result: RunResult) -> float:
 
 
 def _why_none(results: Sequence[RunResult]) -> tuple[str, ...]:
+    cancelled = [r.run for r in results if r.state is RunState.CANCELLED and r.stop_reason is StopReason.USER]
+    if len(cancelled) == len(results):
+        what = "The only run was" if len(results) == 1 else f"All {len(results)} runs were"
+        return (f"{what} cancelled, so nothing is known of the profiles.",)
     reasons = ["No run ended optimal with its profile applied, so there is nothing to recommend."]
+    if cancelled:
+        reasons.append(f"Cancelled before the end: {_listed(cancelled)}.")
     not_applied = [r.run for r in results if r.applied is False or r.verdict is Verdict.NOT_APPLIED]
     if not_applied:
         reasons.append(f"The profile was not applied in {_listed(not_applied)}: see what each run says.")
@@ -258,9 +275,10 @@ def _speedup(winner: Candidate, candidates: Sequence[Candidate]) -> tuple[float 
     speedup = against.runtime_s / winner.runtime_s
     what = "what you use today" if baseline else "the slowest that ended optimal"
     compared = f"{against.run}, {what} ({seconds_text(against.runtime_s)})"
-    if speedup >= 1:
-        return speedup, [f"{speedup:.2g} times as fast as {compared}."]
-    return speedup, [f"It takes {1 / speedup:.2f} times as long as {compared}."]
+    if round(speedup, 1) < 1:
+        return speedup, [f"It takes {1 / speedup:.2f} times as long as {compared}."]
+    words = faster_words(speedup)
+    return speedup, [f"{words[0].upper()}{words[1:]} {compared}."]
 
 
 def _not_ended(results: Sequence[RunResult]) -> list[str]:

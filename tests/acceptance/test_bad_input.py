@@ -392,7 +392,7 @@ def test_a_model_file_that_highs_cannot_read_fails_in_words(
     cli: Cli, tmp_path: Path, sockets: Path, name: str, content: bytes
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    code, report = cli.scan(tmp_path / name, "-p", "highs-simplex", "--out", tmp_path / "out")
+    code, report = cli.scan(tmp_path / name, "-p", "dual", "--out", tmp_path / "out")
     (run,) = report["runs"]
     assert (code, run["state"], run["verdict"]) == (3, "failed", "compile_error")
     assert name in run["sentence"]

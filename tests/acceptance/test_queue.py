@@ -160,9 +160,9 @@ def test_the_document_of_json_is_the_file_and_a_plain_scan_leaves_its_files_in_t
     assert json.loads((out / "scan_report.json").read_text()) == report
     assert (out / report["scan"] / "scan_report.html").is_file()
 
-    _, again = desk("other").scan(model, "--queue", "--resume", "-p", "highs-ipm", "-p", "highs-pdlp")
+    _, again = desk("other").scan(model, "--queue", "--resume", "-p", "bar", "-p", "pdlp")
     reused = {run["profile"]: run["reused_from"] for run in again["runs"]}
-    assert reused == {"highs-ipm": report["scan"], "highs-pdlp": ""}
+    assert reused == {"bar": report["scan"], "pdlp": ""}
 
 
 def test_two_watch_and_a_third_cancels_and_all_end_with_the_same_report(

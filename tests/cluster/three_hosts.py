@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 HOSTS = ("h1", "h2", "h3")
 LEASE_S = 5.0
 DELAY_MS = 50.0
-PROFILES = ("-p", "highs-simplex", "-p", "highs-ipm", "-p", "highs-ipm-nox")
+PROFILES = ("-p", "dual", "-p", "bar", "-p", "bar_nox")
 
 
 def say(words: str) -> None:
@@ -162,7 +162,7 @@ def test_a_host_whose_cable_is_pulled_for_three_leases_does_not_solve_on_beside_
     assert report["runs"][0]["host"] == second[0]
 
     wait_for_hosts(cluster)
-    again = cluster.scan(cluster.put("plan.mps", small_plan()), "--hosts", host, "-p", "highs-ipm-nox").report()
+    again = cluster.scan(cluster.put("plan.mps", small_plan()), "--hosts", host, "-p", "bar_nox").report()
     assert [(r["host"], r["verdict"]) for r in again["runs"]] == [(host, "optimal")]
 
 

@@ -146,7 +146,7 @@ def status_of(url: str, account: str = "") -> int:
 def test_a_scan_from_outside_is_solved_inside(team: Team) -> None:
     model = team.cli.home / "plan.mps"
     model.write_bytes(small_plan())
-    code, report = team.cli.scan(model, "--queue", "-p", "highs-simplex", "-p", "highs-ipm")
+    code, report = team.cli.scan(model, "--queue", "-p", "dual", "-p", "bar")
     assert (code, {run["verdict"] for run in report["runs"]}) == (0, {"optimal"}), team.logs()
     (card,) = team.solvers()
     assert (card["cores"], card["memory_mb"]) == (1, 2048)

@@ -319,34 +319,34 @@ def test_resume_takes_what_this_broker_has_and_says_so(
     client: Client, lp_file: Path, host: Host, tmp_path: Path
 ) -> None:
     host.register()
-    request = ScanRequest(run_path=lp_file, profiles=("highs-ipm", "highs-simplex"))
+    request = ScanRequest(run_path=lp_file, profiles=("bar", "dual"))
     first = client.store.scan(library.submit_scan(client, request))
     assert first is not None
     run = client.store.runs(first)[0]
     result = make_result(first, run.run, engine_version="1.16.0", objective=1.0)
     host.store.finish(first, result, host.begin(first, run))
 
-    again = ScanRequest(run_path=lp_file, profiles=("highs-ipm", "highs-simplex"), resume=True)
+    again = ScanRequest(run_path=lp_file, profiles=("bar", "dual"), resume=True)
     spec = client.store.scan(library.submit_scan(client, again))
     assert spec is not None
-    assert spec.reused == ("highs.highs-ipm",)
+    assert spec.reused == ("highs.bar",)
     assert states(board_of(client, spec)) == {
-        "highs.highs-ipm": RunState.DONE,
-        "highs.highs-simplex": RunState.QUEUED,
+        "highs.bar": RunState.DONE,
+        "highs.dual": RunState.QUEUED,
     }
-    taken = client.store.result(spec, "highs.highs-ipm")
+    taken = client.store.result(spec, "highs.bar")
     assert taken is not None
     assert (taken.scan, taken.reused_from, taken.objective) == (spec.scan, first.scan, 1.0)
-    assert client.store.published(spec) == {"highs.highs-ipm": False, "highs.highs-simplex": True}
+    assert client.store.published(spec) == {"highs.bar": False, "highs.dual": True}
 
 
 def test_a_chain_waits_for_the_first_run_that_is_not_reused(client: Client, lp_file: Path, host: Host) -> None:
     host.register()
-    profiles = ("highs-ipm", "highs-simplex", "highs-pdlp")
+    profiles = ("bar", "dual", "pdlp")
     first = client.store.scan(library.submit_scan(client, ScanRequest(run_path=lp_file, profiles=profiles)))
     assert first is not None
     middle = client.store.runs(first)[1]
-    host.store.conclude(first, make_result(first, "highs.highs-ipm", RunState.CANCELLED))
+    host.store.conclude(first, make_result(first, "highs.bar", RunState.CANCELLED))
     result = make_result(first, middle.run, engine_version="1.16.0")
     host.store.finish(first, result, host.begin(first, middle))
     again = ScanRequest(run_path=lp_file, profiles=profiles, resume=True)
@@ -359,12 +359,12 @@ def test_a_chain_waits_for_the_first_run_that_is_not_reused(client: Client, lp_f
         RunState.PENDING,
     ]
     host.store.finish(spec, make_result(spec, runs[0].run), host.begin(spec, runs[0]))
-    assert client.store.statuses(spec)["highs.highs-pdlp"].state is RunState.QUEUED
+    assert client.store.statuses(spec)["highs.pdlp"].state is RunState.QUEUED
 
 
 def test_without_resume_nothing_is_reused(client: Client, lp_file: Path, host: Host) -> None:
     host.register()
-    request = ScanRequest(run_path=lp_file, profiles=("highs-ipm",))
+    request = ScanRequest(run_path=lp_file, profiles=("bar",))
     first = client.store.scan(library.submit_scan(client, request))
     assert first is not None
     run = client.store.runs(first)[0]

@@ -14,12 +14,12 @@ def profiles(
     """List the built-in profiles."""
     from times_doctor_cli.console import emit_json, stdout_console
     from times_doctor_cli.views.profiles import profiles_view
+    from times_doctor_tasks.built_in_profiles import BUILT_IN
     from times_doctor_tasks.errors import UsageError
-    from times_doctor_tasks.profiles import built_in_profiles
 
-    found = (*built_in_profiles(solver), *built_in_profiles(solver, engine="highs"))
+    found = [profile for profile in BUILT_IN if solver is None or profile.solver == solver.lower()]
     if not found:
-        known = sorted({profile.solver for profile in built_in_profiles()})
+        known = dict.fromkeys(profile.solver for profile in BUILT_IN)
         raise UsageError(f"No built-in profile is for solver {solver!r}; there are for {', '.join(known)}.")
     if json:
         emit_json({"profiles": list(found)})

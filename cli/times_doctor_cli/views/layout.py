@@ -67,7 +67,7 @@ def columns_for(rows: Sequence[Row], width: int) -> list[Column]:
         if _total(wider.values()) > width:
             break
         chosen = wider
-    longest = max((cell_len(printable(row.label)) for row in rows), default=0)
+    longest = max((cell_len(printable(row.run)) for row in rows), default=0)
     chosen["run"] = replace(chosen["run"], width=max(8, min(longest, chosen["run"].width)))
     _spend(chosen, width - _total(chosen.values()), min(longest, _NAME_EVER))
     return [chosen[title] for title in _ORDER if title in chosen]

@@ -18,12 +18,15 @@ _WIDE = 100
 
 
 def profiles_view(profiles: Sequence[Profile], *, width: int) -> Group:
-    """Profiles by solver. On narrow terminals what a profile is for stands below what it does."""
+    """Profiles by solver, in their order. On narrow terminals what a profile is for stands below what it does."""
     parts: list[RenderableType] = []
-    for solver, group in groupby(sorted(profiles, key=lambda profile: profile.solver), key=lambda p: p.solver):
+    for (solver, engine), group in groupby(profiles, key=lambda p: (p.solver, p.engine)):
         if parts:
             parts.append(Text())
-        parts += [Text(solver, "bold"), Padding(_table(list(group), wide=width >= _WIDE), (0, 0, 0, 2))]
+        title = Text(printable(solver), "bold")
+        if engine == "highs":
+            title.append(", without GAMS: .mps and .lp files", "not bold")
+        parts += [title, Padding(_table(list(group), wide=width >= _WIDE), (0, 0, 0, 2))]
     return Group(*parts)
 
 

@@ -23,6 +23,7 @@ from times_doctor_cli.views.words import (
 )
 from times_doctor_tasks.messages import Report, RunResult
 from times_doctor_tasks.profiles import CURRENT
+from times_doctor_tasks.recommendation import faster_words
 from times_doctor_tasks.states import PLANNED_STOPS, RunState, StopReason, Verdict
 
 #: Rows shown; the files hold all of them.
@@ -41,9 +42,9 @@ class ReportFiles:
     reports: tuple[str, ...] = ()
     """Names of the reports in it."""
     recommended: str = ""
-    """The recommended option file."""
+    """The recommended option file; empty where there is none, or where it is the user's own."""
     copy_to: str = ""
-    """Where to copy it for the model's next run."""
+    """Where to copy it for the model's next run; empty where that is nowhere."""
 
 
 def report_view(report: Report, *, width: int, unicode: bool, files: ReportFiles | None = None) -> Group:
@@ -81,7 +82,7 @@ def _recommended(report: Report, signs: Glyphs) -> str:
     if baseline is not None and baseline.run == advice.run and baseline.profile == CURRENT:
         words += ": what you use today"
     elif baseline is not None and advice.speedup is not None and advice.speedup > 1:
-        words += f": {advice.speedup:.2g} {signs.times} as fast as {printable(baseline.run)}"
+        words += f": {faster_words(advice.speedup, signs.times)} {printable(baseline.run)}"
     return f"{words}{_agreement(report)}."
 
 
@@ -228,7 +229,8 @@ def _where(files: ReportFiles, *, recommended: bool) -> Lines:
     """Paths are not wrapped by us: they can then be copied in one piece."""
     lines = []
     if files.recommended and recommended:
-        lines.append(f"Copy {files.recommended} to {files.copy_to}" if files.copy_to else f"Use {files.recommended}")
+        where = "this folder" if files.copy_to == "." else files.copy_to
+        lines.append(f"Copy {files.recommended} to {where}" if where else f"Use {files.recommended}")
     lines.append(f"Files: {files.folder}")
     if files.reports:
         lines.append(f"       {', '.join(files.reports)}")

@@ -139,7 +139,7 @@ def _run_line(row: Row, columns: Sequence[Column], frame: Frame, signs: Glyphs) 
         sign_style = style
     values = {
         "": Cell(sign, sign_style),
-        "run": Cell(row.label),
+        "run": Cell(row.run),
         "host": Cell(row.host, "dim"),
         "state": Cell(_state_cell(row, has_phase="phase" in titles), style),
         "phase": Cell(_phase_cell(row)),

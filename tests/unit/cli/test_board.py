@@ -20,12 +20,6 @@ def test_all_but_the_first_run_of_a_chain_begin_pending() -> None:
     assert states == [RunState.QUEUED, RunState.PENDING, RunState.PENDING]
 
 
-def test_label_leaves_out_a_solver_that_the_profile_names() -> None:
-    board = make_board("highs.highs-ipm", "cplex.dual", "cplex.dual.2")
-
-    assert [row.label for row in board.rows] == ["highs-ipm", "cplex.dual", "cplex.dual.2"]
-
-
 def test_running_time_goes_on_between_events() -> None:
     board = make_board()
     start(board, "cplex.dual", at_s=10)

@@ -67,7 +67,7 @@ def test_a_report_that_cannot_be_read_is_passed_over(
 
 def row(**fields: Any) -> Row:
     return Row(
-        number=1, run="r", label="r", solver="cplex", profile="p", threads=1, state=RunState.RUNNING,
+        number=1, run="r", solver="cplex", profile="p", threads=1, state=RunState.RUNNING,
         runtime_s=4.0, runtime_at_ms=0, **fields,
     )  # fmt: skip
 

@@ -8,22 +8,22 @@ from times_doctor_cli.views.menu import MENU_LINES, menu_view
 from times_doctor_tasks.errors import UsageError
 from times_doctor_tasks.states import RunState
 
-NAMES = ("cplex.dual", "cplex.sift", "cplex.tight", "gurobi.tight", "highs.highs-ipm", "cplex.my profile")
+NAMES = ("cplex.dual", "cplex.sift", "cplex.tight", "gurobi.tight", "highs.bar", "cplex.my profile")
 
 
 @pytest.mark.parametrize(
     ("typed", "chosen"),
     [
         ("1", ["cplex.dual"]),
-        ("1,3-5", ["cplex.dual", "cplex.tight", "gurobi.tight", "highs.highs-ipm"]),
-        ("1,3-5 sift", ["cplex.dual", "cplex.sift", "cplex.tight", "gurobi.tight", "highs.highs-ipm"]),
+        ("1,3-5", ["cplex.dual", "cplex.tight", "gurobi.tight", "highs.bar"]),
+        ("1,3-5 sift", ["cplex.dual", "cplex.sift", "cplex.tight", "gurobi.tight", "highs.bar"]),
         ("3-1", ["cplex.dual", "cplex.sift", "cplex.tight"]),
         ("  2 , 2 2 ", ["cplex.sift"]),
         ("cplex.dual", ["cplex.dual"]),
         ("DUAL", ["cplex.dual"]),
         ("tight", ["cplex.tight", "gurobi.tight"]),
         ("gurobi:tight", ["gurobi.tight"]),
-        ("highs-ipm", ["highs.highs-ipm"]),
+        ("bar", ["highs.bar"]),
         ("my profile, 1", ["cplex.dual", "cplex.my profile"]),
     ],
 )

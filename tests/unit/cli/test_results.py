@@ -128,3 +128,28 @@ def test_warnings_stand_above_the_report(report: Report, harvest: Harvest) -> No
     warned = structs.replace(report, warnings=("The sizes differ.",))
     show_results(warned, harvest, Console(file=screen, width=80, markup=False), as_json=False)
     assert screen.getvalue().startswith("! The sizes differ.\n\nUse cplex.bar_nox")
+
+
+@pytest.mark.parametrize(
+    ("best", "changes", "said"),
+    [
+        ("dual", {}, "Copy recommended/cplex.opt to "),
+        ("current", {}, ""),
+        ("dual", {"engine": "highs", "solver": "highs"}, "Use recommended/highs.opt"),
+    ],
+)
+def test_what_to_copy_is_said_where_there_is_something_to_copy(
+    best: str,
+    changes: dict[str, str],
+    said: str,
+    make_report: MakeReport,
+    make_result: Callable[..., RunResult],
+    tmp_path: Path,
+) -> None:
+    report = make_report([make_result(best, **changes)])
+    console = Console(file=(screen := io.StringIO()), width=80)
+
+    show_results(report, Harvest(tmp_path, [], copy_to=tmp_path / "model"), console, as_json=False)
+
+    shown = [line for line in screen.getvalue().splitlines() if "recommended/" in line]
+    assert [line.startswith(said) for line in shown] == ([True] if said else [])

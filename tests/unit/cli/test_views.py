@@ -27,6 +27,7 @@ from times_doctor_cli.views.progress import progress_cell
 from times_doctor_cli.views.report import MOST_ROWS, ReportFiles, report_view
 from times_doctor_cli.views.table import Frame, live_table, window
 from times_doctor_cli.views.words import ASCII, UNICODE, printable, verdict_words
+from times_doctor_tasks.built_in_profiles import BUILT_IN
 from times_doctor_tasks.comparison import compare
 from times_doctor_tasks.messages import Recommendation, Report, RunResult
 from times_doctor_tasks.profiles import built_in_profiles
@@ -393,6 +394,16 @@ def test_report_of_nothing_solved_stands() -> None:
     assert "No run can be recommended." in drawn(report_view(report, width=80, unicode=True))
 
 
+def test_a_lead_too_small_to_name_is_not_called_one_time_as_fast() -> None:
+    report = make_report(make_result("cplex.dual", runtime_s=20.0), make_result("cplex.bar", runtime_s=20.5))
+    files = ReportFiles("out", (), "recommended/cplex.opt", ".")
+
+    text = drawn(report_view(report, width=80, unicode=True, files=files))
+
+    assert "Use cplex.dual: as fast as cplex.bar; both optimal runs agree" in text
+    assert "Copy recommended/cplex.opt to this folder" in text
+
+
 def test_no_option_file_is_copied_without_a_recommendation() -> None:
     report = make_report(*make_four_runs())
     none = Report(
@@ -447,3 +458,17 @@ def test_every_built_in_profile_is_listed(width: int) -> None:
 
     assert all(f"  {profile.name} " in text for profile in profiles)
     assert max(map(len, text.splitlines())) <= width
+
+
+def test_profiles_stand_in_the_order_in_which_people_use_them() -> None:
+    lines = drawn(profiles_view(BUILT_IN, width=80)).splitlines()
+
+    assert [line for line in lines if line and not line.startswith(" ")] == [
+        "cplex",
+        "highs",
+        "highs, without GAMS: .mps and .lp files",
+        "gurobi",
+        "xpress",
+        "copt",
+        "mosek",
+    ]

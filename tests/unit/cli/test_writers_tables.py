@@ -185,11 +185,11 @@ def test_own_option_file_that_is_recommended_stays_where_it_is(
 def test_highs_option_file_says_how_highs_takes_it(
     make_report: MakeReport, make_result: MakeResult, make_run_spec: MakeRunSpec, tmp_path: Path
 ) -> None:
-    run = "highs.highs-ipm"
-    spec = make_run_spec("highs-ipm", run=run, engine="highs", solver="highs", options="solver = ipm\n")
+    run = "highs.bar"
+    spec = make_run_spec("bar", run=run, engine="highs", solver="highs", options="solver = ipm\n")
 
     paths = write_recommended(
-        make_report([make_result("highs-ipm", solver="highs", engine="highs")]), tmp_path, specs={run: spec}
+        make_report([make_result("bar", solver="highs", engine="highs")]), tmp_path, specs={run: spec}
     )
 
     assert paths[0].name == "highs.opt"

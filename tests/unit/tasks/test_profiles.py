@@ -73,7 +73,7 @@ def test_built_in_profile_without_crossover_is_the_interior_one() -> None:
     solvers = {p.solver for p in built_in_profiles()}
 
     assert interior == {f"{solver}:bar_nox" for solver in solvers}
-    assert {p.name for p in built_in_profiles(engine="highs") if p.interior} == {"highs-ipm-nox", "highs-pdlp"}
+    assert {p.name for p in built_in_profiles(engine="highs") if p.interior} == {"bar_nox", "pdlp"}
 
 
 def test_with_threads_changes_nothing_but_the_number() -> None:
@@ -158,7 +158,14 @@ def test_mip_gets_its_method_for_root_and_simplex_nodes() -> None:
 
 def test_no_names_mean_the_default_set() -> None:
     assert names_of(resolve([], "cplex", {})) == ["cplex:dual", "cplex:sift", "cplex:bar_nox"]
-    assert [p.name for p in resolve([], "highs", {}, engine="highs")] == ["highs-simplex", "highs-ipm", "highs-ipm-nox"]
+    assert [p.name for p in resolve([], "highs", {}, engine="highs")] == ["dual", "bar", "bar_nox"]
+
+
+def test_a_name_means_the_same_options_of_highs_under_gams_and_without() -> None:
+    under_gams = {p.name: p.options for p in built_in_profiles("highs")}
+    alone = {p.name: p.options for p in built_in_profiles("highs", engine="highs")}
+
+    assert under_gams == {name: text for name, text in alone.items() if name != "pdlp"}
 
 
 def test_no_names_mean_the_users_own_profiles_where_there_are_any() -> None:
@@ -209,8 +216,8 @@ def test_unknown_name_lists_what_is_close_and_what_there_is() -> None:
 
 
 def test_part_of_a_name_is_close_to_it() -> None:
-    with pytest.raises(UsageError, match="Did you mean 'highs-pdlp'"):
-        resolve(["PDLP"], "highs", {}, engine="highs")
+    with pytest.raises(UsageError, match="Did you mean 'bar_nox'"):
+        resolve(["NOX"], "highs", {}, engine="highs")
 
 
 def test_current_without_an_option_file_says_which_file_it_would_be() -> None:

@@ -226,3 +226,21 @@ def test_trouble_of_the_winner_is_said(make_result: MakeResult, advise: Advise) 
     )
 
     assert "It shows signs of numerical trouble: max scaled infeasibility." in advice.reasons
+
+
+def test_a_lead_too_small_to_name_is_none(make_result: MakeResult, advise: Advise) -> None:
+    advice = advise(make_result("dual", runtime_s=10.0), make_result("bar", runtime_s=10.2))
+
+    assert "As fast as cplex.bar, the slowest that ended optimal (10.2 s)." in advice.reasons
+
+
+def test_a_scan_whose_runs_were_all_cancelled_says_so(make_result: MakeResult, advise: Advise) -> None:
+    def cancelled(profile: str) -> RunResult:
+        return make_result(profile, state=RunState.CANCELLED, verdict=Verdict.INTERRUPTED, stop_reason=StopReason.USER)
+
+    assert advise(cancelled("dual"), cancelled("bar")).reasons == (
+        "All 2 runs were cancelled, so nothing is known of the profiles.",
+    )
+    assert advise(cancelled("dual")).reasons[0].startswith("The only run was cancelled")
+    some = advise(cancelled("dual"), make_result("bar", verdict=Verdict.LIMIT, objective=None))
+    assert some.reasons[1] == "Cancelled before the end: cplex.dual."
