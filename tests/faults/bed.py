@@ -365,8 +365,8 @@ class Bed(Team):
             self._keeper.close()
         with suppress(redis.RedisError):
             super().close()
-        for proxy in self.proxies.values():
-            proxy.close()
+        while self.proxies:
+            self.proxies.popitem()[1].close()
         self.witness.close()
 
 
@@ -418,6 +418,17 @@ def tree(worker: Worker) -> list[psutil.Process]:
     """A worker and everything that came from it: warden, supervisors, sentinels, engines."""
     root = psutil.Process(worker.process.pid)
     return [root, *root.children(recursive=True)]
+
+
+def part_of(worker: Worker, part: str) -> psutil.Process:
+    """A process of a worker's tree, the uppermost, by its name or by a word of its command line."""
+    for process in tree(worker):
+        try:
+            if process.name() == part or any(word.endswith(part) for word in process.cmdline()):
+                return process
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+    raise AssertionError(f"{worker.name} has no {part}")
 
 
 def kill_host(worker: Worker) -> None:

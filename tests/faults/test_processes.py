@@ -7,12 +7,10 @@ import sys
 import time
 from collections.abc import Callable
 
-import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 import pytest
 
 from tests.conftest import wait_until
-from tests.faults.bed import LEASE_S, Bed, kill_host, seeds, tree
-from tests.integration.workers import Worker
+from tests.faults.bed import LEASE_S, Bed, kill_host, part_of, seeds
 from times_doctor_tasks.messages import RunResult, ScanSpec
 from times_doctor_tasks.states import RunState, StopReason, Verdict
 
@@ -52,17 +50,6 @@ def test_a_killed_hosts_run_starts_elsewhere_within_its_lease_and_three_seconds_
     tell(taken_over_s=[round(seconds, 2) for seconds in took_s])
     bed.settled(*specs)
     assert max(took_s) < LEASE_S + 3
-
-
-def part_of(worker: Worker, part: str) -> psutil.Process:
-    """A process of a worker's tree, the uppermost, by its name or by a word of its command line."""
-    for process in tree(worker):
-        try:
-            if process.name() == part or any(word.endswith(part) for word in process.cmdline()):
-                return process
-        except (psutil.NoSuchProcess, psutil.ZombieProcess):
-            continue
-    raise AssertionError(f"{worker.name} has no {part}")
 
 
 def others_went_well(bed: Bed, spec: ScanSpec) -> list[RunResult]:

@@ -20,10 +20,11 @@ from times_doctor_tasks.errors import TimesDoctorError
 from times_doctor_tasks.manifest import Manifest
 from times_doctor_tasks.messages import RunResult
 from times_doctor_tasks.parsers.progress import ProgressTracker
+from times_doctor_tasks.reading import RunReading
 from times_doctor_tasks.states import RunState, StopReason, Verdict
 from times_doctor_worker.artefacts import keep_artefacts
 from times_doctor_worker.engines.port import Command, Engine, Job
-from times_doctor_worker.memory_limit import oom_kills, ran_out
+from times_doctor_worker.memory_limit import oom_kills, said_so, seems_killed
 from times_doctor_worker.outcome import Facts, solved, unsolved
 from times_doctor_worker.processes import SolverProcess
 from times_doctor_worker.rotation import HostFault, Rotation
@@ -85,6 +86,8 @@ class Attempt:
         self._run = line.run
         self._spec = line.spec
         self._tracker = ProgressTracker()
+        #: How many processes the kernel killed for want of memory while the engine ran, whosoever they were.
+        self._memory_kills = 0
         self.facts = Facts(attempt=line.fence.attempt, host=bench.host, claimed_ms=now_ms())
 
     def perform(self) -> RunResult:
@@ -172,8 +175,8 @@ class Attempt:
         self.facts.runtime_s = monotonic_s() - start_s
         if self._line.disowned:
             raise Disowned
-        kills = oom_kills() - kills_before
-        if self.facts.stop_reason is None and ran_out(self.facts.returncode, (output, command.log), kills=kills):
+        self._memory_kills = oom_kills() - kills_before
+        if self.facts.stop_reason is None and said_so(self.facts.returncode, (output, command.log)):
             self.facts.stop_reason = StopReason.OUT_OF_MEMORY
 
     def _spawn(self, command: Command, job: Job, marker: Path, output: Path) -> SolverProcess:
@@ -192,7 +195,7 @@ class Attempt:
             raise HostFault(self._run.engine, f"{self._run.engine} cannot be started: {error}") from error
 
     def _collect(self, engine: Engine, job: Job) -> RunResult:
-        reading = engine.read(job, returncode=self.facts.returncode, stop_reason=self.facts.stop_reason)
+        reading = self._read(engine, job)
         statements = overruling_statements(job.tree, job.manifest)
         application = judge_application(self._run, reading, statements)
         self.facts.artefacts = keep_artefacts(self._bench.workspace.blobs, engine.artefacts(job))
@@ -201,6 +204,16 @@ class Attempt:
             used = f"It used {self.facts.peak_memory_mb:,.0f} MB and was given {self._run.mem_mb:,} MB."
             result = msgspec.structs.replace(result, sentence=f"{result.sentence} {used}")
         return result
+
+    def _read(self, engine: Engine, job: Job) -> RunReading:
+        facts = self.facts
+        reading = engine.read(job, returncode=facts.returncode, stop_reason=facts.stop_reason)
+        solver_status = reading.solves[-1].solver_status if reading.solves else None
+        if facts.stop_reason or not self._memory_kills or not seems_killed(facts.returncode, solver_status):
+            return reading
+        # What the kernel kills leaves no word about it: GAMS only knows that its solver has gone.
+        facts.stop_reason = StopReason.OUT_OF_MEMORY
+        return engine.read(job, returncode=facts.returncode, stop_reason=facts.stop_reason)
 
     def _raise_if_stopped(self) -> None:
         if self._line.disowned:

@@ -12,6 +12,10 @@ TOLERANCE = 1.2
 TAIL_BYTES = 64 * 1024
 #: GAMS: "Out of memory" (return codes, GAMS user's guide); a shell's and our own word for SIGKILL.
 _RETURN_CODES = frozenset({10, 137, -9})
+#: SIGKILL again, and what gams says when it has lost gamscmex (400, of which a process keeps eight bits).
+_KILLED = frozenset({137, -9, 144})
+#: GAMS's solver status "System Failure", of a solver that has vanished too: GAMS itself then ends with return code 0.
+_SYSTEM_FAILURE = 13
 _SAID = re.compile(
     rb"out of memory|insufficient memory|not enough memory|cannot allocate|bad_alloc|CPLEX Error\s+1001", re.IGNORECASE
 )
@@ -31,17 +35,18 @@ def oom_kills() -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
 
 
-def ran_out(returncode: int | None, logs: Iterable[Path], *, kills: int) -> bool:
-    """Whether an engine that we did not stop ended for want of memory.
+def said_so(returncode: int | None, logs: Iterable[Path]) -> bool:
+    """Whether an engine that we did not stop says that it ended for want of memory."""
+    return returncode in _RETURN_CODES and any(_SAID.search(_tail(path)) for path in logs)
+
+
+def seems_killed(returncode: int | None, solver_status: int | None) -> bool:
+    """Whether the engine, or a process that it started, ended as one that the kernel kills.
 
     Args:
-        kills: Processes that the kernel killed for want of memory while it ran, whosoever they were.
+        solver_status: GAMS's, of its last solve; None where there was none.
     """
-    if returncode not in _RETURN_CODES:
-        return False
-    if returncode == -9 and kills:
-        return True
-    return any(_SAID.search(_tail(path)) for path in logs)
+    return returncode in _KILLED or solver_status == _SYSTEM_FAILURE
 
 
 def _tail(path: Path) -> bytes:
