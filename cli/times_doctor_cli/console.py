@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from typing import Any, Protocol, TextIO
 
 import msgspec
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from times_doctor_cli.views.lines import Paragraph
 from times_doctor_cli.views.words import printable
 
 
@@ -57,20 +58,17 @@ def fail(error: Exception, console: Console | None = None) -> None:
     hint = getattr(error, "hint", "")
     if hint:
         text.append(f"\n{_lines(hint)}", "not bold default")
-    # Wrapped by the terminal, not by us: a path can then be copied in one piece.
-    console.print(text, soft_wrap=True)
+    _print_lines(text, console)
 
 
-def say(words: str, console: Console | None = None, *, wrap: bool = False) -> None:
-    """Print plain words on stdout unless `console` says otherwise.
+def say(words: str, console: Console | None = None) -> None:
+    """Print plain words, one or more lines, on stdout unless `console` says otherwise."""
+    _print_lines(Text(_lines(words)), console or stdout_console())
 
-    Args:
-        words: One or more lines.
-        console: Where to.
-        wrap: They are sentences: wrapped at words on a terminal. Otherwise, and in pipes, lines stay whole.
-    """
-    console = console or stdout_console()
-    console.print(Text(_lines(words)), soft_wrap=not (wrap and console.is_terminal))
+
+def show(view: RenderableType, console: Console) -> None:
+    """Print a view. What it left wider than the terminal is a path to copy: not cut off."""
+    console.print(view, crop=False)
 
 
 def emit_json(document: object, file: TextIO | None = None) -> None:
@@ -99,6 +97,14 @@ def _console(file: TextIO) -> Console:
         # A cp1252 console must show `?` for a name it has no letter for, not end the scan.
         file.reconfigure(errors="replace")
     return Console(file=file, markup=False, highlight=False, emoji=False)
+
+
+def _print_lines(text: Text, console: Console) -> None:
+    """Wrapped between words on a terminal; elsewhere lines stay whole."""
+    if console.is_terminal:
+        show(Group(*(Paragraph(line) for line in text.split("\n", allow_blank=True))), console)
+    else:
+        console.print(text, soft_wrap=True)
 
 
 def _lines(text: str) -> str:

@@ -65,7 +65,7 @@ def follow(
     report = client.report(spec.scan)
     if report is None:
         words = f"Left scan {spec.scan} before its report existed; its runs were told to stop."
-        say(words, stderr_console(), wrap=True)
+        say(words, stderr_console())
         return exit_codes.INTERRUPTED
     report, brought = _bring(client, report, mine, console)
     show_results(report, brought, console, as_json=as_json)

@@ -81,7 +81,7 @@ def run_local_scan(
         return show_plan(prepared, console, as_json=as_json)
     ask_about_many(request, prepared)
     for words in warnings_of(prepared):
-        say(f"Warning: {words}", console, wrap=True)
+        say(f"Warning: {words}", console)
     stack.is_solving = True
     # Noted from here on, before the first message leaves: a scan that runs ends in a report, whoever wants it to end.
     with Signals() as signals:

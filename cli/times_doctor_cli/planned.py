@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from times_doctor_cli import exit_codes
-from times_doctor_cli.console import emit_json, shows_unicode
+from times_doctor_cli.console import emit_json, show, shows_unicode
 from times_doctor_cli.request import MANY_RUNS, ScanRequest
 from times_doctor_cli.scanning import Prepared, engine_note, host_names, warnings_of
 from times_doctor_cli.views.plan import PlanFact, PlannedRun, PlanView, plan_view
@@ -21,7 +21,7 @@ def show_plan(prepared: Prepared, console: Console, *, as_json: bool) -> int:
         plan = {"spec": prepared.spec, "runs": list(prepared.runs), "facts": list(prepared.run_dir.facts)}
         emit_json(plan | {"warnings": list(warnings_of(prepared))})
     else:
-        console.print(plan_view(view_of(prepared), width=console.width, unicode=shows_unicode(console)))
+        show(plan_view(view_of(prepared), width=console.width, unicode=shows_unicode(console)), console)
     return exit_codes.OK
 
 

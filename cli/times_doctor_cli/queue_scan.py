@@ -29,7 +29,7 @@ def run_queue_scan(request: ScanRequest, environ: Mapping[str, str], *, dry_run:
             return show_plan(prepared, console, as_json=as_json)
         ask_about_many(request, prepared)
         for words in warnings_of(prepared):
-            say(f"Warning: {words}", console, wrap=True)
+            say(f"Warning: {words}", console)
         with shown_transfer("Sending the model", console) as on_sent:
             send_model(client, prepared, on_sent)
     except KeyboardInterrupt:

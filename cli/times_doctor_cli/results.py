@@ -12,7 +12,7 @@ import msgspec
 from rich.console import Console
 
 from times_doctor_cli.client import Client
-from times_doctor_cli.console import emit_json, shows_unicode
+from times_doctor_cli.console import emit_json, say, show, shows_unicode
 from times_doctor_cli.file_names import safe_name
 from times_doctor_cli.harvest import Harvest
 from times_doctor_cli.listed_sizes import size_warning
@@ -101,11 +101,11 @@ def show_report(report: Report, console: Console, *, files: ReportFiles | None =
     """The report on the screen, what is to be minded first."""
     unicode = shows_unicode(console)
     if report.warnings:
-        console.print(notices_view([Notice("warning", words) for words in report.warnings], unicode=unicode))
+        show(notices_view([Notice("warning", words) for words in report.warnings], unicode=unicode), console)
         console.print()
-    console.print(report_view(report, width=console.width, unicode=unicode, files=files))
+    show(report_view(report, width=console.width, unicode=unicode, files=files), console)
     for words in reused_words(report):
-        console.print(words, soft_wrap=True)
+        say(words, console)
 
 
 def reused_words(report: Report) -> list[str]:

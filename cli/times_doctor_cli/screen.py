@@ -97,7 +97,7 @@ class TableScreen:
         self._live.update(lines, refresh=not notices)
         if notices:
             # Printing while the table is live draws the table again below: one write for both.
-            self._console.print(notices_view(notices, unicode=self._unicode))
+            self._console.print(notices_view(notices, unicode=self._unicode), crop=False)
 
     def _erase_wrapped(self, old: Lines, width: int) -> None:
         """Take away a frame that a narrower terminal has wrapped into more rows than were drawn.

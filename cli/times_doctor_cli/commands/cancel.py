@@ -30,7 +30,7 @@ def cancel(
     else:
         how = " at once" if now else "; what the solver has by now is kept"
         who = f"scan {spec.scan} ({spec.model.title}, by {spec.client})"
-        say(f"Told {_amount(runs)} of {who} to stop{how}.", wrap=True)
+        say(f"Told {_amount(runs)} of {who} to stop{how}.")
         say(f"`times-doctor watch {spec.scan}` shows them end.")
 
 

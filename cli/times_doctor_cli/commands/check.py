@@ -17,7 +17,7 @@ def check(
     from importlib.metadata import version
 
     from times_doctor_cli import checkup, exit_codes
-    from times_doctor_cli.console import emit_json, shows_unicode, stdout_console
+    from times_doctor_cli.console import emit_json, show, shows_unicode, stdout_console
     from times_doctor_cli.views.checkup import checkup_view
     from times_doctor_tasks.settings import Settings
 
@@ -35,7 +35,7 @@ def check(
         emit_json({"ok": not failed, "findings": findings, "configuration": values})
     else:
         console = stdout_console()
-        console.print(checkup_view(findings, values, unicode=shows_unicode(console)))
+        show(checkup_view(findings, values, unicode=shows_unicode(console)), console)
     raise typer.Exit(exit_codes.INFRASTRUCTURE if failed else exit_codes.OK)
 
 

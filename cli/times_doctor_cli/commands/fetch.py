@@ -38,7 +38,7 @@ def fetch(
         emit_json({"scan": spec.scan, "folder": str(fetched.folder), "warnings": warnings})
         return
     for words in warnings:
-        say(f"Warning: {words}", stderr_console(), wrap=True)
+        say(f"Warning: {words}", stderr_console())
     say(f"Files of scan {spec.scan}: {as_typed(fetched.folder)}")
 
 

@@ -10,7 +10,7 @@ import typer
 def hosts(json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False) -> None:
     """List the team's hosts: room, engines, solvers, licences."""
     from times_doctor_cli import library
-    from times_doctor_cli.console import emit_json, say, shows_unicode, stdout_console
+    from times_doctor_cli.console import emit_json, say, show, shows_unicode, stdout_console
     from times_doctor_cli.views.hosts import hosts_view
 
     client = library.connect(who="hosts")
@@ -21,4 +21,4 @@ def hosts(json: Annotated[bool, typer.Option("--json", help="One JSON document o
     elif not cards:
         say(f"No host is live at {client.shown_broker}. Start `times-doctor worker` on a machine with GAMS or HiGHS.")
     else:
-        console.print(hosts_view(cards, unicode=shows_unicode(console)))
+        show(hosts_view(cards, unicode=shows_unicode(console)), console)

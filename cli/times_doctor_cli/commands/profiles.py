@@ -12,7 +12,7 @@ def profiles(
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """List the built-in profiles."""
-    from times_doctor_cli.console import emit_json, stdout_console
+    from times_doctor_cli.console import emit_json, show, stdout_console
     from times_doctor_cli.views.profiles import profiles_view
     from times_doctor_tasks.built_in_profiles import BUILT_IN
     from times_doctor_tasks.errors import UsageError
@@ -25,4 +25,4 @@ def profiles(
         emit_json({"profiles": list(found)})
     else:
         console = stdout_console()
-        console.print(profiles_view(found, width=console.width))
+        show(profiles_view(found, width=console.width), console)

@@ -100,7 +100,7 @@ def _of_folder(saved: SavedReport, *, page: bool, open_page: bool, as_json: bool
 
 
 def _of_run(path: Path, *, as_json: bool) -> None:
-    from times_doctor_cli.console import emit_json, shows_unicode, stdout_console
+    from times_doctor_cli.console import emit_json, show, shows_unicode, stdout_console
     from times_doctor_cli.saved_report import find_saved
     from times_doctor_cli.views.reading import reading_view
     from times_doctor_tasks.errors import UsageError
@@ -121,7 +121,7 @@ def _of_run(path: Path, *, as_json: bool) -> None:
         emit_json(to_json(reading))
     else:
         console = stdout_console()
-        console.print(reading_view(reading, width=console.width, unicode=shows_unicode(console)))
+        show(reading_view(reading, width=console.width, unicode=shows_unicode(console)), console)
 
 
 def _environ() -> dict[str, str]:

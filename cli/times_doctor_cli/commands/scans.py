@@ -30,7 +30,7 @@ def status(
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Say how a scan stands right now, and return."""
-    from times_doctor_cli.console import emit_json, say, shows_unicode, stdout_console
+    from times_doctor_cli.console import emit_json, say, show, shows_unicode, stdout_console
     from times_doctor_cli.library import connect, find, standing
     from times_doctor_cli.views.table import Frame, live_table
 
@@ -48,11 +48,11 @@ def status(
     frame = Frame(
         width=console.width, height=len(board.rows) + 6, now_ms=client.now_ms(), unicode=shows_unicode(console)
     )
-    console.print(live_table(board, frame))
+    show(live_table(board, frame), console)
 
 
 def _show(client: Client, *, newest: int, only_open: bool, as_json: bool) -> None:
-    from times_doctor_cli.console import emit_json, say, shows_unicode, stdout_console
+    from times_doctor_cli.console import emit_json, say, show, shows_unicode, stdout_console
     from times_doctor_cli.overview import scan_lines
     from times_doctor_cli.views.scans import scans_view
 
@@ -64,4 +64,4 @@ def _show(client: Client, *, newest: int, only_open: bool, as_json: bool) -> Non
     else:
         console = stdout_console()
         unicode = shows_unicode(console)
-        console.print(scans_view(lines, width=console.width, unicode=unicode, now_ms=client.now_ms()))
+        show(scans_view(lines, width=console.width, unicode=unicode, now_ms=client.now_ms()), console)

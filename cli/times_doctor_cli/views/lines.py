@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from rich.text import Text
 
 from times_doctor_cli.views.words import cut_end, cut_middle
 
+#: What is not broken over two lines: a path in quotes, a command in backquotes, a word.
+_UNBROKEN = re.compile(r"""(?<!\w)'[^'\n]*[/\\][^'\n]*'\S*|`[^`\n]+`\S*|\S+""")
 #: Blank columns between two columns of a table.
 GAP = 1
 
@@ -55,7 +58,7 @@ class Lines:
 
 
 class Paragraph:
-    """A sentence, wrapped at the console's width, without blanks at the ends of its lines."""
+    """A sentence, wrapped at the console's width, without blanks at the ends of its lines; see `wrapped`."""
 
     def __init__(self, text: Text | str, *, indent: int = 0, hanging: int = 0) -> None:
         self._text = Text(text) if isinstance(text, str) else text
@@ -64,11 +67,35 @@ class Paragraph:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         room = max(1, options.max_width - self._indent - self._hanging)
-        for place, line in enumerate(self._text.wrap(console, room, justify="left")):
-            line.rstrip()
+        for place, line in enumerate(wrapped(self._text, room)):
             yield Segment(" " * (self._indent + (self._hanging if place else 0)))
             yield from line.render(console, end="")
             yield Segment.line()
+
+
+def wrapped(text: Text, width: int) -> list[Text]:
+    """A line as lines of at most `width` columns, broken between words only.
+
+    What is longer than a line stays whole, and so does what a person may want to copy: a path in quotes that holds
+    blanks, a command between backquotes. The terminal folds it, and gives it back in one piece.
+
+    >>> [str(line) for line in wrapped(Text("Look at '/my models/a.run' first"), 20)]
+    ['Look at', "'/my models/a.run'", 'first']
+    """
+    breaks, column, end = [], 0, 0
+    for word in _UNBROKEN.finditer(text.plain):
+        blanks, size = cell_len(text.plain[end : word.start()]), cell_len(word[0])
+        if end and column + blanks + size > width:
+            breaks.append(word.start())
+            column = blanks = 0
+        column += blanks + size
+        if column > width:
+            column = column % width or width
+        end = word.end()
+    lines = list(text.divide(breaks))
+    for line in lines:
+        line.rstrip()
+    return lines
 
 
 def row_of(columns: Sequence[Column], cells: Sequence[Cell], *, ellipsis: str, style: str = "") -> Text:

@@ -58,11 +58,11 @@ def plan_view(plan: PlanView, *, width: int, unicode: bool) -> Group:
     return Group(*parts)
 
 
-def _facts(facts: Sequence[PlanFact], width: int) -> Group:
+def _facts(facts: Sequence[PlanFact], width: int) -> Lines:
     """One fact a line; a source that does not fit stands on the line below. Nothing is cut: paths are copied."""
     label = max((cell_len(fact.label) for fact in facts), default=0)
     value = min(max((cell_len(fact.value) for fact in facts), default=0), max(10, width // 2))
-    lines: list[RenderableType] = []
+    lines: list[Text] = []
     for fact in facts:
         line = Text()
         line.append(f"{printable(fact.label):<{label}}  ", "bold")
@@ -76,7 +76,7 @@ def _facts(facts: Sequence[PlanFact], width: int) -> Group:
             line.append(" " * (blanks + 2))
             line.append(source, "dim")
         lines.append(line)
-    return Group(*lines)
+    return Lines(lines)
 
 
 def _runs(runs: Sequence[PlannedRun], width: int, signs: Glyphs) -> Lines:

@@ -392,7 +392,7 @@ def test_an_error_names_the_thing_and_the_next_step() -> None:
     fail(NoSuchFolder("There is no folder '[demo]/双\x1b[2J': " + "x" * 100), console)
 
     text = re.sub(r"\x1b\[[0-9;]*m", "", raw.getvalue().decode("cp1252"))
-    assert text == f"Error: There is no folder '[demo]/??[2J': {'x' * 100}\ntimes-doctor scan FOLDER\n"
+    assert text == f"Error: There is no folder '[demo]/??[2J':\n{'x' * 100}\ntimes-doctor scan FOLDER\n"
 
 
 def test_json_is_one_ascii_document_without_nan(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
 
 from tests.unit.cli.scans import (
     T0_MS,
@@ -18,8 +21,10 @@ from tests.unit.cli.scans import (
     start,
 )
 from times_doctor_cli.board import Board
+from times_doctor_cli.console import fail, show
 from times_doctor_cli.rows import Notice
 from times_doctor_cli.views.layout import columns_for
+from times_doctor_cli.views.lines import wrapped
 from times_doctor_cli.views.notices import notices_view
 from times_doctor_cli.views.plan import PlanFact, PlannedRun, PlanView, plan_view
 from times_doctor_cli.views.profiles import profiles_view
@@ -29,6 +34,7 @@ from times_doctor_cli.views.table import Frame, live_table, window
 from times_doctor_cli.views.words import ASCII, UNICODE, printable, verdict_words
 from times_doctor_tasks.built_in_profiles import BUILT_IN
 from times_doctor_tasks.comparison import compare
+from times_doctor_tasks.errors import UsageError
 from times_doctor_tasks.messages import Recommendation, Report, RunResult
 from times_doctor_tasks.profiles import built_in_profiles
 from times_doctor_tasks.progress import Phase, Progress
@@ -472,3 +478,35 @@ def test_profiles_stand_in_the_order_in_which_people_use_them() -> None:
         "copt",
         "mosek",
     ]
+
+
+@pytest.mark.parametrize("width", [10, 30, 80])
+def test_sentences_break_between_words_and_what_is_copied_stays_whole(width: int) -> None:
+    path, command = "'/models of mine/a folder with a long name/case.run'", "`pip install --upgrade gamspy-base`"
+    words = f"The user's file {path} isn't there: try {command}, or another."
+
+    lines = [line.plain for line in wrapped(Text(words), width)]
+
+    assert " ".join(lines) == words
+    assert all(len(line) <= width or path in line or command in line for line in lines)
+    assert sum(path in line for line in lines) == sum(command in line for line in lines) == 1
+
+
+def test_blanks_before_a_sentence_stay() -> None:
+    assert [line.plain for line in wrapped(Text("    pip install times-doctor"), 20)] == [
+        "    pip install",
+        "times-doctor",
+    ]
+    assert [line.plain for line in wrapped(Text(""), 20)] == [""]
+
+
+def test_a_path_longer_than_the_terminal_is_not_cut_off() -> None:
+    folder = "/".join(["times_doctor_out"] * 8)
+    console = Console(file=(screen := io.StringIO()), width=80, force_terminal=True, color_system=None)
+    report = make_report(*make_four_runs())
+
+    show(report_view(report, width=80, unicode=True, files=ReportFiles(folder)), console)
+    show(plan_view(PlanView((PlanFact("driver", folder),), (), ()), width=80, unicode=True), console)
+    fail(UsageError(f"There is no folder {folder!r}."), console)
+
+    assert screen.getvalue().count(folder) == 3
