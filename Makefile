@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
+SEED ?= $(shell date +%s)
+SECONDS_OF_CHAOS ?= 300
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-faults test-store test-cluster test-compose lint format typecheck testcov bench clean
+.PHONY: help install demo test test-faults chaos test-store test-cluster test-compose lint format typecheck testcov bench clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +42,9 @@ test: $(VENV)/.dev ## run the tests
 
 test-faults: $(VENV)/.dev ## kill, stop and cut off real workers and their broker, many times
 	$(PYTEST) -q -n 2 tests/faults
+
+chaos: $(VENV)/.dev ## two scans of 50 runs at a time for five minutes of random faults; SEED=n repeats one
+	TD_CHAOS_S=$(SECONDS_OF_CHAOS) TD_CHAOS_SEED=$(SEED) $(PYTEST) -q -s tests/faults/test_chaos.py
 
 test-store: $(VENV)/.dev ## send a model of 300 MB in 2,000 files through every blob store
 	$(PYTEST) -q tests/store/big_model.py

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 
-from tests.faults.bed import LEASE_S, STOPPED_WITHIN_S, Bed, free_port, seeds
+from tests.faults.bed import LEASE_S, STOPPED_WITHIN_S, Bed, seeds
+from tests.faults.faults import BROKER_FAULTS, BrokerFault, killed, named, stalled, without_its_last_second
 from times_doctor_tasks.messages import ScanSpec
 from times_doctor_tasks.states import RunState
 
@@ -21,59 +21,15 @@ SHORT, MIDDLE, ENDLESS = 3.0, 0.4, 0.01
 #: after the lease of an aggregator, and the machine is busy.
 HEALED_WITHIN_S = 75.0
 
-Fault = Callable[[Bed, float], None]
-
-
-def killed(bed: Bed, seconds: float) -> None:
-    bed.port_broker.restart(after_s=seconds)
-
-
-def stalled(bed: Bed, seconds: float) -> None:
-    bed.port_broker.stall(seconds)
-
-
-def loading(bed: Bed, seconds: float) -> None:
-    bed.port_broker.load_slowly(seconds)
-
-
-def without_its_last_second(bed: Bed, seconds: float) -> None:
-    bed.port_broker.forget(1.0, after_s=seconds)
-
-
-def out_of_memory(bed: Bed, seconds: float) -> None:
-    with _configured(bed, maxmemory="1"):
-        time.sleep(seconds)
-
-
-def read_only(bed: Bed, seconds: float) -> None:
-    """As after a failover to somewhere else: it is a replica of nobody who is there."""
-    client = bed.store.client
-    client.replicaof("127.0.0.1", free_port())
-    time.sleep(seconds)
-    client.replicaof("NO", "ONE")
-
-
-@contextmanager
-def _configured(bed: Bed, **values: str) -> Iterator[None]:
-    client = bed.store.client
-    before = {name: client.config_get(name)[name] for name in values}
-    for name, value in values.items():
-        client.config_set(name, value)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            client.config_set(name, value)
-
 
 def all_done(bed: Bed, spec: ScanSpec) -> None:
     report = bed.report(spec, timeout_s=HEALED_WITHIN_S)
     assert [run.state for run in report.runs] == [RunState.DONE] * len(report.runs), report.runs
 
 
-@pytest.mark.parametrize("fault", [killed, stalled], ids=lambda fault: fault.__name__)
+@pytest.mark.parametrize("fault", [killed, stalled], ids=named)
 def test_redis_away_for_three_leases_restarts_none_of_four_solves(
-    bed: Bed, tell: Callable[..., None], fault: Fault
+    bed: Bed, tell: Callable[..., None], fault: BrokerFault
 ) -> None:
     bed.control()
     for name in ("h1", "h2"):
@@ -91,15 +47,13 @@ def test_redis_away_for_three_leases_restarts_none_of_four_solves(
     assert [status.attempt for status in bed.store.statuses(spec).values()] == [1, 1, 1, 1]
     bed.cancel(spec)
     bed.settled(spec)
-    tell(fault=fault.__name__, away_s=3 * LEASE_S, restarted=0)
+    tell(fault=named(fault), away_s=3 * LEASE_S, restarted=0)
 
 
 @pytest.mark.parametrize("seed", seeds(4))
-@pytest.mark.parametrize(
-    "fault", [killed, stalled, loading, out_of_memory, read_only], ids=lambda fault: fault.__name__
-)
+@pytest.mark.parametrize("fault", BROKER_FAULTS, ids=named)
 def test_a_server_that_fails_while_runs_start_go_on_and_end_costs_time_only(
-    bed: Bed, tell: Callable[..., None], fault: Fault, seed: int
+    bed: Bed, tell: Callable[..., None], fault: BrokerFault, seed: int
 ) -> None:
     dice = random.Random(seed)
     bed.control()
@@ -116,7 +70,7 @@ def test_a_server_that_fails_while_runs_start_go_on_and_end_costs_time_only(
     took_s = time.monotonic() - healed_s
     bed.settled(spec)
     begun = sum(len(run.attempts) for run in bed.report(spec).runs)
-    tell(fault=fault.__name__, seed=seed, strikes=strikes, healed_s=round(took_s, 1), again=begun - len(SIX),
+    tell(fault=named(fault), seed=seed, strikes=strikes, healed_s=round(took_s, 1), again=begun - len(SIX),
          worker_starts=keeper.starts)  # fmt: skip
 
 

@@ -1,116 +1,184 @@
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
+import sys
+import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
+import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 import pytest
 import redis
 
-from tests.faults.invariants import check
-from tests.integration.workers import Team, Worker, endless_mps
+from tests.faults.bed import LEASE_S, STOPPED_WITHIN_S, Bed, kill_host
+from tests.faults.faults import BROKER_FAULTS, LINE_FAULTS, BrokerFault, LineFault, named, without_its_last_second
+from tests.integration.workers import Worker
+from times_doctor_tasks.keys import solve_queue
 from times_doctor_tasks.messages import ScanSpec
 from times_doctor_tasks.states import RunState, ScanMode
 
-pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(900)]
-
-SEED = int(os.environ.get("TD_CHAOS_SEED", "1"))
 SECONDS = float(os.environ.get("TD_CHAOS_S", "60"))
+SEED = int(os.environ.get("TD_CHAOS_SEED", "1"))
+pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(SECONDS + 900)]
+
 HOSTS = ("h1", "h2", "h3")
-#: Scans that are under way all the time.
-OPEN_SCANS = 2
+#: Scans that are under way all the time, and runs of each.
+OPEN_SCANS, RUNS = 2, 50
+#: Seconds that a fault of broker, line or process lasts at most.
+LONGEST_S = 6.0
+#: Seconds from the end of all faults to the last report: up to a hundred runs are still to be solved.
+HEALED_WITHIN_S = 240.0
+PROFILES = tuple(f"{method}-{number}" for number in range(RUNS) for method in ("bar", "dual", "sift"))[:RUNS]
+
+Strike = Callable[[], str]
 
 
 class Chaos:
-    """Does one bad thing after the other to a team, and mends it again."""
+    """Does bad things to a team: at the same time one to a host or its line, and one to the broker or its messages."""
 
-    def __init__(self, team: Team, dice: random.Random) -> None:
-        self.team = team
-        self.dice = dice
-        self.workers = {name: self._start(name) for name in HOSTS}
-        self.done: dict[str, int] = {}
+    def __init__(self, bed: Bed, seed: int) -> None:
+        self._bed = bed
+        #: Whoever submits or reads needs a broker that is well.
+        self.broker_is_well = threading.Lock()
+        self.done: Counter[str] = Counter()
+        self._ended = threading.Event()
+        dice = random.Random(seed)
+        self._threads = [
+            self._demon(random.Random(dice.random()), self._strike_host, longest_pause_s=2.0),
+            self._demon(random.Random(dice.random()), self._strike_broker, longest_pause_s=8.0),
+        ]
 
-    def _start(self, name: str) -> Worker:
-        role = ("--role", "both" if name != "h3" else "solve")
-        return self.team.worker(name, *role, "--slots", "2", wait=False, TIMES_DOCTOR_DRAIN_S="0.5")
+    def _demon(
+        self, dice: random.Random, strike: Callable[[random.Random], str], *, longest_pause_s: float
+    ) -> threading.Thread:
+        def loop() -> None:
+            while not self._ended.wait(dice.uniform(0, longest_pause_s)):
+                self.done[strike(dice)] += 1
 
-    def strike(self) -> None:
-        fault: Callable[[], None] = self.dice.choice(
-            [self.kill, self.kill, self.stop, self.drain, self.restart_broker, self.cut_connections]
-        )
-        self.done[fault.__name__] = self.done.get(fault.__name__, 0) + 1
-        fault()
+        thread = threading.Thread(target=loop, name=strike.__name__, daemon=True)
+        thread.start()
+        return thread
 
     def mend(self) -> None:
-        for name, worker in self.workers.items():
-            if worker.process.poll() is not None:
-                self.workers[name] = self._start(name)
+        """Starts what has ended again, however it ended, as a service manager does."""
+        for worker in [worker for worker in self._bed.workers if worker.process.poll() is not None]:
+            self._bed.workers.remove(worker)
+            self._bed.again(worker)
 
-    def kill(self) -> None:
-        name = self.dice.choice(HOSTS)
-        self.workers[name].close()
-        time.sleep(self.dice.uniform(0, 2))
-        self.workers[name] = self._start(name)
+    def close(self) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(60)
+            assert not thread.is_alive()
 
-    def stop(self) -> None:
-        worker = self.workers[self.dice.choice(HOSTS)]
-        if worker.process.poll() is None:
-            worker.signal(signal.SIGSTOP)
-            time.sleep(self.dice.uniform(0.1, 6))
-            worker.signal(signal.SIGCONT)
+    # -- hosts and their lines -----------------------------------------------------------------------------------------
 
-    def drain(self) -> None:
-        worker = self.workers[self.dice.choice(HOSTS)]
-        if worker.process.poll() is None:
-            worker.signal(signal.SIGTERM)
-            if self.dice.random() < 0.3:
-                time.sleep(self.dice.uniform(0, 0.3))
-                worker.signal(signal.SIGTERM)
+    def _strike_host(self, dice: random.Random) -> str:
+        if dice.random() < 0.4:
+            fault: LineFault = dice.choice(LINE_FAULTS)
+            fault(self._bed.proxies[dice.choice(HOSTS)], dice.uniform(0.1, LONGEST_S))
+            return f"line {named(fault)}"
+        worker = dice.choice(self._bed.workers)
+        blow: Callable[[Worker, random.Random], None] = dice.choice([_kill_all, _kill_one, _stop, _drain])
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):  # it ended by itself, or was just struck
+            blow(worker, dice)
+        return blow.__name__.strip("_")
 
-    def restart_broker(self) -> None:
-        time.sleep(1.1)  # appendfsync everysec: what a test submitted a second ago is on disk
-        self.team.broker.kill()
-        time.sleep(self.dice.uniform(0, 4))
-        self.team.broker.start()
+    # -- the broker and its messages -----------------------------------------------------------------------------------
 
-    def cut_connections(self) -> None:
-        client = self.team.store.client
-        for entry in client.client_list():
-            if self.dice.random() < 0.5 and entry["cmd"] != "client|list":
-                try:
-                    client.client_kill_filter(_id=entry["id"])
-                except redis.ResponseError:
-                    continue  # it went by itself
+    def _strike_broker(self, dice: random.Random) -> str:
+        fault: BrokerFault = dice.choice(
+            [*BROKER_FAULTS, without_its_last_second, self._cut, self._lose, self._double, self._double]
+        )
+        with self.broker_is_well:
+            time.sleep(1.1)  # appendfsync everysec: what a client was told a second ago is on disk
+            fault(self._bed, dice.uniform(0.1, LONGEST_S))
+        return f"broker {named(fault).strip('_')}"
+
+    def _cut(self, bed: Bed, seconds: float) -> None:
+        """Closes every second connection."""
+        for entry in itertools.islice(bed.store.client.client_list(), 0, None, 2):
+            with suppress(redis.ResponseError):  # it went by itself
+                bed.store.client.client_kill_filter(_id=entry["id"], skipme=True)
+
+    def _lose(self, bed: Bed, seconds: float) -> None:
+        """One message, as a client that dies with it."""
+        bed.store.client.lpop(_queue(bed))
+
+    def _double(self, bed: Bed, seconds: float) -> None:
+        """What waits, or a part of it, in another order."""
+        waiting = bed.store.client.lrange(_queue(bed), 0, 9)
+        if waiting:
+            bed.store.client.rpush(_queue(bed), *reversed(waiting))
 
 
-def _submit(team: Team, dice: random.Random) -> ScanSpec:
+def _queue(bed: Bed) -> str:
+    return bed.store.keys.queue_lists(solve_queue("gams", "cplex"))[5]
+
+
+def _kill_all(worker: Worker, dice: random.Random) -> None:
+    kill_host(worker)
+
+
+def _kill_one(worker: Worker, dice: random.Random) -> None:
+    worker.signal(signal.SIGKILL)
+
+
+def _stop(worker: Worker, dice: random.Random) -> None:
+    worker.signal(signal.SIGSTOP)
+    time.sleep(dice.uniform(0.1, LONGEST_S))
+    worker.signal(signal.SIGCONT)
+
+
+def _drain(worker: Worker, dice: random.Random) -> None:
+    worker.signal(signal.SIGTERM)
+    if dice.random() < 0.3:
+        time.sleep(dice.uniform(0, 0.3))
+        worker.signal(signal.SIGTERM)
+
+
+def _submit(bed: Bed, dice: random.Random) -> ScanSpec:
     mode = dice.choice([ScanMode.CHORD, ScanMode.CHORD, ScanMode.CHAIN])
-    amount = 3 if mode is ScanMode.CHAIN else 8
-    limits = {f"p{n}": f"time_limit = {dice.uniform(0.05, 2.5):.2f}\n" for n in range(amount)}
-    return team.submit(limits, model=endless_mps(), mode=mode, lease_s=3.0, max_attempts=20)
+    return bed.submit_gams(*PROFILES, mode=mode, speed=dice.choice([3.0, 5.0, 8.0]), max_attempts=20)
 
 
-def test_random_faults_lose_nothing_double_nothing_and_hang_nothing(team: Team, tell: Callable[..., None]) -> None:
+def _open(bed: Bed, specs: Sequence[ScanSpec]) -> int:
+    return sum(not bed.store.is_reported(spec.scan) for spec in specs)
+
+
+def test_random_faults_lose_nothing_double_nothing_and_hang_nothing(bed: Bed, tell: Callable[..., None]) -> None:
+    sys.stderr.write(f"\nchaos: seed {SEED}, {SECONDS:g} s (TD_CHAOS_SEED, TD_CHAOS_S)\n")
     dice = random.Random(SEED)
-    chaos = Chaos(team, dice)
-    specs: list[ScanSpec] = []
+    bed.control()
+    for name in HOSTS:
+        bed.host(name, role="solve" if name == "h3" else "both")
+    specs = [_submit(bed, dice) for _ in range(OPEN_SCANS)]
+    chaos = Chaos(bed, SEED)
     until_s = time.monotonic() + SECONDS
     while time.monotonic() < until_s:
-        while sum(not team.store.is_reported(spec.scan) for spec in specs) < OPEN_SCANS:
-            specs.append(_submit(team, dice))
-        chaos.strike()
-        chaos.mend()
-        time.sleep(dice.uniform(0, 1.5))
-    for _ in range(10):
+        with chaos.broker_is_well:
+            if _open(bed, specs) < OPEN_SCANS:
+                specs.append(_submit(bed, dice))
         chaos.mend()
         time.sleep(0.2)
+    chaos.close()
+    healed_s = time.monotonic()
+    while _open(bed, specs):
+        chaos.mend()
+        assert time.monotonic() < healed_s + HEALED_WITHIN_S, "a scan hangs"
+        time.sleep(0.2)
+    settled_s = time.monotonic() - healed_s
 
-    began_s = time.monotonic()
-    check(team, specs, hosts=HOSTS)
-    settled_s = time.monotonic() - began_s
-    runs = [run for spec in specs for run in team.report(spec).runs]
+    bed.settled(*specs, overlap_s=LONGEST_S - LEASE_S + STOPPED_WITHIN_S)
+    runs = [run for spec in specs for run in bed.report(spec).runs]
     attempts = sum(len(run.attempts) for run in runs)
-    tell(seed=SEED, faults=chaos.done, runs=len(runs), attempts=attempts, settled_s=round(settled_s, 1))
-    assert {run.state for run in runs} == {RunState.DONE}
+    figures = {"seed": SEED, "faults": dict(chaos.done), "scans": len(specs), "runs": len(runs), "attempts": attempts,
+               "settled_s": round(settled_s, 1)}  # fmt: skip
+    tell(**figures)
+    sys.stderr.write(f"chaos: {sum(chaos.done.values())} faults: {figures}\n")
+    assert Counter(run.state for run in runs) == {RunState.DONE: len(runs)}

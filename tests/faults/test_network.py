@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.faults.bed import LEASE_S, STOPPED_WITHIN_S, Bed, seeds
-from tests.faults.proxy import FaultProxy
+from tests.faults.faults import LINE_FAULTS, LineFault, named
 from times_doctor_tasks.keys import host_queue
 from times_doctor_tasks.states import RunState
 
@@ -21,58 +21,12 @@ SHORT, MIDDLE, ENDLESS = 1.5, 0.4, 0.01
 #: Seconds after which a healed host takes work again, and after which a scan that lost a message has its report.
 TAKES_WITHIN_S, HEALED_WITHIN_S = 30.0, 90.0
 
-Fault = Callable[[FaultProxy, float], None]
-
-
-def reset(proxy: FaultProxy, seconds: float) -> None:
-    """Every connection, again and again."""
-    until_s = time.monotonic() + seconds
-    while time.monotonic() < until_s:
-        proxy.reset()
-        time.sleep(0.3)
-
-
-def refused(proxy: FaultProxy, seconds: float) -> None:
-    proxy.refuse()
-    time.sleep(seconds)
-    proxy.heal()
-
-
-def black_hole(proxy: FaultProxy, seconds: float) -> None:
-    proxy.black_hole()
-    time.sleep(seconds)
-    proxy.heal()
-
-
-def black_hole_and_reset(proxy: FaultProxy, seconds: float) -> None:
-    """As a firewall that forgot its connections: what was on its way is lost."""
-    proxy.black_hole()
-    time.sleep(seconds)
-    proxy.reset()
-    proxy.heal()
-
-
-def cut_in_the_middle(proxy: FaultProxy, seconds: float) -> None:
-    """Answers that stop half-way."""
-    until_s = time.monotonic() + seconds
-    while time.monotonic() < until_s:
-        proxy.cut_after(random.randint(0, 400))
-        time.sleep(0.3)
-    proxy.heal()
-
-
-FAULTS = (reset, refused, black_hole, black_hole_and_reset, cut_in_the_middle)
-
-
-def named(fault: object) -> str:
-    return getattr(fault, "__name__", str(fault))
-
 
 @pytest.mark.parametrize("seed", seeds(2))
 @pytest.mark.parametrize("phase", ["start", "run", "end"])
-@pytest.mark.parametrize("fault", FAULTS, ids=named)
+@pytest.mark.parametrize("fault", LINE_FAULTS, ids=named)
 def test_a_line_that_fails_for_less_than_a_lease_restarts_nothing(
-    bed: Bed, tell: Callable[..., None], fault: Fault, phase: str, seed: int
+    bed: Bed, tell: Callable[..., None], fault: LineFault, phase: str, seed: int
 ) -> None:
     dice = random.Random(seed)
     bed.control()
@@ -101,9 +55,9 @@ def test_a_line_that_fails_for_less_than_a_lease_restarts_nothing(
 
 
 @pytest.mark.parametrize("seed", seeds(2))
-@pytest.mark.parametrize("fault", FAULTS, ids=named)
+@pytest.mark.parametrize("fault", LINE_FAULTS, ids=named)
 def test_a_host_that_is_cut_off_for_longer_than_a_lease_gives_its_runs_up_and_works_again_when_it_is_back(
-    bed: Bed, tell: Callable[..., None], fault: Fault, seed: int
+    bed: Bed, tell: Callable[..., None], fault: LineFault, seed: int
 ) -> None:
     dice = random.Random(seed)
     bed.control()
