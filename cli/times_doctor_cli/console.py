@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -92,11 +93,17 @@ def keyboard() -> Iterator[Keyboard | None]:
             yield posix
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leaves it to whoever handles it for everything that is written: Rich would end the program with code 1."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 def _console(file: TextIO) -> Console:
     if isinstance(file, io.TextIOWrapper):
         # A cp1252 console must show `?` for a name it has no letter for, not end the scan.
         file.reconfigure(errors="replace")
-    return Console(file=file, markup=False, highlight=False, emoji=False)
+    return _Console(file=file, markup=False, highlight=False, emoji=False)
 
 
 def _print_lines(text: Text, console: Console) -> None:

@@ -31,8 +31,8 @@ def expected_runtimes(out: Path, spec: ScanSpec, runs: Sequence[RunSpec]) -> dic
         runs: Its runs. Those that never ran before are left out.
     """
     seconds: dict[tuple[str, str, int], list[float]] = defaultdict(list)
-    folders = sorted((path for path in out.glob("*/" + NAME) if path.parent.name != spec.scan), reverse=True)
-    for path in folders[:NEWEST]:
+    found = (path for path in out.glob(f"*/{NAME}") if path.is_file() and path.parent.name != spec.scan)
+    for path in sorted(found, reverse=True)[:NEWEST]:
         for run, runtime_s in _runtimes(path, spec.model.driver):
             seconds[_kind(run)].append(runtime_s)
     return {run.run: median(seconds[_kind(run)]) for run in runs if _kind(run) in seconds}

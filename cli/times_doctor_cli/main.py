@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from times_doctor_cli.local.stack import LocalStack
 
 _P = ParamSpec("_P")
+#: What Click ends with when its own words (a help text) cannot be written any more; nothing else of ours ends so.
+_CLICKS_CLOSED_PIPE = 1
 
 
 def _ending_in_words(command: Callable[_P, None]) -> Callable[_P, None]:
@@ -49,10 +51,12 @@ def _ending_in_words(command: Callable[_P, None]) -> Callable[_P, None]:
         except TimesDoctorError as error:
             fail(error)
             raise typer.Exit(exit_codes.of_error(error)) from error
+        except typer.Abort:  # Ctrl-C, or the end of input, at a question
+            raise typer.Exit(exit_codes.INTERRUPTED) from None
         except BrokenPipeError:
             # `| head` closed our output; nothing more can be said, not even at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(exit_codes.INTERRUPTED) from None
+            raise typer.Exit(exit_codes.CLOSED_PIPE) from None
 
     return guarded
 
@@ -112,7 +116,8 @@ def run(arguments: Sequence[str], stack: LocalStack | None) -> int:
     try:
         app(list(arguments), prog_name="times-doctor", obj={"stack": stack})
     except SystemExit as ending:
-        return ending.code if isinstance(ending.code, int) else exit_codes.OK
+        code = ending.code if isinstance(ending.code, int) else exit_codes.OK
+        return exit_codes.CLOSED_PIPE if code == _CLICKS_CLOSED_PIPE else code
     finally:
         if stack is not None:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left to do is short, and must be done

@@ -41,7 +41,7 @@ class _Asked(msgspec.Struct, frozen=True):
 
 def earlier_in(out: Path) -> Iterator[Earlier]:
     """Runs of the scans whose reports lie below `out`; reports that cannot be read are left out."""
-    for path in sorted(out.glob(f"*/{NAME}")):
+    for path in sorted(path for path in out.glob(f"*/{NAME}") if path.is_file()):
         try:
             raw = path.read_bytes()
             report, asked = decode(raw, Report), msgspec.json.decode(raw, type=_Asked)

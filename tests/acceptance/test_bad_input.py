@@ -316,6 +316,28 @@ def test_a_broken_configuration_file_is_named_with_what_is_wrong(
     assert f"{cli.home}/times-doctor.toml" in message
 
 
+@pytest.mark.parametrize("place", ["try.opt", "_td_opt_files/cplex/try.opt"])
+def test_an_option_file_that_is_a_pipe_is_refused_and_not_waited_for(
+    refuse: Refuse, make_case: MakeCase, place: str
+) -> None:
+    case = make_case()
+    path = case / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(path)
+    message = refuse(case, *([] if path.parent.parent != case.parent else ["--opt-file", path]))
+    assert f"The option file {str(path)!r} is no file that can be read" in message
+
+
+def test_pipes_elsewhere_in_a_run_folder_are_not_read(cli: Cli, make_case: MakeCase, gams: Path) -> None:
+    case = make_case()
+    earlier = case / "times_doctor_out" / "earlier"
+    earlier.mkdir(parents=True)
+    for pipe in (case / "cplex.opt", case / "case.lst", case / "VTRUN.CMD", earlier / "scan_report.json"):
+        os.mkfifo(pipe)
+    code, report = cli.scan(case, "--gams-path", gams, "--resume", *ONE)
+    assert (code, [run["run"] for run in report["runs"]]) == (0, ["cplex.dual"])
+
+
 def test_an_option_that_the_solver_does_not_know_is_no_applied_profile(
     cli: Cli, make_case: MakeCase, real_gams: None
 ) -> None:
@@ -557,6 +579,39 @@ def test_output_that_cannot_be_written_is_said_and_is_no_success(
         b"Error: What was to be shown cannot be written: No space left on device. "
         b"Free some space there, or write elsewhere.\n"
     )
+    assert list(sockets.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["profiles"],
+        ["profiles", "--json"],
+        ["scan", "--help"],
+        ["scan", "case", "--dry-run"],
+        ["scan", "case", "-p", "dual"],
+        ["scan", "case", "-p", "dual", "--json"],
+        ["scan", "no-such-case"],
+    ],
+)
+def test_a_reader_who_has_closed_the_pipe_ends_the_command_quietly(
+    cli: Cli, make_case: MakeCase, gams: Path, sockets: Path, words: list[str]
+) -> None:
+    case = make_case()
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    argv, environ = cli.argv(*words), cli.environ | {"GAMS_PATH": str(gams)}
+    with (case.parent / "stderr").open("w+b") as stderr:
+        # What is an error goes into the closed pipe, too: `2>&1 | head`.
+        err = write_end if "no-such-case" in words else stderr
+        done = subprocess.run(argv, env=environ, cwd=case.parent, stdout=write_end, stderr=err, timeout=60)
+        os.close(write_end)
+        stderr.seek(0)
+        said = stderr.read()
+    assert done.returncode == 141
+    assert b"Traceback" not in said
+    assert b"BrokenPipe" not in said
+    wait_until(lambda: not processes_of(case.parent), what="no process is left")
     assert list(sockets.iterdir()) == []
 
 
