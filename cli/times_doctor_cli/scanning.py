@@ -147,7 +147,9 @@ def _spec(
         runs=tuple(run.run for run in runs),
         client=whoami(settings),
         lease_s=settings.lease_s if request.queue else min(LOCAL_LEASE_S, settings.lease_s),
+        max_attempts=settings.max_attempts,
         grace_s=settings.grace_s,
+        stop_cap_s=settings.stop_cap_s,
         race=request.race,
         cap_factor=request.cap_factor,
     )

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from times_doctor_tasks.bounds import ATTEMPTS, GRACE_S, LEASE_S, STOP_CAP_S
 from times_doctor_tasks.errors import SchemaMismatch
 from times_doctor_tasks.progress import Progress
 from times_doctor_tasks.states import RunState, ScanMode, StopReason, Verdict
@@ -110,10 +111,10 @@ class ScanSpec(Document, frozen=True, kw_only=True):
     runs: tuple[Id, ...]
     client: str = ""
     """user@host of whoever asked."""
-    lease_s: float = 30.0
-    max_attempts: int = 3
-    grace_s: float = 60.0
-    stop_cap_s: float = 900.0
+    lease_s: Annotated[float, msgspec.Meta(ge=LEASE_S[0], le=LEASE_S[1])] = 30.0
+    max_attempts: Annotated[int, msgspec.Meta(ge=ATTEMPTS[0], le=ATTEMPTS[1])] = 3
+    grace_s: Annotated[float, msgspec.Meta(ge=GRACE_S[0], le=GRACE_S[1])] = 60.0
+    stop_cap_s: Annotated[float, msgspec.Meta(ge=STOP_CAP_S[0], le=STOP_CAP_S[1])] = 900.0
     race: bool = False
     cap_factor: float | None = None
     objective_tol_rel: float = 1e-6

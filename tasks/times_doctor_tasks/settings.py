@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from times_doctor_tasks.bounds import ATTEMPTS, GRACE_S, LEASE_S, STOP_CAP_S
 from times_doctor_tasks.errors import UsageError
 
 #: Name of the configuration file.
@@ -55,6 +56,23 @@ def _seconds(text: str) -> float:
     return number
 
 
+def _within(bounds: tuple[float, float]) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        number = float(text)
+        if not bounds[0] <= number <= bounds[1]:
+            raise ValueError(text)
+        return number
+
+    return read
+
+
+def _attempts(text: str) -> int:
+    number = int(text)
+    if not ATTEMPTS[0] <= number <= ATTEMPTS[1]:
+        raise ValueError(text)
+    return number
+
+
 def _count(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -72,6 +90,10 @@ def _path(text: str) -> Path:
     return Path(text).expanduser().absolute()
 
 
+def _span(what: str, bounds: tuple[float, float]) -> str:
+    return f"{what}, from {bounds[0]:g} to {bounds[1]:,.0f}"
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "broker_url", "TIMES_DOCTOR_BROKER_URL", _url, "a URL like redis://host:6379/0, rediss:// or redis+socket://"
@@ -79,8 +101,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("store_url", "TIMES_DOCTOR_STORE_URL", str, "redis, a redis URL, file:///folder or s3://bucket/prefix"),
     Setting("store_quota_mb", "TIMES_DOCTOR_STORE_QUOTA_MB", _positive, "megabytes, more than 0"),
     Setting("key_prefix", "TIMES_DOCTOR_KEY_PREFIX", _name, "letters, digits, '-', '_' and '.'"),
-    Setting("lease_s", "TIMES_DOCTOR_LEASE_S", _positive, "seconds, more than 0"),
-    Setting("grace_s", "TIMES_DOCTOR_GRACE_S", _positive, "seconds, more than 0"),
+    Setting("lease_s", "TIMES_DOCTOR_LEASE_S", _within(LEASE_S), _span("seconds", LEASE_S)),
+    Setting("max_attempts", "TIMES_DOCTOR_MAX_ATTEMPTS", _attempts, _span("a whole number", ATTEMPTS)),
+    Setting("grace_s", "TIMES_DOCTOR_GRACE_S", _within(GRACE_S), _span("seconds", GRACE_S)),
+    Setting("stop_cap_s", "TIMES_DOCTOR_STOP_CAP_S", _within(STOP_CAP_S), _span("seconds", STOP_CAP_S)),
     Setting("drain_s", "TIMES_DOCTOR_DRAIN_S", _seconds, "seconds, 0 or more"),
     Setting("cache_dir", "TIMES_DOCTOR_CACHE_DIR", _path, "a folder"),
     Setting("cache_gb", "TIMES_DOCTOR_CACHE_GB", _positive, "gigabytes, more than 0"),
@@ -102,7 +126,13 @@ class Settings:
     """What blobs may take of the server's memory; None: 1 GiB, or a quarter of its maxmemory if that is less."""
     key_prefix: str = "td"
     lease_s: float = 30.0
+    """Silence after which a run is taken from its host."""
+    max_attempts: int = 3
+    """How often a run that loses its host is begun."""
     grace_s: float = 60.0
+    """Idleness after which a solver that was asked to stop is made to."""
+    stop_cap_s: float = 900.0
+    """Time after which it is made to although it works on."""
     drain_s: float = 60.0
     """How long a worker that must end lets its solves run on before it hands them back."""
     cache_dir: Path = field(default_factory=lambda: default_cache_dir(os.environ, sys.platform))

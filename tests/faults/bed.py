@@ -77,15 +77,28 @@ class PortBroker(Broker):
 
     def load_slowly(self, seconds: float) -> None:
         """Comes back after a kill, and says LOADING for so long."""
+        fillers = [f"filler:{number}" for number in range(int(seconds / self.LOAD_DELAY_S))]
         pipe = self.client.pipeline(transaction=False)
-        for number in range(int(seconds / self.LOAD_DELAY_S)):
-            pipe.set(f"filler:{number}", "", ex=3600)
+        for filler in fillers:
+            pipe.set(filler, "", ex=3600)
         pipe.execute()
+        self._compact()
         self.kill()
         argv, delay_us = self._argv, int(self.LOAD_DELAY_S * 1e6)
         self._argv = [*argv, "--key-load-delay", str(delay_us), "--loading-process-events-interval-bytes", "1024"]
         self.start()
         self._argv = argv
+        self.client.unlink(*fillers)
+
+    def _compact(self) -> None:
+        """Else it would load every command of its life, one after the other."""
+        self.client.bgrewriteaof()
+
+        def is_done() -> bool:
+            state = self.client.info("persistence")
+            return not state["aof_rewrite_in_progress"] and not state["aof_rewrite_scheduled"]
+
+        wait_until(is_done, timeout_s=PATIENCE_S, what="the append-only file is rewritten")
 
     def forget(self, seconds: float, *, after_s: float = 0.0) -> None:
         """Loses power: it comes back without what it wrote in so many last seconds (appendfsync everysec)."""

@@ -9,7 +9,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Self
 
 import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 import pytest
@@ -35,8 +37,6 @@ LONGEST_S = 6.0
 HEALED_WITHIN_S = 240.0
 PROFILES = tuple(f"{method}-{number}" for number in range(RUNS) for method in ("bar", "dual", "sift"))[:RUNS]
 
-Strike = Callable[[], str]
-
 
 class Chaos:
     """Does bad things to a team: at the same time one to a host or its line, and one to the broker or its messages."""
@@ -48,33 +48,35 @@ class Chaos:
         self.done: Counter[str] = Counter()
         self._ended = threading.Event()
         dice = random.Random(seed)
-        self._threads = [
-            self._demon(random.Random(dice.random()), self._strike_host, longest_pause_s=2.0),
-            self._demon(random.Random(dice.random()), self._strike_broker, longest_pause_s=8.0),
+        self._pool = ThreadPoolExecutor()
+        self._demons = [
+            self._pool.submit(self._rage, random.Random(dice.random()), self._strike_host, 2.0),
+            self._pool.submit(self._rage, random.Random(dice.random()), self._strike_broker, 8.0),
         ]
 
-    def _demon(
-        self, dice: random.Random, strike: Callable[[random.Random], str], *, longest_pause_s: float
-    ) -> threading.Thread:
-        def loop() -> None:
-            while not self._ended.wait(dice.uniform(0, longest_pause_s)):
-                self.done[strike(dice)] += 1
+    def __enter__(self) -> Self:
+        return self
 
-        thread = threading.Thread(target=loop, name=strike.__name__, daemon=True)
-        thread.start()
-        return thread
+    def __exit__(self, *args: object) -> None:
+        """All is well again."""
+        self._ended.set()
+        self._pool.shutdown()
+        for demon in self._demons:
+            demon.result()
+
+    def _rage(self, dice: random.Random, strike: Callable[[random.Random], str], longest_pause_s: float) -> None:
+        while not self._ended.wait(dice.uniform(0, longest_pause_s)):
+            self.done[strike(dice)] += 1
+
+    def go_on(self) -> bool:
+        """Whether nothing is wrong with the chaos itself."""
+        return not any(demon.done() for demon in self._demons)
 
     def mend(self) -> None:
         """Starts what has ended again, however it ended, as a service manager does."""
         for worker in [worker for worker in self._bed.workers if worker.process.poll() is not None]:
             self._bed.workers.remove(worker)
             self._bed.again(worker)
-
-    def close(self) -> None:
-        self._ended.set()
-        for thread in self._threads:
-            thread.join(60)
-            assert not thread.is_alive()
 
     # -- hosts and their lines -----------------------------------------------------------------------------------------
 
@@ -158,15 +160,14 @@ def test_random_faults_lose_nothing_double_nothing_and_hang_nothing(bed: Bed, te
     for name in HOSTS:
         bed.host(name, role="solve" if name == "h3" else "both")
     specs = [_submit(bed, dice) for _ in range(OPEN_SCANS)]
-    chaos = Chaos(bed, SEED)
-    until_s = time.monotonic() + SECONDS
-    while time.monotonic() < until_s:
-        with chaos.broker_is_well:
-            if _open(bed, specs) < OPEN_SCANS:
-                specs.append(_submit(bed, dice))
-        chaos.mend()
-        time.sleep(0.2)
-    chaos.close()
+    with Chaos(bed, SEED) as chaos:
+        until_s = time.monotonic() + SECONDS
+        while time.monotonic() < until_s and chaos.go_on():
+            with chaos.broker_is_well:
+                if _open(bed, specs) < OPEN_SCANS:
+                    specs.append(_submit(bed, dice))
+            chaos.mend()
+            time.sleep(0.2)
     healed_s = time.monotonic()
     while _open(bed, specs):
         chaos.mend()

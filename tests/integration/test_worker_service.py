@@ -238,6 +238,16 @@ def test_a_message_that_redis_popped_for_a_client_that_is_gone_is_published_agai
     assert time.monotonic() - began_s < FIRST_PATIENCE_S / 2
 
 
+def test_a_scan_that_a_host_cannot_read_is_left_to_others_and_the_next_one_runs(team: Team) -> None:
+    team.submit({"a": "", "b": ""}, lease_s=1e9)  # as no client of this version would write it
+    worker = team.worker("h1", "--slots", "1")
+    worker.wait_for("run_unreadable")
+
+    assert team.report(team.submit({"a": ""})).runs[0].verdict is Verdict.OPTIMAL
+    assert "raised unexpected" not in worker.log
+    assert "Traceback" not in worker.log
+
+
 def test_a_second_worker_of_the_same_name_refuses_while_the_first_one_beats(team: Team) -> None:
     first = team.worker("h1", "--role", "solve")
 

@@ -11,6 +11,7 @@ import msgspec
 import redis
 from kombu.exceptions import OperationalError
 
+from times_doctor_tasks.errors import SchemaMismatch
 from times_doctor_tasks.keys import host_queue
 from times_doctor_tasks.messages import RunResult, RunSpec, ScanSpec, SolveTask
 from times_doctor_tasks.states import CONCLUSIVE, RunState, StopReason, Verdict
@@ -104,7 +105,12 @@ class Executor:
             logger.warning("no parked run picked", exc_info=True, extra={"action": "pick_failed"})
 
     def _solve(self, task: SolveTask) -> str | None:
-        documents = self._documents(task)
+        try:
+            documents = self._documents(task)
+        except SchemaMismatch as error:
+            # A host that reads them takes the run: it is published again when it has waited for long.
+            logger.error("%s", error, extra={"action": "run_unreadable", "scan": task.scan, "run": task.run})
+            return None
         if documents is None:
             logger.warning("unknown run", extra={"action": "run_unknown", "scan": task.scan, "run": task.run})
             return "unknown"

@@ -9,9 +9,11 @@ from times_doctor_tasks.errors import SchemaMismatch
 from times_doctor_tasks.messages import (
     SCHEMA,
     AggregateTask,
+    ModelRef,
     Noted,
     ProgressMade,
     RunSpec,
+    ScanSpec,
     SolveTask,
     StateChanged,
     decode,
@@ -21,7 +23,7 @@ from times_doctor_tasks.messages import (
     to_task,
 )
 from times_doctor_tasks.progress import Phase, Progress
-from times_doctor_tasks.states import RunState, Verdict
+from times_doctor_tasks.states import RunState, ScanMode, Verdict
 
 TASK = {"schema": SCHEMA, "scan": "261123-142305-a1f3", "run": "cplex.dual"}
 
@@ -73,6 +75,18 @@ def test_a_task_message_that_is_not_exactly_one_is_refused(raw: object) -> None:
 def test_a_run_that_would_lead_outside_its_folder_is_refused(fields: dict[str, str]) -> None:
     with pytest.raises(SchemaMismatch):
         decode(encode(make_run(**fields)), RunSpec)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"lease_s": 0.1}, {"lease_s": 1e9}, {"max_attempts": 0}, {"max_attempts": 10**6}, {"grace_s": 0.0},
+     {"stop_cap_s": -1.0}],
+)  # fmt: skip
+def test_a_scan_whose_limits_no_host_could_keep_is_refused(limits: dict[str, Any]) -> None:
+    model = ModelRef(title="m", run_dir="/m", snapshot="0" * 64, driver="m.gms")
+    spec = ScanSpec(scan="s", created_ms=0, mode=ScanMode.CHORD, model=model, runs=("cplex.p",), **limits)
+    with pytest.raises(SchemaMismatch):
+        decode(encode(spec), ScanSpec)
 
 
 def test_a_profile_named_in_any_language_can_run() -> None:

@@ -43,6 +43,23 @@ def test_all_wrong_values_are_named_at_once(tmp_path: Path) -> None:
         assert word in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("variable", "text", "expected"),
+    [
+        ("TIMES_DOCTOR_LEASE_S", "0.5", "seconds, from 1 to 3,600"),
+        ("TIMES_DOCTOR_LEASE_S", "3601", "seconds, from 1 to 3,600"),
+        ("TIMES_DOCTOR_LEASE_S", "nan", "seconds, from 1 to 3,600"),
+        ("TIMES_DOCTOR_MAX_ATTEMPTS", "0", "a whole number, from 1 to 100"),
+        ("TIMES_DOCTOR_MAX_ATTEMPTS", "2.5", "a whole number, from 1 to 100"),
+        ("TIMES_DOCTOR_GRACE_S", "-1", "seconds, from 1 to 86,400"),
+        ("TIMES_DOCTOR_STOP_CAP_S", "inf", "seconds, from 1 to 604,800"),
+    ],
+)
+def test_what_recovery_and_stopping_go_by_has_bounds(tmp_path: Path, variable: str, text: str, expected: str) -> None:
+    with pytest.raises(UsageError, match=f"expected {expected}"):
+        load(tmp_path, **{variable: text})
+
+
 def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
     (tmp_path / CONFIG_NAME).write_text("lease_s: 10\n")
     with pytest.raises(UsageError, match="not valid TOML"):
