@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,7 @@ import pytest
 pytest.register_assert_rewrite("tests.faults.bed", "tests.faults.invariants", "tests.integration.workers")
 
 from tests.faults.bed import Bed, PortBroker  # noqa: E402  # after what makes its asserts tell
+from tests.faults.counting import PROPERTY, Tell, rows_of, table_of  # noqa: E402  # after what makes its asserts tell
 from tests.integration.workers import Broker, Team  # noqa: E402  # after what makes its asserts tell
 
 
@@ -37,13 +36,19 @@ def bed(tmp_path: Path) -> Iterator[Bed]:
 
 
 @pytest.fixture
-def tell(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Writes figures of a test to the file that TD_FAULTS_REPORT names, a line of JSON each."""
+def tell(request: pytest.FixtureRequest) -> Tell:
+    """Counts a test's faults."""
 
-    def tell(**figures: object) -> None:
-        path = os.environ.get("TD_FAULTS_REPORT")
-        if path:
-            with Path(path).open("a") as report:
-                report.write(json.dumps({"test": request.node.name, **figures}) + "\n")
+    def tell(*, faults: int, recovery_s: float | None = None) -> None:
+        request.node.user_properties.append((PROPERTY, (faults, recovery_s)))
 
     return tell
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Counts the faults of all tests."""
+    reports = [report for word in ("passed", "failed") for report in terminalreporter.stats.get(word, ())]
+    if rows := [row for row in rows_of(reports) if row.faults]:
+        terminalreporter.section("faults injected; each case checks that nothing is lost, done twice or hangs")
+        for line in table_of(rows):
+            terminalreporter.write_line(line)

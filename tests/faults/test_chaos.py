@@ -18,6 +18,7 @@ import pytest
 import redis
 
 from tests.faults.bed import LEASE_S, STOPPED_WITHIN_S, Bed, kill_host
+from tests.faults.counting import Tell
 from tests.faults.faults import BROKER_FAULTS, LINE_FAULTS, BrokerFault, LineFault, named, without_its_last_second
 from tests.integration.workers import Worker
 from times_doctor_tasks.keys import solve_queue
@@ -153,7 +154,7 @@ def _open(bed: Bed, specs: Sequence[ScanSpec]) -> int:
     return sum(not bed.store.is_reported(spec.scan) for spec in specs)
 
 
-def test_random_faults_lose_nothing_double_nothing_and_hang_nothing(bed: Bed, tell: Callable[..., None]) -> None:
+def test_random_faults_lose_nothing_double_nothing_and_hang_nothing(bed: Bed, tell: Tell) -> None:
     sys.stderr.write(f"\nchaos: seed {SEED}, {SECONDS:g} s (TD_CHAOS_SEED, TD_CHAOS_S)\n")
     dice = random.Random(SEED)
     bed.control()
@@ -180,6 +181,6 @@ def test_random_faults_lose_nothing_double_nothing_and_hang_nothing(bed: Bed, te
     attempts = sum(len(run.attempts) for run in runs)
     figures = {"seed": SEED, "faults": dict(chaos.done), "scans": len(specs), "runs": len(runs), "attempts": attempts,
                "settled_s": round(settled_s, 1)}  # fmt: skip
-    tell(**figures)
+    tell(faults=sum(chaos.done.values()), recovery_s=settled_s)
     sys.stderr.write(f"chaos: {sum(chaos.done.values())} faults: {figures}\n")
     assert Counter(run.state for run in runs) == {RunState.DONE: len(runs)}

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import wait_until
 from tests.faults.bed import LEASE_S, Bed, PortBroker, kill_host
+from tests.faults.counting import Tell
 from tests.integration.workers import TINY_MPS, endless_mps
 from times_doctor_tasks.messages import ScanSpec
 from times_doctor_tasks.states import RunState, StopReason
@@ -37,7 +38,7 @@ def starts_elsewhere(bed: Bed, spec: ScanSpec, host: str) -> float:
 
 @pytest.mark.parametrize(("first", "second", "control"), [(5, -7, 3), (-9, 9, -3), (0, 12, -12)])
 def test_hosts_whose_clocks_are_hours_apart_share_a_scan_and_take_over_from_each_other(
-    bed: Bed, tell: Callable[..., None], first: int, second: int, control: int
+    bed: Bed, tell: Tell, first: int, second: int, control: int
 ) -> None:
     bed.control(environ=wrong_by(control * HOUR_S))
     workers = {
@@ -54,7 +55,7 @@ def test_hosts_whose_clocks_are_hours_apart_share_a_scan_and_take_over_from_each
     bed.cancel(long)
     bed.settled(quick, long)
     assert took_s < LEASE_S + 3
-    tell(hours=[first, second, control], taken_over_s=round(took_s, 2))
+    tell(faults=4, recovery_s=took_s)
 
 
 class JumpingBroker(PortBroker):
@@ -86,9 +87,7 @@ def jumpy(tmp_path: Path) -> Iterator[Bed]:
 
 
 @pytest.mark.parametrize("hours", [5, -5])
-def test_a_server_whose_clock_jumps_restarts_nothing_and_still_recovers(
-    jumpy: Bed, tell: Callable[..., None], hours: int
-) -> None:
+def test_a_server_whose_clock_jumps_restarts_nothing_and_still_recovers(jumpy: Bed, tell: Tell, hours: int) -> None:
     bed, broker = jumpy, jumpy.broker
     assert isinstance(broker, JumpingBroker)
     bed.control()
@@ -116,4 +115,4 @@ def test_a_server_whose_clock_jumps_restarts_nothing_and_still_recovers(
     bed.cancel(spec)
     bed.settled(spec)
     assert {run.stop_reason for run in bed.report(spec).runs} == {StopReason.USER}
-    tell(hours=hours, taken_over_s=round(took_s, 2))
+    tell(faults=2, recovery_s=took_s)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.bed import Bed
+from tests.faults.counting import Tell
 from times_doctor_tasks.messages import ScanSpec
 from times_doctor_tasks.states import RunState, Verdict
 
@@ -62,12 +63,13 @@ def hosts_of(bed: Bed, spec: ScanSpec) -> list[list[str]]:
 
 
 def test_a_disk_that_is_full_at_staging_sends_the_run_to_another_host(
-    bed: Bed, make_disk: Callable[[str], Disk]
+    bed: Bed, tell: Tell, make_disk: Callable[[str], Disk]
 ) -> None:
     disk = make_disk("cache")
     bed.control()
     worker = bed.host("h1")
     disk.fill()
+    tell(faults=1)
     spec = bed.submit_gams("bar", "dual", speed=4.0)
     worker.wait_for("engine_out")
     bed.host("h2")
@@ -76,7 +78,7 @@ def test_a_disk_that_is_full_at_staging_sends_the_run_to_another_host(
 
 
 def test_a_disk_that_fills_while_the_engine_writes_its_log_sends_the_run_to_another_host(
-    bed: Bed, make_disk: Callable[[str], Disk]
+    bed: Bed, tell: Tell, make_disk: Callable[[str], Disk]
 ) -> None:
     disk = make_disk("cache")
     bed.control()
@@ -84,6 +86,7 @@ def test_a_disk_that_fills_while_the_engine_writes_its_log_sends_the_run_to_anot
     spec = bed.submit_gams("bar", speed=0.4)
     bed.wait_for_solvers(spec, 1)
     disk.fill()
+    tell(faults=1)
     worker.wait_for("engine_out")
     bed.host("h2")
     assert hosts_of(bed, spec) == [["h1", "h2"]]
@@ -91,7 +94,7 @@ def test_a_disk_that_fills_while_the_engine_writes_its_log_sends_the_run_to_anot
 
 
 def test_a_disk_that_is_full_at_the_spool_costs_the_copy_and_not_the_result(
-    bed: Bed, make_disk: Callable[[str], Disk]
+    bed: Bed, tell: Tell, make_disk: Callable[[str], Disk]
 ) -> None:
     disk = make_disk("cache/workers")
     bed.control()
@@ -99,6 +102,7 @@ def test_a_disk_that_is_full_at_the_spool_costs_the_copy_and_not_the_result(
     spec = bed.submit_gams("bar", speed=1.0)
     bed.wait_for_solvers(spec, 1)
     disk.fill()
+    tell(faults=1)
     assert hosts_of(bed, spec) == [["h1"]]
     assert worker.has_said("spool_failed")
     bed.settled(spec)

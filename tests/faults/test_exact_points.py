@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import wait_until
 from tests.faults.bed import Bed, seeds
+from tests.faults.counting import Tell
 from times_doctor_tasks.states import RunState, ScanMode
 
 pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(400)]
@@ -62,20 +62,17 @@ def all_done(bed: Bed, *scans: object) -> None:
     [*itertools.product(ScanMode, SOLVE_POINTS), *itertools.product([ScanMode.CHORD], CHORD_POINTS)],
 )
 def test_a_worker_that_dies_at_an_exact_point_again_and_again(
-    bed: Bed, tell: Callable[..., None], deaths: Path, point: str, seed: int, mode: ScanMode
+    bed: Bed, tell: Tell, deaths: Path, point: str, seed: int, mode: ScanMode
 ) -> None:
     bed.keep()
     bed.control()
     bed.host("h1", slots=2, dies_at=(SOLVE_POINTS | CHORD_POINTS)[point], deaths=deaths)
     planned = 3 + seed % 2
     deaths.write_text(str(planned))
-    began_s = time.monotonic()
     spec = bed.submit_gams(*FIVE, speed=5.0, mode=mode, max_attempts=20)
     all_done(bed, spec)
-    took_s = time.monotonic() - began_s
     died = planned - int(deaths.read_text())
-    begun = sum(len(run.attempts) for run in bed.report(spec).runs)
-    tell(point=point, mode=mode, seed=seed, deaths=died, seconds=round(took_s, 1), again=begun - 5)
+    tell(faults=died)
     bed.settled(spec)
     assert died > 0
 
@@ -83,18 +80,17 @@ def test_a_worker_that_dies_at_an_exact_point_again_and_again(
 @pytest.mark.parametrize("seed", seeds(2))
 @pytest.mark.parametrize("point", CONTROL_POINTS)
 def test_a_control_worker_that_dies_over_a_report_leaves_one(
-    bed: Bed, tell: Callable[..., None], deaths: Path, point: str, seed: int
+    bed: Bed, tell: Tell, deaths: Path, point: str, seed: int
 ) -> None:
     bed.keep()
     bed.control(dies_at=CONTROL_POINTS[point], deaths=deaths)
     bed.host("h1")
     planned = 1 + seed % 2
     deaths.write_text(str(planned))
-    began_s = time.monotonic()
     spec = bed.submit_gams("bar", "dual", speed=5.0)
     all_done(bed, spec)
     died = planned - int(deaths.read_text())
-    tell(point=point, seed=seed, deaths=died, seconds=round(time.monotonic() - began_s, 1))
+    tell(faults=died)
     bed.settled(spec)
     assert died > 0
 
@@ -102,7 +98,7 @@ def test_a_control_worker_that_dies_over_a_report_leaves_one(
 @pytest.mark.parametrize("seed", seeds(2))
 @pytest.mark.parametrize("point", RECOVERY_POINTS)
 def test_a_control_worker_that_dies_while_it_recovers_a_run_loses_nothing(
-    bed: Bed, tell: Callable[..., None], deaths: Path, point: str, seed: int
+    bed: Bed, tell: Tell, deaths: Path, point: str, seed: int
 ) -> None:
     bed.keep()
     bed.control(dies_at=RECOVERY_POINTS[point], deaths=deaths)
@@ -118,5 +114,5 @@ def test_a_control_worker_that_dies_while_it_recovers_a_run_loses_nothing(
     wait_until(lambda: int(deaths.read_text()) < planned, timeout_s=30, what="control dies")
     all_done(bed, spec)
     died = planned - int(deaths.read_text())
-    tell(point=point, seed=seed, deaths=died, seconds=round(time.monotonic() - began_s, 1))
+    tell(faults=1 + died, recovery_s=time.monotonic() - began_s)
     bed.settled(spec)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.faults.bed import Bed, part_of
+from tests.faults.counting import Tell
 from times_doctor_tasks.states import RunState, StopReason, Verdict
 from times_doctor_worker.memory_limit import oom_kills
 
@@ -79,7 +80,7 @@ def group() -> Iterator[MemoryGroup]:
 
 @pytest.mark.parametrize("part", ["recorded_gams.py", "gamscmex.out", "gmsgenux.out"])
 def test_a_part_of_a_solve_that_the_kernel_kills_for_want_of_memory_is_said_to_have_run_out_of_it(
-    bed: Bed, group: MemoryGroup, part: str
+    bed: Bed, tell: Tell, group: MemoryGroup, part: str
 ) -> None:
     bed.control()
     worker = bed.host("h1", slots=2)
@@ -90,6 +91,7 @@ def test_a_part_of_a_solve_that_the_kernel_kills_for_want_of_memory_is_said_to_h
 
     group.take_in(victim)
     group.run_out()
+    tell(faults=1)
 
     wait_until(lambda: not victim.is_running(), what="the kernel has killed it")
     report = bed.report(spec, timeout_s=60)
@@ -102,7 +104,7 @@ def test_a_part_of_a_solve_that_the_kernel_kills_for_want_of_memory_is_said_to_h
 
 
 def test_a_worker_that_the_kernel_kills_for_want_of_memory_leaves_no_solver_and_loses_no_run(
-    bed: Bed, group: MemoryGroup
+    bed: Bed, tell: Tell, group: MemoryGroup
 ) -> None:
     bed.control()
     keeper = bed.keep()
@@ -112,6 +114,7 @@ def test_a_worker_that_the_kernel_kills_for_want_of_memory_leaves_no_solver_and_
 
     group.take_in(psutil.Process(worker.process.pid))
     group.run_out()
+    tell(faults=1)
 
     report = bed.report(spec, timeout_s=60)
     assert [(run.state, run.verdict) for run in report.runs] == [(RunState.DONE, Verdict.OPTIMAL)]

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from tests.acceptance.conftest import MODELS, Cli
 from tests.conftest import wait_until
 from tests.faults.bed import Bed, seeds
+from tests.faults.counting import Tell
 from times_doctor_tasks.keys import solve_queue
 from times_doctor_tasks.messages import ScanSpec
 from times_doctor_tasks.states import RunState, ScanMode
@@ -37,9 +37,7 @@ def all_done(bed: Bed, spec: ScanSpec) -> float:
 
 @pytest.mark.parametrize("mode", ScanMode)
 @pytest.mark.parametrize("seed", seeds(3))
-def test_messages_lost_from_their_queue_are_published_again(
-    bed: Bed, tell: Callable[..., None], seed: int, mode: ScanMode
-) -> None:
+def test_messages_lost_from_their_queue_are_published_again(bed: Bed, tell: Tell, seed: int, mode: ScanMode) -> None:
     dice = random.Random(seed)
     bed.control()
     spec = bed.submit_gams(*FOUR, speed=SHORT, mode=mode)
@@ -48,14 +46,14 @@ def test_messages_lost_from_their_queue_are_published_again(
     lost = dice.sample(waiting, dice.randint(1, len(waiting)))
     assert all(client.lrem(queue, 1, message) == 1 for message in lost)
     bed.host("h1")
-    tell(seed=seed, mode=mode, lost=len(lost), seconds=round(all_done(bed, spec), 1))
+    tell(faults=len(lost), recovery_s=all_done(bed, spec))
     bed.settled(spec)
 
 
 @pytest.mark.parametrize("mode", ScanMode)
 @pytest.mark.parametrize("seed", seeds(3))
 def test_messages_twice_and_in_another_order_solve_every_run_once(
-    bed: Bed, tell: Callable[..., None], seed: int, mode: ScanMode
+    bed: Bed, tell: Tell, seed: int, mode: ScanMode
 ) -> None:
     dice = random.Random(seed)
     bed.control()
@@ -67,7 +65,7 @@ def test_messages_twice_and_in_another_order_solve_every_run_once(
     client.rpush(queue, *waiting)
     for name in ("h1", "h2"):
         bed.host(name)
-    tell(seed=seed, mode=mode, copies=len(waiting), seconds=round(all_done(bed, spec), 1))
+    tell(faults=len(waiting) - len(FOUR), recovery_s=all_done(bed, spec))
     bed.settled(spec)
     assert [len(run.attempts) for run in bed.report(spec).runs] == [1] * len(FOUR)
 
@@ -78,17 +76,16 @@ def test_messages_twice_and_in_another_order_solve_every_run_once(
     [(ScanMode.CHAIN, 0), *((ScanMode.CHORD, n) for n in range(4))],  # of a chain, only the first leaves the client
 )
 def test_a_client_that_dies_while_it_publishes_leaves_a_scan_that_is_run(
-    bed: Bed, tell: Callable[..., None], mode: ScanMode, published: int, is_kept: bool
+    bed: Bed, tell: Tell, mode: ScanMode, published: int, is_kept: bool
 ) -> None:
     bed.control()
     bed.host("h1")
     spec = bed.submit_gams(*FOUR, speed=SHORT, mode=mode, dies_over=published, keeps=is_kept)
-    seconds = all_done(bed, spec)
-    tell(mode=mode, published=published, kept=is_kept, seconds=round(seconds, 1))
+    tell(faults=1, recovery_s=all_done(bed, spec))
     bed.settled(spec)
 
 
-def test_a_scan_whose_command_line_vanished_goes_on_to_its_report(bed: Bed, tmp_path: Path) -> None:
+def test_a_scan_whose_command_line_vanished_goes_on_to_its_report(bed: Bed, tell: Tell, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     cli = Cli(home)
@@ -107,6 +104,7 @@ def test_a_scan_whose_command_line_vanished_goes_on_to_its_report(bed: Bed, tmp_
     wait_until(bed.witness.now, timeout_s=40, what="it is solved")
     process.kill()
     process.communicate()
+    tell(faults=1)
     (scan,) = bed.store.scans()
     spec = bed.store.scan(scan)
     assert spec is not None

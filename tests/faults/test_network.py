@@ -3,12 +3,12 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
 from tests.conftest import wait_until
 from tests.faults.bed import LEASE_S, STOPPED_WITHIN_S, Bed, seeds
+from tests.faults.counting import Tell
 from tests.faults.faults import LINE_FAULTS, LineFault, named
 from times_doctor_tasks.keys import host_queue
 from times_doctor_tasks.states import RunState
@@ -26,7 +26,7 @@ TAKES_WITHIN_S, HEALED_WITHIN_S = 30.0, 90.0
 @pytest.mark.parametrize("phase", ["start", "run", "end"])
 @pytest.mark.parametrize("fault", LINE_FAULTS, ids=named)
 def test_a_line_that_fails_for_less_than_a_lease_restarts_nothing(
-    bed: Bed, tell: Callable[..., None], fault: LineFault, phase: str, seed: int
+    bed: Bed, tell: Tell, fault: LineFault, phase: str, seed: int
 ) -> None:
     dice = random.Random(seed)
     bed.control()
@@ -48,8 +48,7 @@ def test_a_line_that_fails_for_less_than_a_lease_restarts_nothing(
     took_s = time.monotonic() - healed_s
     assert [run.state for run in report.runs] == [RunState.DONE] * 4
     begun = sum(len(run.attempts) for run in report.runs)
-    tell(fault=named(fault), phase=phase, seed=seed, seconds=round(seconds, 1), healed_s=round(took_s, 1),
-         again=begun - 4)  # fmt: skip
+    tell(faults=1, recovery_s=took_s)
     bed.settled(spec)
     assert begun == 4
 
@@ -57,7 +56,7 @@ def test_a_line_that_fails_for_less_than_a_lease_restarts_nothing(
 @pytest.mark.parametrize("seed", seeds(2))
 @pytest.mark.parametrize("fault", LINE_FAULTS, ids=named)
 def test_a_host_that_is_cut_off_for_longer_than_a_lease_gives_its_runs_up_and_works_again_when_it_is_back(
-    bed: Bed, tell: Callable[..., None], fault: LineFault, seed: int
+    bed: Bed, tell: Tell, fault: LineFault, seed: int
 ) -> None:
     dice = random.Random(seed)
     bed.control()
@@ -76,5 +75,4 @@ def test_a_host_that_is_cut_off_for_longer_than_a_lease_gives_its_runs_up_and_wo
     wait_until(lambda: len(bed.witness.now()) == 4, timeout_s=STOPPED_WITHIN_S, what="one solver a run")
     bed.cancel(spec)
     bed.settled(spec, pinned, overlap_s=seconds - LEASE_S + STOPPED_WITHIN_S)
-    tell(fault=named(fault), seed=seed, seconds=round(seconds, 1), took_work_after_s=round(took_s, 1),
-         overlap_s=round(max(bed.witness.overlaps_s().values(), default=0.0), 1))  # fmt: skip
+    tell(faults=1, recovery_s=took_s)

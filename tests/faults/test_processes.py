@@ -5,12 +5,12 @@ import signal
 import statistics
 import sys
 import time
-from collections.abc import Callable
 
 import pytest
 
 from tests.conftest import wait_until
 from tests.faults.bed import LEASE_S, Bed, kill_host, part_of, seeds
+from tests.faults.counting import Tell
 from times_doctor_tasks.messages import RunResult, ScanSpec
 from times_doctor_tasks.states import RunState, StopReason, Verdict
 
@@ -29,7 +29,7 @@ def starts_elsewhere(bed: Bed, spec: ScanSpec, host: str) -> float:
 
 
 def test_a_killed_hosts_run_starts_elsewhere_within_its_lease_and_three_seconds_twenty_times(
-    bed: Bed, tell: Callable[..., None], capsys: pytest.CaptureFixture[str]
+    bed: Bed, tell: Tell, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bed.control()
     workers = {name: bed.host(name) for name in ("h1", "h2")}
@@ -47,7 +47,7 @@ def test_a_killed_hosts_run_starts_elsewhere_within_its_lease_and_three_seconds_
         rows = "".join(f"\n{turn:4d}  {seconds:5.2f}" for turn, seconds in enumerate(took_s, 1))
         middle = f"median {statistics.median(took_s):.2f}, max {max(took_s):.2f}"
         sys.stdout.write(f"\nkilled host, lease {LEASE_S} s: seconds until its run starts elsewhere{rows}\n{middle}\n")
-    tell(taken_over_s=[round(seconds, 2) for seconds in took_s])
+    tell(faults=20, recovery_s=max(took_s))
     bed.settled(*specs)
     assert max(took_s) < LEASE_S + 3
 
@@ -61,7 +61,7 @@ def others_went_well(bed: Bed, spec: ScanSpec) -> list[RunResult]:
 @pytest.mark.parametrize("seed", seeds(3))
 @pytest.mark.parametrize("part", ["td-supervisor", "recorded_gams.py", "gamscmex.out", "gmsgenux.out"])
 def test_a_part_of_a_solve_that_is_killed_ends_that_run_in_words_and_no_other(
-    bed: Bed, tell: Callable[..., None], part: str, seed: int
+    bed: Bed, tell: Tell, part: str, seed: int
 ) -> None:
     bed.control()
     worker = bed.host("h1", slots=2)
@@ -80,16 +80,17 @@ def test_a_part_of_a_solve_that_is_killed_ends_that_run_in_words_and_no_other(
     assert struck.stop_reason is None
     assert struck.sentence
     assert struck.next_step
-    tell(part=part, seed=seed, gone_s=round(gone_s, 2), verdict=struck.verdict, sentence=struck.sentence)
+    tell(faults=1, recovery_s=gone_s)
 
 
 @pytest.mark.parametrize("part", ["td-warden", "solve-sentinel"])
-def test_a_solve_goes_on_without_a_helper_and_so_does_its_host(bed: Bed, part: str) -> None:
+def test_a_solve_goes_on_without_a_helper_and_so_does_its_host(bed: Bed, tell: Tell, part: str) -> None:
     bed.control()
     worker = bed.host("h1", slots=2)
     first = bed.submit_gams("bar", speed=0.4)
     bed.wait_for_solvers(first, 1)
     part_of(worker, part).kill()
+    tell(faults=1)
     second = bed.submit_gams("dual", speed=1.0)
     assert others_went_well(bed, first) == []
     assert others_went_well(bed, second) == []
@@ -97,9 +98,9 @@ def test_a_solve_goes_on_without_a_helper_and_so_does_its_host(bed: Bed, part: s
 
 
 @pytest.mark.parametrize("seed", seeds(3))
-def test_a_killed_control_worker_costs_no_run_and_no_report(bed: Bed, seed: int) -> None:
+def test_a_killed_control_worker_costs_no_run_and_no_report(bed: Bed, tell: Tell, seed: int) -> None:
     dice = random.Random(seed)
-    keeper = bed.keep()
+    keeper, kills = bed.keep(), 0
     bed.control("c")
     bed.host("h1", slots=3)
     specs = [bed.submit_gams("bar", "dual", "sift", speed=3.0) for _ in range(3)]
@@ -108,6 +109,8 @@ def test_a_killed_control_worker_costs_no_run_and_no_report(bed: Bed, seed: int)
         control = next((one for one in bed.workers if one.name == "c"), None)
         if control is not None and control.process.poll() is None:
             kill_host(control)
+            kills += 1
+    tell(faults=kills)
     for spec in specs:
         assert others_went_well(bed, spec) == []
     assert keeper.starts > 0
@@ -116,7 +119,7 @@ def test_a_killed_control_worker_costs_no_run_and_no_report(bed: Bed, seed: int)
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_scan_whose_host_dies_with_nobody_left_to_take_it_waits_for_the_next(
-    bed: Bed, number: signal.Signals
+    bed: Bed, tell: Tell, number: signal.Signals
 ) -> None:
     bed.control()
     worker = bed.host("h1", slots=1)
@@ -125,6 +128,7 @@ def test_a_scan_whose_host_dies_with_nobody_left_to_take_it_waits_for_the_next(
     worker.signal(number)
     worker.wait()
     wait_until(lambda: not bed.witness.now(), what="no solver outlives its owner")
+    tell(faults=1)
     bed.host("h2", slots=1)
     report = bed.report(spec, timeout_s=90)
     assert [run.state for run in report.runs] == [RunState.DONE] * 2

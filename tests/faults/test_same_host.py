@@ -6,6 +6,7 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.faults.bed import STOPPED_WITHIN_S, Bed
+from tests.faults.counting import Tell
 from times_doctor_tasks.app import app
 from times_doctor_tasks.canvas import publish_again
 from times_doctor_tasks.messages import ScanSpec
@@ -21,13 +22,14 @@ def forget_and_deliver(bed: Bed, spec: ScanSpec) -> None:
     publish_again(app, bed.store, spec.scan, RUN)
 
 
-def test_a_host_that_gets_the_run_it_works_on_again_solves_it_once_at_a_time(bed: Bed) -> None:
+def test_a_host_that_gets_the_run_it_works_on_again_solves_it_once_at_a_time(bed: Bed, tell: Tell) -> None:
     bed.control()
     worker = bed.host("h1", slots=4)
     spec = bed.submit_gams("bar")
     bed.wait_for_solvers(spec, 1)
 
     forget_and_deliver(bed, spec)
+    tell(faults=1)
 
     wait_until(lambda: worker.log.count("action=run_taken") == 2, what="it is taken again", timeout_s=20)
     time.sleep(STOPPED_WITHIN_S)

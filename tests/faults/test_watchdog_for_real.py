@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import wait_until
+from tests.faults.counting import Tell
 from tests.faults.invariants import check
 from tests.integration.workers import Team, endless_mps
 from times_doctor_tasks.states import RunState
@@ -46,7 +47,7 @@ threading.Thread(target=harm, daemon=True).start()
     [("leak", "slots have leaked", 40), ("deafen", "none was taken", 60), ("block", "event loop has been blocked", 90)],
 )
 def test_a_consumer_that_lives_and_takes_nothing_asks_for_a_new_process(
-    team: Team, tmp_path: Path, harm: str, said: str, waits_s: float
+    team: Team, tell: Tell, tmp_path: Path, harm: str, said: str, waits_s: float
 ) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "usercustomize.py").write_text(SABOTAGE)
@@ -65,6 +66,7 @@ def test_a_consumer_that_lives_and_takes_nothing_asks_for_a_new_process(
     worker.wait_for("draining", timeout_s=waits_s)
     assert said in worker.log
     assert worker.wait() == 75
+    tell(faults=1)
     assert team.status(spec, "a").state is RunState.DONE
     team.worker("h1")
     check(team, [spec, *([waiting] if waiting else [])], hosts=("h1",))
