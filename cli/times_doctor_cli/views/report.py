@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from times_doctor_cli.histories import begun_again
 from times_doctor_cli.views.lines import GAP, Cell, Column, Lines, Paragraph, header_of, row_of
 from times_doctor_cli.views.words import (
     Glyphs,
@@ -30,6 +31,8 @@ from times_doctor_tasks.states import PLANNED_STOPS, RunState, StopReason, Verdi
 MOST_ROWS = 60
 #: Names of runs listed with one failure before the rest is counted.
 _MOST_NAMES = 4
+#: Runs whose tries are listed.
+_MOST_HISTORIES = 10
 #: Without these columns a row says nothing; the others go, last first, where the width does not allow them.
 _NEEDED = 4
 
@@ -61,6 +64,9 @@ def report_view(report: Report, *, width: int, unicode: bool, files: ReportFiles
     failures = _failures(report.runs)
     if failures:
         parts += [Text(), *failures]
+    histories = _histories(report)
+    if histories:
+        parts += [Text(), *histories]
     if files is not None:
         parts += [Text(), _where(files, recommended=report.recommendation.run is not None)]
     return Group(*parts)
@@ -216,6 +222,17 @@ def _failures(runs: Sequence[RunResult]) -> list[RenderableType]:
         parts.append(Paragraph(head, hanging=2))
         if next_step:
             parts.append(Paragraph(f"Next: {printable(next_step)}", indent=2))
+    return parts
+
+
+def _histories(report: Report) -> list[RenderableType]:
+    """A line for each run that was begun more than once; the files hold all of them."""
+    parts: list[RenderableType] = []
+    for run, tries in list(begun_again(report).items())[:_MOST_HISTORIES]:
+        told = ", ".join(f"{each.host} {runtime(each.lasted_s)} ({each.ended_as})" for each in tries)
+        head = Text(printable(run), "bold")
+        head.append(f" was begun {len(tries)} times: {printable(told)}", "not bold")
+        parts.append(Paragraph(head, hanging=2))
     return parts
 
 

@@ -45,6 +45,7 @@ def report_html(report: Report, *, specs: Mapping[str, RunSpec], log_tails: Mapp
         details=sections.joined(
             [
                 ("What went wrong", sections.failures(report, log_tails)),
+                ("Runs that were begun more than once", sections.histories(report)),
                 ("Option files", sections.option_files(report, specs)),
                 ("This scan", sections.scan_facts(report)),
             ]

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from times_doctor_cli.histories import begun_again
 from times_doctor_cli.views.words import compact, count, memory, number, runtime, verdict_words
 from times_doctor_cli.writers.option_file import copy_line
 from times_doctor_tasks.messages import Report, RunResult, RunSpec
@@ -101,13 +102,7 @@ def comparison_table(report: Report) -> str:
     advised = report.recommendation.run
     ordered = sorted(report.runs, key=lambda r: _rank(r, advised))
     rows = [_cells(r, slowest, recommended=r.run == advised) for r in ordered]
-    shown = [i for i in range(len(_COLUMNS)) if i == 0 or any(cells[i] for cells in rows)]
-    head = "".join(tag("th", escape(_COLUMNS[i][0]), _COLUMNS[i][1], scope="col") for i in shown)
-    body = "".join(
-        tag("tr", "".join(tag("td", cells[i], _COLUMNS[i][1], data_label=_COLUMNS[i][0]) for i in shown))
-        for cells in rows
-    )
-    return tag("table", tag("thead", tag("tr", head)) + tag("tbody", body), "runs")
+    return _table(_COLUMNS, rows)
 
 
 def option_files(report: Report, specs: Mapping[str, RunSpec]) -> str:
@@ -136,6 +131,17 @@ def failures(report: Report, log_tails: Mapping[str, str]) -> str:
     if len(failed) > len(told):
         parts.append(tag("p", f"{len(failed) - len(told)} more are in scan_report.json.", "quiet"))
     return "".join(parts)
+
+
+def histories(report: Report) -> str:
+    """Where each run was tried that one host did not bring to its end, and why it went on."""
+    titles = (("Run", "first"), ("Attempt", "num"), ("Host", ""), ("Began", "num"), ("Lasted", "num"), ("Ended", ""))
+    rows = [
+        (run, str(each.attempt), each.host, f"+{runtime(each.began_s)}", runtime(each.lasted_s), each.ended_as)
+        for run, tries in begun_again(report).items()
+        for each in tries
+    ]
+    return _table(titles, [tuple(escape(cell) for cell in row) for row in rows]) if rows else ""
 
 
 def scan_facts(report: Report) -> str:
@@ -172,6 +178,17 @@ _COLUMNS: tuple[tuple[str, str], ...] = (
     ("Numerics", ""),
     ("Host", ""),
 )
+
+
+def _table(columns: Sequence[tuple[str, str]], rows: Sequence[tuple[str, ...]]) -> str:
+    """Rows of finished cells under `columns` of (title, class); a column without any content is left out."""
+    shown = [i for i in range(len(columns)) if i == 0 or any(cells[i] for cells in rows)]
+    head = "".join(tag("th", escape(columns[i][0]), columns[i][1], scope="col") for i in shown)
+    body = "".join(
+        tag("tr", "".join(tag("td", cells[i], columns[i][1], data_label=columns[i][0]) for i in shown))
+        for cells in rows
+    )
+    return tag("table", tag("thead", tag("tr", head)) + tag("tbody", body), "runs")
 
 
 def _rank(result: RunResult, recommended: str | None) -> tuple[int, float]:

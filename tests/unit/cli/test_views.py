@@ -35,7 +35,7 @@ from times_doctor_cli.views.words import ASCII, UNICODE, printable, verdict_word
 from times_doctor_tasks.built_in_profiles import BUILT_IN
 from times_doctor_tasks.comparison import compare
 from times_doctor_tasks.errors import UsageError
-from times_doctor_tasks.messages import Recommendation, Report, RunResult
+from times_doctor_tasks.messages import Attempt, Recommendation, Report, RunResult
 from times_doctor_tasks.profiles import built_in_profiles
 from times_doctor_tasks.progress import Phase, Progress
 from times_doctor_tasks.recommendation import recommend
@@ -386,6 +386,21 @@ def test_equal_failures_are_told_once_with_all_names() -> None:
 
     assert "cplex.p0, cplex.p1, cplex.p2, cplex.p3 and 3 more: The licence has ended.\n" in text
     assert text.count("The licence has ended.") == 1
+
+
+def test_a_run_that_was_begun_more_than_once_says_where_for_how_long_and_why_it_went_on() -> None:
+    tries = (
+        Attempt(attempt=1, host="h1", start_ms=1000, end_ms=13_000, ended_as="host lost"),
+        Attempt(attempt=2, host="h2", start_ms=14_000, end_ms=14_500, ended_as="handed back by h2"),
+        Attempt(attempt=3, host="h3", start_ms=15_000, end_ms=20_000, ended_as="done"),
+    )
+    runs = [make_result("cplex.dual", attempts=tries[:1]), make_result("cplex.bar", attempts=tries)]
+
+    text = drawn(report_view(make_report(*runs), width=80, unicode=True))
+
+    told = "cplex.bar was begun 3 times: h1 12.0 s (host lost), h2 0.50 s (handed back by h2), h3 5.00 s (done)"
+    assert told in " ".join(text.split())
+    assert "cplex.dual was begun" not in text
 
 
 def test_long_reports_point_to_the_files_for_the_rest() -> None:

@@ -131,6 +131,23 @@ def test_failed_run_shows_its_sentence_next_step_and_end_of_log(
     assert "line 1000\n" not in text
 
 
+def test_page_tells_of_every_try_of_a_run_that_was_begun_more_than_once(
+    make_report: MakeReport, make_result: MakeResult
+) -> None:
+    tries = (
+        Attempt(attempt=1, host="<alpha>", start_ms=1000, end_ms=13_000, ended_as="host lost"),
+        Attempt(attempt=2, host="beta", start_ms=14_000, end_ms=19_000, ended_as="done"),
+    )
+    once = "Runs that were begun more than once"
+    again = Page(report_html(make_report([make_result("bar", attempts=tries)]), specs={}, log_tails={})).text
+
+    assert once in again
+    for part in ("<alpha>", "+0.00 s", "12.0 s", "host lost", "+13.0 s", "5.00 s"):
+        assert part in again.partition(once)[2]
+    alone = report_html(make_report([make_result("bar", attempts=tries[:1])]), specs={}, log_tails={})
+    assert once not in Page(alone).text
+
+
 def test_run_that_was_beaten_or_cancelled_is_no_failure(make_report: MakeReport, make_result: MakeResult) -> None:
     stopped = [
         make_result(name, state=RunState.CANCELLED, verdict=Verdict.INTERRUPTED, stop_reason=reason)

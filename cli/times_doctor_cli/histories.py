@@ -1,0 +1,39 @@
+"""Runs that were begun more than once: where, for how long, and why each try ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from times_doctor_tasks.messages import Report, RunResult
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One attempt at a run, in the words of a report. All times come from the broker's clock."""
+
+    attempt: int
+    host: str
+    began_s: float
+    """Since the first attempt at any run of the scan."""
+    lasted_s: float | None
+    ended_as: str
+    """A state, or why the run went on elsewhere: "host lost", "handed back by h1"."""
+
+
+def begun_again(report: Report) -> dict[str, list[Try]]:
+    """The tries of each run that has more than one, by run, in the order of the scan."""
+    zero_ms = min((attempt.start_ms for run in report.runs for attempt in run.attempts), default=0)
+    return {run.run: _tries(run, zero_ms) for run in report.runs if len(run.attempts) > 1}
+
+
+def _tries(run: RunResult, zero_ms: int) -> list[Try]:
+    return [
+        Try(
+            attempt=each.attempt,
+            host=each.host,
+            began_s=(each.start_ms - zero_ms) / 1000,
+            lasted_s=None if each.end_ms is None else (each.end_ms - each.start_ms) / 1000,
+            ended_as=each.ended_as or "not known",
+        )
+        for each in run.attempts
+    ]
