@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 
 from times_doctor_cli import exit_codes
@@ -16,6 +18,9 @@ from times_doctor_cli.scanning import whoami
 from times_doctor_cli.showing import show_scan
 from times_doctor_cli.transfer import shown_transfer
 from times_doctor_tasks.messages import Report, ScanSpec
+
+if TYPE_CHECKING:
+    from times_doctor_cli.gdx_files import Unasked
 
 
 def follow(
@@ -46,7 +51,9 @@ def follow(
     with client.answering():
         runs = client.store.runs(spec)
     expected_s = expected_runtimes(mine.out.parent, spec, runs) if mine else None
-    from times_doctor_cli.results import show_results  # while the solves run: nobody waits for it
+    # While the solves run: nobody waits for it.
+    from times_doctor_cli.gdx_files import Unasked
+    from times_doctor_cli.results import show_results
 
     shown = show_scan(
         client,
@@ -67,8 +74,13 @@ def follow(
         words = f"Left scan {spec.scan} before its report existed; its runs were told to stop."
         say(words, stderr_console())
         return exit_codes.INTERRUPTED
+    unasked = Unasked(client, report, mine.out) if mine is not None and not shown.interrupted else None
+    if unasked is not None:
+        unasked.begin()  # its host is at work while we fetch the rest
     report, brought = _bring(client, report, mine, console)
     show_results(report, brought, console, as_json=as_json)
+    if unasked is not None:
+        _bring_unasked(unasked, console, signals)
     if mine is None and not as_json:
         say(f"\nIts files: times-doctor fetch {spec.scan}", console)
     return exit_codes.of_report(report, interrupted=shown.interrupted)
@@ -92,3 +104,15 @@ def _bring(client: Client, report: Report, harvest: Harvest | None, console: Con
         return report, harvest_of_scan(client, report.spec)
     with shown_transfer("Fetching files", console) as on_sent:
         return bring_results(client, report, harvest, on_sent), harvest
+
+
+def _bring_unasked(unasked: Unasked, console: Console, signals: Signals | None) -> None:
+    from times_doctor_cli.gdx_screen import shown_steps, tell
+
+    def is_told_to_end() -> bool:
+        return signals is not None and (signals.must_end or signals.take_presses() > 0)
+
+    with shown_steps(console) as steps:
+        outcome = unasked.finish(steps.on_step, is_told_to_end)
+    if outcome is not None:
+        tell(outcome, console)

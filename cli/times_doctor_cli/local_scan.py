@@ -90,6 +90,7 @@ def run_local_scan(
         publish(client, prepared)
         # While the solves run, so that nobody waits for it.
         from times_doctor_cli.expectations import expected_runtimes
+        from times_doctor_cli.gdx_files import keep_recommended_here
         from times_doctor_cli.results import bring_results, show_results
 
         spec, runs = prepared.spec, prepared.runs
@@ -111,6 +112,8 @@ def run_local_scan(
         # The files cannot be written; after hours of solving the answer is shown all the same, then the error.
         show_results(report, harvest, console, as_json=as_json)
         raise
+    if words := keep_recommended_here(report, harvest.out):
+        say(f"Warning: {words}", stderr_console())
     show_results(report, harvest, console, as_json=as_json)
     return exit_codes.of_report(report, interrupted=shown.interrupted)
 

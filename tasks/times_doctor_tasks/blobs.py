@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -78,8 +78,8 @@ def open_store(
     raise UsageError(f"The store {shown_store(url)!r} is of no kind we know: expected {KNOWN}.")
 
 
-def save(store: BlobStore, name: str, target: Path) -> None:
-    """Writes a blob to `target`, through a temporary name.
+def save(store: BlobStore, name: str, target: Path, on_read: Callable[[int], None] | None = None) -> None:
+    """Writes a blob to `target`, through a temporary name; tells `on_read` how many bytes it has, after each chunk.
 
     Raises:
         StoreFailed: see `BlobStore.open`; `target` is then as it was.
@@ -88,7 +88,10 @@ def save(store: BlobStore, name: str, target: Path) -> None:
     part = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with store.open(name) as content, part.open("wb") as out:
-            shutil.copyfileobj(content, out, CHUNK_BYTES)
+            while chunk := content.read(CHUNK_BYTES):
+                out.write(chunk)
+                if on_read is not None:
+                    on_read(out.tell())
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

@@ -58,6 +58,14 @@ class Keys:
         """HASH `<scan> <run>` -> `<threads> <mb>`. Writer worker (CLAIM, PICK)."""
         return f"{self.prefix}:host:{host}:needs"
 
+    def asked(self, host: str) -> str:
+        """ZSET SendGdx -> server ms until which somebody waits for it. TTL a minute. Writer client, reader worker."""
+        return f"{self.prefix}:asked:{host}"
+
+    def answer(self, ask: str) -> str:
+        """STRING GdxAnswer: how far the host is with one request. TTL ten minutes. Writer worker, reader client."""
+        return f"{self.prefix}:answer:{ask}"
+
     def scan(self, scan: str) -> str:
         """STRING ScanSpec. Writer client."""
         return f"{self.prefix}:scan:{scan}:spec"

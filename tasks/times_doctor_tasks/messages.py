@@ -327,6 +327,8 @@ class HostCard(Document, frozen=True, kw_only=True):
     """`<scan> <run>` of what runs there; its length is the number of slots in use."""
     taking: bool = True
     """False while it ends: what runs goes on, nothing new is taken."""
+    serves: tuple[str, ...] = ()
+    """What it does for clients beside runs (`gdx_requests.SERVED`); a version that does not know how says nothing."""
 
 
 class WorkerPlan(Document, frozen=True, kw_only=True):

@@ -159,6 +159,7 @@ class Worker:
             is_taking=lambda: not self.drain.is_begun,
             on_replaced=self._on_replaced,
             version=self._version,
+            serves=self._solve_role.serves if self._solve_role else (),
         )
         beating = Repeating(registration.beat, period_s=BEAT_S, name="host card")
         self.drain.on_begin = beating.soon

@@ -38,9 +38,11 @@ class Registration:
         is_taking: Callable[[], bool],
         on_replaced: Callable[[], object],
         version: str = "",
+        serves: Sequence[str] = (),
     ) -> None:
         """Args:
         on_replaced: Called when another worker beats under this name: it took us for dead.
+        serves: What it does for clients beside runs.
         """
         self._store = store
         self._offer = offer
@@ -58,6 +60,7 @@ class Registration:
             queues=(),
             schemas=tuple(sorted(SPOKEN_SCHEMAS)),
             version=version,
+            serves=tuple(serves),
             started_ms=now_ms(),
         )
         self._host = plan.host

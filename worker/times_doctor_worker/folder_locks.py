@@ -22,6 +22,24 @@ def used(lock: Path) -> Iterator[None]:
         yield
 
 
+def used_still(lock: Path) -> contextlib.AbstractContextManager[None]:
+    """`used` of a thing that must be there already.
+
+    Raises:
+        FileNotFoundError: at once; it is not, and nothing is made.
+    """
+    return _shared(os.open(lock, os.O_RDWR))
+
+
+@contextlib.contextmanager
+def _shared(fd: int) -> Iterator[None]:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(fd)
+
+
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[int]:
     """A lock file, made where it is not there yet, as a file number."""

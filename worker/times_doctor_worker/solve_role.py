@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from times_doctor_tasks.blobs import open_store
+from times_doctor_tasks.gdx_requests import SERVED, GdxRequests
 from times_doctor_tasks.keys import host_queue
 from times_doctor_tasks.messages import WorkerPlan
 from times_doctor_tasks.store import RunStore
@@ -18,6 +19,8 @@ from times_doctor_worker.attempt import Bench
 from times_doctor_worker.drain import Drain
 from times_doctor_worker.engine_search import find_engine
 from times_doctor_worker.executor import Executor
+from times_doctor_worker.gdx_desk import GDX_TTL_S, GdxDesk
+from times_doctor_worker.gdx_desk import LOOK_S as DESK_S
 from times_doctor_worker.host_faults import HostFaults
 from times_doctor_worker.insist import insist
 from times_doctor_worker.intake import Intake
@@ -62,10 +65,14 @@ class SolveRole:
         self._cache_bytes = cache_bytes
         self.on_change: Callable[[], object] = lambda: None
         """Called when what is offered has changed."""
-        blobs = open_store(
-            plan.store_url, broker_url=plan.broker_url, prefix=plan.key_prefix, quota_bytes=plan.store_quota_bytes
+        self._open_store = functools.partial(
+            open_store,
+            plan.store_url,
+            broker_url=plan.broker_url,
+            prefix=plan.key_prefix,
+            quota_bytes=plan.store_quota_bytes,
         )
-        self._workspace = Workspace(Path(plan.cache_dir), blobs, markers=tenure.markers)
+        self._workspace = Workspace(Path(plan.cache_dir), self._open_store(), markers=tenure.markers)
         self._rotation = Rotation(
             functools.partial(find_engine, plan=plan, environ=os.environ, anew=True), self._workspace.disk_fault
         )
@@ -74,6 +81,11 @@ class SolveRole:
     def offer(self) -> Offer:
         """What this host offers now."""
         return self._rotation.offer()
+
+    @property
+    def serves(self) -> tuple[str, ...]:
+        """What it does for clients beside runs; files of a scan on this machine are at hand."""
+        return () if self._is_private else (SERVED,)
 
     def busy(self) -> list[str]:
         """`<scan> <run>` of what runs here."""
@@ -122,6 +134,7 @@ class SolveRole:
             stack.enter_context(Repeating(spool.offer, period_s=SPOOL_S, name="spool"))
             if not self._is_private:
                 stack.enter_context(Repeating(self._rotation.look, period_s=LOOK_S, name="rotation"))
+                stack.enter_context(Repeating(self._desk().look, period_s=DESK_S, name="gdx desk"))
             if self._cache_bytes is not None:
                 stack.enter_context(Repeating(self._prune, period_s=PRUNE_S, name="workspace"))
             yield executor
@@ -136,6 +149,16 @@ class SolveRole:
             self._rotation,
             shutdown=self._drain.handing_back.is_set,
             pause=self._drain.handing_back.wait,
+        )
+
+    def _desk(self) -> GdxDesk:
+        return GdxDesk(
+            GdxRequests(self._store.client, self._store.keys),
+            self._workspace,
+            self._open_store(ttl_s=GDX_TTL_S),
+            self._plan.host,
+            is_ending=self._drain.leaving.is_set,
+            pause=self._drain.leaving.wait,
         )
 
     def _settle(self, spool: Spool, remedies: Remedies) -> None:

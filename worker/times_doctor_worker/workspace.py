@@ -18,7 +18,7 @@ from times_doctor_tasks.blobs import BlobStore
 from times_doctor_tasks.manifest import Manifest, decode_manifest
 from times_doctor_tasks.staging import copy_workdir_files, remove_staged, stage, verify_staged
 from times_doctor_tasks.store import Fence
-from times_doctor_worker.folder_locks import lock_beside, opened, used
+from times_doctor_worker.folder_locks import lock_beside, opened, used, used_still
 from times_doctor_worker.pruning import make_room
 
 #: What stays free on the disk whatever is staged: logs and listings of runs have to go somewhere.
@@ -87,6 +87,27 @@ class Workspace:
             if manifest.gdxpath is not None:
                 (folder / manifest.gdxpath).mkdir(parents=True, exist_ok=True)
             yield folder
+
+    @contextlib.contextmanager
+    def kept_folder(self, scan: str, run: str, attempt: int) -> Iterator[Path | None]:
+        """The working folder of an attempt that is over; None when it is not here any more.
+
+        Nobody prunes it while the context is open. Whoever names it comes from outside: what leads out of the cache
+        is not here either.
+        """
+        runs = (self.cache / "runs").resolve()
+        folder = runs / scan / f"{run}.{attempt}"
+        if folder.resolve() != folder or not folder.is_relative_to(runs):
+            yield None
+            return
+        try:
+            # Not made anew: its lock went with a folder that was pruned.
+            lock = used_still(lock_beside(folder))
+        except FileNotFoundError:
+            yield None
+            return
+        with lock:
+            yield folder if folder.is_dir() else None
 
     def marker(self, scan: str, run: str) -> Path:
         """Where the pid of a run's engine is noted while it runs."""

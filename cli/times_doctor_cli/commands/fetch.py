@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from times_doctor_tasks.messages import Report
+    from collections.abc import Sequence
+
+    from times_doctor_cli.client import Client
+    from times_doctor_cli.gdx_files import GdxOutcome
+    from times_doctor_cli.library import Fetched
 
 
 def fetch(
@@ -16,35 +20,69 @@ def fetch(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the scan's folder, instead of RUN_DIR/times_doctor_out.")
     ] = None,
-    gdx: Annotated[bool, typer.Option("--gdx", help="GDX files too (comes in a later version).")] = False,
+    gdx: Annotated[
+        bool, typer.Option("--gdx", help="The GDX of every run too, from the hosts that keep them.")
+    ] = False,
+    profile: Annotated[
+        list[str] | None, typer.Option("--profile", "-p", help="With --gdx: only this profile's or run's; repeat.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Bring a scan's reports, and listings, logs and option files of its runs."""
+    """Bring a scan's reports, and listings, logs and option files of its runs; GDX files when asked."""
+    from times_doctor_cli import exit_codes
     from times_doctor_cli.console import emit_json, say, stderr_console
-    from times_doctor_cli.library import connect, find, report
+    from times_doctor_cli.library import connect, find
     from times_doctor_cli.library import fetch as fetch_files
     from times_doctor_cli.results import as_typed
     from times_doctor_cli.transfer import shown_transfer
-    from times_doctor_tasks.errors import NotYetHere
+    from times_doctor_tasks.errors import UsageError
 
+    if profile and not gdx:
+        raise UsageError("--profile says whose GDX files come: use it with --gdx. All other files come anyway.")
     client = connect(who="fetch")
     spec = find(client, scan)
-    if gdx:
-        raise NotYetHere(_where_gdx_lies(report(client, spec.scan)))
     with shown_transfer("Fetching files", stderr_console()) as on_sent:
         fetched = fetch_files(client, spec.scan, out, on_sent)
     warnings = fetched.report.warnings
-    if json:
-        emit_json({"scan": spec.scan, "folder": str(fetched.folder), "warnings": warnings})
-        return
-    for words in warnings:
-        say(f"Warning: {words}", stderr_console())
-    say(f"Files of scan {spec.scan}: {as_typed(fetched.folder)}")
-
-
-def _where_gdx_lies(report: Report) -> str:
-    places = [f"{run.run} on {run.host} in {run.directory}" for run in report.runs if run.host and run.directory]
-    return (
-        "--gdx comes in a later version: GDX files stay on the host that made them. "
-        f"Until then copy them from there: {'; '.join(places) or 'no run has left any'}."
+    if not json:
+        for words in warnings:
+            say(f"Warning: {words}", stderr_console())
+        say(f"Files of scan {spec.scan}: {as_typed(fetched.folder)}")
+    outcomes = (
+        _bring_gdx(client, fetched, profile or (), as_json=json)
+        if gdx
+        else _bring_recommended(client, fetched, as_json=json)
     )
+    if json:
+        emit_json({"scan": spec.scan, "folder": str(fetched.folder), "warnings": warnings, "gdx": outcomes})
+    if gdx and any(outcome.is_lost for outcome in outcomes):
+        raise typer.Exit(exit_codes.INFRASTRUCTURE)
+
+
+def _bring_gdx(client: Client, fetched: Fetched, names: Sequence[str], *, as_json: bool) -> list[GdxOutcome]:
+    from times_doctor_cli.console import stderr_console, stdout_console
+    from times_doctor_cli.gdx_files import fetch_gdx_files, select_runs
+    from times_doctor_cli.gdx_screen import shown_steps, tell
+
+    runs = select_runs(fetched.report, names)
+    outcomes = []
+    with shown_steps(stderr_console()) as steps:
+        for outcome in fetch_gdx_files(client, runs, fetched.folder, steps.on_step):
+            outcomes.append(outcome)
+            steps.clear()
+            tell(outcome, stderr_console() if as_json else stdout_console())
+    return outcomes
+
+
+def _bring_recommended(client: Client, fetched: Fetched, *, as_json: bool) -> list[GdxOutcome]:
+    from times_doctor_cli.console import stderr_console, stdout_console
+    from times_doctor_cli.gdx_files import Unasked
+    from times_doctor_cli.gdx_screen import shown_steps, tell
+
+    unasked = Unasked(client, fetched.report, fetched.folder)
+    unasked.begin()
+    with shown_steps(stderr_console()) as steps:
+        outcome = unasked.finish(steps.on_step)
+    if outcome is not None:
+        tell(outcome, stderr_console() if as_json else stdout_console())
+    return [outcome] if outcome is not None else []

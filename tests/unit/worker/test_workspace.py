@@ -162,3 +162,25 @@ def test_what_a_killed_stager_left_goes_after_a_day(models: Models) -> None:
     assert part.exists()
     prune(models.workspace.cache, limit_bytes=1 << 40, now_s=time.time() + pruning.KEEP_PARTS_S + 1)
     assert not part.exists()
+
+
+def test_a_kept_folder_is_found_by_its_ids_and_nothing_outside_is(models: Models, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        models.use(stack, "model")
+    workspace = models.workspace
+    with workspace.kept_folder("s1", "highs.a", 1) as folder:
+        assert folder == workspace.cache / "runs" / "s1" / "highs.a.1"
+        assert prune(workspace.cache, limit_bytes=0, now_s=time.time() + 99 * DAY_S) >= 0
+        assert folder.is_dir()
+    outside = tmp_path / "outside.1"
+    outside.mkdir()
+    (tmp_path / ".outside.1.lock").touch()
+    for ids in (("s1", "highs.a", 2), ("s2", "highs.a", 1), ("../..", "outside", 1), ("..", "../outside", 1)):
+        with workspace.kept_folder(*ids) as folder:
+            assert folder is None
+
+
+def test_asking_for_a_folder_that_is_gone_leaves_nothing(models: Models) -> None:
+    with models.workspace.kept_folder("s1", "highs.a", 1) as folder:
+        assert folder is None
+    assert not models.workspace.cache.exists()

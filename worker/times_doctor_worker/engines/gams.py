@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from times_doctor_tasks.gdx_requests import GDX_FILE
 from times_doctor_tasks.parsers.gams_log import GamsLogReader
 from times_doctor_tasks.reading import RunFiles, RunReading, read_run
 from times_doctor_tasks.states import StopReason
@@ -19,7 +20,6 @@ LICENCE_MARK = b"**** Current license content:"
 LOG = "run.log"
 LISTING = "run.lst"
 TRACE = "trace.txt"
-GDX = "run.gdx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def arguments(job: Job) -> list[str]:
     if job.run.solver.lower() not in LP_ONLY:
         words += [f"RMIP={solver}", f"MIP={solver}"]
     words += ["optfile=1", "fileCase=4", "lo=2", f"logfile={LOG}", f"o={LISTING}"]
-    words += [f"trace={TRACE}", "traceopt=3", f"gdx={GDX}", "--ERR_ABORT=NO"]
+    words += [f"trace={TRACE}", "traceopt=3", f"gdx={GDX_FILE}", "--ERR_ABORT=NO"]
     return words
 
 
