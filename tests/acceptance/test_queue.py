@@ -141,9 +141,10 @@ def test_a_model_that_is_gone_right_after_the_submit_is_solved_on_both_hosts(
     fetched = office.run("fetch", scan)
     assert fetched.returncode == 0, fetched.stderr
     out = office.home / "times_doctor_out" / scan
-    assert {path.name for path in (out / "scan_runs" / "cplex.dual").iterdir()} == {
+    assert {path.name for path in (out / "scan_runs" / "cplex.dual").iterdir()} - {"run.gdx"} == {
         "cplex.opt", "run.log", "run.lst", "trace.txt",
     }  # fmt: skip
+    assert [path.parent.name for path in out.rglob("run.gdx")] == [report["recommendation"]["run"]]
     assert not (tmp_path / "case").exists()
 
 
