@@ -12,8 +12,13 @@ help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "times-doctor needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  if command -v $(PYTHON) >/dev/null; then is="$(PYTHON) is $$($(PYTHON) -V 2>&1)"; else is="there is no $(PYTHON)"; fi; \
+	  echo "times-doctor needs Python 3.11 or newer, and $$is."; \
+	  for newer in python3.14 python3.13 python3.12 python3.11; do \
+	    if command -v $$newer >/dev/null; then echo "There is $$newer: make PYTHON=$$newer $(MAKECMDGOALS)"; exit 1; fi; done; \
+	  echo "Install one (Debian, Ubuntu: sudo apt install python3 python3-venv; macOS: brew install python; or python.org),"; \
+	  echo "or name yours: make PYTHON=/path/to/python3 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
 	  || { echo "$(PYTHON) has no ensurepip, so no environment can be made. On Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }
 	@echo "Making the environment $(VENV) ..."
