@@ -222,7 +222,10 @@ _BARE_HIGHS: tuple[Profile, ...] = (
         engine="highs",
         interior=True,
         does="first-order method (PDLP)",
-        use_when="Models too large to factorize. Its tolerances are relative: mind its objective and infeasibilities.",
+        # Not with a looser kkt_tolerance: 1e-5 made it 8 times as fast on the large demo model (25 s, not 192),
+        # but its objective was off by 9e-6, and on a real TIMES model (DemoS_004a) it then ended as "Unknown".
+        use_when="Models too large to factorize. Its tolerances are relative, its last digits slow: mind its objective "
+        "and infeasibilities, and give it a --timeout-seconds.",
     ),
 )
 

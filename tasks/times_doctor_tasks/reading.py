@@ -143,6 +143,7 @@ def read_highs_run(
     unread = unread_model(next(reversed(digest.solves()), None), digest.errors)
     solves = _with_verdicts(tuple(with_gams_codes(solve, digest.errors) for solve in digest.solves()))
     findings = Findings(
+        alone=True,
         ended=digest.solver_ended,
         last_phase=digest.last_phase,
         other_errors=tuple(digest.errors),

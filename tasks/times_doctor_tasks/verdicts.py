@@ -1,7 +1,7 @@
 """How a run ended, in our words, with a sentence for the modeller and the next step.
 
-The order of evidence: what stopped GAMS as a whole (licence, compile error, ...), then the last solve. Return code 0
-proves nothing: an infeasible model, a crashed solver and a run without any solve all end with 0. And a verdict needs
+The order of evidence: what stopped the engine (licence, compile error, ...), then the last solve. Return code 0 proves
+nothing: an infeasible model, a crashed solver and a run without any solve all end with 0. And a verdict needs
 proof: files that end in the middle never give one, except that the run did not come to its end.
 """
 
@@ -29,6 +29,8 @@ class Judgement:
 class Findings:
     """What log, listing and trace say around the solves."""
 
+    alone: bool = False
+    """HiGHS ran without GAMS."""
     ended: bool = False
     """Some file shows that GAMS (or the bare engine) came to its own end."""
     gams_status: str | None = None
@@ -39,9 +41,14 @@ class Findings:
     compile_errors: tuple[ErrorLine, ...] = ()
     execution_errors: tuple[ErrorLine, ...] = ()
     other_errors: tuple[ErrorLine, ...] = ()
-    """Errors that are neither: GAMS about its command line, files, the system."""
+    """Errors that are neither: the engine about its command line, files, the system."""
     solve_under_way: bool = False
     """A later solve had begun and no file shows its end."""
+
+    @property
+    def engine(self) -> str:
+        """The engine's name, for a sentence."""
+        return "HiGHS" if self.alone else "GAMS"
 
     @property
     def interrupted(self) -> bool:
@@ -103,6 +110,19 @@ _GAMS_CODES: dict[int, tuple[Verdict, str, str]] = {
         ),
     ),
 }
+#: Return codes of the program that runs HiGHS alone.
+_HIGHS_CODES: dict[int, tuple[Verdict, str, str]] = {
+    2: (
+        Verdict.COMPILE_ERROR,
+        "HiGHS could not read the model file",
+        "Check that it is a whole MPS or LP file; the run's log holds what HiGHS's parser says of it.",
+    ),
+    3: (
+        Verdict.SOLVER_FAILURE,
+        "HiGHS did not accept its option file",
+        "Correct the option it names: one `name = value` a line, by the names of HiGHS's manual.",
+    ),
+}
 _BY_STATUS_LINE = (
     ("licens", 7),
     ("compilation", 2),
@@ -124,7 +144,7 @@ def judge(
 
     Args:
         findings: What the files show around that solve.
-        returncode: Of the GAMS process, negative or 128 + n where a signal ended it; None where nobody knows.
+        returncode: Of the engine's process, negative or 128 + n where a signal ended it; None where nobody knows.
         stop_reason: Why we stopped it; None where we did not.
     """
     ending = solve_ending(solve) if solve is not None and not findings.solve_under_way else None
@@ -140,12 +160,12 @@ def judge(
     if stop_reason is not None:
         return _stopped(stop_reason, ".")
     if ending is None and solve is not None and whole == 0:
-        return _unknown_end(solve)
+        return _unknown_end(solve, findings)
     return _without_answer(ending, findings, whole, returncode)
 
 
 def _whole_run(findings: Findings, returncode: int | None) -> int:
-    """GAMS's return code, or the one that fits its status line; 0 where all went well or nothing is known."""
+    """The engine's return code, or the one that fits its status line; 0 where all went well or nothing is known."""
     if returncode is not None and _signal(returncode) is None:
         return returncode
     status = (findings.gams_status or "").lower()
@@ -171,7 +191,7 @@ def _cut_short(
     if stop_reason is not None:
         return _stopped(stop_reason, f"{where}.{before}")
     if returncode is not None and (number := _signal(returncode)) is not None:
-        return _signalled(number, f"{where}.{before}")
+        return _signalled(number, f"{where}.{before}", findings.engine)
     if whole != 0:
         return _without_answer(None, findings, whole, returncode)
     return Judgement(
@@ -199,7 +219,7 @@ _STOPPED: dict[StopReason, tuple[str, str]] = {
 }
 
 
-def _signalled(number: int, where: str) -> Judgement:
+def _signalled(number: int, where: str, engine: str) -> Judgement:
     if number == _SIGXFSZ:
         return Judgement(
             Verdict.SOLVER_FAILURE,
@@ -209,8 +229,8 @@ def _signalled(number: int, where: str) -> Judgement:
     if number in _CRASHES:
         return Judgement(
             Verdict.SOLVER_FAILURE,
-            f"GAMS crashed ({_CRASHES[number]}){where}",
-            "Run it again; if it crashes again, try another GAMS version.",
+            f"{engine} crashed ({_CRASHES[number]}){where}",
+            f"Run it again; if it crashes again, try another version of {engine}.",
         )
     name = _STOPS.get(number, f"signal {number}")
     hint = " Out of memory is a common cause." if number == 9 else ""
@@ -228,27 +248,32 @@ def _ctrl_c(ending: Ending | None, stop_reason: StopReason | None) -> Judgement:
     return Judgement(Verdict.INTERRUPTED, f"Interrupted (Ctrl-C) before the model's end.{before}", "Run it again.")
 
 
-def _unknown_end(solve: Solve) -> Judgement:
+def _unknown_end(solve: Solve, findings: Findings) -> Judgement:
+    others = "" if findings.alone else ", and give the listing or the trace file with the log"
     return Judgement(
         Verdict.SOLVER_FAILURE,
         f"{solve.solver or 'The solver'} ended without a status that the files show: it was killed or it broke down.",
-        "Look at the log's last lines of that solve, and give the listing or the trace file with the log.",
+        f"Look at the log's last lines of that solve{others}.",
     )
 
 
 def _without_answer(ending: Ending | None, findings: Findings, whole: int, returncode: int | None) -> Judgement:
-    if whole in _GAMS_CODES:
+    if whole in _codes(findings):
         return _from_code(whole, findings)
     if whole != 0:
         return Judgement(
             Verdict.SOLVER_FAILURE,
-            f"GAMS ended with return code {returncode}.{_first(findings.other_errors)}",
+            f"{findings.engine} ended with return code {returncode}.{_first(findings.other_errors)}",
             "Look at the log's last lines.",
         )
     if findings.execution_errors:
         return _from_code(3, findings)
     if ending is not None:
         return Judgement(ending.verdict, ending.sentence, ending.next_step)
+    if findings.alone:
+        return Judgement(
+            Verdict.NO_SOLVE, "HiGHS ran to its end without solving anything.", "Look at the log's last lines."
+        )
     return Judgement(
         Verdict.NO_SOLVE,
         "GAMS ran to its end without solving anything.",
@@ -270,11 +295,15 @@ def _with_answer(ending: Ending, findings: Findings, whole: int, stop_reason: St
 
 
 def _from_code(code: int, findings: Findings, detail: str = "") -> Judgement:
-    verdict, sentence, next_step = _GAMS_CODES[code]
+    verdict, sentence, next_step = _codes(findings)[code]
     errors = {2: findings.compile_errors, 3: findings.execution_errors}.get(code, ())
     # Of the others the last is what ended GAMS: it goes on after some of the earlier ones.
     said = detail or _first(errors or findings.other_errors[-1:])
     return Judgement(verdict, f"{sentence}: {said.strip().rstrip('.')}." if said else f"{sentence}.", next_step)
+
+
+def _codes(findings: Findings) -> dict[int, tuple[Verdict, str, str]]:
+    return _HIGHS_CODES if findings.alone else _GAMS_CODES
 
 
 def _first(errors: tuple[ErrorLine, ...]) -> str:

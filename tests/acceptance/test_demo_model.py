@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,11 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import wait_until
 from times_doctor_cli.demo import DemoFiles, demo_texts, write_demo
 from times_doctor_cli.demo_data import mean_weather, read_system
 from times_doctor_cli.demo_lp import LinearProgram, build_plan
 from times_doctor_tasks.parsers.trace import TraceRow, read_trace
 from times_doctor_tasks.profiles import built_in_profiles, with_threads
+from times_doctor_tasks.reading import read_highs_run
+from times_doctor_tasks.states import StopReason, Verdict
 from times_doctor_worker.gams_system import find_gams
 
 pytestmark = pytest.mark.timeout(300)
@@ -155,3 +159,22 @@ def test_one_plan_for_all_weathers_costs_more_than_a_plan_for_each(plans: dict[s
     each = [_highs(build_plan(data, [mean_weather(data, year, [year], weight=1)]), tmp_path) for year in YEARS]
 
     assert plans["simplex"] > sum(each) / len(each) > 0
+
+
+def test_highs_that_is_interrupted_keeps_what_it_has(demo: DemoFiles, tmp_path: Path) -> None:
+    (tmp_path / "highs.opt").write_text("solver = simplex\nthreads = 1\n")
+    log, result = tmp_path / "run.log", tmp_path / "result.json"
+    argv = [sys.executable, "-m", "times_doctor_worker.engines.highs_solve", demo.lp_file, tmp_path / "highs.opt"]
+    process = subprocess.Popen([*map(str, argv), str(log), str(result)], stdout=subprocess.DEVNULL)
+    # Rows of the simplex: it iterates, so that its callbacks come.
+    wait_until(lambda: log.exists() and "Pr: " in log.read_text(), what="the simplex iterates", timeout_s=60)
+
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(60) == 0
+    assert json.loads(result.read_text())["model_status"] == "Interrupted by user"
+    reading = read_highs_run(log, returncode=0, stop_reason=StopReason.TIMEOUT)
+    assert (reading.verdict, reading.judgement.sentence) == (
+        Verdict.LIMIT,
+        "Stopped at its time limit. The solve was interrupted from outside.",
+    )

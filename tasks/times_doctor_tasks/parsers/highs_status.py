@@ -32,7 +32,7 @@ def with_gams_codes(solve: Solve, errors: Sequence[ErrorLine]) -> Solve:
     """The solve with GAMS's codes beside HiGHS's words; a limit with a MIP solution counts as an integer solution."""
     text = (solve.lp_status_text or "").lower()
     if not text:
-        return solve
+        return replace(solve, alone=True)
     model, solver = _CODES.get(text, (13, 9 if errors else 10))
     if model is None:
         discrete = solve.model_type in ("MIP", "MIQP")
@@ -47,6 +47,7 @@ def with_gams_codes(solve: Solve, errors: Sequence[ErrorLine]) -> Solve:
         model_status_text=MODEL_STATUS[model],
         solver_status=solver,
         solver_status_text=SOLVER_STATUS[solver],
+        alone=True,
         lp_status=_EITHER if " or " in text else None,
     )
 

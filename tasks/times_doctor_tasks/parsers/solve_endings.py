@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from times_doctor_tasks.parsers.advice import Advice, advice_for
 from times_doctor_tasks.parsers.solves import Solve
 from times_doctor_tasks.states import Verdict
 
@@ -115,7 +116,7 @@ def _within_tolerance(solve: Solve) -> Ending:
     return Ending(
         Verdict.OPTIMAL,
         f"Optimal within the gap tolerance{_value(solve)}{gap}.",
-        "Nothing to do; a smaller OPTCR asks for a smaller gap.",
+        f"Nothing to do; {_advice(solve).smaller_gap}.",
     )
 
 
@@ -150,12 +151,12 @@ def _infeasible(solve: Solve) -> Ending:
         return Ending(
             Verdict.INFEASIBLE,
             f"The model is infeasible{relaxed}: the bounds of its variables leave no room for equation {row}.",
-            "Check the data behind this equation, then `iis 1` in cplex.opt for everything that takes part.",
+            _advice(solve).whole_conflict,
         )
     return Ending(
         Verdict.INFEASIBLE,
         f"The model is infeasible{local}{relaxed}: no solution meets all equations and bounds.",
-        "Run once with `iis 1` in cplex.opt: it names the equations that contradict each other.",
+        _advice(solve).conflict,
     )
 
 
@@ -169,7 +170,7 @@ def _either(solve: Solve) -> Ending:
     return Ending(
         Verdict.INFEASIBLE,
         "The model is infeasible or unbounded: presolve proved one of the two but did not tell which.",
-        "Run once with `preind 0` and `iis 1` in cplex.opt: then it is one or the other, with the reason.",
+        _advice(solve).either,
     )
 
 
@@ -196,10 +197,7 @@ def _limit(solve: Solve, which: str) -> Ending:
         reached = "no solution was found yet; nothing was proved infeasible"
     else:
         reached = "what it had by then is no solution yet"
-    raise_it = {
-        "time limit": "Raise RESLIM: `OPTION RESLIM` in the .run file beats reslim=, `tilim` in cplex.opt beats both.",
-        "iteration limit": "Raise ITERLIM in the .run file, or itlim/baritlim in the option file.",
-    }.get(which, f"Raise the {which} or take it out.")
+    raise_it = _advice(solve).limits.get(which, f"Raise the {which} or take it out.")
     return Ending(Verdict.LIMIT, f"The {which} ended the solve: {reached}.", raise_it)
 
 
@@ -235,10 +233,13 @@ def _licence() -> Ending:
 
 
 def _failed(solve: Solve) -> Ending:
-    codes = f"model status {solve.model_status}, solver status {solve.solver_status}"
+    if solve.alone:
+        why = f"{solve.lp_status_text!r}"
+    else:
+        why = f"model status {solve.model_status}, solver status {solve.solver_status}"
     return Ending(
         Verdict.SOLVER_FAILURE,
-        f"The solver broke down, was killed or returned nothing usable ({codes}).",
+        f"The solver broke down, was killed or returned nothing usable ({why}).",
         "Look at the log's last lines; memory, threads and the option file are the usual causes.",
     )
 
@@ -279,6 +280,10 @@ def _conflicting_equations(solve: Solve) -> list[str]:
             rest = rest.split(": ", 1)[-1]
             names.append(re.split(r" [<>=]+ ", rest, maxsplit=1)[0].strip())
     return names
+
+
+def _advice(solve: Solve) -> Advice:
+    return advice_for(solve.solver, alone=solve.alone)
 
 
 def _value(solve: Solve) -> str:

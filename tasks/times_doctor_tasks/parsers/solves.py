@@ -87,5 +87,7 @@ class Solve:
     """Some file shows that this solve came to its end, whatever that was."""
     aborted: bool = False
     """GAMS refused to hand it to a solver."""
+    alone: bool = False
+    """HiGHS ran without GAMS."""
     verdict: Verdict | None = None
     """None: nothing shows how it ended."""

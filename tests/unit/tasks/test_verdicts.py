@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from times_doctor_tasks.parsers.events import ErrorLine
+from times_doctor_tasks.parsers.highs_status import with_gams_codes
 from times_doctor_tasks.parsers.solve_endings import solve_ending
 from times_doctor_tasks.parsers.solves import Solve
 from times_doctor_tasks.parsers.status_texts import MODEL_STATUS, SOLVER_STATUS
@@ -245,3 +246,43 @@ def test_a_solve_that_ended_without_any_status_is_a_failure_not_a_missing_solve(
 def test_without_gams_statuses_the_solvers_words_decide(text: str, code: int | None, verdict: Verdict | None) -> None:
     ending = solve_ending(Solve(1, lp_status=code, lp_status_text=text))
     assert (ending.verdict if ending else None) is verdict
+
+
+#: HiGHS's own words for every way to end, and lines of its log that come with them.
+HIGHS_WORDS = (
+    *("Optimal", "Infeasible", "Unbounded", "Primal infeasible or unbounded", "Time limit reached"),
+    *("Iteration limit reached", "Solution limit reached", "Memory limit reached", "Interrupted by user"),
+    *("Solve error", "Presolve error", "Unknown", "Empty", ""),
+)
+
+
+@pytest.mark.parametrize("text", HIGHS_WORDS)
+@pytest.mark.parametrize("model_type", ["LP", "MIP"])
+@pytest.mark.parametrize("returncode", [None, 0, 1, 2, 3, -11, -9])
+@pytest.mark.parametrize("ended", [True, False])
+def test_what_is_said_of_highs_alone_speaks_of_no_gams_and_no_other_solver(
+    text: str, model_type: str, returncode: int | None, ended: bool
+) -> None:
+    errors = (ErrorLine('Cannot read value "5" for option "nosuch"'),)
+    last = with_gams_codes(
+        Solve(1, solver="HIGHS", model_type=model_type, lp_status_text=text, objective=1.0, gap_rel=0.01), errors
+    )
+    for solved in (last, None):
+        said = judge(solved, Findings(alone=True, ended=ended, other_errors=errors), returncode=returncode)
+        words = f"{said.sentence} {said.next_step}".lower()
+        assert not [word for word in ("gams", "cplex", "listing", "reslim", ".run", "optcr") if word in words], words
+
+
+def test_an_option_that_highs_refuses_is_named() -> None:
+    errors = (ErrorLine('Cannot read value "5" for option "nosuch"'),)
+    said = judge(None, Findings(alone=True, other_errors=errors), returncode=3)
+
+    assert said.verdict is Verdict.SOLVER_FAILURE
+    assert said.sentence == ('HiGHS did not accept its option file: Cannot read value "5" for option "nosuch".')
+
+
+@pytest.mark.parametrize(("solver", "file"), [("CPLEX", "Run once with `iis 1`"), ("GUROBI", "Solve it once by CPLEX")])
+def test_the_next_step_names_an_option_that_the_solver_has(solver: str, file: str) -> None:
+    infeasible = replace(solve(4, 1), solver=solver)
+
+    assert judge(infeasible, ENDED).next_step.startswith(file)

@@ -1,7 +1,7 @@
 """The program that solves one LP or MIP file with HiGHS: `python -m ... MODEL OPTIONS LOG RESULT`.
 
 A process of its own, so that it can be stopped, measured and killed like GAMS. SIGINT ends the solve at the next
-callback with what there is by then.
+callback with what there is by then; PDLP has none, and goes on until it is killed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def solve(model: Path, options: Path, log: Path, result: Path) -> int:
         return BAD_OPTION
     if highs.readModel(str(model)) == highspy.HighsStatus.kError:
         return UNREADABLE
-    highs.HandleKeyboardInterrupt = True
+    # Not HandleKeyboardInterrupt: an exception in a callback ends the solve as an error, and what it had is lost.
+    highs.HandleUserInterrupt = True
+    signal.signal(signal.SIGINT, lambda *_: highs.cancelSolve())  # type: ignore[no-untyped-call]  # as above
     highs.run()
     info = highs.getInfo()
     figures = {
@@ -56,5 +58,4 @@ def solve(model: Path, options: Path, log: Path, result: Path) -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(solve(*(Path(argument) for argument in sys.argv[1:5])))

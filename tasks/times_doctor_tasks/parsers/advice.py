@@ -1,0 +1,63 @@
+"""Next steps that name means of an engine or solver: options and statements that exist there, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_RESLIM = "Raise RESLIM: `OPTION RESLIM` in the .run file beats reslim=, "
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do next, for one solver."""
+
+    conflict: str
+    """The model is infeasible, and nothing says why."""
+    whole_conflict: str
+    """It is infeasible, and one equation is known to take part."""
+    either: str
+    """It is infeasible or unbounded."""
+    smaller_gap: str
+    limits: Mapping[str, str]
+    """By the name of the limit that ended the solve."""
+
+
+_CPLEX = Advice(
+    conflict="Run once with `iis 1` in cplex.opt: it names the equations that contradict each other.",
+    whole_conflict="Check the data behind this equation, then `iis 1` in cplex.opt for everything that takes part.",
+    either="Run once with `preind 0` and `iis 1` in cplex.opt: then it is one or the other, with the reason.",
+    smaller_gap="a smaller OPTCR asks for a smaller gap",
+    limits={
+        "time limit": f"{_RESLIM}`tilim` in cplex.opt beats both.",
+        "iteration limit": "Raise ITERLIM in the .run file, or itlim/baritlim in the option file.",
+    },
+)
+#: Not every solver can name the equations; CPLEX can.
+_OTHER_UNDER_GAMS = Advice(
+    conflict="Solve it once by CPLEX with `iis 1` in cplex.opt: it names the equations that contradict each other.",
+    whole_conflict="Check the data behind this equation; CPLEX with `iis 1` in cplex.opt names all that takes part.",
+    either="Solve it once by CPLEX with `preind 0` and `iis 1` in cplex.opt: then it is one or the other.",
+    smaller_gap=_CPLEX.smaller_gap,
+    limits={
+        "time limit": f"{_RESLIM}a limit in the solver's option file may beat both.",
+        "iteration limit": "Raise ITERLIM in the .run file, or the limit in the solver's option file.",
+    },
+)
+_HIGHS_ALONE = Advice(
+    conflict="Look at what changed since it was feasible; from Python, highspy's getIis() names rows that contradict.",
+    whole_conflict="Check the data behind this row; from Python, highspy's getIis() names all that takes part.",
+    either="Run once with `presolve = off` in an option file (--opt-file): then it is one or the other.",
+    smaller_gap="a smaller `mip_rel_gap` in an option file asks for a smaller gap",
+    limits={
+        "time limit": "Raise `time_limit` in the option file, or take it out.",
+        "iteration limit": "Raise the `..._iteration_limit` in the option file, or take it out.",
+    },
+)
+
+
+def advice_for(solver: str | None, *, alone: bool) -> Advice:
+    """The next steps that fit a solver; `alone`: it ran without GAMS."""
+    if alone:
+        return _HIGHS_ALONE
+    return _CPLEX if solver is None or solver.upper() == "CPLEX" else _OTHER_UNDER_GAMS
