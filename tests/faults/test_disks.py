@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
-from tests.faults.bed import Bed
+from tests.conftest import wait_until
+from tests.faults.bed import Bed, PortBroker, seeds
 from tests.faults.counting import Tell
 from times_doctor_tasks.messages import ScanSpec
 from times_doctor_tasks.states import RunState, Verdict
@@ -20,11 +24,15 @@ DISK_MB = 96
 
 
 class Disk:
-    """A small disk under a folder of one host."""
+    """A small disk, mounted on a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._filler = folder / "filler"
+        words = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "td-test", str(folder)]
+        mounted = subprocess.run(words, capture_output=True, text=True)
+        if mounted.returncode:
+            pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
 
     def fill(self) -> None:
         """To the last block, whoever else writes meanwhile."""
@@ -34,26 +42,28 @@ class Disk:
                 pass
         assert os.statvfs(self._folder).f_bavail == 0
 
+    def clear(self) -> None:
+        self._filler.unlink()
+
+    def close(self) -> None:
+        subprocess.run(["umount", "--lazy", self._folder], check=True)
+
 
 @pytest.fixture
 def make_disk(bed: Bed, tmp_path: Path) -> Iterator[Callable[[str], Disk]]:
     """Under a folder of the host h1."""
-    mounts: list[Path] = []
+    disks: list[Disk] = []
 
     def make(folder: str) -> Disk:
         path = tmp_path / "h1" / folder
         path.mkdir(parents=True)
-        words = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "td-test", str(path)]
-        mounted = subprocess.run(words, capture_output=True, text=True)
-        if mounted.returncode:
-            pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
-        mounts.append(path)
-        return Disk(path)
+        disks.append(Disk(path))
+        return disks[-1]
 
     yield make
     bed.close()
-    for path in mounts:
-        subprocess.run(["umount", "--lazy", path], check=True)
+    for disk in disks:
+        disk.close()
 
 
 def hosts_of(bed: Bed, spec: ScanSpec) -> list[list[str]]:
@@ -106,3 +116,58 @@ def test_a_disk_that_is_full_at_the_spool_costs_the_copy_and_not_the_result(
     assert hosts_of(bed, spec) == [["h1"]]
     assert worker.has_said("spool_failed")
     bed.settled(spec)
+
+
+class CrampedBroker(PortBroker):
+    """A server with a small disk for its append-only file."""
+
+    disk: Disk | None = None
+
+    def start(self) -> None:
+        self.disk = self.disk or Disk(Path(self.folder))
+        super().start()
+
+    def close(self) -> None:
+        self.kill()
+        if self.disk is not None:
+            self.disk.close()
+        Path(self.folder).rmdir()
+
+
+@pytest.fixture
+def cramped(tmp_path: Path) -> Iterator[Bed]:
+    broker = CrampedBroker()
+    bed = Bed(tmp_path, broker)
+    yield bed
+    bed.close()
+    broker.close()
+
+
+@pytest.mark.parametrize("seed", seeds(3))
+def test_a_server_whose_disk_is_full_while_runs_start_go_on_and_end_costs_time_only(
+    cramped: Bed, tell: Tell, seed: int
+) -> None:
+    bed, disk, dice = cramped, cramped.broker.disk, random.Random(seed)  # type: ignore[attr-defined]  # a CrampedBroker
+    bed.keep()
+    bed.control()
+    for name in ("h1", "h2"):
+        bed.host(name)
+    spec = bed.submit_gams("bar-1", "dual-1", "bar-2", "dual-2", "bar-3", speed=2.0, lease_s=10.0)
+    time.sleep(dice.uniform(0, 3))
+    disk.fill()
+    wait_until(lambda: _refuses(bed), timeout_s=20, what="the server refuses what it cannot keep")
+    time.sleep(dice.uniform(1, 6))
+    disk.clear()
+    wait_until(lambda: not _refuses(bed), timeout_s=20, what="the server writes again")
+    healed_s = time.monotonic()
+    assert all(len(hosts) == 1 for hosts in hosts_of(bed, spec))
+    tell(faults=1, recovery_s=time.monotonic() - healed_s)
+    bed.settled(spec)
+
+
+def _refuses(bed: Bed) -> bool:
+    try:
+        bed.store.client.set("td-test", "", ex=1)
+    except redis.ResponseError as error:
+        return "MISCONF" in str(error)
+    return False
