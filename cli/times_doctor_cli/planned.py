@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import typer
 from rich.console import Console
@@ -13,6 +14,7 @@ from times_doctor_cli.request import MANY_RUNS, ScanRequest
 from times_doctor_cli.scanning import Prepared, engine_note, host_names, warnings_of
 from times_doctor_cli.views.plan import PlanFact, PlannedRun, PlanView, plan_view
 from times_doctor_tasks.errors import UsageError
+from times_doctor_tasks.messages import RunSpec
 
 
 def show_plan(prepared: Prepared, console: Console, *, as_json: bool) -> int:
@@ -27,23 +29,21 @@ def show_plan(prepared: Prepared, console: Console, *, as_json: bool) -> int:
 
 def view_of(prepared: Prepared) -> PlanView:
     """The plan as its view takes it."""
-    capacity, spec = prepared.capacity, prepared.spec
+    capacity = prepared.capacity
     at_once = f"{capacity.slots} at once" if capacity.slots > 1 else "one after the other"
     facts = [PlanFact(what, value) for what, value in prepared.run_dir.facts]
     if not prepared.fleet.is_here:
         facts.append(PlanFact("hosts", host_names(prepared.fleet.fit)))
     facts += [
         PlanFact("engine", engine_note(prepared.fleet)),
-        PlanFact("runs", f"{len(prepared.runs)}, {at_once}, {capacity.threads} threads each"),
+        PlanFact("runs", f"{len(prepared.runs)}{_reused(prepared.runs)}, {at_once}, {capacity.threads} threads each"),
+        PlanFact("reports", str(prepared.out)),
     ]
-    if spec.reused:
-        facts.append(PlanFact("reused", f"{len(spec.reused)} of them ran before with the same inputs"))
-    facts.append(PlanFact("reports", str(prepared.out)))
     runs = tuple(
         PlannedRun(run.run, run.solver, run.threads, run.options, _origin(run.origin, run.reused is not None))
         for run in prepared.runs
     )
-    return PlanView(tuple(facts), runs, warnings_of(prepared))
+    return PlanView(tuple(facts), runs, warnings_of(prepared), reused=len(prepared.spec.reused))
 
 
 def ask_about_many(request: ScanRequest, prepared: Prepared) -> None:
@@ -59,6 +59,14 @@ def ask_about_many(request: ScanRequest, prepared: Prepared) -> None:
         raise UsageError(f"This scan has {amount} runs. Say --yes to start more than {MANY_RUNS}.")
     if not typer.confirm(f"This scan has {amount} runs. Start them?", err=True):
         raise typer.Exit(exit_codes.USAGE)
+
+
+def _reused(runs: Sequence[RunSpec]) -> str:
+    taken = [run.reused.reused_from for run in runs if run.reused is not None]
+    scans = tuple(dict.fromkeys(taken))
+    if not scans:
+        return ""
+    return f" ({len(taken)} of them reused from scan{'s' if len(scans) > 1 else ''} {' and '.join(scans)})"
 
 
 def _origin(origin: str, reused: bool) -> str:

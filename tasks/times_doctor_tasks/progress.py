@@ -34,6 +34,8 @@ class Phase(StrEnum):
     """First-order iterations (PDLP, PDHG)."""
     MIP = "mip"
     """Branch and cut."""
+    SOLVE = "solve"
+    """A solver works whose log does not say at what."""
     CONFLICT = "conflict"
     """The conflict refiner (IIS) runs."""
     READ_BACK = "read back"

@@ -43,6 +43,8 @@ class PlanView:
     facts: tuple[PlanFact, ...]
     runs: tuple[PlannedRun, ...]
     warnings: tuple[str, ...] = ()
+    reused: int = 0
+    """How many of the runs have their result from an earlier scan."""
 
 
 def plan_view(plan: PlanView, *, width: int, unicode: bool) -> Group:
@@ -53,8 +55,9 @@ def plan_view(plan: PlanView, *, width: int, unicode: bool) -> Group:
     ]
     parts.append(_facts(plan.facts, width))
     parts += [Text(), _runs(plan.runs, width, signs)]
-    amount = len(plan.runs)
-    parts += [Text(), Text(f"Nothing was started. {amount} run{'' if amount == 1 else 's'} would be.", "dim")]
+    amount = len(plan.runs) - plan.reused
+    words = f"{amount} run{'' if amount == 1 else 's'} would be" + (f", {plan.reused} reused" if plan.reused else "")
+    parts += [Text(), Text(f"Nothing was started. {words}.", "dim")]
     return Group(*parts)
 
 

@@ -14,7 +14,16 @@ _PERCENT = 5
 _LONGEST_BAR = 20
 #: Phases in which `detail` says more than any figure: the file being compiled, the table being written.
 _TOLD_BY_DETAIL = frozenset(
-    {Phase.COMPILE, Phase.EXECUTE, Phase.GENERATE, Phase.PRESOLVE, Phase.CONFLICT, Phase.READ_BACK, Phase.REPORT}
+    {
+        Phase.COMPILE,
+        Phase.EXECUTE,
+        Phase.GENERATE,
+        Phase.PRESOLVE,
+        Phase.SOLVE,
+        Phase.CONFLICT,
+        Phase.READ_BACK,
+        Phase.REPORT,
+    }
 )
 
 

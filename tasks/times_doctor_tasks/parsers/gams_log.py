@@ -186,7 +186,10 @@ class GamsLogReader:
 
     def _begin_solver(self, started: SolverStarted) -> None:
         self._sink.add(started)
-        self._sink.enter(Phase.PRESOLVE, f"starting {started.solver}")
+        if started.solver.upper() in _READERS:
+            self._sink.enter(Phase.PRESOLVE, f"starting {started.solver}")
+        else:  # it may never say what it does
+            self._sink.enter(Phase.SOLVE, started.solver)
         self._options = OptionEcho(self._sink)
         self._solver = solver_reader(started.solver, self._sink)
 

@@ -472,6 +472,14 @@ def test_plan_shows_where_each_thing_was_read() -> None:
     )
 
 
+def test_a_plan_counts_what_would_run_and_what_is_reused() -> None:
+    runs = tuple(PlannedRun(f"cplex.p{n}", "cplex", 2, "lpmethod 1\n", "built in") for n in range(3))
+
+    assert drawn(plan_view(PlanView((), runs, (), reused=2), width=80, unicode=True)).endswith(
+        "\nNothing was started. 1 run would be, 2 reused.\n"
+    )
+
+
 @pytest.mark.parametrize("width", [60, 80, 140])
 def test_every_built_in_profile_is_listed(width: int) -> None:
     profiles = built_in_profiles("cplex")

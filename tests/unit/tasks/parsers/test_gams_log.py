@@ -314,3 +314,13 @@ def test_a_last_line_without_its_end_is_left_out() -> None:
     assert reader.feed(_EXECUTING + "Objective:      41748")[3:] == []
     assert reader.close() == []
     assert reader.feed("62.37\n") == [FinalObjective(4174862.37)]
+
+
+@pytest.mark.parametrize(
+    ("solver", "phase"), [("CONOPT", Phase.SOLVE), ("NOSUCH", Phase.SOLVE), ("CPLEX", Phase.PRESOLVE)]
+)
+def test_a_solver_whose_log_nobody_reads_solves_and_does_not_presolve_for_ever(solver: str, phase: Phase) -> None:
+    reader = GamsLogReader()
+    events = reader.feed(f"--- Executing {solver} (Solvelink=2): elapsed 0:00:00.042\n   a line that says nothing\n")
+
+    assert [event.phase for event in events if isinstance(event, PhaseStarted)] == [phase]
