@@ -79,6 +79,8 @@ COMMANDS: dict[str, tuple[Callable[..., None], str | None]] = {
     "flower": (flower.flower, None),
     "worker": (worker.worker, worker.EXAMPLES),
 }
+#: Commands that only say that they do not exist yet.
+_HIDDEN = frozenset({"seats"})
 
 
 def make_app(names: Iterable[str] = tuple(COMMANDS)) -> typer.Typer:
@@ -95,7 +97,7 @@ def make_app(names: Iterable[str] = tuple(COMMANDS)) -> typer.Typer:
     app.callback(invoke_without_command=True)(_options)
     for name in names:
         command, epilog = COMMANDS[name]
-        app.command(name, epilog=epilog)(_ending_in_words(command))
+        app.command(name, epilog=epilog, hidden=name in _HIDDEN)(_ending_in_words(command))
     return app
 
 

@@ -1,13 +1,22 @@
-"""`times-doctor seats`: solver licence seats, counted over all hosts."""
+"""`times-doctor seats`: the place of a command that does not exist yet; not in the list of commands until it does."""
 
 from __future__ import annotations
+
+from typing import Annotated
+
+import typer
 
 from times_doctor_tasks.errors import NotYetHere
 
 
-def seats() -> None:
-    """Show and set licence seats that are counted over all hosts (comes in a later version)."""
+def seats(
+    words: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,  # noqa: ARG001  # whatever is asked of it
+) -> None:
+    """Not there yet: licence seats are not counted over hosts.
+
+    Until they are, share them out: start each host that has the licence with as many --slots as it may use seats.
+    """
     raise NotYetHere(
-        "Licence seats are not counted over hosts yet; that comes in a later version. "
-        "Until then give a host with a counted licence as many --slots as it has seats."
+        "Licence seats are not counted over hosts yet. Until they are, share them out: start each host that has the "
+        "licence with as many --slots as it may use seats, for example `times-doctor worker --slots 2`."
     )

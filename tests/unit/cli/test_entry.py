@@ -9,6 +9,7 @@ import pytest
 from times_doctor_cli import entry
 from times_doctor_cli.local import stack as stack_module
 from times_doctor_cli.local.stack import LocalStack
+from times_doctor_cli.main import run
 
 
 class NoStack(LocalStack):
@@ -66,3 +67,11 @@ def test_a_folder_that_is_gone_is_said(
         entry.main()
     assert ending.value.code == 2
     assert "The folder you are in is gone" in capsys.readouterr().err
+
+
+def test_a_command_that_does_not_exist_yet_is_not_listed_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"], None) == 0
+    assert "seats" not in capsys.readouterr().out
+
+    assert run(["seats", "set", "cplex", "2"], None) == 2
+    assert "Licence seats are not counted over hosts yet" in capsys.readouterr().err
