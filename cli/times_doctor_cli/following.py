@@ -20,7 +20,7 @@ from times_doctor_cli.transfer import shown_transfer
 from times_doctor_tasks.messages import Report, ScanSpec
 
 if TYPE_CHECKING:
-    from times_doctor_cli.gdx_files import Unasked
+    from times_doctor_cli.gdx_recommended import Unasked
 
 
 def follow(
@@ -52,7 +52,7 @@ def follow(
         runs = client.store.runs(spec)
     expected_s = expected_runtimes(mine.out.parent, spec, runs) if mine else None
     # While the solves run: nobody waits for it.
-    from times_doctor_cli.gdx_files import Unasked
+    from times_doctor_cli.gdx_recommended import Unasked
     from times_doctor_cli.results import show_results
 
     shown = show_scan(

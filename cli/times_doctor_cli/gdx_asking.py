@@ -89,10 +89,9 @@ class Asking:
         Raises:
             GdxStays: it is not there, or does not know how.
         """
-        card = next((card for card in self._store.live_hosts() if card.host == self._host), None)
-        if why := _why_unable(card, self._host):
+        if why := _why_unable(self._card(), self._host):
             raise self._stays(why)
-        self._repeat()
+        self._ask()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
@@ -135,16 +134,19 @@ class Asking:
     def _repeat(self) -> None:
         if monotonic_s() < self._next_repeat_s:
             return
-        self._requests.ask(self._host, self._request)
-        if self._is_live():
+        self._ask()
+        if self._card() is not None:
             self._seen_s = monotonic_s()
+
+    def _ask(self) -> None:
+        self._requests.ask(self._host, self._request)
         self._next_repeat_s = monotonic_s() + self._patience.repeat_s
 
-    def _is_live(self) -> bool:
+    def _card(self) -> HostCard | None:
         try:
-            return self._store.host(self._host) is not None
-        except SchemaMismatch:
-            return True  # it was upgraded meanwhile, and will say so
+            return self._store.host(self._host)
+        except SchemaMismatch:  # of another major: this reads what there is to read
+            return next((card for card in self._store.live_hosts() if card.host == self._host), None)
 
     def _answer(self) -> GdxAnswer | None:
         try:
@@ -168,20 +170,27 @@ class Asking:
                 )
             case Refusal.TOO_LARGE:
                 most = size(self._request.max_bytes or 0)
-                raise self._stays(f"it has {size(answer.size_bytes)}, and unasked no more than {most} come. {self.how}")
+                raise self._stays(
+                    f"it has {size(answer.size_bytes)}, and unasked no more than {most} come. {how_to_get(self._run)}"
+                )
             case Refusal.UNREADABLE:
                 raise self._stays(f"it cannot be read there ({answer.words}). See to that, and fetch again.")
             case Refusal.STORE:
                 raise self._stays(answer.words)
         raise self._stays(f"{answer.words or answer.refusal} Or copy it from there.")
 
-    @property
-    def how(self) -> str:
-        """How to get it later."""
-        return f"`times-doctor fetch {self._run.scan} --gdx` brings it."
-
     def _stays(self, why: str) -> GdxStays:
-        return GdxStays(f"The GDX of {self._run.run} stays on {self._host} in {self._run.directory}: {why}")
+        return GdxStays(f"{where(self._run)}: {why}")
+
+
+def where(run: RunResult) -> str:
+    """Where a GDX is that did not come."""
+    return f"The GDX of {run.run} stays on {run.host} in {run.directory}"
+
+
+def how_to_get(run: RunResult) -> str:
+    """How to get it later."""
+    return f"`times-doctor fetch {run.scan} --gdx` brings it."
 
 
 _ONCE_BACK = "Fetch again once `times-doctor hosts` shows it."

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from times_doctor_cli.board import Board
 from times_doctor_cli.client import Client
@@ -41,6 +42,10 @@ from times_doctor_tasks.settings import Settings
 from times_doctor_tasks.states import TERMINAL
 from times_doctor_tasks.tally import OnSent
 
+if TYPE_CHECKING:
+    from times_doctor_cli.gdx_asking import OnStep
+    from times_doctor_cli.gdx_files import GdxOutcome
+
 __all__ = [
     "LAST",
     "Board",
@@ -51,6 +56,7 @@ __all__ = [
     "cancel",
     "connect",
     "fetch",
+    "fetch_gdx",
     "find",
     "hosts",
     "looks_like_scan",
@@ -217,6 +223,22 @@ def fetch(client: Client, scan: str, folder: Path | None = None, on_sent: OnSent
     harvest = harvest_of_scan(client, spec, folder)
     brought = bring_results(client, report(client, spec.scan), harvest, on_sent)
     return Fetched(harvest.out, brought)
+
+
+def fetch_gdx(
+    client: Client, fetched: Fetched, names: Sequence[str] = (), on_step: OnStep = lambda _: None
+) -> Iterator[GdxOutcome]:
+    """Brings GDX files of a scan from the hosts that keep them, and says of each what became of it, as it comes.
+
+    Args:
+        client: Of the broker it ran on.
+        fetched: The scan as `fetch` brought it; each file lands in its run's folder there.
+        names: Profiles or run ids; none: all of the scan.
+        on_step: Told how far each one is.
+    """
+    from times_doctor_cli.gdx_files import fetch_gdx_files, select_runs
+
+    return fetch_gdx_files(client, select_runs(fetched.report, names), fetched.folder, on_step)
 
 
 def harvest_of_scan(client: Client, spec: ScanSpec, folder: Path | None = None) -> Harvest:

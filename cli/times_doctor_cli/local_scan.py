@@ -90,7 +90,7 @@ def run_local_scan(
         publish(client, prepared)
         # While the solves run, so that nobody waits for it.
         from times_doctor_cli.expectations import expected_runtimes
-        from times_doctor_cli.gdx_files import keep_recommended_here
+        from times_doctor_cli.gdx_recommended import keep_recommended_here
         from times_doctor_cli.results import bring_results, show_results
 
         spec, runs = prepared.spec, prepared.runs

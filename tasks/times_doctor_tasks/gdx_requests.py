@@ -1,8 +1,9 @@
 """Requests for GDX files: a client asks the host that has one, the host puts it into the store and says how far it is.
 
-Not Celery tasks: a host whose slots are all busy for hours would not see them. A host reads its list of requests once
-a second, in a thread of its own. A request stands only while its client repeats it, so nothing is sent for somebody
-who has left, and a worker that starts anew finds what its predecessor was asked. See docs/adr/0010-gdx-on-request.md.
+Not Celery tasks: a host whose slots are all busy for hours would not see them. A host reads its list of requests when
+the bell rings, and once a second, in a thread of its own. A request stands only while its client repeats it, so nothing
+is sent for somebody who has left, and a worker that starts anew finds what its predecessor was asked. See
+docs/adr/0010-gdx-on-request.md.
 """
 
 from __future__ import annotations
@@ -142,6 +143,7 @@ class GdxRequests:
         pipe.zremrangebyscore(key, "-inf", now_ms)
         pipe.zadd(key, {encode(request): now_ms + STANDS_S * 1000})
         pipe.expire(key, ASKED_TTL_S)
+        pipe.publish(self._keys.bell(host), "")
         pipe.execute()
 
     def withdraw(self, host: str, request: SendGdx) -> None:
@@ -158,6 +160,10 @@ class GdxRequests:
         return decode(raw, GdxAnswer) if raw else None
 
     # -- worker ---------------------------------------------------------------------------------------------------
+
+    def bell(self, host: str) -> Bell:
+        """What rings when somebody asks `host`."""
+        return Bell(self._client, self._keys.bell(host))
 
     def open(self, host: str) -> list[bytes]:
         """Requests that stand and have no final answer, those repeated last first."""
@@ -180,6 +186,20 @@ class GdxRequests:
     def _now_ms(self) -> int:
         seconds, micros = self._client.time()
         return int(seconds) * 1000 + int(micros) // 1000
+
+
+class Bell:
+    """Rings when somebody asks. One that nobody heard costs no more than the wait for the next look."""
+
+    def __init__(self, client: Any, channel: str) -> None:
+        self._channel = channel
+        self._pubsub = client.pubsub(ignore_subscribe_messages=True)
+
+    def wait(self, timeout_s: float) -> None:
+        """Returns when it rings or rang since the last call, or after `timeout_s`. May raise `redis.RedisError`."""
+        if not self._pubsub.subscribed:
+            self._pubsub.subscribe(self._channel)
+        self._pubsub.get_message(timeout=timeout_s)
 
 
 def _is_final(raw: bytes | None) -> bool:

@@ -62,6 +62,10 @@ class Keys:
         """ZSET SendGdx -> server ms until which somebody waits for it. TTL a minute. Writer client, reader worker."""
         return f"{self.prefix}:asked:{host}"
 
+    def bell(self, host: str) -> str:
+        """CHANNEL, no key: rung with each request of `asked`. Publisher client, subscriber worker."""
+        return f"{self.prefix}:bell:{host}"
+
     def answer(self, ask: str) -> str:
         """STRING GdxAnswer: how far the host is with one request. TTL ten minutes. Writer worker, reader client."""
         return f"{self.prefix}:answer:{ask}"

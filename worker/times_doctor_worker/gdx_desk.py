@@ -29,7 +29,7 @@ from times_doctor_worker.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between looks for requests, and between what is said of a file on its way.
+#: Seconds between looks for requests where no bell was heard, and between what is said of a file on its way.
 LOOK_S = 1.0
 #: Seconds to wait for a store that does not answer, and between two tries.
 STORE_PATIENCE_S = 20.0
@@ -61,7 +61,7 @@ class _Visit:
 
 
 class GdxDesk:
-    """Serves one host's list of requests. `look` is to be called again and again, by one thread."""
+    """Serves one host's list of requests. `attend` is to be called again and again, by one thread."""
 
     def __init__(
         self,
@@ -79,11 +79,21 @@ class GdxDesk:
         pause: Waits so many seconds, or until it must.
         """
         self._requests = requests
+        self._bell = requests.bell(host)
         self._workspace = workspace
         self._store = store
         self._host = host
         self._is_ending = is_ending
         self._pause = pause
+
+    def attend(self) -> None:
+        """Waits for the bell, but not for long, and looks. Raises as `look`."""
+        try:
+            self._bell.wait(LOOK_S)
+            self.look()
+        except redis.RedisError:
+            self._pause(LOOK_S)
+            raise
 
     def look(self) -> None:
         """Serves what is asked for now.

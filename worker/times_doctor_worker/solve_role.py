@@ -20,7 +20,6 @@ from times_doctor_worker.drain import Drain
 from times_doctor_worker.engine_search import find_engine
 from times_doctor_worker.executor import Executor
 from times_doctor_worker.gdx_desk import GDX_TTL_S, GdxDesk
-from times_doctor_worker.gdx_desk import LOOK_S as DESK_S
 from times_doctor_worker.host_faults import HostFaults
 from times_doctor_worker.insist import insist
 from times_doctor_worker.intake import Intake
@@ -134,7 +133,7 @@ class SolveRole:
             stack.enter_context(Repeating(spool.offer, period_s=SPOOL_S, name="spool"))
             if not self._is_private:
                 stack.enter_context(Repeating(self._rotation.look, period_s=LOOK_S, name="rotation"))
-                stack.enter_context(Repeating(self._desk().look, period_s=DESK_S, name="gdx desk"))
+                stack.enter_context(Repeating(self._desk().attend, period_s=0.0, name="gdx desk"))
             if self._cache_bytes is not None:
                 stack.enter_context(Repeating(self._prune, period_s=PRUNE_S, name="workspace"))
             yield executor

@@ -61,13 +61,12 @@ def fetch(
 
 def _bring_gdx(client: Client, fetched: Fetched, names: Sequence[str], *, as_json: bool) -> list[GdxOutcome]:
     from times_doctor_cli.console import stderr_console, stdout_console
-    from times_doctor_cli.gdx_files import fetch_gdx_files, select_runs
     from times_doctor_cli.gdx_screen import shown_steps, tell
+    from times_doctor_cli.library import fetch_gdx
 
-    runs = select_runs(fetched.report, names)
     outcomes = []
     with shown_steps(stderr_console()) as steps:
-        for outcome in fetch_gdx_files(client, runs, fetched.folder, steps.on_step):
+        for outcome in fetch_gdx(client, fetched, names, steps.on_step):
             outcomes.append(outcome)
             steps.clear()
             tell(outcome, stderr_console() if as_json else stdout_console())
@@ -76,7 +75,7 @@ def _bring_gdx(client: Client, fetched: Fetched, names: Sequence[str], *, as_jso
 
 def _bring_recommended(client: Client, fetched: Fetched, *, as_json: bool) -> list[GdxOutcome]:
     from times_doctor_cli.console import stderr_console, stdout_console
-    from times_doctor_cli.gdx_files import Unasked
+    from times_doctor_cli.gdx_recommended import Unasked
     from times_doctor_cli.gdx_screen import shown_steps, tell
 
     unasked = Unasked(client, fetched.report, fetched.folder)

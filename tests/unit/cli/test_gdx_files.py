@@ -10,18 +10,13 @@ import fakeredis
 import pytest
 import redis
 
+from tests.conftest import wait_until
 from tests.unit.cli.test_fleet import make_card
-from times_doctor_cli import gdx_files
+from times_doctor_cli import gdx_recommended
 from times_doctor_cli.client import Client
 from times_doctor_cli.gdx_asking import GdxStep, Patience
-from times_doctor_cli.gdx_files import (
-    GdxOutcome,
-    Unasked,
-    fetch_gdx_files,
-    gdx_path,
-    keep_recommended_here,
-    select_runs,
-)
+from times_doctor_cli.gdx_files import GdxOutcome, fetch_gdx_files, gdx_path, select_runs
+from times_doctor_cli.gdx_recommended import Unasked, keep_recommended_here
 from times_doctor_tasks.blob_files import FileBlobs
 from times_doctor_tasks.errors import BrokerUnavailable, UsageError
 from times_doctor_tasks.gdx_requests import GdxAnswer, GdxRequests, GdxState, Refusal, read_request
@@ -334,7 +329,7 @@ def test_the_recommended_runs_gdx_comes_by_itself(
 def test_a_large_one_stays_and_it_is_said_how_to_get_it(
     team: Team, best: RunResult, make_report: Callable[..., Report], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gdx_files, "UNASKED_BYTES", 2)
+    monkeypatch.setattr(gdx_recommended, "UNASKED_BYTES", 2)
     outcome = unasked(team, make_report([best]))
     assert outcome is not None
     assert outcome.why.endswith(
@@ -353,11 +348,12 @@ def test_whatever_fails_unasked_costs_a_sentence(
 
     one = Unasked(team.client, report, team.out)
     one.begin()
+    wait_until(lambda: team.requests.open("h1"), what="it is asked for")
     monkeypatch.setattr(GdxRequests, "answer", fails)
     outcome = one.finish(team.on_step)
     assert outcome is not None
-    assert "it did not get through. connection refused `times-doctor fetch s1 --gdx` tries again." in outcome.why
-    monkeypatch.setattr(RunStore, "live_hosts", fails)
+    assert "it did not get through. connection refused `times-doctor fetch s1 --gdx` brings it." in outcome.why
+    monkeypatch.setattr(RunStore, "host", fails)
     assert "connection refused" in str(unasked(team, report))
     team.store.drop_host("h1")
     monkeypatch.undo()

@@ -103,3 +103,13 @@ def test_a_newer_hosts_answer_may_say_more(requests: GdxRequests, server: fakere
     answer = requests.answer("a1")
     assert answer is not None
     assert (answer.refusal, answer.is_final) == ("forbidden", True)
+
+
+def test_the_bell_rings_for_who_listens_and_is_no_matter_to_who_does_not(requests: GdxRequests) -> None:
+    bell = requests.bell("h1")
+    requests.ask("h1", make_request())
+    bell.wait(0.0)  # listens from now on
+    requests.ask("h2", make_request())
+    requests.ask("h1", make_request())
+    bell.wait(3600.0)
+    assert len(requests.open("h1")) == 1

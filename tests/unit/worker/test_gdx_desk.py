@@ -8,6 +8,7 @@ from pathlib import Path
 
 import fakeredis
 import pytest
+import redis
 
 from times_doctor_tasks.blob_errors import StoreFull, StoreUnreachable
 from times_doctor_tasks.blob_files import FileBlobs
@@ -275,3 +276,20 @@ def test_a_file_that_cannot_be_read_is_said(host: Host, monkeypatch: pytest.Monk
     answer = host.served()
     assert answer.refusal == Refusal.UNREADABLE
     assert "Permission denied" in answer.words
+
+
+def test_a_desk_that_redis_does_not_answer_waits_before_the_next_look(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.keep()
+    host.ask()
+    host.desk.attend()
+    assert (host.answer().state, host.pauses) == (GdxState.SENT, 0)
+
+    def fails(*_: object) -> None:
+        raise redis.ConnectionError("connection refused")
+
+    monkeypatch.setattr(GdxRequests, "open", fails)
+    with pytest.raises(redis.ConnectionError):
+        host.desk.attend()
+    assert host.pauses == 1
