@@ -44,8 +44,6 @@ class Feed:
             InfrastructureError: the broker did not answer for long, or came back without the scan.
         """
         try:
-            if self._away_since_s is not None:
-                self._require_scan()
             told = self._history() if self._after is None else self._news(timeout_s)
         except redis.RedisError as error:
             return self._without_answer(error, timeout_s)
@@ -75,21 +73,24 @@ class Feed:
             return None
         store, scan = self._client.store, self._spec.scan
         events = store.events(scan, after=self._after, block_ms=max(1, int(timeout_s * 1000)))
-        if not events and store.is_reported(scan):
-            return None
-        if events:
+        if not events:
+            is_there, is_reported = store.presence(scan)
+            if is_reported:
+                return None
+            if not is_there:
+                raise self._lost()
+        else:
             self._after = events[-1][0]
             # The next call need not wait: nothing comes after the report.
             self._is_over = isinstance(events[-1][2], Reported)
         return [(at_ms, event) for _, at_ms, event in events]
 
-    def _require_scan(self) -> None:
-        """After an outage: the broker must still know the scan."""
-        if self._client.store.scan(self._spec.scan) is None:
-            raise InfrastructureError(
-                f"The broker {self._client.shown_broker!r} is back without scan {self._spec.scan}: it lost its data. "
-                "Have it keep them (appendonly yes), and scan again."
-            )
+    def _lost(self) -> InfrastructureError:
+        """A server may come back empty so soon that nobody saw it away: no answer would ever come."""
+        return InfrastructureError(
+            f"The broker {self._client.shown_broker!r} is back without scan {self._spec.scan}: it lost its data. "
+            "Have it keep them (appendonly yes), and scan again."
+        )
 
     def _comes_back(self) -> list[TimedEvent]:
         if self._away_since_s is None:

@@ -99,6 +99,14 @@ class Records:
         """Whether the done mark is set."""
         return bool(self.client.exists(self.keys.reported(scan)))
 
+    def presence(self, scan: str) -> tuple[bool, bool]:
+        """Whether the scan is there, and whether its done mark is set; in one round trip."""
+        pipe = self.client.pipeline(transaction=False)
+        pipe.exists(self.keys.scan(scan))
+        pipe.exists(self.keys.reported(scan))
+        is_there, is_reported = pipe.execute()
+        return bool(is_there), bool(is_reported)
+
     def reported(self, scans: Sequence[str]) -> set[str]:
         """Those of `scans` whose done mark is set."""
         marks = self.client.mget([self.keys.reported(scan) for scan in scans]) if scans else []

@@ -76,11 +76,8 @@ class FlakyStore:
     def results(self, spec: ScanSpec) -> dict[str, RunResult]:
         return {}
 
-    def scan(self, scan: str) -> ScanSpec | None:
-        return self.spec
-
-    def is_reported(self, scan: str) -> bool:
-        return False
+    def presence(self, scan: str) -> tuple[bool, bool]:
+        return self.spec is not None, False
 
     def events(self, scan: str, *, after: str, block_ms: int) -> list[tuple[str, int, object]]:
         answer = next(self.answers)
@@ -134,9 +131,17 @@ def test_patience_ends_with_what_to_do_next(spec: ScanSpec, monkeypatch: pytest.
 
 
 def test_a_broker_that_comes_back_without_its_data_is_told_from_one_that_is_slow(spec: ScanSpec) -> None:
-    source = make_feed(spec, None, known=False)
+    source = make_feed(spec, None, [], known=False)
     source.next_events(0)
     source.next_events(0)
+    with pytest.raises(InfrastructureError, match=r"without scan .*appendonly yes"):
+        source.next_events(0)
+
+
+def test_a_broker_that_lost_its_data_in_an_outage_that_nobody_saw_is_told_too(spec: ScanSpec) -> None:
+    source = make_feed(spec, [NEWS], [], known=False)
+    source.next_events(0)
+    assert source.next_events(0) == [(8_000, NEWS[2])]
     with pytest.raises(InfrastructureError, match=r"without scan .*appendonly yes"):
         source.next_events(0)
 
