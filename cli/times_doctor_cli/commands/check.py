@@ -11,7 +11,10 @@ def check(
     context: typer.Context,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Look at this machine, broker, store and hosts, and say what to do where something is wrong."""
+    """Say what works here and in the team, and what to mend.
+
+    Looks at this machine, its configuration, and broker, store and hosts where they are configured.
+    """
     import os
     from datetime import date
     from importlib.metadata import version

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +13,22 @@ import typer
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write it.")] = Path("demo"),
 ) -> None:
-    """Write a small energy-system model: as a GAMS run folder, and as a larger LP file for HiGHS alone."""
+    """Write a small energy-system model to try scans with.
+
+    As a GAMS run folder, and as a larger LP file for HiGHS alone.
+    """
     from times_doctor_cli.console import say
     from times_doctor_cli.demo import write_demo
 
     files = write_demo(folder)
     say(f"Wrote the sample model to {folder}. Next:")
-    say(f"  times-doctor scan {files.run_dir} --parallel       by GAMS")
-    say(f"  times-doctor scan {files.lp_file} --parallel   by HiGHS, without GAMS")
+    program = typed_program()
+    say(f"  {program} scan {files.run_dir} --parallel       by GAMS")
+    say(f"  {program} scan {files.lp_file} --parallel   by HiGHS, without GAMS")
+
+
+def typed_program() -> str:
+    """How this program is called from here: by its path where it is not on PATH, as after `make demo`."""
+    path = Path(sys.argv[0])
+    is_unknown = path.name == "times-doctor" and shutil.which(path.name) is None
+    return str(path) if is_unknown and path.is_file() else "times-doctor"

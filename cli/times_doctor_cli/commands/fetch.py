@@ -28,7 +28,10 @@ def fetch(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Bring a scan's reports, and listings, logs and option files of its runs; GDX files when asked."""
+    """Bring a scan's reports and its runs' files to this machine.
+
+    Listings, logs, option files and traces come by themselves, GDX files when asked.
+    """
     from times_doctor_cli import exit_codes
     from times_doctor_cli.console import emit_json, say, stderr_console
     from times_doctor_cli.library import connect, find

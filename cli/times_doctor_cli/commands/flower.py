@@ -24,7 +24,10 @@ def flower(
         bool, typer.Option("--no-auth", help="Ask for no password; only on this machine's own address.")
     ] = False,
 ) -> None:
-    """Show hosts, queues and tasks in a browser, by Flower: read-only, with a password."""
+    """Show hosts, queues and tasks in a browser, by Flower.
+
+    Read-only, with a password.
+    """
     from times_doctor_cli.console import say
     from times_doctor_cli.dashboard import Door, read_accounts, serve
     from times_doctor_tasks.settings import Settings

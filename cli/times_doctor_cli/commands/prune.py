@@ -11,7 +11,10 @@ def prune(
     days: Annotated[float, typer.Option(min=0, help="Remove what nobody used for so many days.")] = 14.0,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Remove models and results from the stores that nobody used lately; reports in run folders stay."""
+    """Remove models and results that nobody used lately.
+
+    They stand in the stores; reports in run folders stay.
+    """
     import os
 
     from times_doctor_cli.console import emit_json, say

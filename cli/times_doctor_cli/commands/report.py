@@ -24,7 +24,10 @@ def report(
     trace: Annotated[Path | None, typer.Option(help="Write a scan as a GAMS trace file (PAVER) and stop.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Show the report of a scan, or say how an existing run ended, from its log and listing."""
+    """Show a scan's report, or how an existing run ended.
+
+    A run is read from its log, listing and trace, whoever started it.
+    """
     from times_doctor_cli.saved_report import find_saved
     from times_doctor_tasks.errors import UsageError
 

@@ -82,7 +82,10 @@ def scan(
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout; the rest on stderr.")] = False,
     llm: Annotated[bool, typer.Option("--llm", hidden=True)] = False,
 ) -> None:
-    """Run one model under several solver profiles and say which one to use and why."""
+    """Run a model under several profiles and say which to use.
+
+    Profiles are solver configurations: `times-doctor profiles` lists them.
+    """
     if llm:
         raise UsageError(NO_LLM)
     request = ScanRequest(

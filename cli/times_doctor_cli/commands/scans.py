@@ -17,7 +17,7 @@ def list_scans(
     newest: Annotated[int, typer.Option("--newest", "-n", min=1, help="How many.")] = 20,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """List scans, newest first, of everybody who uses this broker."""
+    """List the scans of everybody on this broker, newest first."""
     from times_doctor_cli.library import connect
 
     _show(connect(who="list"), newest=newest, only_open=False, as_json=json)

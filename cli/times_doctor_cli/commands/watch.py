@@ -11,7 +11,7 @@ def watch(
     scan: Annotated[str, typer.Argument(metavar="SCAN", help="A scan's id, its beginning, or 'last'.")] = "last",
     json: Annotated[bool, typer.Option("--json", help="The report as one JSON document; the rest on stderr.")] = False,
 ) -> None:
-    """Show a scan as it runs, with what happened before, and then its report."""
+    """Show a scan as it runs, and then its report. What happened before is shown first."""
     from times_doctor_cli.console import stderr_console, stdout_console
     from times_doctor_cli.following import follow
     from times_doctor_cli.library import connect, find

@@ -31,7 +31,7 @@ def worker(
     threads: Annotated[int | None, typer.Option(help="Threads that all runs share; default: the cores.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of this host among all; default: the machine's.")] = None,
 ) -> None:
-    """Serve a team: take runs from its broker and solve them on this machine."""
+    """Serve a team: solve runs from its broker on this machine."""
     from times_doctor_tasks.errors import InfrastructureError
 
     if sys.platform == "win32":

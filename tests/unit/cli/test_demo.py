@@ -6,6 +6,7 @@ from pathlib import Path
 import highspy
 import pytest
 
+from times_doctor_cli.commands.demo import typed_program
 from times_doctor_cli.demo import DemoFiles, demo_texts, write_demo
 from times_doctor_cli.demo_data import mean_weather, read_system
 from times_doctor_cli.demo_lp import build_plan
@@ -128,3 +129,15 @@ def test_design_year_costs_in_highs_what_it_costs_in_gams(tmp_path: Path) -> Non
 
     assert highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
     assert highs.getObjectiveValue() == pytest.approx(DESIGN_COST, rel=1e-7)
+
+
+def test_the_program_is_named_as_it_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / ".venv" / "bin" / "times-doctor"
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o755)
+    monkeypatch.setattr("sys.argv", [str(program)])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert typed_program() == str(program)
+
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert typed_program() == "times-doctor"
