@@ -18,6 +18,8 @@ DOUBLE_MS = 1_000
 #: After "cancel all" and after "cancel now" further Ctrl-C are ignored this long, ms: people press it many times.
 DEAF_MS = 1_000
 
+#: Said where Ctrl-C came before anything was published.
+NOTHING_STARTED = "Interrupted before the scan was submitted: nothing was started."
 _CANCEL_WORDS = {
     Wish.CANCEL_ALL: "Cancelling all runs; what their solvers have by now is kept.",
     Wish.CANCEL_NOW: "Stopping all runs at once.",

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from rich.console import Console
 
 from times_doctor_cli import exit_codes
 from times_doctor_cli.client import Client
 from times_doctor_cli.console import say, stderr_console, stdout_console
 from times_doctor_cli.fleet import Fleet
 from times_doctor_cli.hashing import HashCache
-from times_doctor_cli.interrupts import Signals
+from times_doctor_cli.interrupts import NOTHING_STARTED, Signals
 from times_doctor_cli.look.snapshot import take_snapshot
 from times_doctor_cli.plan import engine_of
 from times_doctor_cli.planned import ask_about_many, show_plan
@@ -75,13 +76,30 @@ def run_local_scan(
     request = request.with_configured(settings)
     client = _client(settings, stack)
     began_s = monotonic_s()
-    with shown_transfer("Reading the model", console, began_s=began_s, quiet=True) as on_read:
-        prepared = _prepare(request, settings, client, stack, environ, on_read)
-    if dry_run:
-        return show_plan(prepared, console, as_json=as_json)
-    ask_about_many(request, prepared)
-    for words in warnings_of(prepared):
-        say(f"Warning: {words}", console)
+    try:
+        with shown_transfer("Reading the model", console, began_s=began_s, quiet=True) as on_read:
+            prepared = _prepare(request, settings, client, stack, environ, on_read)
+        if dry_run:
+            return show_plan(prepared, console, as_json=as_json)
+        ask_about_many(request, prepared)
+        for words in warnings_of(prepared):
+            say(f"Warning: {words}", console)
+    except KeyboardInterrupt:
+        say(NOTHING_STARTED, stderr_console())
+        return exit_codes.INTERRUPTED
+    return _run(request, prepared, client, stack, console, began_s=began_s, as_json=as_json)
+
+
+def _run(
+    request: ScanRequest,
+    prepared: Prepared,
+    client: Client,
+    stack: LocalStack,
+    console: Console,
+    *,
+    began_s: float,
+    as_json: bool,
+) -> int:
     stack.is_solving = True
     # Noted from here on, before the first message leaves: a scan that runs ends in a report, whoever wants it to end.
     with Signals() as signals:

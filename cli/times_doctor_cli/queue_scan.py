@@ -10,7 +10,7 @@ from times_doctor_cli import exit_codes
 from times_doctor_cli.client import Client
 from times_doctor_cli.console import emit_json, say, stderr_console, stdout_console
 from times_doctor_cli.following import detached_words, follow
-from times_doctor_cli.interrupts import Signals
+from times_doctor_cli.interrupts import NOTHING_STARTED, Signals
 from times_doctor_cli.library import connect, prepare_scan, publish, send_model
 from times_doctor_cli.planned import ask_about_many, show_plan
 from times_doctor_cli.request import ScanRequest
@@ -33,7 +33,7 @@ def run_queue_scan(request: ScanRequest, environ: Mapping[str, str], *, dry_run:
         with shown_transfer("Sending the model", console) as on_sent:
             send_model(client, prepared, on_sent)
     except KeyboardInterrupt:
-        say("Interrupted before the scan was submitted: nothing was started.", stderr_console())
+        say(NOTHING_STARTED, stderr_console())
         return exit_codes.INTERRUPTED
     # Noted from here on: a scan whose first message has left ends in a report, or is handed over with its id.
     with Signals() as signals:

@@ -11,10 +11,13 @@ import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 import pytest
 
 from tests.conftest import wait_until
+from times_doctor_cli import local_scan
 from times_doctor_cli.local import guard
 from times_doctor_cli.local import stack as stack_module
 from times_doctor_cli.local.server_binary import find_server
 from times_doctor_cli.local.stack import LocalStack, start_stack
+from times_doctor_cli.request import ScanRequest
+from times_doctor_cli.scanning import Prepared
 from times_doctor_tasks.errors import LocalStackFailed
 
 pytestmark = pytest.mark.server
@@ -166,3 +169,20 @@ def refuse_below(folder: Path, mkdir: Callable[[str, int], None]) -> Callable[[s
         mkdir(path, mode)
 
     return make
+
+
+def test_ctrl_c_while_the_model_is_read_says_that_nothing_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> Prepared:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(local_scan, "_prepare", interrupted)
+    environ = {"HOME": str(tmp_path), "TIMES_DOCTOR_CACHE_DIR": str(tmp_path / "cache")}
+
+    code = local_scan.run_local_scan(
+        ScanRequest(run_path=tmp_path), LocalStack(str(tmp_path), 0, -1), environ, dry_run=False, as_json=False
+    )
+
+    assert code == 130
+    assert capsys.readouterr().err == "Interrupted before the scan was submitted: nothing was started.\n"
