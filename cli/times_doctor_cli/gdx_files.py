@@ -18,7 +18,7 @@ from times_doctor_tasks.gdx_requests import GDX_FILE, GdxAnswer
 from times_doctor_tasks.messages import Report, RunResult
 
 #: Uploads of one file are tried so often where another client removes it from the store.
-TRIES = 2
+TRIES = 5
 _DAY_MS = 86_400_000
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -367,12 +368,47 @@ def test_ctrl_c_ends_the_waiting_for_what_nobody_asked_for(
     outcome = unasked(team, make_report([best]), is_told_to_end=lambda: True)
     assert "you did not wait for it. `times-doctor fetch s1 --gdx` brings it." in str(outcome)
 
-    def press() -> None:
+    def press() -> bool:
         raise KeyboardInterrupt
 
-    team.serve = press
-    assert "you did not wait for it" in str(unasked(team, make_report([best])))
+    assert "you did not wait for it" in str(unasked(team, make_report([best]), is_told_to_end=press))
     assert team.requests.open("h1") == []
+
+
+@pytest.mark.parametrize("where", ["answer", "store"])
+def test_a_line_that_is_a_black_hole_keeps_nobody_waiting(
+    team: Team, best: RunResult, make_report: Callable[..., Report], monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    for name in ("UNASKED_S", "LEAVE_S"):
+        monkeypatch.setattr(gdx_recommended, name, 0.1)
+    over = threading.Event()
+
+    def hole(*_: object) -> None:
+        over.wait()
+        raise redis.TimeoutError("Timeout reading from socket")
+
+    with monkeypatch.context() as broken:
+        if where == "answer":
+            broken.setattr(GdxRequests, "answer", hole)
+        else:
+            broken.setattr(FileBlobs, "open", hole)
+        one = Unasked(team.client, make_report([best]), team.out)
+        one.begin()
+        outcome = one.finish(team.on_step)
+        assert "it takes longer than 0 s. `times-doctor fetch s1 --gdx` brings it." in str(outcome)
+        over.set()
+
+
+def test_nothing_goes_over_the_line_before_the_report_is_shown(
+    team: Team, best: RunResult, make_report: Callable[..., Report]
+) -> None:
+    one = Unasked(team.client, make_report([best]), team.out)
+    one.begin()
+    wait_until(lambda: team.requests.open("h1"), what="it is asked for")
+    team.desk.look()
+    assert (team.steps, list(team.out.rglob("run.gdx"))) == ([], [])
+    assert one.finish(team.on_step) is not None
+    assert gdx_path(team.out, best).is_file()
 
 
 def test_nothing_is_said_where_no_run_is_recommended_or_highs_solved(
