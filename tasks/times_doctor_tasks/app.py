@@ -44,7 +44,6 @@ app.conf.update(
     task_default_priority=DEFAULT_PRIORITY,
     task_queue_max_priority=9,
     task_ignore_result=False,
-    task_track_started=True,
     task_publish_retry=True,
 )
 # By URL "module:Class+redis+socket://" does not parse, so the class is put in by name for both schemes.

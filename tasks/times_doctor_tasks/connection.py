@@ -18,7 +18,8 @@ from times_doctor_tasks.settings import shown_url
 #: Seconds to wait for an answer, and for a connection.
 SOCKET_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 5.0
-#: Seconds between checks that an idle connection still lives.
+#: Seconds between checks that an idle connection of Celery's still lives. Ours are not checked: a command that fails on
+#: one is sent again on a new one, and a PING before it costs a round trip each time that a slot frees after a solve.
 HEALTH_CHECK_S = 5
 #: Oldest server we speak to: streams, functions of TIME in scripts and AOF as tested.
 OLDEST_SERVER = (7, 0)
@@ -39,7 +40,6 @@ def connect(url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S, retries: in
     options: dict[str, Any] = {
         "socket_timeout": socket_timeout_s,
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
-        "health_check_interval": HEALTH_CHECK_S,
     }
     if retries is not None:
         options["retry"] = Retry(NoBackoff(), retries)

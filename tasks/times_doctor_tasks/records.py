@@ -60,6 +60,17 @@ class Standing:
     """The newest look at each run that had one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """What there is of a scan's runs, by run where it is a dict, in the scan's order."""
+
+    statuses: dict[str, RunStatus]
+    runs: list[RunSpec]
+    """Those whose document is gone are left out."""
+    results: dict[str, RunResult]
+    """With the run's history of attempts; of those that have one."""
+
+
 def initial_state(spec: ScanSpec, run: str) -> RunState:
     """Where a run stands before anybody touched it: a reused one has ended."""
     if run in spec.reused:
@@ -128,6 +139,11 @@ class Records:
         raw = self.client.get(self.keys.run(scan, run))
         return decode(raw, RunSpec) if raw else None
 
+    def task(self, scan: str, run: str) -> tuple[ScanSpec | None, RunSpec | None]:
+        """A scan and one run of it, as asked for, in one round trip."""
+        asked, one = self.client.mget([self.keys.scan(scan), self.keys.run(scan, run)])
+        return decode(asked, ScanSpec) if asked else None, decode(one, RunSpec) if one else None
+
     def runs(self, spec: ScanSpec) -> list[RunSpec]:
         """All runs of a scan, in order; those whose document is gone are left out."""
         return self._runs(spec.scan, spec.runs)
@@ -154,6 +170,28 @@ class Records:
     def results(self, spec: ScanSpec) -> dict[str, RunResult]:
         """Results there are, by run, with the run's history of attempts."""
         return self._results(spec, spec.runs)
+
+    def documents(self, spec: ScanSpec) -> Documents:
+        """All that a report is made of, in one round trip."""
+        pipe = self.client.pipeline(transaction=True)
+        for run in spec.runs:
+            pipe.hgetall(self.keys.state(spec.scan, run))
+            pipe.get(self.keys.run(spec.scan, run))
+            pipe.get(self.keys.result(spec.scan, run))
+            pipe.lrange(self.keys.history(spec.scan, run), 0, -1)
+        answers = pipe.execute()
+        states, specs, results, histories = (answers[first::4] for first in range(4))
+        runs = [decode(raw, RunSpec) for raw in specs if raw]
+        found = {
+            run: _with_history(decode(raw, RunResult), history)
+            for run, raw, history in zip(spec.runs, results, histories, strict=True)
+            if raw
+        }
+        return Documents(
+            statuses={run: _status(raw, initial_state(spec, run)) for run, raw in zip(spec.runs, states, strict=True)},
+            runs=runs,
+            results=found | {run.run: run.reused for run in runs if run.reused is not None},
+        )
 
     def message(self, scan: str, run: str) -> dict[str, bytes]:
         """The kept message; empty when none was published yet."""

@@ -285,12 +285,10 @@ class RunStore(Records):
 
     def tell(self, scan: str, event: AnyEvent) -> None:
         """Adds an event; a `ProgressMade` is also kept as the run's newest look."""
-        raw = encode(event)
         pipe = self.client.pipeline(transaction=False)
         if isinstance(event, ProgressMade):
-            pipe.set(self.keys.progress(scan, event.run), raw, ex=SCAN_TTL_S)
-        pipe.xadd(self.keys.events(scan), {"e": raw}, maxlen=EVENTS_MAX, approximate=True)
-        pipe.expire(self.keys.events(scan), SCAN_TTL_S)
+            pipe.set(self.keys.progress(scan, event.run), encode(event), ex=SCAN_TTL_S)
+        self._add_event(pipe, scan, event)
         pipe.execute()
 
     # -- hosts ----------------------------------------------------------------------------------------------------
@@ -311,16 +309,24 @@ class RunStore(Records):
 
     def begin_report(self, scan: str, token: str, *, lease_s: int) -> bool:
         """Whether the caller may make the report now; False when it exists or another makes it."""
-        if self.client.exists(self.keys.reported(scan)):
-            return False
-        return bool(self.client.set(self.keys.aggregating(scan), token, nx=True, ex=lease_s))
+        pipe = self.client.pipeline(transaction=True)
+        pipe.exists(self.keys.reported(scan))
+        pipe.set(self.keys.aggregating(scan), token, nx=True, ex=lease_s)
+        is_reported, is_ours = pipe.execute()
+        return bool(is_ours) and not is_reported
 
     def write_report(self, report: Report) -> None:
-        """Writes the report, then the done mark, then tells everyone: idempotent, the mark last."""
+        """Writes the report, sets the done mark and tells everyone: all of it or nothing, and idempotent."""
         scan = report.scan
-        self.client.set(self.keys.report(scan), encode(report), ex=SCAN_TTL_S)
-        self.client.set(self.keys.reported(scan), report.created_ms, ex=SCAN_TTL_S)
-        self.tell(scan, Reported())
+        pipe = self.client.pipeline(transaction=True)
+        pipe.set(self.keys.report(scan), encode(report), ex=SCAN_TTL_S)
+        pipe.set(self.keys.reported(scan), report.created_ms, ex=SCAN_TTL_S)
+        self._add_event(pipe, scan, Reported())
+        pipe.execute()
+
+    def _add_event(self, pipe: Any, scan: str, event: AnyEvent) -> None:
+        pipe.xadd(self.keys.events(scan), {"e": encode(event)}, maxlen=EVENTS_MAX, approximate=True)
+        pipe.expire(self.keys.events(scan), SCAN_TTL_S)
 
     def _ending_keys(self, spec: ScanSpec, run: str) -> list[str]:
         k, scan = self.keys, spec.scan

@@ -22,17 +22,17 @@ SOLVE_POINTS = {
     "claimed": f"{STORE}.claim:after",
     "solved": f"{STORE}.finish:before",
     "finished, not returned": f"{STORE}.finish:after",
-    "successor published, result not stored": f"{BACKEND}.store_result:before",
+    "successor published, not returned": f"{BACKEND}.store_result:before",
 }
 CHORD_POINTS = {
-    "result stored, part not counted": f"{BACKEND}.on_chord_part_return:before",
+    "part not counted": f"{BACKEND}.on_chord_part_return:before",
     "part counted": f"{BACKEND}.on_chord_part_return:after",
 }
 #: Where a control worker dies.
 CONTROL_POINTS = {
     "report begun": f"{STORE}.begin_report:after",
+    "before the report is written": f"{STORE}.write_report:before",
     "report written": f"{STORE}.write_report:after",
-    "before the report is marked": f"{STORE}.tell:before",
 }
 #: Where a control worker dies while it takes a run from a host that is gone.
 RECOVERY_POINTS = {

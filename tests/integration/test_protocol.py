@@ -198,6 +198,19 @@ def test_a_reader_gets_only_what_is_new(store: RunStore, submit: Submit) -> None
     assert len(store.events(spec.scan, after=last)) == 1
 
 
+def test_what_a_report_is_made_of_is_what_its_parts_say(store: RunStore, submit: Submit) -> None:
+    spec = submit(ScanMode.CHAIN)
+    fence = own(store, spec, "cplex.a")
+    store.finish(spec, make_result(spec, "cplex.a"), fence)
+    found = store.documents(spec)
+    assert found.statuses == store.statuses(spec)
+    assert found.runs == store.runs(spec)
+    assert found.results == store.results(spec)
+    assert [len(result.attempts) for result in found.results.values()] == [1]
+    assert store.task(spec.scan, "cplex.b") == (spec, store.run(spec.scan, "cplex.b"))
+    assert store.task(spec.scan, "another") == (spec, None)
+
+
 def test_every_key_of_a_scan_expires(store: RunStore, submit: Submit) -> None:
     spec = submit(ScanMode.CHAIN)
     claim(store, spec, "cplex.b", threads=9)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import pytest
@@ -8,9 +9,10 @@ from tests.integration.conftest import Submit, make_result, make_runs
 from times_doctor_tasks.messages import AggregateTask, ScanSpec
 from times_doctor_tasks.states import RunState, ScanMode, StopReason
 from times_doctor_tasks.store import Fence, Owned, Room, RunStore
+from times_doctor_worker import sweeper
 from times_doctor_worker.leftovers import give_back_own
 from times_doctor_worker.remedies import Remedies
-from times_doctor_worker.sweeper import CALLBACK_GRACE_S, GAP_S, SWEEP_S, Sweeper
+from times_doctor_worker.sweeper import CALLBACK_GRACE_S, CALLBACK_TRIPS, GAP_S, SWEEP_S, Sweeper
 
 pytestmark = pytest.mark.server
 
@@ -126,6 +128,26 @@ def test_a_scan_whose_callback_never_came_is_reported_all_the_same(
     spec = submit(runs=("cplex.a",))
     assert store.finish(spec, make_result(spec, "cplex.a"), own(store, spec, "cplex.a"))
     sweeps.over(CALLBACK_GRACE_S)
+    assert post.aggregated == []
+    sweeps.over(1.0)
+    assert post.aggregated[0] == spec.scan
+
+
+def test_a_callback_that_is_on_its_way_over_a_far_line_is_waited_for(
+    store: RunStore, submit: Submit, sweeps: Sweeps, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = submit(runs=("cplex.a",))
+    assert store.finish(spec, make_result(spec, "cplex.a"), own(store, spec, "cplex.a"))
+    trips = itertools.chain([9.0], itertools.repeat(0.1))  # the server was busy once
+    now_s, ask = [0.0], store.server_run
+
+    def answered_late() -> str:
+        now_s[0] += next(trips)
+        return ask()
+
+    monkeypatch.setattr(store, "server_run", answered_late)
+    monkeypatch.setattr(sweeper, "monotonic_s", lambda: now_s[0])
+    sweeps.over(CALLBACK_GRACE_S + CALLBACK_TRIPS * 0.1)
     assert post.aggregated == []
     sweeps.over(1.0)
     assert post.aggregated[0] == spec.scan

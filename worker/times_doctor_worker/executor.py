@@ -60,6 +60,8 @@ class Executor:
         self._leaving = leaving
         self._busy: dict[str, int] = {}
         self._lock = threading.Lock()
+        self._may_be_parked = True
+        """Whether a run may wait here for room: who asks each time makes a freed slot wait for the answer."""
 
     def busy(self) -> list[str]:
         """`<scan> <run>` of every delivery that is being dealt with."""
@@ -93,8 +95,12 @@ class Executor:
 
     def pick(self) -> None:
         """Lets the best parked run in that fits now."""
+        if not self._may_be_parked:
+            return
+        self._may_be_parked = False  # before the look: what is parked after it counts
         try:
             for scan, run, need in self._store.parked(self._bench.host):
+                self._may_be_parked = True
                 free = self._admission.free()
                 fits = need.threads <= free.threads and need.mem_mb <= free.mem_mb
                 if fits and self._is_taking() and self._store.unpark(self._bench.host, scan, run):
@@ -102,6 +108,7 @@ class Executor:
                     return
         except (redis.RedisError, OperationalError):
             # Redis is away: the sweeper publishes waiting runs again.
+            self._may_be_parked = True
             logger.warning("no parked run picked", exc_info=True, extra={"action": "pick_failed"})
 
     def _solve(self, task: SolveTask) -> str | None:
@@ -145,7 +152,7 @@ class Executor:
 
     def _documents(self, task: SolveTask) -> _RunDocuments:
         def read() -> _RunDocuments:
-            spec, run = self._store.scan(task.scan), self._store.run(task.scan, task.run)
+            spec, run = self._store.task(task.scan, task.run)
             return (spec, run) if spec and run else None
 
         return insist(read, what=f"reading run {task.run}", ending=self._leaving)
@@ -158,11 +165,13 @@ class Executor:
                 spec, run, host=bench.host, instance=bench.instance, token=token, need=need, free=free, closed=closed
             )
 
-        return self._admission.claim(
-            f"{spec.scan} {run.run}",
-            need,
-            lambda free: insist(lambda: ask(free), what=f"claiming run {run.run}", ending=self._leaving),
-        )
+        def claim(free: Room) -> Claim:
+            answer = insist(lambda: ask(free), what=f"claiming run {run.run}", ending=self._leaving)
+            if isinstance(answer, Parked):  # known before any room is given back: whoever does that picks it
+                self._may_be_parked = True
+            return answer
+
+        return self._admission.claim(f"{spec.scan} {run.run}", need, claim)
 
     def _carry(self, spec: ScanSpec, run: RunSpec, claim: Owned) -> str | None:
         ids = {"scan": spec.scan, "run": run.run, "attempt": claim.fence.attempt}

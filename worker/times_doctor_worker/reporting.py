@@ -37,13 +37,12 @@ class Reporter:
         spec = self._store.scan(scan)
         if spec is None:
             return "unknown"
-        statuses = self._store.statuses(spec)
-        if any(status.state not in TERMINAL for status in statuses.values()):
+        found = self._store.documents(spec)
+        if any(status.state not in TERMINAL for status in found.statuses.values()):
             return "open"  # the callback of a chain whose last run was dropped: the sweeper calls again
         if not self._store.begin_report(scan, secrets.token_hex(8), lease_s=AGGREGATE_LEASE_S):
             return "done"
-        report = make_report(spec, self._store.runs(spec), self._store.results(spec), statuses)
-        self._store.write_report(report)
+        self._store.write_report(make_report(spec, found.runs, found.results, found.statuses))
         logger.info("scan %s reported", scan, extra={"action": "reported"})
         return "reported"
 

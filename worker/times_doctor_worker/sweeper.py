@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from dataclasses import dataclass, field
 
 import redis
@@ -28,8 +29,12 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at the open scans.
 SWEEP_S = 0.5
-#: Seconds after the last run's end before the report is made without Celery's callback.
+#: Seconds after the last run's end before the report is made without Celery's callback: so long, and so many round
+#: trips of ours, because on a far line the callback is on its way for longer than that.
 CALLBACK_GRACE_S = 2.0
+CALLBACK_TRIPS = 20
+#: Round trips that are remembered: the shortest of them says how far Redis is, whatever held up the others.
+TRIPS_KEPT = 20
 #: A pause between two looks after which what was seen before says nothing about silence.
 GAP_S = 5.0
 #: Newest scans that are looked at; older open ones have had their time.
@@ -58,6 +63,7 @@ class Sweeper:
     _open: dict[str, _Watched] = field(default_factory=dict)
     _server: str = ""
     _swept_s: float = 0.0
+    _trips_s: deque[float] = field(default_factory=lambda: deque(maxlen=TRIPS_KEPT))
     _ending: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -98,7 +104,9 @@ class Sweeper:
 
     def _mind_gaps(self, now_s: float) -> None:
         """Silence counts only while this process looked without a break, and at the same start of the server."""
+        asked_s = monotonic_s()
         server = self.store.server_run()
+        self._trips_s.append(monotonic_s() - asked_s)
         if server != self._server or now_s - self._swept_s > GAP_S:
             self.forget()
         self._server, self._swept_s = server, now_s
@@ -160,7 +168,9 @@ class Sweeper:
             return
         if watched.all_ended_s is None:
             watched.all_ended_s = now_s
-        elif now_s - watched.all_ended_s >= CALLBACK_GRACE_S:
+            return
+        grace_s = CALLBACK_GRACE_S + CALLBACK_TRIPS * min(self._trips_s, default=0.0)
+        if now_s - watched.all_ended_s >= grace_s:
             ids = {"scan": watched.spec.scan}
             logger.warning("no callback, reporting", extra={"action": "report_overdue", **ids})
             self.reporter.aggregate(AggregateTask(scan=watched.spec.scan))

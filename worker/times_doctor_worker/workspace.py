@@ -25,6 +25,8 @@ from times_doctor_worker.pruning import make_room
 MIN_FREE_BYTES = 64 << 20
 #: A staged model takes what its files have, and blocks that are not full.
 STAGE_FACTOR = 1.1
+#: Manifests that are kept in memory: of the models that are scanned now, so that a far store is asked once for each.
+KEPT_MANIFESTS = 4
 
 
 class DiskFull(OSError):
@@ -38,16 +40,22 @@ class Workspace:
         self.cache = cache
         self.blobs = blobs
         self._markers = markers
+        self._manifests: dict[str, Manifest] = {}
 
     def manifest(self, snapshot: str) -> Manifest:
-        """The manifest of a snapshot, checked before anything is made of it.
+        """The manifest of a snapshot, checked before anything is made of it; of the last few it is known.
 
         Raises:
             StoreFailed: it is not in the store.
             BadManifest, HostileName, NameCollision: it cannot be read, or names something outside its own tree.
         """
-        with self.blobs.open(snapshot) as content:
-            return decode_manifest(content.read())
+        manifest = self._manifests.get(snapshot)
+        if manifest is None:
+            with self.blobs.open(snapshot) as content:
+                manifest = decode_manifest(content.read())
+            # Replaced as a whole: other threads look into it.
+            self._manifests = dict([*self._manifests.items(), (snapshot, manifest)][-KEPT_MANIFESTS:])
+        return manifest
 
     @contextlib.contextmanager
     def tree(self, snapshot: str, manifest: Manifest) -> Iterator[Path]:

@@ -7,15 +7,17 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 
+from times_doctor_tasks.blob_store import BlobStore
 from times_doctor_tasks.blobs import open_store
 from times_doctor_tasks.manifest import Manifest, StagedFile, encode_manifest, manifest_sha256
 from times_doctor_tasks.store import Fence
 from times_doctor_worker import pruning
 from times_doctor_worker.pruning import KEEP_DAYS, make_room, prune
-from times_doctor_worker.workspace import MIN_FREE_BYTES, DiskFull, Workspace
+from times_doctor_worker.workspace import KEPT_MANIFESTS, MIN_FREE_BYTES, DiskFull, Workspace
 
 DAY_S = 86_400.0
 
@@ -49,6 +51,18 @@ class Models:
 
     def folders(self) -> set[str]:
         return {path.name for path in self.folder.glob("cache/runs/*/*") if path.is_dir()}
+
+
+class Counting:
+    """A store that counts how often it is asked for a blob."""
+
+    def __init__(self, store: BlobStore) -> None:
+        self._store = store
+        self.opened: list[str] = []
+
+    def open(self, name: str) -> BinaryIO:
+        self.opened.append(name)
+        return self._store.open(name)
 
 
 @pytest.fixture
@@ -184,3 +198,14 @@ def test_asking_for_a_folder_that_is_gone_leaves_nothing(models: Models) -> None
     with models.workspace.kept_folder("s1", "highs.a", 1) as folder:
         assert folder is None
     assert not models.workspace.cache.exists()
+
+
+def test_the_manifests_of_the_last_few_models_are_asked_for_once(models: Models) -> None:
+    counting = Counting(models.blobs)
+    models.workspace.blobs = cast("BlobStore", counting)
+    snapshots = [models.add(str(number)) for number in range(KEPT_MANIFESTS + 1)]
+    for snapshot, manifest in [*snapshots, *reversed(snapshots[1:])]:
+        assert models.workspace.manifest(snapshot) == manifest
+    assert counting.opened == [snapshot for snapshot, _ in snapshots]
+    models.workspace.manifest(snapshots[0][0])
+    assert len(counting.opened) == KEPT_MANIFESTS + 2
