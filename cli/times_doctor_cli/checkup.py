@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import redis
 
 from times_doctor_cli.client import Client
-from times_doctor_cli.fleet import ENGINE_NAMES, solvers_of
+from times_doctor_cli.fleet import ENGINE_NAMES, ONE_STORE, other_store, solvers_of
 from times_doctor_cli.views.words import size
+from times_doctor_tasks.blob_store import StoreSight, see_store
 from times_doctor_tasks.clock import monotonic_s, now_ms
 from times_doctor_tasks.errors import InfrastructureError, StoreFailed, UsageError
 from times_doctor_tasks.messages import SCHEMA, HostCard
@@ -183,7 +184,9 @@ def check_store(client: Client) -> Finding:
     return Finding(Level.WARN if little else Level.OK, "store", words, step)
 
 
-def check_hosts(cards: Sequence[HostCard], *, version: str, today: date) -> Iterator[Finding]:
+def check_hosts(
+    cards: Sequence[HostCard], *, version: str, today: date, store: StoreSight | None = None
+) -> Iterator[Finding]:
     """The hosts that are live, as a client of `version` needs them."""
     solving = [card for card in cards if "solve" in card.roles]
     control = [card for card in cards if "control" in card.roles]
@@ -191,6 +194,9 @@ def check_hosts(cards: Sequence[HostCard], *, version: str, today: date) -> Iter
     yield _check_role(solving, "solver hosts", "`times-doctor worker` on a machine with GAMS or HiGHS")
     for card in cards:
         yield from _check_host(card, version=version, today=today)
+        if store is not None and (words := other_store(card, store)):
+            step = f"S{ONE_STORE[1:]}: it can run nothing that is sent from here."
+            yield Finding(Level.FAIL, f"host {card.host}", words, step)
 
 
 def _check_role(cards: Sequence[HostCard], what: str, start: str) -> Finding:
@@ -236,7 +242,9 @@ def check_team(settings: Settings, *, version: str, today: date) -> list[Finding
         return [Finding(Level.FAIL, "broker", str(error))]
     try:
         cards = client.store.live_hosts()
-        return [*check_broker(client), check_store(client), *check_hosts(cards, version=version, today=today)]
+        store = see_store(client.blobs)
+        findings = check_hosts(cards, version=version, today=today, store=store)
+        return [*check_broker(client), check_store(client), *findings]
     except redis.RedisError as error:
         words = f"{client.shown_broker} refuses: {error}"
         return [Finding(Level.FAIL, "broker", words, "Does its ACL let clients read what they need?")]

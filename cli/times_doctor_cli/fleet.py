@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from times_doctor_cli.request import ScanRequest
+from times_doctor_tasks.blob_store import StoreSight
 from times_doctor_tasks.errors import EngineNotFound, NoHostForSolver
 from times_doctor_tasks.keys import host_queue, solve_queue
 from times_doctor_tasks.messages import SCHEMA, HostCard
@@ -14,6 +15,8 @@ from times_doctor_tasks.profiles import built_in_profiles
 
 #: Names of engines for people.
 ENGINE_NAMES = {"gams": "GAMS", "highs": "HiGHS"}
+#: What to do about a host with another store.
+ONE_STORE = "set TIMES_DOCTOR_STORE_URL to the same store there and here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,21 @@ class Fleet:
         return tuple(f"{why}: it takes no part." for why in self.unfit.values())
 
 
-def muster(cards: Sequence[HostCard], request: ScanRequest, engine: str, *, broker: str, today: date) -> Fleet:
+def muster(
+    cards: Sequence[HostCard],
+    request: ScanRequest,
+    engine: str,
+    *,
+    broker: str,
+    today: date,
+    store: StoreSight | None = None,
+) -> Fleet:
     """The fleet of a scan.
 
     Args:
         cards: Hosts that are live.
         broker: Its URL, as people may see it.
+        store: Where the model goes, as this machine sees it.
 
     Raises:
         NoHostForSolver: nobody would solve, or nobody would make the report; says who lacks what.
@@ -100,14 +112,14 @@ def muster(cards: Sequence[HostCard], request: ScanRequest, engine: str, *, brok
             f"--hosts {', '.join(missing)}: no live solver host is called so. Live: {_listed(c.host for c in solving)}."
         )
     wanted = [card for card in solving if not request.hosts or card.host in request.hosts]
-    unfit = {card.host: why for card in wanted if (why := why_unfit(card, request, engine, today))}
+    unfit = {card.host: why for card in wanted if (why := why_unfit(card, request, engine, today, store))}
     fit = tuple(card for card in wanted if card.host not in unfit)
     if not fit:
         raise NoHostForSolver(f"No live host can take this scan: {'; '.join(unfit.values())}.")
     return Fleet(engine, tuple(cards), fit, unfit, pinned=bool(request.hosts))
 
 
-def why_unfit(card: HostCard, request: ScanRequest, engine: str, today: date) -> str:
+def why_unfit(card: HostCard, request: ScanRequest, engine: str, today: date, store: StoreSight | None = None) -> str:
     """Why a host can take no run of a scan, as a clause that begins with its name; empty when it can."""
     name, host = ENGINE_NAMES[engine], card.host
     if SCHEMA not in card.schemas:
@@ -115,6 +127,8 @@ def why_unfit(card: HostCard, request: ScanRequest, engine: str, today: date) ->
         return f"{host} speaks message version {_listed(map(str, card.schemas))}, this client {SCHEMA} ({which})"
     if not card.taking:
         return f"{host} is ending and takes nothing new"
+    if store is not None and (other := other_store(card, store)):
+        return f"{host} {other} ({ONE_STORE})"
     if engine not in card.engines:
         return f"{host} has no {name}" + (f" ({card.notes[0].rstrip('.')})" if card.notes else "")
     if engine == "gams" and card.licence_expires and card.licence_expires < today.isoformat():
@@ -124,6 +138,18 @@ def why_unfit(card: HostCard, request: ScanRequest, engine: str, today: date) ->
     if request.mem_mb is not None and request.mem_mb > card.memory_mb:
         return f"{host} has {card.memory_mb} MB, less than --mem {request.mem_mb}"
     return ""
+
+
+def other_store(card: HostCard, store: StoreSight) -> str:
+    """In which way a host uses another store than this machine, as words after its name.
+
+    Empty where it is the same one, or where that cannot be seen: an older host does not say.
+    """
+    if not card.store_id or not store.identity or card.store_id == store.identity:
+        return ""
+    if card.store == store.where:
+        return f"calls its store {card.store} as this machine does, and it is another one"
+    return f"uses the store {card.store}, this machine {store.where}, and these are not the same"
 
 
 def queues_for(fleet: Fleet, solvers: Sequence[str], threads: int) -> list[str]:

@@ -35,6 +35,7 @@ from times_doctor_cli.request import ScanRequest
 from times_doctor_cli.reuse import earlier_in, earlier_on, reuse
 from times_doctor_cli.scanning import OUT, Prepared, look_at, prepare, publish, send_model, whoami, with_reused
 from times_doctor_cli.standing import board_of
+from times_doctor_tasks.blob_store import StoreSight
 from times_doctor_tasks.errors import StoreFailed, UsageError
 from times_doctor_tasks.manifest import Manifest, decode_manifest
 from times_doctor_tasks.messages import AnyEvent, HostCard, Report, ScanSpec
@@ -132,10 +133,10 @@ def prepare_scan(
     request = replace(request, queue=True).with_configured(settings)
     run_dir = look_at(request, settings, os.environ if environ is None else environ)
     engine = engine_of(run_dir)
-    fleet = muster(hosts(client), request, engine, broker=client.shown_broker, today=date.today())
+    store = StoreSight(client.blobs.where, client.blobs.identity())  # one that does not answer says so now
+    fleet = muster(hosts(client), request, engine, broker=client.shown_broker, today=date.today(), store=store)
     snapshot = take_snapshot(run_dir, HashCache(settings.cache_dir, run_dir.root), on_read)
     prepared = prepare(request, settings, run_dir, snapshot, fleet, now_ms=client.now_ms())
-    client.blobs.missing([prepared.spec.model.snapshot])  # a store that does not answer says so now
     if request.resume:
         with client.answering():
             on_broker = list(earlier_on(client.store, prepared.spec.model.snapshot))

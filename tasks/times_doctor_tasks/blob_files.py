@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import shutil
 import stat
 import sys
@@ -37,6 +38,8 @@ FREE_BYTES = 256 << 20
 RENEW_AFTER_S = 3600.0
 #: Files in flight: a disk, or a file server far away, waits for each of them.
 THREADS = 8
+#: Name of the file by which machines know whether they see the same folder.
+MARK = "times-doctor-store"
 #: How the name of a file that is being written begins.
 _PART = ".part-"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -52,6 +55,15 @@ class FileBlobs:
     def where(self) -> str:
         """The folder."""
         return str(self._root)
+
+    def identity(self) -> str:
+        """A file in the folder, made once."""
+        mark = self._root / MARK
+        with self._translated():
+            if not mark.exists():
+                self._make_folder(self._root)
+                self._make_mark(mark)
+            return mark.read_text("ascii", "replace").strip()
 
     def missing(self, names: Iterable[str]) -> set[str]:
         """Those that have no file."""
@@ -131,6 +143,22 @@ class FileBlobs:
 
     def close(self) -> None:
         """Nothing is held."""
+
+    def _make_mark(self, mark: Path) -> None:
+        """Puts the mark there whole, unless another was faster."""
+        handle, part = tempfile.mkstemp(dir=self._root, prefix=_PART)
+        try:
+            with os.fdopen(handle, "w") as out:
+                out.write(f"{secrets.token_hex(8)}\n")
+            _protect(Path(part))
+            try:
+                os.link(part, mark)
+            except FileExistsError:
+                return
+            except OSError:  # a share that has no links: of two who are here at once, the later one counts
+                Path(part).replace(mark)
+        finally:
+            Path(part).unlink(missing_ok=True)
 
     def _copy(self, name: str, content: Content, tally: Tally) -> int:
         """Writes one blob beside its place, and puts it there in one step: bytes of it."""

@@ -6,6 +6,7 @@ server long and nothing that an interrupted upload leaves stays for ever. See do
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, TypeVar
 
@@ -28,6 +29,8 @@ QUOTA_BYTES = 1 << 30
 QUOTA_SHARE = 0.25
 #: The share of maxmemory that no upload touches, whatever the quota: beats, finishes and reports go on.
 FREE_SHARE = 0.1
+#: Life of a store's mark after it was last asked for, seconds (30 days).
+IDENTITY_TTL_S = 30 * 86_400
 #: Times that blobs which vanished during their own upload (pruned, taken back by another upload) are sent.
 ROUNDS = 3
 
@@ -55,6 +58,16 @@ class RedisBlobs:
     def where(self) -> str:
         """The server's URL, without credentials."""
         return self._where
+
+    def identity(self) -> str:
+        """A key beside the blobs, which lives on while it is asked for."""
+        key = self._keys.blob_store()
+        with translated(self._where):
+            pipe = self._client.pipeline(transaction=True)
+            pipe.set(key, secrets.token_hex(8), nx=True)
+            pipe.expire(key, IDENTITY_TTL_S)
+            pipe.get(key)
+            return str(pipe.execute()[-1].decode())
 
     def missing(self, names: Iterable[str]) -> set[str]:
         """Those that have no head, or lack a chunk."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol, TypeAlias
 
 from times_doctor_tasks.blob_content import Content
+from times_doctor_tasks.errors import StoreFailed
 from times_doctor_tasks.settings import shown_url
 from times_doctor_tasks.tally import OnSent
 
@@ -53,6 +54,26 @@ class Usage:
     limit: str
 
 
+@dataclass(frozen=True, slots=True)
+class StoreSight:
+    """A store as one machine sees it."""
+
+    where: str
+    """See `BlobStore.where`."""
+    identity: str = ""
+    """See `BlobStore.identity`; empty where it is not known."""
+    fault: str = ""
+    """Why it is not, in words; empty where it is."""
+
+
+def see_store(store: BlobStore) -> StoreSight:
+    """A store as this machine sees it now; one that fails is seen with its fault."""
+    try:
+        return StoreSight(store.where, store.identity())
+    except StoreFailed as error:
+        return StoreSight(store.where, fault=str(error))
+
+
 class BlobStore(Protocol):
     """Where snapshots and artefacts live. Names are sha256, hex. Safe to use from several threads.
 
@@ -62,6 +83,12 @@ class BlobStore(Protocol):
     @property
     def where(self) -> str:
         """The store's place, fit for people and logs: without credentials."""
+
+    def identity(self) -> str:
+        """What tells this store from all others, whatever each machine calls it: a mark in the store itself.
+
+        Whoever asks first makes it. One that lost its data gets a new one.
+        """
 
     def missing(self, names: Iterable[str]) -> set[str]:
         """Those of `names` that the store does not have whole; the others are used, so they live on."""

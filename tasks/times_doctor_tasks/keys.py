@@ -147,6 +147,13 @@ class Keys:
         """
         return f"{self.prefix}:blobs:bytes"
 
+    def blob_store(self) -> str:
+        """STRING a random mark, by which client and hosts know whether they use the same store.
+
+        TTL 30 days after it was last asked for. Writer whoever asks first: client, worker. Readers both.
+        """
+        return f"{self.prefix}:blobs:store"
+
     def blob(self, name: str) -> str:
         """STRING BlobHead: size and chunks. It exists only while every chunk does.
 

@@ -325,6 +325,10 @@ class HostCard(Document, frozen=True, kw_only=True):
     """Load average of the last minute."""
     running: tuple[str, ...] = ()
     """`<scan> <run>` of what runs there; its length is the number of slots in use."""
+    store: str = ""
+    """Where it gets models from and puts files, without credentials; empty: it has not said so (an older version)."""
+    store_id: str = ""
+    """The mark in that store: another one's is another store, whatever both are called. Empty: not known."""
     taking: bool = True
     """False while it ends: what runs goes on, nothing new is taken."""
     serves: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import random
@@ -16,7 +17,9 @@ import pytest
 from tests.contract.conftest import TIGHT_BYTES, Kind
 from times_doctor_tasks.blob_content import CHUNK_BYTES
 from times_doctor_tasks.blob_errors import BlobDamaged, BlobGone, ContentChanged, StoreFull
+from times_doctor_tasks.blob_files import MARK
 from times_doctor_tasks.blob_prune import prune_blobs
+from times_doctor_tasks.blob_store import see_store
 from times_doctor_tasks.blobs import BLOB_TTL_S, Content, open_store, save
 from times_doctor_tasks.clock import now_ms
 from times_doctor_tasks.errors import StoreFailed
@@ -247,3 +250,48 @@ def test_a_blob_used_after_it_was_listed_is_not_dropped(kind: Kind) -> None:
     kind.store.missing([name])
     assert kind.store.drop(listed) == (0, 0)
     assert read(kind, name) == b"listed"
+
+
+def test_a_store_has_one_mark_for_all_who_ask_at_once_and_keeps_it(kind: Kind) -> None:
+    stores = [open_store(kind.url, prefix=kind.prefix) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        marks = set(pool.map(lambda store: store.identity(), stores))
+    assert marks == {kind.store.identity()}
+    assert len(marks.pop()) == 16
+    for store in stores:
+        store.close()
+
+
+def test_the_mark_of_a_store_is_no_blob(kind: Kind) -> None:
+    kind.store.identity()
+    kind.store.tidy()
+    assert (kind.store.stored(), kind.store.usage().used_bytes) == ([], 0)
+    prune_blobs(kind.store, unused_s=-3600)
+    before = kind.store.identity()
+    assert kind.store.identity() == before
+
+
+def test_one_folder_is_one_store_by_whatever_path_and_two_are_two(tmp_path: Path) -> None:
+    share, other, mount = tmp_path / "share", tmp_path / "other", tmp_path / "mount"
+    mark = open_store(share.as_uri()).identity()
+    mount.symlink_to(share)
+    assert open_store(mount.as_uri()).identity() == mark
+    assert open_store(other.as_uri()).identity() != mark
+    assert {path.name for path in share.iterdir()} == {MARK}
+
+
+def test_a_share_without_links_has_a_mark_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    mark = open_store(tmp_path.as_uri()).identity()
+    assert len(mark) == 16
+    assert open_store(tmp_path.as_uri()).identity() == mark
+
+
+def test_a_store_that_cannot_be_looked_at_is_seen_with_its_fault(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    seen = see_store(open_store((tmp_path / "file" / "store").as_uri()))
+    assert (seen.where, seen.identity) == (str(tmp_path / "file" / "store"), "")
+    assert "TIMES_DOCTOR_STORE_URL" in seen.fault

@@ -265,6 +265,16 @@ def input_bytes(bench: Bench) -> int:
     return int(bench.client.info("stats")["total_net_input_bytes"])
 
 
+def test_a_servers_mark_expires_when_nobody_asks_for_it_any_more_and_is_not_its_neighbours(bench: Bench) -> None:
+    mark, key = bench.open().identity(), bench.keys.blob_store()
+    bench.client.expire(key, 10)
+    assert bench.open().identity() == mark
+    assert bench.client.ttl(key) > 86_400
+    neighbour = RedisBlobs(bench.url, prefix=f"{bench.prefix}x")
+    assert neighbour.identity() != mark
+    neighbour.close()
+
+
 @pytest.mark.parametrize("amount", [1, 12])
 def test_blobs_that_fit_a_batch_travel_in_three_round_trips_and_come_back_in_two(bench: Bench, amount: int) -> None:
     store, blobs = bench.open(), named(*(noise(20_000, seed) for seed in range(amount)))

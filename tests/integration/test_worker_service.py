@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.integration.workers import PATIENCE_S, Broker, Team, Worker, endless_mps
+from times_doctor_tasks.blobs import open_store
 from times_doctor_tasks.messages import Report, ScanSpec
 from times_doctor_tasks.states import RunState, StopReason, Verdict
 from times_doctor_worker.recovery import FIRST_PATIENCE_S
@@ -53,6 +54,22 @@ def engines_of(worker: Worker) -> list[int]:
     """Processes that solve for any worker of this test's folder, by the model they read."""
     found = subprocess.run(["pgrep", "-f", f"highs_solve {worker.team.folder}"], capture_output=True, text=True)
     return [int(pid) for pid in found.stdout.split()]
+
+
+def test_a_host_says_which_store_it_uses_without_its_password(team: Team, broker: Broker) -> None:
+    broker.client.acl_setuser("files", enabled=True, passwords=["+of-the-files"], keys=["*"], categories=["+@all"])
+    url = f"redis+socket://files:of-the-files@{broker.folder}/s"
+    team.worker("h1", "--role", "solve")
+    team.worker("h2", "--role", "solve", TIMES_DOCTOR_STORE_URL=url)
+    marks = {"h1": open_store(team.store_url).identity(), "h2": open_store(url, prefix=broker.prefix).identity()}
+
+    def said() -> dict[str, str]:
+        return {card.host: card.store_id for card in team.store.live_hosts()}
+
+    wait_until(lambda: said() == marks, timeout_s=PATIENCE_S, what="both say so")
+    raw = team.store.client.get(team.store.keys.host("h2"))
+    assert b"redis+socket://files:***@" in raw
+    assert b"of-the-files" not in raw
 
 
 def start_long(team: Team, worker: Worker, **fields: object) -> ScanSpec:

@@ -155,6 +155,7 @@ class Worker:
             self._plan,
             self._tenure.instance,
             offer=lambda: self._solve_role.offer() if self._solve_role else _NOTHING,
+            store_sight=lambda: self._solve_role.store_sight if self._solve_role else None,
             running=self._busy,
             is_taking=lambda: not self.drain.is_begun,
             on_replaced=self._on_replaced,

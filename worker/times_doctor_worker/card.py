@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 import redis
 
+from times_doctor_tasks.blob_store import StoreSight
 from times_doctor_tasks.clock import now_ms
 from times_doctor_tasks.keys import CONTROL_QUEUE, host_queue
 from times_doctor_tasks.messages import SPOKEN_SCHEMAS, HostCard, WorkerPlan
@@ -34,6 +35,7 @@ class Registration:
         instance: str,
         *,
         offer: Callable[[], Offer],
+        store_sight: Callable[[], StoreSight | None] = lambda: None,
         running: Callable[[], Sequence[str]],
         is_taking: Callable[[], bool],
         on_replaced: Callable[[], object],
@@ -41,11 +43,13 @@ class Registration:
         serves: Sequence[str] = (),
     ) -> None:
         """Args:
+        store_sight: The blob store as this host sees it; None for a worker that uses none.
         on_replaced: Called when another worker beats under this name: it took us for dead.
         serves: What it does for clients beside runs.
         """
         self._store = store
         self._offer = offer
+        self._store_sight = store_sight
         self._running = running
         self._is_taking = is_taking
         self._on_replaced = on_replaced
@@ -80,7 +84,7 @@ class Registration:
 
     def current(self) -> HostCard:
         """The card as it is now."""
-        offer = self._offer()
+        offer, sight = self._offer(), self._store_sight() or StoreSight("")
         queues = list(offer.queues)
         if "solve" in self._card.roles:
             queues.append(host_queue(self._host))
@@ -94,7 +98,9 @@ class Registration:
             solvers=offer.solvers,
             licence=offer.licence,
             licence_expires=offer.expires.isoformat() if offer.expires else None,
-            notes=offer.notes,
+            notes=(*offer.notes, *([sight.fault] if sight.fault else [])),
+            store=sight.where,
+            store_id=sight.identity,
             load_1m=load_1m(),
             running=tuple(self._running()),
             taking=self._is_taking(),

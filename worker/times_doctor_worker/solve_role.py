@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from times_doctor_tasks.blob_store import StoreSight, see_store
 from times_doctor_tasks.blobs import open_store
 from times_doctor_tasks.gdx_requests import SERVED, GdxRequests
 from times_doctor_tasks.keys import host_queue
@@ -38,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between looks at the spool, and at what the workspace takes.
 SPOOL_S = 2.0
+#: Seconds between looks at the store's mark: so long a store that lost its data is taken for another one.
+STORE_LOOK_S = 5.0
 PRUNE_S = 3600.0
 
 
@@ -71,7 +74,10 @@ class SolveRole:
             prefix=plan.key_prefix,
             quota_bytes=plan.store_quota_bytes,
         )
-        self._workspace = Workspace(Path(plan.cache_dir), self._open_store(), markers=tenure.markers)
+        blobs = self._open_store()
+        self.store_sight = StoreSight(blobs.where)
+        """The blob store as this host sees it."""
+        self._workspace = Workspace(Path(plan.cache_dir), blobs, markers=tenure.markers)
         self._rotation = Rotation(
             functools.partial(find_engine, plan=plan, environ=os.environ, anew=True), self._workspace.disk_fault
         )
@@ -134,6 +140,8 @@ class SolveRole:
             if not self._is_private:
                 stack.enter_context(Repeating(self._rotation.look, period_s=LOOK_S, name="rotation"))
                 stack.enter_context(Repeating(self._desk().attend, period_s=0.0, name="gdx desk"))
+                # In a thread of its own: a share that hangs must not keep the host's card from beating.
+                stack.enter_context(Repeating(self._see_store, period_s=STORE_LOOK_S, name="store"))
             if self._cache_bytes is not None:
                 stack.enter_context(Repeating(self._prune, period_s=PRUNE_S, name="workspace"))
             yield executor
@@ -170,6 +178,14 @@ class SolveRole:
             ending=leaving,
         )
         self.put_back_parked()
+
+    def _see_store(self) -> None:
+        before, self.store_sight = self.store_sight, see_store(self._workspace.blobs)
+        if before == self.store_sight:
+            return
+        if self.store_sight.fault:
+            logger.warning("%s", self.store_sight.fault, extra={"action": "store_fault", "host": self._plan.host})
+        self.on_change()
 
     def _prune(self) -> None:
         from times_doctor_worker.pruning import prune

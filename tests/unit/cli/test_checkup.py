@@ -19,6 +19,7 @@ from times_doctor_cli.checkup import (
     values_of,
 )
 from times_doctor_cli.views.checkup import checkup_view
+from times_doctor_tasks.blob_store import StoreSight
 from times_doctor_tasks.messages import SCHEMA, HostCard
 from times_doctor_tasks.settings import Settings
 
@@ -57,6 +58,17 @@ def test_what_is_wrong_with_a_host_is_told_with_what_to_do(
     finding = found(CONTROL, make_card("h1", **changes))["host h1"]
     assert (finding.level, finding.next_step) == (level, step)
     assert words in finding.words
+
+
+def test_a_host_with_another_store_fails_with_both_and_what_to_do() -> None:
+    card = make_card("h1", version="1.0", store="redis://r:6379/0", store_id="b" * 16)
+    cards, store = [CONTROL, card], StoreSight("/mnt/share", "a" * 16)
+    findings = {found.what: found for found in check_hosts(cards, version="1.0", today=TODAY, store=store)}
+    assert findings["host h1"].level is Level.FAIL
+    assert "redis://r:6379/0, this machine /mnt/share" in findings["host h1"].words
+    assert findings["host h1"].next_step.startswith("Set TIMES_DOCTOR_STORE_URL to the same store there and here")
+    same = check_hosts(cards, version="1.0", today=TODAY, store=StoreSight("/mnt/share", "b" * 16))
+    assert {found.level for found in same} == {Level.OK}
 
 
 def test_a_licence_that_ends_later_is_not_worth_a_word() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from times_doctor_cli.fleet import Fleet, muster, queues_for, why_unfit
 from times_doctor_cli.request import ScanRequest
+from times_doctor_tasks.blob_store import StoreSight
 from times_doctor_tasks.errors import EngineNotFound, NoHostForSolver
 from times_doctor_tasks.keys import solve_queue
 from times_doctor_tasks.messages import SCHEMA, HostCard
@@ -45,6 +46,31 @@ def make_request(**fields: object) -> ScanRequest:
 def test_without_a_control_worker_nobody_would_make_the_report() -> None:
     with pytest.raises(NoHostForSolver, match="No control worker is live at 'redis://b'"):
         muster([make_card()], make_request(), "gams", broker="redis://b", today=TODAY)
+
+
+@pytest.mark.parametrize(
+    ("there", "mark", "words"),
+    [
+        ("/data", "b" * 16, "h1 calls its store /data as this machine does, and it is another one"),
+        ("redis://b:***@r:6379/0", "b" * 16, "h1 uses the store redis://b:***@r:6379/0, this machine /data"),
+        ("/mnt/elsewhere", "a" * 16, ""),
+        ("", "", ""),  # a host of an older version does not say
+        ("/data", "", ""),  # one that cannot look at its store says that in a note
+    ],
+)
+def test_a_host_with_another_store_takes_no_part(there: str, mark: str, words: str) -> None:
+    store = StoreSight("/data", "a" * 16)
+    why = why_unfit(make_card(store=there, store_id=mark), make_request(), "gams", TODAY, store)
+    assert why.startswith(words) if words else not why
+    assert ("TIMES_DOCTOR_STORE_URL" in why) == bool(words)
+    assert why_unfit(make_card(store=there, store_id=mark), make_request(), "gams", TODAY, StoreSight("/data")) == ""
+
+
+def test_a_scan_that_no_host_could_get_its_model_for_is_not_sent() -> None:
+    cards = [CONTROL, make_card(store="/data", store_id="b" * 16)]
+    store = StoreSight("/data", "a" * 16)
+    with pytest.raises(NoHostForSolver, match=r"No live host can take this scan: h1 calls its store /data"):
+        muster(cards, make_request(), "gams", broker="redis://b", today=TODAY, store=store)
 
 
 def test_without_a_solver_host_it_says_how_to_start_one() -> None:
