@@ -140,5 +140,5 @@ def publish_fresh(spec: ScanSpec, run: RunSpec, following: Sequence[RunSpec]) ->
 
 
 def publish_aggregate(spec: ScanSpec) -> None:
-    """Publishes the callback directly: the slow, sure path to a report."""
+    """Publishes the callback directly; Celery's own, if it comes, finds the report there."""
     aggregate_signature(spec).apply_async()

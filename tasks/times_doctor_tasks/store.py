@@ -203,8 +203,13 @@ class RunStore(Records):
             raise ValueError(f"run {run!r} cannot go from {answer[1].decode()!r} to {after.value!r}")
         return bool(answer[0] == b"ok")
 
-    def finish(self, spec: ScanSpec, result: RunResult, fence: Fence) -> bool:
-        """FINISH: end the run, once, as its owner; True for the winner however often he asks."""
+    def finish(self, spec: ScanSpec, result: RunResult, fence: Fence) -> int:
+        """FINISH: end the run, once, as its owner.
+
+        Returns:
+            For the winner, however often he asks, how many runs of the scan have ended (reused ones not counted); for
+            anybody else 0.
+        """
         run = result.run
         answer = self._scripts["finish"](
             keys=self._ending_keys(spec, run),
@@ -220,7 +225,7 @@ class RunStore(Records):
                 *_chain(spec),
             ],
         )
-        return bool(answer[0] == b"won")
+        return int(answer[1]) if answer[0] == b"won" else 0
 
     def conclude(self, spec: ScanSpec, result: RunResult, *, seen: RunStatus | None = None) -> bool:
         """CONCLUDE: end a run nobody owns, or (with `seen`) one whose owner has not beaten since."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from times_doctor_tasks.app import app
-from times_doctor_tasks.canvas import publish_again, publish_fresh
+from times_doctor_tasks.canvas import publish_again, publish_aggregate, publish_fresh
 from times_doctor_tasks.keys import host_queue
 from times_doctor_tasks.messages import ScanSpec
 from times_doctor_tasks.store import RunStore
@@ -22,6 +22,10 @@ class Postman:
     def to_host(self, scan: str, run: str, host: str) -> bool:
         """Publishes the kept message of a run to one host alone."""
         return publish_again(app, self._store, scan, run, queue=host_queue(host))
+
+    def callback(self, spec: ScanSpec) -> None:
+        """The callback that makes a scan's report."""
+        publish_aggregate(spec)
 
     def fresh(self, spec: ScanSpec, run: str) -> None:
         """A new message for a run that never had one."""
