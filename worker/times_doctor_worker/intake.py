@@ -18,6 +18,7 @@ from celery.worker import WorkController, state
 
 from times_doctor_tasks.app import app
 from times_doctor_tasks.clock import monotonic_s
+from times_doctor_worker.event_mail import EventMail
 from times_doctor_worker.pool import WakingPool
 
 logger = logging.getLogger(__name__)
@@ -118,7 +119,8 @@ class Intake:
         )
         self._controller = controller
         if self._code is None:
-            controller.start()
+            with EventMail(controller.consumer):
+                controller.start()
         code = self._code if self._code is not None else controller.exitcode
         return os.EX_OK if code is None else int(code)
 

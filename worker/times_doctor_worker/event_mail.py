@@ -1,0 +1,48 @@
+"""Sends Celery's events from a thread of its own.
+
+Celery flushes them in the loop that takes messages: on a line of 100 ms a slot that has freed waits for a dashboard to
+be told so before it asks for its next run.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+
+class EventMail:
+    """Flushes a consumer's events whenever there are some."""
+
+    def __init__(self, consumer: Any) -> None:
+        """Args:
+        consumer: Celery's, before it starts: it hands what it calls to each dispatcher that it makes.
+        """
+        self._consumer = consumer
+        self._wake = threading.Event()
+        self._ended = False
+        self._thread = threading.Thread(target=self._loop, name="events", daemon=True)
+        consumer.on_send_event_buffered = self._wake.set
+
+    def __enter__(self) -> EventMail:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended = True
+        self._wake.set()
+        self._thread.join(timeout=5)
+
+    def _loop(self) -> None:
+        while not self._ended:
+            self._wake.wait()
+            self._wake.clear()
+            dispatcher = self._consumer.event_dispatcher
+            try:
+                if dispatcher is not None:
+                    dispatcher.flush()  # what cannot be sent it keeps, and it locks itself
+            except Exception:
+                # A dashboard that misses some events must not miss all that come.
+                logger.warning("events not sent", exc_info=True, extra={"action": "events_lost"})
