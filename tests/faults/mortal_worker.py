@@ -22,7 +22,9 @@ def die() -> None:
     """Dies, unless nobody wants that any more."""
     left = int(DEATHS.read_text() or "0")
     if left > 0:
-        DEATHS.write_text(str(left - 1))
+        part = DEATHS.with_suffix(".part")
+        part.write_text(str(left - 1))
+        part.replace(DEATHS)  # whole: the test reads it all the time
         os.kill(os.getpid(), signal.SIGKILL)
 
 
