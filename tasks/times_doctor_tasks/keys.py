@@ -2,7 +2,9 @@
 
 Writing roles (one per key; section 12 of the design turns them into ACL rules): `client` asks, `worker` solves,
 `control` aggregates and recovers (a control worker holds the worker's rights too: recovery ends runs whose worker
-is gone). All keys of a scan share its TTL: they live `SCAN_TTL_S` after their last write.
+is gone; of a scan's cancel flag it is a second writer). deploy/users.acl has those rules; a key that a script only
+reads counts as written there: EVALSHA declares all its keys so. All keys of a scan share its TTL: they live
+`SCAN_TTL_S` after their last write.
 """
 
 from __future__ import annotations

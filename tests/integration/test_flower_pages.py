@@ -46,13 +46,13 @@ CARD = HostCard(
 
 
 class Dashboard:
-    def __init__(self, server: Server, folder: Path, *words: str, **environ: str) -> None:
+    def __init__(self, broker_url: str, folder: Path, *words: str, **environ: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         program = [sys.executable, "-c", "from times_doctor_cli.entry import main; main()", "flower"]
         keep = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        keep |= {"HOME": str(folder), "TIMES_DOCTOR_BROKER_URL": server.url, "TIMES_DOCTOR_KEY_PREFIX": PREFIX}
+        keep |= {"HOME": str(folder), "TIMES_DOCTOR_BROKER_URL": broker_url, "TIMES_DOCTOR_KEY_PREFIX": PREFIX}
         self.log = (folder / "flower.log").open("w")
         self.process = subprocess.Popen(
             [*program, "--port", str(self.port), *words],
@@ -95,7 +95,7 @@ def dashboard(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
     RunStore(client, PREFIX).register_host(CARD, ttl_s=60)
     client.lpush(f"{PREFIX}:celery:solve.gams.cplex\x06\x167", "one", "two")
     dashboard = Dashboard(
-        server,
+        server.url,
         folder,
         TIMES_DOCTOR_FLOWER_AUTH=f"ops:{PASSWORD}",
         FLOWER_BASIC_AUTH="any:body",
