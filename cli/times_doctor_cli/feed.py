@@ -103,7 +103,8 @@ class Feed:
         told: list[TimedEvent] = []
         if self._away_since_s is None:
             self._away_since_s = now_s
-            words = f"The broker does not answer ({error}). The solves go on; trying for {self._patience_s:.0f} s."
+            why = str(error).rstrip(".")
+            words = f"The broker does not answer ({why}). The solves go on; trying for {self._patience_s:.0f} s."
             told = [(client.now_ms(), Noted(text=words, level="warning"))]
         if now_s - self._away_since_s > self._patience_s:
             raise InfrastructureError(
