@@ -11,13 +11,13 @@ from times_doctor_cli.client import Client
 from times_doctor_cli.file_names import safe_name
 from times_doctor_cli.gdx_asking import Asking, GdxStays, GdxStep, OnStep, where
 from times_doctor_cli.results import RUNS, cannot_write
-from times_doctor_tasks.blob_errors import BlobGone
+from times_doctor_tasks.blob_errors import BlobDamaged, BlobGone
 from times_doctor_tasks.blobs import StoredBlob, save
 from times_doctor_tasks.errors import StoreFailed, UsageError
 from times_doctor_tasks.gdx_requests import GDX_FILE, GdxAnswer
 from times_doctor_tasks.messages import Report, RunResult
 
-#: Uploads of one file are tried so often where another client removes it from the store.
+#: How often one file is asked for where the store loses it: another client who fetches it takes it out, too.
 TRIES = 5
 _DAY_MS = 86_400_000
 
@@ -87,7 +87,7 @@ def _fetch(client: Client, run: RunResult, out: Path, on_step: OnStep) -> GdxOut
         try:
             take(client, run, answer, target, on_step)
             break
-        except BlobGone as error:
+        except (BlobGone, BlobDamaged) as error:
             if not left:
                 raise GdxStays(not_taken(run, error)) from error
         except StoreFailed as error:
@@ -115,4 +115,6 @@ def came(run: RunResult, answer: GdxAnswer, target: Path) -> GdxOutcome:
 
 def not_taken(run: RunResult, error: Exception) -> str:
     """The sentence on one that was lost on its way."""
+    if isinstance(error, BlobGone | BlobDamaged):  # whose own words are for the files of a model
+        return f"{where(run)}: the store lost it before it was here. Fetch again, or copy it from there."
     return f"{where(run)}: it did not get through. {error}"

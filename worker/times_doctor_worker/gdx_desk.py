@@ -91,7 +91,7 @@ class GdxDesk:
         try:
             self._bell.wait(LOOK_S)
             self.look()
-        except redis.RedisError:
+        except Exception:  # whatever it is: not again at once
             self._pause(LOOK_S)
             raise
 
@@ -115,7 +115,8 @@ class GdxDesk:
         try:
             answer = self._answer(visit)
         except Unwanted:
-            logger.info("nobody waits for it any more", extra={"action": "gdx_unwanted", **_ids(visit.request)})
+            why = "this worker ends" if self._is_ending() else "nobody waits for it any more"
+            logger.info("gdx not sent: %s", why, extra={"action": "gdx_unwanted", **_ids(visit.request)})
             return
         self._requests.say([answer])
         what = "sent" if answer.state is GdxState.SENT else f"refused: {answer.refusal} {answer.words}".rstrip()

@@ -30,7 +30,7 @@ def fetch(
 ) -> None:
     """Bring a scan's reports and its runs' files to this machine.
 
-    Listings, logs, option files and traces come by themselves, GDX files when asked.
+    Listings, logs, option files, traces and the recommended run's GDX come by themselves, other GDX files when asked.
     """
     from times_doctor_cli import exit_codes
     from times_doctor_cli.console import emit_json, say, stderr_console

@@ -16,7 +16,7 @@ from tests.unit.cli.test_fleet import make_card
 from times_doctor_cli import gdx_recommended
 from times_doctor_cli.client import Client
 from times_doctor_cli.gdx_asking import GdxStep, Patience
-from times_doctor_cli.gdx_files import GdxOutcome, fetch_gdx_files, gdx_path, select_runs
+from times_doctor_cli.gdx_files import TRIES, GdxOutcome, fetch_gdx_files, gdx_path, select_runs
 from times_doctor_cli.gdx_recommended import Unasked, keep_recommended_here
 from times_doctor_tasks.blob_files import FileBlobs
 from times_doctor_tasks.errors import BrokerUnavailable, UsageError
@@ -138,6 +138,20 @@ def test_one_that_another_client_takes_out_of_the_store_is_asked_for_again(team:
     team.serve = serve
     (outcome,) = team.fetch(team.keep(make_run()))
     assert (outcome.came, len(served)) == (True, 2)
+
+
+def test_a_store_that_loses_it_again_and_again_is_said(team: Team, make_run: MakeResult) -> None:
+    served = []
+
+    def serve() -> None:
+        team.desk.look()
+        served.append(1)
+        team.blobs.drop(team.blobs.stored())
+
+    team.serve = serve
+    (outcome,) = team.fetch(team.keep(make_run()))
+    assert (outcome.came, len(served)) == (False, TRIES)
+    assert "the store lost it before it was here. Fetch again" in outcome.why
 
 
 def test_a_reused_run_is_asked_for_under_the_ids_of_the_scan_that_ran_it(team: Team, make_run: MakeResult) -> None:

@@ -278,18 +278,23 @@ def test_a_file_that_cannot_be_read_is_said(host: Host, monkeypatch: pytest.Monk
     assert "Permission denied" in answer.words
 
 
-def test_a_desk_that_redis_does_not_answer_waits_before_the_next_look(
-    host: Host, monkeypatch: pytest.MonkeyPatch
+def raising(error: Exception) -> Callable[..., None]:
+    def fails(*_: object) -> None:
+        raise error
+
+    return fails
+
+
+@pytest.mark.parametrize("error", [redis.ConnectionError("connection refused"), ValueError("a defect")])
+def test_a_desk_that_cannot_look_waits_before_it_tries_again(
+    host: Host, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     host.keep()
     host.ask()
     host.desk.attend()
     assert (host.answer().state, host.pauses) == (GdxState.SENT, 0)
 
-    def fails(*_: object) -> None:
-        raise redis.ConnectionError("connection refused")
-
-    monkeypatch.setattr(GdxRequests, "open", fails)
-    with pytest.raises(redis.ConnectionError):
+    monkeypatch.setattr(GdxRequests, "open", raising(error))
+    with pytest.raises(type(error)):
         host.desk.attend()
     assert host.pauses == 1
