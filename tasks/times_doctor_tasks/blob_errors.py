@@ -22,6 +22,10 @@ def megabytes(size_bytes: float) -> str:
     return f"{size_bytes / 1e3:,.1f} kB"
 
 
+class Unwanted(Exception):  # a decision, not a failure
+    """Raised by whoever is told how far an upload is: nobody wants it any more. What was sent of it is taken back."""
+
+
 class StoreFull(StoreFailed):
     """The store has no room for what is to be sent.
 

@@ -10,7 +10,7 @@ import redis
 from redis.exceptions import OutOfMemoryError
 
 from times_doctor_tasks.blob_content import CHUNK_BYTES, Content, chunks_of, size_of
-from times_doctor_tasks.blob_errors import ContentChanged, StoreFull, megabytes
+from times_doctor_tasks.blob_errors import ContentChanged, StoreFull, Unwanted, megabytes
 from times_doctor_tasks.blob_frames import DIGEST_DIGITS, BlobHead, chunk_digest, encode_head, pack
 from times_doctor_tasks.blob_scripts import BlobScripts, Chunk, Reservation
 from times_doctor_tasks.blob_server import full_server
@@ -54,6 +54,7 @@ class Upload:
 
         Raises:
             StoreFull: no room; what was sent has been taken back.
+            Unwanted: by `on_sent`; the same.
             ContentChanged: a content is not what its name says; what was sent of it has been taken back.
         """
         self._total = (len(blobs), sum(size_of(content) for content in blobs.values()))
@@ -61,7 +62,7 @@ class Upload:
             for name, content in blobs.items():
                 self._add(name, content)
             self._flush(others)
-        except StoreFull:
+        except (StoreFull, Unwanted):
             self._take_back(self._expiry_ms)
             raise
         except ContentChanged as error:

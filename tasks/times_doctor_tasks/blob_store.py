@@ -96,8 +96,8 @@ class BlobStore(Protocol):
     def put(self, blobs: Mapping[str, Content], on_sent: OnSent | None = None) -> Sent:
         """Stores what is missing, in order; when it returns, every blob is there whole.
 
-        When it fails, blobs that were sent before stay for a while, so that a repetition is short; for want of room
-        what was sent is taken back. Blobs that were there before are never touched.
+        When it fails, blobs that were sent before stay for a while, so that a repetition is short; for want of room,
+        or where `on_sent` raises `Unwanted`, what was sent is taken back. What was there before is never touched.
 
         Raises:
             StoreFull: there is no room.

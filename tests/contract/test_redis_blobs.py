@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import Server, wait_until
 from tests.integration.conftest import make_result, make_runs, make_scan
 from times_doctor_tasks.blob_content import CHUNK_BYTES
-from times_doctor_tasks.blob_errors import BlobGone, StoreFull
+from times_doctor_tasks.blob_errors import BlobGone, StoreFull, Unwanted
 from times_doctor_tasks.blob_frames import pack
 from times_doctor_tasks.blob_prune import prune_blobs
 from times_doctor_tasks.blob_redis import RedisBlobs
@@ -414,3 +414,24 @@ def test_a_store_of_its_own_takes_user_and_password_and_never_shows_them(small: 
         assert "modeller:***@" in store.where
     for store in (good, wrong, elsewhere):
         store.close()
+
+
+@pytest.mark.parametrize("is_wanted", [False, True])
+def test_an_upload_that_nobody_wants_any_more_gives_its_room_back(bench: Bench, is_wanted: bool) -> None:
+    store = bench.open()
+    there = named(b"before")
+    store.put(there)
+    used_bytes = store.usage().used_bytes
+    told: list[int] = []
+
+    def on_sent(done_bytes: int, _: int) -> None:
+        told.append(done_bytes)
+        if len(told) == 2:
+            raise ConnectionError if is_wanted else Unwanted
+
+    with pytest.raises(ConnectionError if is_wanted else Unwanted):
+        store.put(named(noise(30 * MB)), on_sent)
+    assert told[1] >= 16 * MB
+    # What broke off otherwise can be taken up again.
+    assert (store.usage().used_bytes > used_bytes) is is_wanted
+    assert store.missing(there) == set()

@@ -207,3 +207,17 @@ def test_a_folder_that_does_not_exist_is_refused_by_the_host_whatever_the_client
     refused = desk.requests.answer("a2")
     assert refused is not None
     assert refused.refusal == Refusal.MISUNDERSTOOD
+
+
+def test_a_client_that_leaves_in_the_middle_leaves_the_store_as_it_was(team: Team) -> None:
+    run = leave(team.worker("h1", TIMES_DOCTOR_STORE_URL=team.broker.url), os.urandom(400 * MB))
+    desk, request = Desk(team, store_url=team.broker.url), request_for(run)
+
+    def is_on_its_way() -> bool:
+        answer = desk.asked(request)
+        return answer is not None and answer.done_bytes > 0
+
+    wait_until(is_on_its_way, timeout_s=PATIENCE_S, what="some of it is sent")
+    desk.requests.withdraw("h1", request)
+    team.workers[0].wait_for("gdx_unwanted")
+    assert desk.blobs.usage().used_bytes == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import redis
 
 from times_doctor_tasks.blob_content import CHUNK_BYTES
-from times_doctor_tasks.blob_errors import ContentChanged, StoreFull, StoreUnreachable
+from times_doctor_tasks.blob_errors import ContentChanged, StoreFull, StoreUnreachable, Unwanted
 from times_doctor_tasks.blobs import BlobStore
 from times_doctor_tasks.clock import monotonic_s
 from times_doctor_tasks.errors import SchemaMismatch, StoreFailed
@@ -40,8 +40,8 @@ WORTH_A_LOOK_BYTES = 50 * 1024 * 1024
 GDX_TTL_S = 6 * 3600.0
 
 
-class Unwanted(Exception):
-    """Nobody waits for the file any more, or this worker ends."""
+class _Ending(Exception):
+    """This worker ends; its successor goes on where it stopped."""
 
 
 @dataclass
@@ -114,8 +114,8 @@ class GdxDesk:
             return
         try:
             answer = self._answer(visit)
-        except Unwanted:
-            why = "this worker ends" if self._is_ending() else "nobody waits for it any more"
+        except (Unwanted, _Ending) as stop:
+            why = "this worker ends" if isinstance(stop, _Ending) else "nobody waits for it any more"
             logger.info("gdx not sent: %s", why, extra={"action": "gdx_unwanted", **_ids(visit.request)})
             return
         self._requests.say([answer])
@@ -186,10 +186,11 @@ class GdxDesk:
         """Says now and then how far it is, and to all others that they wait.
 
         Raises:
-            Unwanted: its client does not wait any more, or this worker ends.
+            Unwanted: its client does not wait any more.
+            _Ending: nor does this worker.
         """
         if self._is_ending():
-            raise Unwanted
+            raise _Ending
         if monotonic_s() < visit.next_word_s:
             return
         visit.next_word_s = monotonic_s() + LOOK_S
