@@ -63,8 +63,8 @@ def tell(outcome: GdxOutcome, console: Console) -> None:
 class _Line:
     def __init__(self, console: Console) -> None:
         words = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis"))
-        # The bar is made of letters that not every terminal has.
-        bar = [BarColumn(bar_width=20)] if shows_unicode(console) else []
+        # Short: `^C` still fits behind it at 80 columns. Its letters are not in every terminal.
+        bar = [BarColumn(bar_width=12)] if shows_unicode(console) else []
         columns = [words, *bar, TextColumn("{task.fields[amount]}"), TimeRemainingColumn(compact=True)]
         self._progress = Progress(*columns, console=console, transient=True)
         self._task: TaskID | None = None
