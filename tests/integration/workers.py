@@ -198,7 +198,12 @@ class Team:
         wait_until(is_there, timeout_s=PATIENCE_S, what=f"{profile} is {state}{f' on {host}' if host else ''}")
 
     def report(self, spec: ScanSpec, *, timeout_s: float = PATIENCE_S) -> Report:
-        wait_until(lambda: self.store.is_reported(spec.scan), timeout_s=timeout_s, what="the report")
+        try:
+            wait_until(lambda: self.store.is_reported(spec.scan), timeout_s=timeout_s, what="the report")
+        except AssertionError as error:
+            states = "".join(f"\n{run}: {status}" for run, status in self.store.statuses(spec).items())
+            logs = "".join(f"\n-- {worker.name}\n{worker.log[-4000:]}" for worker in self.workers)
+            raise AssertionError(f"{error}{states}{logs}") from None
         report = self.store.report(spec.scan)
         assert report is not None
         return report
