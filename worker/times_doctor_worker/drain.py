@@ -31,6 +31,7 @@ LEAVE_S = 30.0
 #: Exit code of a worker that was told to leave with runs in its hands; their leases run out.
 LEFT = 1
 _LOOK_S = 0.02
+_URGES = (signal.SIGTERM, signal.SIGINT)
 
 
 class Taker(Protocol):
@@ -121,7 +122,7 @@ class Drain:
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT urge; the old handlers come back after it.
+        """SIGTERM and SIGINT urge; after it they are ignored: who is told to end while he ends has still ended well.
 
         A handler runs between any two steps of the main thread, so it only writes to a pipe.
         """
@@ -136,12 +137,13 @@ class Drain:
 
         thread = threading.Thread(target=listen, name="signals", daemon=True)
         thread.start()
-        old = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        for number in _URGES:
+            signal.signal(number, on_signal)
         try:
             yield
         finally:
-            for number, handler in old.items():
-                signal.signal(number, handler)
+            for number in _URGES:  # an interpreter that ends sets handlers of ours back, but leaves what is ignored
+                signal.signal(number, signal.SIG_IGN)
             os.close(writable)
             thread.join(timeout=1)
             os.close(readable)

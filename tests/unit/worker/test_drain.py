@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -116,9 +117,18 @@ def test_a_loop_that_ended_is_not_left_by_force() -> None:
     assert host.left == []
 
 
-def test_signals_urge_and_the_old_handlers_come_back() -> None:
+@pytest.fixture
+def own_handlers() -> Iterator[None]:
+    """This process's handlers come back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("own_handlers")
+def test_signals_urge_and_then_do_no_harm_any_more() -> None:
     host = Host("s1 a", ends_when_handed_back=False)
-    before = signal.getsignal(signal.SIGTERM)
     with host.drain.on_signals():
         os.kill(os.getpid(), signal.SIGTERM)
         wait_until(lambda: host.drain.is_begun)
@@ -126,7 +136,8 @@ def test_signals_urge_and_the_old_handlers_come_back() -> None:
         wait_until(host.drain.handing_back.is_set)
         host.running.clear()
         host.wait()
-    assert signal.getsignal(signal.SIGTERM) is before
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 @pytest.mark.parametrize("running", [(), ("s1 a",)])
