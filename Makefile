@@ -46,7 +46,7 @@ test: $(VENV)/.dev ## run the tests
 	$(PYTEST) -n 2 --dist loadfile
 
 test-faults: $(VENV)/.dev ## kill, stop and cut off real workers and their broker, many times; the protocol against its model, at length
-	TEST_MODEL_EXAMPLES=1000 $(PYTEST) -q -n 2 tests/faults tests/integration/test_protocol_model.py
+	TEST_MODEL_EXAMPLES=1000 $(PYTEST) -q -n 4 tests/faults tests/integration/test_protocol_model.py
 
 chaos: $(VENV)/.dev ## two scans of 50 runs at a time for five minutes of random faults; SEED=n repeats one
 	TD_CHAOS_S=$(SECONDS_OF_CHAOS) TD_CHAOS_SEED=$(SEED) $(PYTEST) -q -s tests/faults/test_chaos.py

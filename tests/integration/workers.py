@@ -12,7 +12,8 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -197,13 +198,19 @@ class Team:
 
         wait_until(is_there, timeout_s=PATIENCE_S, what=f"{profile} is {state}{f' on {host}' if host else ''}")
 
-    def report(self, spec: ScanSpec, *, timeout_s: float = PATIENCE_S) -> Report:
+    @contextmanager
+    def explaining(self, spec: ScanSpec) -> Iterator[None]:
+        """An assertion that fails shows how the runs stand and what the workers have said."""
         try:
-            wait_until(lambda: self.store.is_reported(spec.scan), timeout_s=timeout_s, what="the report")
+            yield
         except AssertionError as error:
             states = "".join(f"\n{run}: {status}" for run, status in self.store.statuses(spec).items())
             logs = "".join(f"\n-- {worker.name}\n{worker.log[-4000:]}" for worker in self.workers)
             raise AssertionError(f"{error}{states}{logs}") from None
+
+    def report(self, spec: ScanSpec, *, timeout_s: float = PATIENCE_S) -> Report:
+        with self.explaining(spec):
+            wait_until(lambda: self.store.is_reported(spec.scan), timeout_s=timeout_s, what="the report")
         report = self.store.report(spec.scan)
         assert report is not None
         return report
