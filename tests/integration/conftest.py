@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,8 +10,26 @@ from times_doctor_tasks.messages import ModelRef, RunResult, RunSpec, ScanSpec
 from times_doctor_tasks.states import RunState, ScanMode, Verdict
 from times_doctor_tasks.store import RunStore
 
+pytest.register_assert_rewrite("tests.integration.workers")
+
+from tests.integration.workers import Broker, Team  # noqa: E402  # after what makes its asserts tell
+
 Submit = Callable[..., ScanSpec]
 TWO = ("cplex.a", "cplex.b")
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    broker = Broker()
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+def team(broker: Broker, tmp_path: Path) -> Iterator[Team]:
+    team = Team(tmp_path, broker)
+    yield team
+    team.close()
 
 
 def make_scan(mode: ScanMode = ScanMode.CHORD, runs: tuple[str, ...] = TWO, **fields: object) -> ScanSpec:

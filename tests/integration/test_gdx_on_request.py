@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import wait_until
-from tests.integration.workers import PATIENCE_S, Broker, Team, Worker, endless_mps
+from tests.integration.workers import PATIENCE_S, Team, Worker, endless_mps
 from times_doctor_cli.client import Client
 from times_doctor_cli.gdx_files import GdxOutcome, fetch_gdx_files
 from times_doctor_tasks.blobs import open_store
@@ -24,20 +23,6 @@ from times_doctor_worker.pruning import prune
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
 
 MB = 1 << 20
-
-
-@pytest.fixture
-def broker() -> Iterator[Broker]:
-    broker = Broker()
-    yield broker
-    broker.close()
-
-
-@pytest.fixture
-def team(broker: Broker, tmp_path: Path) -> Iterator[Team]:
-    team = Team(tmp_path, broker)
-    yield team
-    team.close()
 
 
 class Desk:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,6 @@ from tests.integration.workers import PATIENCE_S, Broker
 pytestmark = [pytest.mark.server, pytest.mark.timeout(60)]
 
 CLI = [sys.executable, "-c", "from times_doctor_cli.entry import main; main()", "worker"]
-
-
-@pytest.fixture
-def broker() -> Iterator[Broker]:
-    broker = Broker()
-    yield broker
-    broker.close()
 
 
 def environ(folder: Path, **more: str) -> dict[str, str]:

@@ -3,28 +3,18 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import wait_until
-from tests.integration.workers import PATIENCE_S, Broker, Team, endless_mps
+from tests.integration.workers import PATIENCE_S, Team, endless_mps
 from tests.recorded.install import install_recorded_gams
 from times_doctor_tasks.messages import ScanSpec
 from times_doctor_tasks.states import RunState, StopReason, Verdict
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
-
-
-@pytest.fixture
-def team(tmp_path: Path) -> Iterator[Team]:
-    broker = Broker()
-    team = Team(tmp_path, broker)
-    yield team
-    team.close()
-    broker.close()
 
 
 class Python:

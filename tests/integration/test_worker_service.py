@@ -22,20 +22,6 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
 ENDLESS = endless_mps()
 
 
-@pytest.fixture
-def broker() -> Iterator[Broker]:
-    broker = Broker()
-    yield broker
-    broker.close()
-
-
-@pytest.fixture
-def team(broker: Broker, tmp_path: Path) -> Iterator[Team]:
-    team = Team(tmp_path, broker)
-    yield team
-    team.close()
-
-
 def lasting(seconds: float) -> str:
     """Options of a solve that ends after so long."""
     return f"time_limit = {seconds}\n"
