@@ -348,7 +348,7 @@ def test_kill_of_a_supervisor_is_told_to_the_worker(lone_worker: LoneWorker) -> 
     lone_worker.kill("supervisor", "sentinel")
 
     assert json.loads(lone_worker.output.readline()) == {"returncode": None, "why": "supervisor killed"}
-    assert lone_worker.tree.alive() == []
+    assert lone_worker.tree.seconds_until_gone() < 5  # killed they are; the kernel takes its time on a busy machine
     assert not lone_worker.marker.exists()
 
 
