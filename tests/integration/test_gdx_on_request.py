@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from times_doctor_tasks.gdx_requests import GdxAnswer, GdxRequests, GdxState, Re
 from times_doctor_tasks.messages import RunResult
 from times_doctor_tasks.settings import Settings
 from times_doctor_tasks.states import RunState, StopReason
+from times_doctor_worker.gdx_desk import LOOK_S
 from times_doctor_worker.pruning import prune
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
@@ -195,14 +197,14 @@ def test_a_folder_that_does_not_exist_is_refused_by_the_host_whatever_the_client
 
 
 def test_a_client_that_leaves_in_the_middle_leaves_the_store_as_it_was(team: Team) -> None:
-    run = leave(team.worker("h1", TIMES_DOCTOR_STORE_URL=team.broker.url), os.urandom(400 * MB))
+    host = team.worker("h1", TIMES_DOCTOR_STORE_URL=team.broker.url)
+    run = leave(host, os.urandom(400 * MB))
     desk, request = Desk(team, store_url=team.broker.url), request_for(run)
-
-    def is_on_its_way() -> bool:
-        answer = desk.asked(request)
-        return answer is not None and answer.done_bytes > 0
-
-    wait_until(is_on_its_way, timeout_s=PATIENCE_S, what="some of it is sent")
+    desk.asked(request)
+    wait_until(lambda: desk.blobs.usage().used_bytes, timeout_s=PATIENCE_S, what="some of it is sent")
+    host.signal(signal.SIGSTOP)  # else it may be through before the next look
     desk.requests.withdraw("h1", request)
-    team.workers[0].wait_for("gdx_unwanted")
+    time.sleep(LOOK_S)  # so that it is time for a look when the host goes on
+    host.signal(signal.SIGCONT)
+    host.wait_for("gdx_unwanted")
     assert desk.blobs.usage().used_bytes == 0
