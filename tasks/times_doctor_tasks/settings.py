@@ -56,21 +56,14 @@ def _seconds(text: str) -> float:
     return number
 
 
-def _within(bounds: tuple[float, float]) -> Callable[[str], float]:
+def _within(bounds: tuple[float, float], kind: Callable[[str], float] = float) -> Callable[[str], float]:
     def read(text: str) -> float:
-        number = float(text)
+        number = kind(text)
         if not bounds[0] <= number <= bounds[1]:
             raise ValueError(text)
         return number
 
     return read
-
-
-def _attempts(text: str) -> int:
-    number = int(text)
-    if not ATTEMPTS[0] <= number <= ATTEMPTS[1]:
-        raise ValueError(text)
-    return number
 
 
 def _count(text: str) -> int:
@@ -102,7 +95,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("store_quota_mb", "TIMES_DOCTOR_STORE_QUOTA_MB", _positive, "megabytes, more than 0"),
     Setting("key_prefix", "TIMES_DOCTOR_KEY_PREFIX", _name, "letters, digits, '-', '_' and '.'"),
     Setting("lease_s", "TIMES_DOCTOR_LEASE_S", _within(LEASE_S), _span("seconds", LEASE_S)),
-    Setting("max_attempts", "TIMES_DOCTOR_MAX_ATTEMPTS", _attempts, _span("a whole number", ATTEMPTS)),
+    Setting("max_attempts", "TIMES_DOCTOR_MAX_ATTEMPTS", _within(ATTEMPTS, int), _span("a whole number", ATTEMPTS)),
     Setting("grace_s", "TIMES_DOCTOR_GRACE_S", _within(GRACE_S), _span("seconds", GRACE_S)),
     Setting("stop_cap_s", "TIMES_DOCTOR_STOP_CAP_S", _within(STOP_CAP_S), _span("seconds", STOP_CAP_S)),
     Setting("drain_s", "TIMES_DOCTOR_DRAIN_S", _seconds, "seconds, 0 or more"),
