@@ -33,9 +33,9 @@ from pathlib import Path
 import redis
 
 from times_doctor_cli.local.server_binary import find_server
-from times_doctor_tasks.connection import connect
-from times_doctor_tasks.messages import RunResult
-from times_doctor_tasks.store import RunStore
+from times_doctor_tasks.contract.messages import RunResult
+from times_doctor_tasks.state_store.connection import connect
+from times_doctor_tasks.state_store.run_store import RunStore
 
 MODEL = """NAME TINY
 ROWS

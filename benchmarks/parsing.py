@@ -17,10 +17,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from times_doctor_tasks.parsers.digest import LogDigest
-from times_doctor_tasks.parsers.gams_log import GamsLogReader
-from times_doctor_tasks.parsers.listing import read_listing
-from times_doctor_tasks.parsers.progress import ProgressTracker
+from times_doctor_tasks.parsers.gams.listing import read_listing
+from times_doctor_tasks.parsers.gams.log import GamsLogReader
+from times_doctor_tasks.parsers.progress.tracker import ProgressTracker
+from times_doctor_tasks.parsers.solves.digest import LogDigest
 
 CORPUS = Path(__file__).parent.parent / "tests" / "data" / "corpus"
 TARGET_MB_S = 10.0

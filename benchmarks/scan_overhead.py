@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from times_doctor_cli.look.run_dir import look
-from times_doctor_tasks.profiles import resolve, with_threads
+from times_doctor_tasks.profiles.registry import resolve, with_threads
 from times_doctor_worker.gams_system import clean_environ, find_gams
 
 PROFILES = ("dual", "sift", "bar_nox")

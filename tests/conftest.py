@@ -13,8 +13,8 @@ import pytest
 import redis
 
 from times_doctor_cli.local.server_binary import find_server
-from times_doctor_tasks.connection import connect
-from times_doctor_tasks.store import RunStore
+from times_doctor_tasks.state_store.connection import connect
+from times_doctor_tasks.state_store.run_store import RunStore
 
 # Whoever starts the tests may have signals ignored (nohup): the programs under test would inherit that.
 for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from times_doctor_cli.rows import Headline, Notice, Row
-from times_doctor_tasks.messages import (
+from times_doctor_tasks.contract.messages import (
     AnyEvent,
     Noted,
     ProgressMade,
@@ -17,7 +17,7 @@ from times_doctor_tasks.messages import (
     ScanSpec,
     StateChanged,
 )
-from times_doctor_tasks.states import OWNED, TERMINAL, WAITING, RunState, ScanMode
+from times_doctor_tasks.contract.states import OWNED, TERMINAL, WAITING, RunState, ScanMode
 
 #: Ended without an answer, and nobody asked for that.
 _BROKEN = frozenset({RunState.FAILED, RunState.LOST})

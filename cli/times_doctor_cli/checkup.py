@@ -16,12 +16,12 @@ import redis
 from times_doctor_cli.client import Client
 from times_doctor_cli.fleet import ENGINE_NAMES, ONE_STORE, other_store, solvers_of
 from times_doctor_cli.views.words import size
-from times_doctor_tasks.blob_store import StoreSight, see_store
-from times_doctor_tasks.clock import monotonic_s, now_ms
-from times_doctor_tasks.errors import InfrastructureError, StoreFailed, UsageError
-from times_doctor_tasks.messages import SCHEMA, HostCard
-from times_doctor_tasks.profiles import built_in_profiles
-from times_doctor_tasks.settings import SETTINGS, Settings, shown_url
+from times_doctor_tasks.blob_store.base import StoreSight, see_store
+from times_doctor_tasks.config.settings import SETTINGS, Settings, shown_url
+from times_doctor_tasks.contract.clock import monotonic_s, now_ms
+from times_doctor_tasks.contract.errors import InfrastructureError, StoreFailed, UsageError
+from times_doctor_tasks.contract.messages import SCHEMA, HostCard
+from times_doctor_tasks.profiles.registry import built_in_profiles
 
 if TYPE_CHECKING:
     from times_doctor_cli.local.stack import LocalStack

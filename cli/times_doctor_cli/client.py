@@ -10,14 +10,14 @@ from pathlib import Path
 import redis
 
 from times_doctor_cli.file_names import safe_name
-from times_doctor_tasks.blobs import BlobStore, open_store, save
-from times_doctor_tasks.clock import monotonic_s, now_ms
-from times_doctor_tasks.connection import check, connect
-from times_doctor_tasks.errors import BrokerUnavailable, InfrastructureError, UsageError
-from times_doctor_tasks.messages import Artefact, HostCard, Report, RunResult, RunSpec, ScanSpec
-from times_doctor_tasks.settings import Settings, shown_url
-from times_doctor_tasks.states import StopReason
-from times_doctor_tasks.store import RunStore
+from times_doctor_tasks.blob_store.factory import BlobStore, open_store, save
+from times_doctor_tasks.config.settings import Settings, shown_url
+from times_doctor_tasks.contract.clock import monotonic_s, now_ms
+from times_doctor_tasks.contract.errors import BrokerUnavailable, InfrastructureError, UsageError
+from times_doctor_tasks.contract.messages import Artefact, HostCard, Report, RunResult, RunSpec, ScanSpec
+from times_doctor_tasks.contract.states import StopReason
+from times_doctor_tasks.state_store.connection import check, connect
+from times_doctor_tasks.state_store.run_store import RunStore
 
 #: Seconds between looks for a host that has not said hello yet.
 HOST_POLL_S = 0.01
@@ -114,8 +114,8 @@ class Client:
         """
         from kombu.exceptions import OperationalError  # Celery: a quarter of a second that only a submit needs
 
-        from times_doctor_tasks.app import app, configure
-        from times_doctor_tasks.canvas import enqueue, keeping_messages, publish_aggregate
+        from times_doctor_tasks.celery_app.app import app, configure
+        from times_doctor_tasks.celery_app.canvas import enqueue, keeping_messages, publish_aggregate
 
         configure(self.broker_url, prefix=self.store.keys.prefix)
         app.conf.result_backend_transport_options |= {"retry_policy": PUBLISH_RETRIES}

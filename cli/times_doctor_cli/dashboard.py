@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from times_doctor_tasks.connection import check, connect
-from times_doctor_tasks.errors import InfrastructureError, UsageError
-from times_doctor_tasks.settings import Settings, shown_url
+from times_doctor_tasks.config.settings import Settings, shown_url
+from times_doctor_tasks.contract.errors import InfrastructureError, UsageError
+from times_doctor_tasks.state_store.connection import check, connect
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ def _make(settings: Settings, door: Door) -> Any:
             "Flower is not installed here. Get it by: pip install 'times-doctor[flower]'"
         ) from error
     from times_doctor_cli.host_inspector import HostInspector
-    from times_doctor_tasks.app import app, configure
+    from times_doctor_tasks.celery_app.app import app, configure
 
     os.environ.pop("FLOWER_UNAUTHENTICATED_API", None)
     configure(settings.require_broker(), prefix=settings.key_prefix)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from times_doctor_cli.demo_data import mean_weather, read_system
 from times_doctor_cli.demo_lp import build_plan
-from times_doctor_tasks.errors import UsageError
+from times_doctor_tasks.contract.errors import UsageError
 
 LP_NAME = "demo_large.mps"
 

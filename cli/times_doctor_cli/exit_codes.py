@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from times_doctor_tasks.errors import InfrastructureError, SchemaMismatch, TimesDoctorError, UsageError
-from times_doctor_tasks.messages import Report
-from times_doctor_tasks.states import UNSUCCESSFUL, RunState, StopReason, Verdict
+from times_doctor_tasks.contract.errors import InfrastructureError, SchemaMismatch, TimesDoctorError, UsageError
+from times_doctor_tasks.contract.messages import Report
+from times_doctor_tasks.contract.states import UNSUCCESSFUL, RunState, StopReason, Verdict
 
 #: Every run ended as it should and one or more are optimal.
 OK = 0

@@ -10,9 +10,9 @@ from statistics import median
 import msgspec
 
 from times_doctor_cli.writers.json_report import NAME
-from times_doctor_tasks.errors import SchemaMismatch
-from times_doctor_tasks.messages import Report, RunSpec, ScanSpec, decode
-from times_doctor_tasks.states import SOLVED
+from times_doctor_tasks.contract.errors import SchemaMismatch
+from times_doctor_tasks.contract.messages import Report, RunSpec, ScanSpec, decode
+from times_doctor_tasks.contract.states import SOLVED
 
 #: Newest scans that are asked; older ones ran an older model.
 NEWEST = 5

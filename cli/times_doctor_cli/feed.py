@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from times_doctor_tasks.clock import monotonic_s
-from times_doctor_tasks.errors import InfrastructureError
-from times_doctor_tasks.messages import AnyEvent, Noted, ProgressMade, Reported, RunResult, ScanSpec, StateChanged
-from times_doctor_tasks.records import RunStatus, Standing, initial_state
-from times_doctor_tasks.states import TERMINAL
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.errors import InfrastructureError
+from times_doctor_tasks.contract.messages import (
+    AnyEvent,
+    Noted,
+    ProgressMade,
+    Reported,
+    RunResult,
+    ScanSpec,
+    StateChanged,
+)
+from times_doctor_tasks.contract.states import TERMINAL
+from times_doctor_tasks.state_store.reader import RunStatus, Standing, initial_state
 
 if TYPE_CHECKING:
     from times_doctor_cli.client import Client

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from times_doctor_cli.client import Client
-from times_doctor_tasks.errors import UsageError
-from times_doctor_tasks.messages import ScanSpec
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.messages import ScanSpec
 
 #: The newest scan of whoever asks.
 LAST = "last"

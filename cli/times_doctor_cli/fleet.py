@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from times_doctor_cli.request import ScanRequest
-from times_doctor_tasks.blob_store import StoreSight
-from times_doctor_tasks.errors import EngineNotFound, NoHostForSolver
-from times_doctor_tasks.keys import host_queue, solve_queue
-from times_doctor_tasks.messages import SCHEMA, HostCard
-from times_doctor_tasks.profiles import built_in_profiles
+from times_doctor_tasks.blob_store.base import StoreSight
+from times_doctor_tasks.contract.errors import EngineNotFound, NoHostForSolver
+from times_doctor_tasks.contract.keys import host_queue, solve_queue
+from times_doctor_tasks.contract.messages import SCHEMA, HostCard
+from times_doctor_tasks.profiles.registry import built_in_profiles
 
 #: Names of engines for people.
 ENGINE_NAMES = {"gams": "GAMS", "highs": "HiGHS"}

@@ -17,7 +17,7 @@ from times_doctor_cli.live import Ending
 from times_doctor_cli.scanning import whoami
 from times_doctor_cli.showing import show_scan
 from times_doctor_cli.transfer import shown_transfer
-from times_doctor_tasks.messages import Report, ScanSpec
+from times_doctor_tasks.contract.messages import Report, ScanSpec
 
 if TYPE_CHECKING:
     from times_doctor_cli.gdx_recommended import Unasked

@@ -15,10 +15,10 @@ import redis
 
 from times_doctor_cli.client import Client
 from times_doctor_cli.views.words import size
-from times_doctor_tasks.clock import monotonic_s
-from times_doctor_tasks.errors import SchemaMismatch
-from times_doctor_tasks.gdx_requests import SERVED, GdxAnswer, GdxRequests, GdxState, Refusal, SendGdx
-from times_doctor_tasks.messages import SCHEMA, HostCard, RunResult
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.errors import SchemaMismatch
+from times_doctor_tasks.contract.messages import SCHEMA, HostCard, RunResult
+from times_doctor_tasks.state_store.gdx_requests import SERVED, GdxAnswer, GdxRequests, GdxState, Refusal, SendGdx
 
 #: Seconds between looks for an answer.
 POLL_S = 0.1

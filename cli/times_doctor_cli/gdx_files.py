@@ -11,11 +11,11 @@ from times_doctor_cli.client import Client
 from times_doctor_cli.file_names import safe_name
 from times_doctor_cli.gdx_asking import Asking, GdxStays, GdxStep, OnStep, where
 from times_doctor_cli.results import RUNS, cannot_write
-from times_doctor_tasks.blob_errors import BlobDamaged, BlobGone
-from times_doctor_tasks.blobs import StoredBlob, save
-from times_doctor_tasks.errors import StoreFailed, UsageError
-from times_doctor_tasks.gdx_requests import GDX_FILE, GdxAnswer
-from times_doctor_tasks.messages import Report, RunResult
+from times_doctor_tasks.blob_store.errors import BlobDamaged, BlobGone
+from times_doctor_tasks.blob_store.factory import StoredBlob, save
+from times_doctor_tasks.contract.errors import StoreFailed, UsageError
+from times_doctor_tasks.contract.messages import Report, RunResult
+from times_doctor_tasks.state_store.gdx_requests import GDX_FILE, GdxAnswer
 
 #: How often one file is asked for where the store loses it: another client who fetches it takes it out, too.
 TRIES = 5

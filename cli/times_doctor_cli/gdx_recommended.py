@@ -13,10 +13,10 @@ import redis
 from times_doctor_cli.client import Client
 from times_doctor_cli.gdx_asking import Asking, GdxStays, GdxStep, OnStep, Patience, how_to_get, where
 from times_doctor_cli.gdx_files import GdxOutcome, came, gdx_path, not_taken, take
-from times_doctor_tasks.clock import monotonic_s
-from times_doctor_tasks.errors import StoreFailed
-from times_doctor_tasks.gdx_requests import GDX_FILE
-from times_doctor_tasks.messages import Report, RunResult
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.errors import StoreFailed
+from times_doctor_tasks.contract.messages import Report, RunResult
+from times_doctor_tasks.state_store.gdx_requests import GDX_FILE
 
 #: The recommended run's GDX comes by itself up to this size: as large as any other file that does.
 UNASKED_BYTES = 50 * 1024 * 1024

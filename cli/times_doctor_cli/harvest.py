@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from times_doctor_tasks.manifest import Manifest
-from times_doctor_tasks.messages import RunSpec
+from times_doctor_tasks.contract.messages import RunSpec
+from times_doctor_tasks.snapshot.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from times_doctor_tasks.errors import UsageError
-from times_doctor_tasks.tally import OnSent, Tally
+from times_doctor_tasks.blob_store.transfer_progress import OnSent, Tally
+from times_doctor_tasks.contract.errors import UsageError
 
 #: An entry hashed this soon after its file's last change is not remembered, seconds: a second change within the
 #: file system's time step would leave the same mtime (2 s on FAT, 1 s on old NFS).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from times_doctor_tasks.messages import Report, RunResult
+from times_doctor_tasks.contract.messages import Report, RunResult
 
 
 @dataclass(frozen=True, slots=True)

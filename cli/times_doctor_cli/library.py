@@ -35,13 +35,13 @@ from times_doctor_cli.request import ScanRequest
 from times_doctor_cli.reuse import earlier_in, earlier_on, reuse
 from times_doctor_cli.scanning import OUT, Prepared, look_at, prepare, publish, send_model, whoami, with_reused
 from times_doctor_cli.standing import board_of
-from times_doctor_tasks.blob_store import StoreSight
-from times_doctor_tasks.errors import StoreFailed, UsageError
-from times_doctor_tasks.manifest import Manifest, decode_manifest
-from times_doctor_tasks.messages import AnyEvent, HostCard, Report, ScanSpec
-from times_doctor_tasks.settings import Settings
-from times_doctor_tasks.states import TERMINAL
-from times_doctor_tasks.tally import OnSent
+from times_doctor_tasks.blob_store.base import StoreSight
+from times_doctor_tasks.blob_store.transfer_progress import OnSent
+from times_doctor_tasks.config.settings import Settings
+from times_doctor_tasks.contract.errors import StoreFailed, UsageError
+from times_doctor_tasks.contract.messages import AnyEvent, HostCard, Report, ScanSpec
+from times_doctor_tasks.contract.states import TERMINAL
+from times_doctor_tasks.snapshot.manifest import Manifest, decode_manifest
 
 if TYPE_CHECKING:
     from times_doctor_cli.gdx_asking import OnStep

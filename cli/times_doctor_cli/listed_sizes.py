@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from times_doctor_tasks.messages import RunResult
-from times_doctor_tasks.parsers.listing import read_listing
+from times_doctor_tasks.contract.messages import RunResult
+from times_doctor_tasks.parsers.gams.listing import read_listing
 
 #: GAMS prints it once a solve, before the solve summary.
 _MARK = b"MODEL STATISTICS"

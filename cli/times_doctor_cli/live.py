@@ -18,10 +18,10 @@ from times_doctor_cli.interrupts import Controls, Signals
 from times_doctor_cli.menu import Choice
 from times_doctor_cli.plain import PlainScreen
 from times_doctor_cli.screen import FRAME_S, Screen, TableScreen
-from times_doctor_tasks.clock import monotonic_s
-from times_doctor_tasks.clock import now_ms as wall_ms
-from times_doctor_tasks.messages import AnyEvent, Reported, RunResult, StateChanged
-from times_doctor_tasks.states import TERMINAL
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.clock import now_ms as wall_ms
+from times_doctor_tasks.contract.messages import AnyEvent, Reported, RunResult, StateChanged
+from times_doctor_tasks.contract.states import TERMINAL
 
 #: While a menu is open keys are looked for this often.
 KEY_S = 0.04

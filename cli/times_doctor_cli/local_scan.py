@@ -37,15 +37,15 @@ from times_doctor_cli.scanning import (
 )
 from times_doctor_cli.showing import show_scan
 from times_doctor_cli.transfer import shown_transfer
-from times_doctor_tasks.blobs import open_store
-from times_doctor_tasks.cache_folder import require_cache_folder
-from times_doctor_tasks.clock import monotonic_s
-from times_doctor_tasks.connection import connect
-from times_doctor_tasks.errors import LocalStackFailed, UsageError
-from times_doctor_tasks.messages import HostCard
-from times_doctor_tasks.settings import Settings
-from times_doctor_tasks.store import RunStore
-from times_doctor_tasks.tally import OnSent
+from times_doctor_tasks.blob_store.factory import open_store
+from times_doctor_tasks.blob_store.transfer_progress import OnSent
+from times_doctor_tasks.config.cache_dir import require_cache_folder
+from times_doctor_tasks.config.settings import Settings
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.errors import LocalStackFailed, UsageError
+from times_doctor_tasks.contract.messages import HostCard
+from times_doctor_tasks.state_store.connection import connect
+from times_doctor_tasks.state_store.run_store import RunStore
 
 if TYPE_CHECKING:
     from times_doctor_cli.local.stack import LocalStack
@@ -148,7 +148,7 @@ def _prepare(
     engine = engine_of(run_dir)
     _write_plan(stack, plan_json(local_worker_plan(request, settings, stack.broker_url, engine)))
     snapshot = take_snapshot(run_dir, HashCache(settings.cache_dir, run_dir.root), on_read)
-    import times_doctor_tasks.canvas  # noqa: F401  # Celery, for the submit: loaded while the worker still starts
+    import times_doctor_tasks.celery_app.canvas  # noqa: F401  # Celery, for the submit: loaded while the worker still starts
 
     fleet = Fleet.here(wait_for_worker(client, stack)[0], engine)
     prepared = prepare(request, settings, run_dir, snapshot, fleet, now_ms=client.now_ms())

@@ -29,7 +29,7 @@ from times_doctor_cli.commands import (
     worker,
 )
 from times_doctor_cli.console import fail
-from times_doctor_tasks.errors import TimesDoctorError
+from times_doctor_tasks.contract.errors import TimesDoctorError
 
 if TYPE_CHECKING:
     from times_doctor_cli.local.stack import LocalStack

@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from times_doctor_cli.board import Board
 from times_doctor_cli.rows import Row
-from times_doctor_tasks.errors import UsageError
-from times_doctor_tasks.states import TERMINAL
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.states import TERMINAL
 
 #: Detaching leaves the scan to its hosts; a local scan has none but this process.
 NO_DETACH = "Detach needs --queue: without it the runs end with this command."

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from times_doctor_cli.client import Client
-from times_doctor_tasks.messages import ScanSpec
-from times_doctor_tasks.states import OWNED, TERMINAL, RunState
+from times_doctor_tasks.contract.messages import ScanSpec
+from times_doctor_tasks.contract.states import OWNED, TERMINAL, RunState
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from times_doctor_cli.rows import Headline, Row
 from times_doctor_cli.views.notices import notice_words
 from times_doctor_cli.views.progress import progress_words
 from times_doctor_cli.views.words import printable, runtime, span, verdict_words
-from times_doctor_tasks.messages import AnyEvent, ProgressMade, StateChanged
-from times_doctor_tasks.progress import Phase
-from times_doctor_tasks.states import OWNED, SOLVED, TERMINAL, RunState
+from times_doctor_tasks.contract.messages import AnyEvent, ProgressMade, StateChanged
+from times_doctor_tasks.contract.progress import Phase
+from times_doctor_tasks.contract.states import OWNED, SOLVED, TERMINAL, RunState
 
 #: A run says how far it is at most this often, ms, ...
 PROGRESS_EVERY_MS = 10_000

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from times_doctor_cli.look.run_dir import RunDir, RunKind
 from times_doctor_cli.request import PRIORITIES, ScanRequest
-from times_doctor_tasks.errors import UsageError
-from times_doctor_tasks.keys import solve_queue
-from times_doctor_tasks.messages import RunSpec
-from times_doctor_tasks.profiles import (
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.keys import solve_queue
+from times_doctor_tasks.contract.messages import RunSpec
+from times_doctor_tasks.profiles.registry import (
     CURRENT,
     Profile,
     by_key,

@@ -13,8 +13,8 @@ from times_doctor_cli.console import emit_json, show, shows_unicode
 from times_doctor_cli.request import MANY_RUNS, ScanRequest
 from times_doctor_cli.scanning import Prepared, engine_note, host_names, warnings_of
 from times_doctor_cli.views.plan import PlanFact, PlannedRun, PlanView, plan_view
-from times_doctor_tasks.errors import UsageError
-from times_doctor_tasks.messages import RunSpec
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.messages import RunSpec
 
 
 def show_plan(prepared: Prepared, console: Console, *, as_json: bool) -> int:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from times_doctor_cli.client import Client
 from times_doctor_cli.overview import scan_lines
 from times_doctor_cli.scanning import local_store_url
-from times_doctor_tasks.blob_prune import prune_blobs
-from times_doctor_tasks.blobs import open_store
-from times_doctor_tasks.errors import UsageError
-from times_doctor_tasks.settings import Settings
+from times_doctor_tasks.blob_store.factory import open_store
+from times_doctor_tasks.blob_store.pruning import prune_blobs
+from times_doctor_tasks.config.settings import Settings
+from times_doctor_tasks.contract.errors import UsageError
 
 #: Newest scans that are looked through for open ones.
 NEWEST = 1000

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from times_doctor_tasks.errors import UsageError
-from times_doctor_tasks.settings import Settings
+from times_doctor_tasks.config.settings import Settings
+from times_doctor_tasks.contract.errors import UsageError
 
 #: Priorities by name; 0 is served first.
 PRIORITIES = {"high": 2, "normal": 5, "low": 8}

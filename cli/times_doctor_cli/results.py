@@ -27,10 +27,10 @@ from times_doctor_cli.writers.option_file import FOLDER as RECOMMENDED
 from times_doctor_cli.writers.option_file import write_recommended
 from times_doctor_cli.writers.scan_manifest import write_manifest
 from times_doctor_cli.writers.trace_file import write_trace
-from times_doctor_tasks.errors import StoreFailed, UsageError
-from times_doctor_tasks.messages import Report, RunResult
-from times_doctor_tasks.profiles import CURRENT
-from times_doctor_tasks.tally import OnSent
+from times_doctor_tasks.blob_store.transfer_progress import OnSent
+from times_doctor_tasks.contract.errors import StoreFailed, UsageError
+from times_doctor_tasks.contract.messages import Report, RunResult
+from times_doctor_tasks.profiles.registry import CURRENT
 
 #: Folder of one run's files below the scan's.
 RUNS = "scan_runs"

@@ -11,10 +11,10 @@ import msgspec
 
 from times_doctor_cli.fleet import Fleet
 from times_doctor_cli.writers.json_report import NAME
-from times_doctor_tasks.errors import SchemaMismatch
-from times_doctor_tasks.messages import Report, RunResult, RunSpec, ScanSpec, decode
-from times_doctor_tasks.records import Records
-from times_doctor_tasks.states import CONCLUSIVE, RunState
+from times_doctor_tasks.contract.errors import SchemaMismatch
+from times_doctor_tasks.contract.messages import Report, RunResult, RunSpec, ScanSpec, decode
+from times_doctor_tasks.contract.states import CONCLUSIVE, RunState
+from times_doctor_tasks.state_store.reader import Records
 
 #: Newest scans of a broker that are looked through.
 NEWEST = 500

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from times_doctor_tasks.progress import Phase, Progress
-from times_doctor_tasks.states import RunState, Verdict
+from times_doctor_tasks.contract.progress import Phase, Progress
+from times_doctor_tasks.contract.states import RunState, Verdict
 
 
 @dataclass(frozen=True, slots=True)

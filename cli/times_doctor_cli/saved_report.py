@@ -11,8 +11,8 @@ import msgspec
 from times_doctor_cli.console import say
 from times_doctor_cli.results import REPORTS, as_typed
 from times_doctor_cli.scanning import OUT
-from times_doctor_tasks.errors import SchemaMismatch, UsageError
-from times_doctor_tasks.messages import Report, RunSpec, decode
+from times_doctor_tasks.contract.errors import SchemaMismatch, UsageError
+from times_doctor_tasks.contract.messages import Report, RunSpec, decode
 
 _CSV, _JSON, _HTML = REPORTS
 

@@ -28,12 +28,12 @@ from times_doctor_cli.plan import (
 )
 from times_doctor_cli.request import ScanRequest
 from times_doctor_cli.upload import upload
-from times_doctor_tasks.errors import UsageError
-from times_doctor_tasks.manifest import manifest_sha256
-from times_doctor_tasks.messages import HostCard, ModelRef, RunSpec, ScanSpec, WorkerPlan
-from times_doctor_tasks.settings import Settings
-from times_doctor_tasks.states import ScanMode
-from times_doctor_tasks.tally import OnSent
+from times_doctor_tasks.blob_store.transfer_progress import OnSent
+from times_doctor_tasks.config.settings import Settings
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.messages import HostCard, ModelRef, RunSpec, ScanSpec, WorkerPlan
+from times_doctor_tasks.contract.states import ScanMode
+from times_doctor_tasks.snapshot.manifest import manifest_sha256
 
 #: Folder below RUN_DIR for everything a scan leaves.
 OUT = "times_doctor_out"

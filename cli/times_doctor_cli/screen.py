@@ -17,7 +17,7 @@ from times_doctor_cli.views.lines import Lines
 from times_doctor_cli.views.menu import MENU_LINES, menu_view
 from times_doctor_cli.views.notices import notices_view
 from times_doctor_cli.views.table import Frame, live_table
-from times_doctor_tasks.messages import AnyEvent
+from times_doctor_tasks.contract.messages import AnyEvent
 
 #: At most four frames a second: beyond that nobody reads, and 500 runs would cost a core.
 FRAME_S = 0.25

@@ -14,7 +14,7 @@ from times_doctor_cli.interrupts import Signals
 from times_doctor_cli.live import Shown, show
 from times_doctor_cli.menu import Choice, Wish
 from times_doctor_cli.rows import Notice
-from times_doctor_tasks.messages import RunSpec, ScanSpec
+from times_doctor_tasks.contract.messages import RunSpec, ScanSpec
 
 
 def show_scan(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from times_doctor_cli.board import Board
 from times_doctor_cli.client import Client
 from times_doctor_cli.feed import history
-from times_doctor_tasks.messages import Reported, ScanSpec, StateChanged
+from times_doctor_tasks.contract.messages import Reported, ScanSpec, StateChanged
 
 
 def board_of(client: Client, spec: ScanSpec) -> Board:

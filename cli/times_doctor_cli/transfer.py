@@ -10,8 +10,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from times_doctor_cli.console import say, shows_frames, shows_unicode
 from times_doctor_cli.views.words import size
-from times_doctor_tasks.clock import monotonic_s
-from times_doctor_tasks.tally import OnSent
+from times_doctor_tasks.blob_store.transfer_progress import OnSent
+from times_doctor_tasks.contract.clock import monotonic_s
 
 #: Less is sent before anybody could read a bar.
 WORTH_A_BAR_BYTES = 8_000_000

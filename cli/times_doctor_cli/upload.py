@@ -6,9 +6,9 @@ from pathlib import Path
 
 from times_doctor_cli.hashing import FileChanged, FileUnreadable
 from times_doctor_cli.look.snapshot import Snapshot
-from times_doctor_tasks.blob_errors import ContentChanged
-from times_doctor_tasks.blobs import BlobStore, Content, OnSent, Sent
-from times_doctor_tasks.manifest import encode_manifest, manifest_sha256
+from times_doctor_tasks.blob_store.errors import ContentChanged
+from times_doctor_tasks.blob_store.factory import BlobStore, Content, OnSent, Sent
+from times_doctor_tasks.snapshot.manifest import encode_manifest, manifest_sha256
 
 __all__ = ["OnSent", "upload"]
 

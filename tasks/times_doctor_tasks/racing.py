@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from times_doctor_tasks.messages import ScanSpec
-from times_doctor_tasks.records import RunStatus
-from times_doctor_tasks.states import TERMINAL, RunState, StopReason, Verdict
-from times_doctor_tasks.store import RunStore
+from times_doctor_tasks.contract.messages import ScanSpec
+from times_doctor_tasks.contract.states import TERMINAL, RunState, StopReason, Verdict
+from times_doctor_tasks.state_store.reader import RunStatus
+from times_doctor_tasks.state_store.run_store import RunStore
 
 
 def runs_to_stop(

@@ -14,7 +14,7 @@ import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 import pytest
 
 from tests.recorded.install import install_recorded_gams
-from times_doctor_tasks.errors import EngineNotFound
+from times_doctor_tasks.contract.errors import EngineNotFound
 from times_doctor_worker.gams_system import find_gams
 
 MODELS = Path(__file__).parents[1] / "recorded" / "models"

@@ -16,10 +16,10 @@ from tests.conftest import wait_until
 from times_doctor_cli.demo import DemoFiles, demo_texts, write_demo
 from times_doctor_cli.demo_data import mean_weather, read_system
 from times_doctor_cli.demo_lp import LinearProgram, build_plan
-from times_doctor_tasks.parsers.trace import TraceRow, read_trace
-from times_doctor_tasks.profiles import built_in_profiles, with_threads
-from times_doctor_tasks.reading import read_highs_run
-from times_doctor_tasks.states import StopReason, Verdict
+from times_doctor_tasks.contract.states import StopReason, Verdict
+from times_doctor_tasks.parsers.gams.trace import TraceRow, read_trace
+from times_doctor_tasks.profiles.registry import built_in_profiles, with_threads
+from times_doctor_tasks.results.run_reader import read_highs_run
 from times_doctor_worker.gams_system import find_gams
 
 pytestmark = pytest.mark.timeout(300)

@@ -16,8 +16,8 @@ import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 import pytest
 
 from tests.conftest import wait_until
-from times_doctor_tasks.errors import EngineNotFound
-from times_doctor_tasks.parsers.trace import TraceRow, read_trace
+from times_doctor_tasks.contract.errors import EngineNotFound
+from times_doctor_tasks.parsers.gams.trace import TraceRow, read_trace
 from times_doctor_worker import supervisor
 from times_doctor_worker.gams_system import GamsSystem, clean_environ, find_gams
 from times_doctor_worker.memory import TreeMeter

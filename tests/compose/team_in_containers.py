@@ -24,7 +24,7 @@ from tests.cluster.three_hosts import small_plan
 from tests.compose.engine import BUILD_S, IMAGE, ROOT, engine, why_no_engine
 from tests.conftest import wait_until
 from tests.integration.workers import endless_mps
-from times_doctor_tasks.connection import connect
+from times_doctor_tasks.state_store.connection import connect
 
 pytestmark = pytest.mark.timeout(2 * BUILD_S)
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Server
-from times_doctor_tasks.blob_files import FREE_BYTES
-from times_doctor_tasks.blobs import BLOB_TTL_S, BlobStore, open_store
-from times_doctor_tasks.connection import connect
-from times_doctor_tasks.keys import Keys
+from times_doctor_tasks.blob_store.factory import BLOB_TTL_S, BlobStore, open_store
+from times_doctor_tasks.blob_store.file_store import FREE_BYTES
+from times_doctor_tasks.contract.keys import Keys
+from times_doctor_tasks.state_store.connection import connect
 
 #: Room of a store that is nearly full, bytes.
 TIGHT_BYTES = 400_000
@@ -50,7 +50,7 @@ def _files(root: Path, monkeypatch: pytest.MonkeyPatch) -> Kind:
 
     def open_tight() -> BlobStore:
         free = type("Disk", (), {"free": FREE_BYTES + TIGHT_BYTES})
-        monkeypatch.setattr("times_doctor_tasks.blob_files.shutil.disk_usage", lambda _: free)
+        monkeypatch.setattr("times_doctor_tasks.blob_store.file_store.shutil.disk_usage", lambda _: free)
         return open_store(root.as_uri())
 
     def damage(name: str) -> None:

@@ -15,19 +15,19 @@ from pathlib import Path
 import pytest
 
 from tests.contract.conftest import TIGHT_BYTES, Kind
-from times_doctor_tasks.blob_content import CHUNK_BYTES
-from times_doctor_tasks.blob_errors import BlobDamaged, BlobGone, ContentChanged, StoreFull
-from times_doctor_tasks.blob_files import MARK
-from times_doctor_tasks.blob_prune import prune_blobs
-from times_doctor_tasks.blob_store import see_store
-from times_doctor_tasks.blobs import BLOB_TTL_S, Content, open_store, save
-from times_doctor_tasks.clock import now_ms
-from times_doctor_tasks.errors import StoreFailed
+from times_doctor_tasks.blob_store.base import see_store
+from times_doctor_tasks.blob_store.content import CHUNK_BYTES
+from times_doctor_tasks.blob_store.errors import BlobDamaged, BlobGone, ContentChanged, StoreFull
+from times_doctor_tasks.blob_store.factory import BLOB_TTL_S, Content, open_store, save
+from times_doctor_tasks.blob_store.file_store import MARK
+from times_doctor_tasks.blob_store.pruning import prune_blobs
+from times_doctor_tasks.contract.clock import now_ms
+from times_doctor_tasks.contract.errors import StoreFailed
 
 UPLOAD = """
 import sys
 from pathlib import Path
-from times_doctor_tasks.blobs import open_store
+from times_doctor_tasks.blob_store.factory import open_store
 url, prefix, name, path = sys.argv[1:]
 open_store(url, prefix=prefix).put({name: Path(path)})
 """

@@ -16,17 +16,17 @@ import pytest
 
 from tests.conftest import Server, wait_until
 from tests.integration.conftest import make_result, make_runs, make_scan
-from times_doctor_tasks.blob_content import CHUNK_BYTES
-from times_doctor_tasks.blob_errors import BlobGone, StoreFull, Unwanted
-from times_doctor_tasks.blob_frames import pack
-from times_doctor_tasks.blob_prune import prune_blobs
-from times_doctor_tasks.blob_redis import RedisBlobs
-from times_doctor_tasks.blobs import BLOB_TTL_S, PART_TTL_S, Content
-from times_doctor_tasks.connection import connect
-from times_doctor_tasks.errors import StoreFailed
-from times_doctor_tasks.keys import Keys
-from times_doctor_tasks.states import RunState
-from times_doctor_tasks.store import Owned, Room, RunStore
+from times_doctor_tasks.blob_store.chunk_codec import pack
+from times_doctor_tasks.blob_store.content import CHUNK_BYTES
+from times_doctor_tasks.blob_store.errors import BlobGone, StoreFull, Unwanted
+from times_doctor_tasks.blob_store.factory import BLOB_TTL_S, PART_TTL_S, Content
+from times_doctor_tasks.blob_store.pruning import prune_blobs
+from times_doctor_tasks.blob_store.redis_store import RedisBlobs
+from times_doctor_tasks.contract.errors import StoreFailed
+from times_doctor_tasks.contract.keys import Keys
+from times_doctor_tasks.contract.states import RunState
+from times_doctor_tasks.state_store.connection import connect
+from times_doctor_tasks.state_store.run_store import Owned, Room, RunStore
 
 MB = 1_000_000
 
@@ -106,7 +106,7 @@ def test_a_large_blob_goes_on_where_its_upload_broke_off(bench: Bench, monkeypat
     (name,) = blobs = named(content)
     store = bench.open()
     with monkeypatch.context() as patch:
-        patch.setattr("times_doctor_tasks.blob_sending.chunks_of", lambda *_: broken_off(content))
+        patch.setattr("times_doctor_tasks.blob_store.redis_upload.chunks_of", lambda *_: broken_off(content))
         with pytest.raises(ConnectionResetError):
             store.put(blobs)
     left = [key for key in bench.all_keys() if bench.client.type(key) == b"string"]

@@ -15,8 +15,8 @@ import redis
 
 from tests.conftest import wait_until
 from times_doctor_cli.local.server_binary import find_server
-from times_doctor_tasks.connection import connect
-from times_doctor_tasks.settings import SETTINGS
+from times_doctor_tasks.config.settings import SETTINGS
+from times_doctor_tasks.state_store.connection import connect
 from times_doctor_worker.drain import HAND_BACK_S
 from times_doctor_worker.plan import read_words
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from times_doctor_cli.main import COMMANDS
-from times_doctor_tasks.settings import SETTINGS
+from times_doctor_tasks.config.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "team.md").read_text("utf-8")

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from times_doctor_cli.main import make_app
-from times_doctor_tasks.settings import SETTINGS
+from times_doctor_tasks.config.settings import SETTINGS
 from times_doctor_worker.drain import HAND_BACK_S
 from times_doctor_worker.plan import read_words
 

@@ -26,12 +26,12 @@ from tests.faults import invariants
 from tests.faults.proxy import FaultProxy
 from tests.integration.workers import PATIENCE_S, Broker, Team, Worker, point_at
 from tests.recorded.install import install_recorded_gams
-from times_doctor_tasks.blobs import open_store
-from times_doctor_tasks.canvas import enqueue, keeping_messages
-from times_doctor_tasks.keys import solve_queue
-from times_doctor_tasks.manifest import Manifest, StagedFile, encode_manifest, manifest_sha256
-from times_doctor_tasks.messages import ModelRef, Reported, RunSpec, ScanSpec, StateChanged
-from times_doctor_tasks.states import TERMINAL, RunState, ScanMode
+from times_doctor_tasks.blob_store.factory import open_store
+from times_doctor_tasks.celery_app.canvas import enqueue, keeping_messages
+from times_doctor_tasks.contract.keys import solve_queue
+from times_doctor_tasks.contract.messages import ModelRef, Reported, RunSpec, ScanSpec, StateChanged
+from times_doctor_tasks.contract.states import TERMINAL, RunState, ScanMode
+from times_doctor_tasks.snapshot.manifest import Manifest, StagedFile, encode_manifest, manifest_sha256
 
 #: Seconds of silence after which a run is taken from its owner, in these tests.
 LEASE_S = 3.0

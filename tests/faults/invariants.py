@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from tests.conftest import wait_until
 from tests.integration.workers import Team
-from times_doctor_tasks.messages import ScanSpec
-from times_doctor_tasks.states import TERMINAL
+from times_doctor_tasks.contract.messages import ScanSpec
+from times_doctor_tasks.contract.states import TERMINAL
 
 #: What lasts without a TTL: Celery's table of queues, and what it keeps of messages on their way.
 LASTING = (":celery:_kombu.binding", ":celery:unacked")

@@ -8,8 +8,8 @@ import pytest
 from tests.faults.bed import LEASE_S, STOPPED_WITHIN_S, Bed, seeds
 from tests.faults.counting import Tell
 from tests.faults.faults import BROKER_FAULTS, BrokerFault, killed, named, stalled, without_its_last_second
-from times_doctor_tasks.messages import ScanSpec
-from times_doctor_tasks.states import RunState
+from times_doctor_tasks.contract.messages import ScanSpec
+from times_doctor_tasks.contract.states import RunState
 
 pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(400)]
 

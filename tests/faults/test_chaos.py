@@ -21,9 +21,9 @@ from tests.faults.bed import LEASE_S, STOPPED_WITHIN_S, Bed, kill_host
 from tests.faults.counting import Tell
 from tests.faults.faults import BROKER_FAULTS, LINE_FAULTS, BrokerFault, LineFault, named, without_its_last_second
 from tests.integration.workers import Worker
-from times_doctor_tasks.keys import solve_queue
-from times_doctor_tasks.messages import ScanSpec
-from times_doctor_tasks.states import RunState, ScanMode
+from times_doctor_tasks.contract.keys import solve_queue
+from times_doctor_tasks.contract.messages import ScanSpec
+from times_doctor_tasks.contract.states import RunState, ScanMode
 
 SECONDS = float(os.environ.get("TD_CHAOS_S", "60"))
 SEED = int(os.environ.get("TD_CHAOS_SEED", "1"))

@@ -12,8 +12,8 @@ from tests.conftest import wait_until
 from tests.faults.bed import LEASE_S, Bed, PortBroker, kill_host
 from tests.faults.counting import Tell
 from tests.integration.workers import TINY_MPS, Worker, endless_mps
-from times_doctor_tasks.messages import ScanSpec
-from times_doctor_tasks.states import RunState, StopReason
+from times_doctor_tasks.contract.messages import ScanSpec
+from times_doctor_tasks.contract.states import RunState, StopReason
 
 #: Debian's package faketime, for the clock of a server. It is not for hosts: under it every `time.sleep` of Python
 #: fails with EINVAL (0.9.10 and Python 3.11, which sleeps until a moment and not for a time).

@@ -14,8 +14,8 @@ import redis
 from tests.conftest import wait_until
 from tests.faults.bed import Bed, PortBroker, seeds
 from tests.faults.counting import Tell
-from times_doctor_tasks.messages import ScanSpec
-from times_doctor_tasks.states import RunState, Verdict
+from times_doctor_tasks.contract.messages import ScanSpec
+from times_doctor_tasks.contract.states import RunState, Verdict
 
 pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(200)]
 

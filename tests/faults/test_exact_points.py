@@ -9,13 +9,13 @@ import pytest
 from tests.conftest import wait_until
 from tests.faults.bed import Bed, seeds
 from tests.faults.counting import Tell
-from times_doctor_tasks.states import RunState, ScanMode
+from times_doctor_tasks.contract.states import RunState, ScanMode
 
 pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(400)]
 
 FIVE = ("bar-1", "dual-1", "sift-1", "bar-2", "dual-2")
-STORE = "times_doctor_tasks.store:RunStore"
-BACKEND = "times_doctor_tasks.backend:ErrorProofBackend"
+STORE = "times_doctor_tasks.state_store.run_store:RunStore"
+BACKEND = "times_doctor_tasks.celery_app.result_backend:ErrorProofBackend"
 POSTMAN = "times_doctor_worker.postman:Postman"
 #: Where a solve worker dies.
 SOLVE_POINTS = {

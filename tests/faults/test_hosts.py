@@ -12,8 +12,8 @@ from tests.conftest import wait_until
 from tests.faults.counting import Tell
 from tests.faults.invariants import check, engines
 from tests.integration.workers import PATIENCE_S, Broker, Team, endless_mps
-from times_doctor_tasks.messages import ScanSpec
-from times_doctor_tasks.states import RunState, ScanMode, StopReason, Verdict
+from times_doctor_tasks.contract.messages import ScanSpec
+from times_doctor_tasks.contract.states import RunState, ScanMode, StopReason, Verdict
 
 pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(400)]
 

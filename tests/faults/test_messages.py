@@ -10,9 +10,9 @@ from tests.acceptance.conftest import MODELS, Cli
 from tests.conftest import wait_until
 from tests.faults.bed import Bed, seeds
 from tests.faults.counting import Tell
-from times_doctor_tasks.keys import solve_queue
-from times_doctor_tasks.messages import ScanSpec
-from times_doctor_tasks.states import RunState, ScanMode
+from times_doctor_tasks.contract.keys import solve_queue
+from times_doctor_tasks.contract.messages import ScanSpec
+from times_doctor_tasks.contract.states import RunState, ScanMode
 
 pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(400)]
 

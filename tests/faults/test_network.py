@@ -10,8 +10,8 @@ from tests.conftest import wait_until
 from tests.faults.bed import LEASE_S, STOPPED_WITHIN_S, Bed, seeds
 from tests.faults.counting import Tell
 from tests.faults.faults import LINE_FAULTS, LineFault, named
-from times_doctor_tasks.keys import host_queue
-from times_doctor_tasks.states import RunState
+from times_doctor_tasks.contract.keys import host_queue
+from times_doctor_tasks.contract.states import RunState
 
 pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(400)]
 

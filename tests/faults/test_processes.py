@@ -11,8 +11,8 @@ import pytest
 from tests.conftest import wait_until
 from tests.faults.bed import LEASE_S, Bed, kill_host, part_of, seeds
 from tests.faults.counting import Tell
-from times_doctor_tasks.messages import RunResult, ScanSpec
-from times_doctor_tasks.states import RunState, StopReason, Verdict
+from times_doctor_tasks.contract.messages import RunResult, ScanSpec
+from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
 
 pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(400)]
 

@@ -7,9 +7,9 @@ import pytest
 from tests.conftest import wait_until
 from tests.faults.bed import STOPPED_WITHIN_S, Bed
 from tests.faults.counting import Tell
-from times_doctor_tasks.app import app
-from times_doctor_tasks.canvas import publish_again
-from times_doctor_tasks.messages import ScanSpec
+from times_doctor_tasks.celery_app.app import app
+from times_doctor_tasks.celery_app.canvas import publish_again
+from times_doctor_tasks.contract.messages import ScanSpec
 
 pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(120)]
 

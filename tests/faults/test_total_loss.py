@@ -10,7 +10,7 @@ from tests.acceptance.conftest import MODELS, Cli
 from tests.conftest import wait_until
 from tests.faults.bed import STOPPED_WITHIN_S, Bed, PortBroker
 from tests.faults.counting import Tell
-from times_doctor_tasks.states import RunState
+from times_doctor_tasks.contract.states import RunState
 
 pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(300)]
 

@@ -9,7 +9,7 @@ from tests.conftest import wait_until
 from tests.faults.counting import Tell
 from tests.faults.invariants import check
 from tests.integration.workers import Team, endless_mps
-from times_doctor_tasks.states import RunState
+from times_doctor_tasks.contract.states import RunState
 
 pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(200)]
 

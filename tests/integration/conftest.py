@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from times_doctor_tasks.keys import solve_queue
-from times_doctor_tasks.messages import ModelRef, RunResult, RunSpec, ScanSpec
-from times_doctor_tasks.states import RunState, ScanMode, Verdict
-from times_doctor_tasks.store import RunStore
+from times_doctor_tasks.contract.keys import solve_queue
+from times_doctor_tasks.contract.messages import ModelRef, RunResult, RunSpec, ScanSpec
+from times_doctor_tasks.contract.states import RunState, ScanMode, Verdict
+from times_doctor_tasks.state_store.run_store import RunStore
 
 pytest.register_assert_rewrite("tests.integration.workers")
 

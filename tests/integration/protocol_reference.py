@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from times_doctor_tasks.messages import RunResult, RunSpec, ScanSpec
-from times_doctor_tasks.states import OWNED, TERMINAL, RunState, ScanMode, is_allowed
-from times_doctor_tasks.store import (
+from times_doctor_tasks.contract.messages import RunResult, RunSpec, ScanSpec
+from times_doctor_tasks.contract.states import OWNED, TERMINAL, RunState, ScanMode, is_allowed
+from times_doctor_tasks.state_store.run_store import (
     Beat,
     Claim,
     Done,

@@ -18,9 +18,9 @@ from tests.conftest import wait_until
 from tests.faults.bed import PortBroker
 from tests.integration.test_flower_pages import PASSWORD, Dashboard
 from tests.integration.workers import PATIENCE_S, TINY_MPS, Team, Worker, endless_mps
-from times_doctor_tasks.connection import connect
-from times_doctor_tasks.keys import Keys
-from times_doctor_tasks.store import RunStore
+from times_doctor_tasks.contract.keys import Keys
+from times_doctor_tasks.state_store.connection import connect
+from times_doctor_tasks.state_store.run_store import RunStore
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.conftest import Submit, make_result, make_runs
-from times_doctor_tasks.messages import ScanSpec
-from times_doctor_tasks.states import RunState, ScanMode
-from times_doctor_tasks.store import Owned, Room, RunStore
+from times_doctor_tasks.contract.messages import ScanSpec
+from times_doctor_tasks.contract.states import RunState, ScanMode
+from times_doctor_tasks.state_store.run_store import Owned, Room, RunStore
 
 pytestmark = pytest.mark.server
 FOUR = ("cplex.a", "cplex.b", "cplex.c", "cplex.d")

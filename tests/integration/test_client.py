@@ -19,9 +19,10 @@ from times_doctor_cli.finding import find_scan
 from times_doctor_cli.overview import scan_lines
 from times_doctor_cli.request import ScanRequest
 from times_doctor_cli.standing import board_of
-from times_doctor_tasks.blob_errors import StoreUnreachable
-from times_doctor_tasks.errors import BrokerUnavailable, InfrastructureError, NoHostForSolver, UsageError
-from times_doctor_tasks.messages import (
+from times_doctor_tasks.blob_store.errors import StoreUnreachable
+from times_doctor_tasks.config.settings import Settings
+from times_doctor_tasks.contract.errors import BrokerUnavailable, InfrastructureError, NoHostForSolver, UsageError
+from times_doctor_tasks.contract.messages import (
     Artefact,
     HostCard,
     ModelRef,
@@ -31,10 +32,9 @@ from times_doctor_tasks.messages import (
     ScanSpec,
     StateChanged,
 )
-from times_doctor_tasks.progress import Phase, Progress
-from times_doctor_tasks.settings import Settings
-from times_doctor_tasks.states import RunState, ScanMode
-from times_doctor_tasks.store import Fence, Owned, Room, RunStore
+from times_doctor_tasks.contract.progress import Phase, Progress
+from times_doctor_tasks.contract.states import RunState, ScanMode
+from times_doctor_tasks.state_store.run_store import Fence, Owned, Room, RunStore
 
 pytestmark = pytest.mark.server
 TINY_MPS = """NAME TINY
@@ -99,8 +99,8 @@ class Host:
         return claim.fence
 
     def report(self, spec: ScanSpec) -> Report:
-        from times_doctor_tasks.comparison import compare
-        from times_doctor_tasks.recommendation import recommend
+        from times_doctor_tasks.analysis.comparison import compare
+        from times_doctor_tasks.analysis.recommendation import recommend
 
         runs = tuple(self.store.results(spec).values())
         comparison = compare(runs, spec)

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import Server, wait_until
-from times_doctor_tasks.app import app, configure
-from times_doctor_tasks.connection import connect
-from times_doctor_tasks.messages import HostCard
-from times_doctor_tasks.store import RunStore
+from times_doctor_tasks.celery_app.app import app, configure
+from times_doctor_tasks.contract.messages import HostCard
+from times_doctor_tasks.state_store.connection import connect
+from times_doctor_tasks.state_store.run_store import RunStore
 
 pytestmark = [
     pytest.mark.server,

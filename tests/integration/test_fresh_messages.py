@@ -7,10 +7,10 @@ import pytest
 from tests.conftest import Server
 from tests.integration.conftest import Submit, make_runs
 from tests.integration.workers import point_at
-from times_doctor_tasks.canvas import keeping_messages, publish_fresh
-from times_doctor_tasks.messages import RunSpec, ScanSpec
-from times_doctor_tasks.states import ScanMode
-from times_doctor_tasks.store import RunStore
+from times_doctor_tasks.celery_app.canvas import keeping_messages, publish_fresh
+from times_doctor_tasks.contract.messages import RunSpec, ScanSpec
+from times_doctor_tasks.contract.states import ScanMode
+from times_doctor_tasks.state_store.run_store import RunStore
 
 pytestmark = pytest.mark.server
 

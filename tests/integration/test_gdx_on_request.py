@@ -14,11 +14,11 @@ from tests.conftest import wait_until
 from tests.integration.workers import PATIENCE_S, Team, Worker, endless_mps
 from times_doctor_cli.client import Client
 from times_doctor_cli.gdx_files import GdxOutcome, fetch_gdx_files
-from times_doctor_tasks.blobs import open_store
-from times_doctor_tasks.gdx_requests import GdxAnswer, GdxRequests, GdxState, Refusal, SendGdx
-from times_doctor_tasks.messages import RunResult
-from times_doctor_tasks.settings import Settings
-from times_doctor_tasks.states import RunState, StopReason
+from times_doctor_tasks.blob_store.factory import open_store
+from times_doctor_tasks.config.settings import Settings
+from times_doctor_tasks.contract.messages import RunResult
+from times_doctor_tasks.contract.states import RunState, StopReason
+from times_doctor_tasks.state_store.gdx_requests import GdxAnswer, GdxRequests, GdxState, Refusal, SendGdx
 from times_doctor_worker.gdx_desk import LOOK_S
 from times_doctor_worker.pruning import prune
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.conftest import Submit, make_result, make_runs
-from times_doctor_tasks.messages import ScanSpec, StateChanged
-from times_doctor_tasks.states import RunState
-from times_doctor_tasks.store import Claim, Fence, Owned, Room, RunStore
+from times_doctor_tasks.contract.messages import ScanSpec, StateChanged
+from times_doctor_tasks.contract.states import RunState
+from times_doctor_tasks.state_store.run_store import Claim, Fence, Owned, Room, RunStore
 
 pytestmark = pytest.mark.server
 RUN = "cplex.a"

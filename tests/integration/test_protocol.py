@@ -5,9 +5,9 @@ from itertools import product
 import pytest
 
 from tests.integration.conftest import Submit, make_result, make_runs
-from times_doctor_tasks.messages import Reported, RunSpec, ScanSpec, StateChanged
-from times_doctor_tasks.states import OWNED, TERMINAL, RunState, ScanMode, StopReason, is_allowed
-from times_doctor_tasks.store import Claim, Done, Fence, Leased, Owned, Parked, Room, RunStore, Unknown
+from times_doctor_tasks.contract.messages import Reported, RunSpec, ScanSpec, StateChanged
+from times_doctor_tasks.contract.states import OWNED, TERMINAL, RunState, ScanMode, StopReason, is_allowed
+from times_doctor_tasks.state_store.run_store import Claim, Done, Fence, Leased, Owned, Parked, Room, RunStore, Unknown
 
 pytestmark = pytest.mark.server
 PLENTY = Room(8, 8_000)

@@ -23,10 +23,10 @@ from msgspec import structs
 from tests.conftest import Server
 from tests.integration.conftest import make_result, make_runs, make_scan
 from tests.integration.protocol_reference import CheckedStore
-from times_doctor_tasks.connection import connect
-from times_doctor_tasks.messages import AggregateTask, Reported, RunSpec, ScanSpec, StateChanged
-from times_doctor_tasks.states import OWNED, TERMINAL, RunState, ScanMode, StopReason
-from times_doctor_tasks.store import Done, Fence, Owned, Room, RunStatus
+from times_doctor_tasks.contract.messages import AggregateTask, Reported, RunSpec, ScanSpec, StateChanged
+from times_doctor_tasks.contract.states import OWNED, TERMINAL, RunState, ScanMode, StopReason
+from times_doctor_tasks.state_store.connection import connect
+from times_doctor_tasks.state_store.run_store import Done, Fence, Owned, Room, RunStatus
 from times_doctor_worker.remedies import Remedies
 from times_doctor_worker.reporting import AGGREGATE_LEASE_S, Reporter
 from times_doctor_worker.sweeper import Sweeper

@@ -4,10 +4,10 @@ import pytest
 from msgspec import structs
 
 from tests.integration.conftest import Submit, make_result, make_runs
-from times_doctor_tasks.messages import ScanSpec
+from times_doctor_tasks.contract.messages import ScanSpec
+from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
 from times_doctor_tasks.racing import Referee
-from times_doctor_tasks.states import RunState, StopReason, Verdict
-from times_doctor_tasks.store import Owned, Room, RunStore
+from times_doctor_tasks.state_store.run_store import Owned, Room, RunStore
 
 pytestmark = pytest.mark.server
 THREE = ("cplex.a", "cplex.b", "cplex.c")

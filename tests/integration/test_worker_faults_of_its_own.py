@@ -10,8 +10,8 @@ import pytest
 from tests.conftest import wait_until
 from tests.integration.workers import PATIENCE_S, Team, endless_mps
 from tests.recorded.install import install_recorded_gams
-from times_doctor_tasks.messages import ScanSpec
-from times_doctor_tasks.states import RunState, StopReason, Verdict
+from times_doctor_tasks.contract.messages import ScanSpec
+from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]

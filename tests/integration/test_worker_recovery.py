@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.integration.conftest import Submit, make_result, make_runs
-from times_doctor_tasks.messages import AggregateTask, ScanSpec
-from times_doctor_tasks.states import RunState, ScanMode, StopReason
-from times_doctor_tasks.store import Fence, Owned, Room, RunStore
+from times_doctor_tasks.contract.messages import AggregateTask, ScanSpec
+from times_doctor_tasks.contract.states import RunState, ScanMode, StopReason
+from times_doctor_tasks.state_store.run_store import Fence, Owned, Room, RunStore
 from times_doctor_worker import sweeper
 from times_doctor_worker.leftovers import give_back_own
 from times_doctor_worker.remedies import Remedies

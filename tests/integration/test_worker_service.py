@@ -12,9 +12,9 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.integration.workers import PATIENCE_S, Broker, Team, Worker, endless_mps
-from times_doctor_tasks.blobs import open_store
-from times_doctor_tasks.messages import Report, ScanSpec
-from times_doctor_tasks.states import RunState, StopReason, Verdict
+from times_doctor_tasks.blob_store.factory import open_store
+from times_doctor_tasks.contract.messages import Report, ScanSpec
+from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
 from times_doctor_worker.recovery import FIRST_PATIENCE_S
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]

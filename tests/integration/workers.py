@@ -21,15 +21,15 @@ import redis
 
 from tests.conftest import wait_until
 from times_doctor_cli.local.server_binary import find_server
-from times_doctor_tasks.app import app, configure
-from times_doctor_tasks.blobs import open_store
-from times_doctor_tasks.canvas import enqueue, keeping_messages
-from times_doctor_tasks.connection import connect
-from times_doctor_tasks.keys import solve_queue
-from times_doctor_tasks.manifest import Manifest, StagedFile, encode_manifest, manifest_sha256
-from times_doctor_tasks.messages import ModelRef, Report, RunSpec, ScanSpec
-from times_doctor_tasks.states import RunState, ScanMode
-from times_doctor_tasks.store import RunStatus, RunStore
+from times_doctor_tasks.blob_store.factory import open_store
+from times_doctor_tasks.celery_app.app import app, configure
+from times_doctor_tasks.celery_app.canvas import enqueue, keeping_messages
+from times_doctor_tasks.contract.keys import solve_queue
+from times_doctor_tasks.contract.messages import ModelRef, Report, RunSpec, ScanSpec
+from times_doctor_tasks.contract.states import RunState, ScanMode
+from times_doctor_tasks.snapshot.manifest import Manifest, StagedFile, encode_manifest, manifest_sha256
+from times_doctor_tasks.state_store.connection import connect
+from times_doctor_tasks.state_store.run_store import RunStatus, RunStore
 
 #: Seconds within which a process starts, or a message comes through, on a machine that is busy with other tests.
 PATIENCE_S = 40.0

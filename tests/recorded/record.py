@@ -23,8 +23,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from times_doctor_tasks.built_in_profiles import BUILT_IN
-from times_doctor_tasks.option_text import with_mip_start, with_threads
+from times_doctor_tasks.profiles.builtin import BUILT_IN
+from times_doctor_tasks.profiles.option_file import with_mip_start, with_threads
 from times_doctor_worker.gams_system import GamsSystem, clean_environ, find_gams
 from times_doctor_worker.tail import LogTail
 

@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import wait_until
 from tests.recorded.install import install_recorded_gams
 
-from times_doctor_tasks.parsers.trace import TraceRow, read_trace
+from times_doctor_tasks.parsers.gams.trace import TraceRow, read_trace
 from times_doctor_worker.gams_system import find_gams
 
 HERE = Path(__file__).parent

@@ -15,10 +15,10 @@ import pytest
 from tests.conftest import Server
 from times_doctor_cli.look.snapshot import Snapshot
 from times_doctor_cli.upload import upload
-from times_doctor_tasks.blobs import BlobStore, open_store
-from times_doctor_tasks.connection import connect
-from times_doctor_tasks.manifest import Manifest, StagedFile
-from times_doctor_tasks.staging import remove_staged, stage
+from times_doctor_tasks.blob_store.factory import BlobStore, open_store
+from times_doctor_tasks.snapshot.manifest import Manifest, StagedFile
+from times_doctor_tasks.snapshot.staging import remove_staged, stage
+from times_doctor_tasks.state_store.connection import connect
 
 FILES = 2_000
 FILE_BYTES = 150_000

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from times_doctor_tasks.comparison import compare
-from times_doctor_tasks.messages import (
+from times_doctor_tasks.analysis.comparison import compare
+from times_doctor_tasks.analysis.recommendation import recommend
+from times_doctor_tasks.contract.messages import (
     Attempt,
     ModelRef,
     PhaseSpan,
@@ -18,9 +19,8 @@ from times_doctor_tasks.messages import (
     ScanSpec,
     SolveRecord,
 )
-from times_doctor_tasks.profiles import built_in_profiles
-from times_doctor_tasks.recommendation import recommend
-from times_doctor_tasks.states import RunState, ScanMode, Verdict
+from times_doctor_tasks.contract.states import RunState, ScanMode, Verdict
+from times_doctor_tasks.profiles.registry import built_in_profiles
 
 SCAN = "20261123-1415-k3f9"
 STARTED_MS = 1_795_443_300_000

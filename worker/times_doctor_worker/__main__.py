@@ -30,7 +30,7 @@ def _private(folder: str, warden: Warden) -> int:
     import select  # all of these: after the warden
     from pathlib import Path
 
-    from times_doctor_tasks.messages import WorkerPlan, decode
+    from times_doctor_tasks.contract.messages import WorkerPlan, decode
     from times_doctor_worker import boot
     from times_doctor_worker.logs import configure_logging
 
@@ -47,8 +47,8 @@ def _service(words: list[str], warden: Warden) -> int:
     import os
     from pathlib import Path
 
-    from times_doctor_tasks.cache_folder import require_cache_folder
-    from times_doctor_tasks.errors import TimesDoctorError, UsageError
+    from times_doctor_tasks.config.cache_dir import require_cache_folder
+    from times_doctor_tasks.contract.errors import TimesDoctorError, UsageError
     from times_doctor_worker.logs import configure_logging
     from times_doctor_worker.plan import read_words
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from times_doctor_tasks.messages import RunSpec
-from times_doctor_tasks.store import Owned, Room
+from times_doctor_tasks.contract.messages import RunSpec
+from times_doctor_tasks.state_store.run_store import Owned, Room
 
 _T = TypeVar("_T")
 

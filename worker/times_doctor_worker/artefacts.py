@@ -8,11 +8,11 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from times_doctor_tasks.blob_errors import StoreFull, StoreUnreachable
-from times_doctor_tasks.blobs import BlobStore, Content
-from times_doctor_tasks.clock import monotonic_s
-from times_doctor_tasks.errors import StoreFailed
-from times_doctor_tasks.messages import Artefact
+from times_doctor_tasks.blob_store.errors import StoreFull, StoreUnreachable
+from times_doctor_tasks.blob_store.factory import BlobStore, Content
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.errors import StoreFailed
+from times_doctor_tasks.contract.messages import Artefact
 
 logger = logging.getLogger(__name__)
 

@@ -13,15 +13,15 @@ from typing import TypeVar
 
 import msgspec
 
-from times_doctor_tasks.applied import Statement, find_statements, judge_application
-from times_doctor_tasks.blob_errors import StoreUnreachable
-from times_doctor_tasks.clock import monotonic_s, now_ms
-from times_doctor_tasks.errors import TimesDoctorError
-from times_doctor_tasks.manifest import Manifest
-from times_doctor_tasks.messages import RunResult
-from times_doctor_tasks.parsers.progress import ProgressTracker
-from times_doctor_tasks.reading import RunReading
-from times_doctor_tasks.states import RunState, StopReason, Verdict
+from times_doctor_tasks.blob_store.errors import StoreUnreachable
+from times_doctor_tasks.contract.clock import monotonic_s, now_ms
+from times_doctor_tasks.contract.errors import TimesDoctorError
+from times_doctor_tasks.contract.messages import RunResult
+from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
+from times_doctor_tasks.parsers.progress.tracker import ProgressTracker
+from times_doctor_tasks.results.profile_check import Statement, find_statements, judge_application
+from times_doctor_tasks.results.run_reader import RunReading
+from times_doctor_tasks.snapshot.manifest import Manifest
 from times_doctor_worker.artefacts import keep_artefacts
 from times_doctor_worker.engines.port import Command, Engine, Job
 from times_doctor_worker.memory_limit import oom_kills, said_so, seems_killed

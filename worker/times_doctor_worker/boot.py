@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from times_doctor_tasks import ports
-from times_doctor_tasks.app import app, configure
-from times_doctor_tasks.canvas import keeping_messages
-from times_doctor_tasks.connection import connect
-from times_doctor_tasks.keys import CONTROL_QUEUE
-from times_doctor_tasks.messages import WorkerPlan
-from times_doctor_tasks.records import Records
-from times_doctor_tasks.store import RunStore
+from times_doctor_tasks.celery_app import ports
+from times_doctor_tasks.celery_app.app import app, configure
+from times_doctor_tasks.celery_app.canvas import keeping_messages
+from times_doctor_tasks.contract.keys import CONTROL_QUEUE
+from times_doctor_tasks.contract.messages import WorkerPlan
+from times_doctor_tasks.state_store.connection import connect
+from times_doctor_tasks.state_store.reader import Records
+from times_doctor_tasks.state_store.run_store import RunStore
 from times_doctor_worker.broker import wait_for_broker
 from times_doctor_worker.card import BEAT_S, Registration
 from times_doctor_worker.control_child import ControlChild

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import redis
 from redis.exceptions import AuthorizationError
 
-from times_doctor_tasks.connection import check
-from times_doctor_tasks.errors import BrokerUnavailable
+from times_doctor_tasks.contract.errors import BrokerUnavailable
+from times_doctor_tasks.state_store.connection import check
 
 logger = logging.getLogger(__name__)
 

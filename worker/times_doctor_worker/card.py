@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 import msgspec
 import redis
 
-from times_doctor_tasks.blob_store import StoreSight
-from times_doctor_tasks.clock import now_ms
-from times_doctor_tasks.keys import CONTROL_QUEUE, host_queue
-from times_doctor_tasks.messages import SPOKEN_SCHEMAS, HostCard, WorkerPlan
-from times_doctor_tasks.store import RunStore
-from times_doctor_worker.host import load_1m
+from times_doctor_tasks.blob_store.base import StoreSight
+from times_doctor_tasks.config.resources import load_1m
+from times_doctor_tasks.contract.clock import now_ms
+from times_doctor_tasks.contract.keys import CONTROL_QUEUE, host_queue
+from times_doctor_tasks.contract.messages import SPOKEN_SCHEMAS, HostCard, WorkerPlan
+from times_doctor_tasks.state_store.run_store import RunStore
 from times_doctor_worker.naming import card_name
 from times_doctor_worker.rotation import Offer
 

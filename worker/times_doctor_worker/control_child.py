@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from times_doctor_tasks.clock import monotonic_s
+from times_doctor_tasks.contract.clock import monotonic_s
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
-from times_doctor_tasks.clock import monotonic_s
+from times_doctor_tasks.contract.clock import monotonic_s
 
 logger = logging.getLogger(__name__)
 

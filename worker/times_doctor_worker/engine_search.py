@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from times_doctor_tasks.errors import EngineNotFound
-from times_doctor_tasks.messages import WorkerPlan
+from times_doctor_tasks.contract.errors import EngineNotFound
+from times_doctor_tasks.contract.messages import WorkerPlan
 from times_doctor_worker.engines.gams import GamsEngine
 from times_doctor_worker.engines.highs import HighsEngine
 from times_doctor_worker.engines.port import Engine

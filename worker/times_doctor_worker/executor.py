@@ -11,11 +11,11 @@ import msgspec
 import redis
 from kombu.exceptions import OperationalError
 
-from times_doctor_tasks.errors import SchemaMismatch
-from times_doctor_tasks.keys import host_queue
-from times_doctor_tasks.messages import RunResult, RunSpec, ScanSpec, SolveTask
-from times_doctor_tasks.states import CONCLUSIVE, RunState, StopReason, Verdict
-from times_doctor_tasks.store import Claim, Done, Leased, Owned, Parked, Room, RunStore
+from times_doctor_tasks.contract.errors import SchemaMismatch
+from times_doctor_tasks.contract.keys import host_queue
+from times_doctor_tasks.contract.messages import RunResult, RunSpec, ScanSpec, SolveTask
+from times_doctor_tasks.contract.states import CONCLUSIVE, RunState, StopReason, Verdict
+from times_doctor_tasks.state_store.run_store import Claim, Done, Leased, Owned, Parked, Room, RunStore
 from times_doctor_worker.admission import Admission
 from times_doctor_worker.attempt import Attempt, Bench, Disowned
 from times_doctor_worker.host_faults import HANDED_BACK, HostFaults

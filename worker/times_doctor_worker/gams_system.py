@@ -16,8 +16,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from times_doctor_tasks.errors import EngineNotFound
-from times_doctor_tasks.parsers.trace import read_trace
+from times_doctor_tasks.contract.errors import EngineNotFound
+from times_doctor_tasks.parsers.gams.trace import read_trace
 from times_doctor_worker.licence import Licence, read_licence
 
 #: `gams ?` takes 20 ms; a network licence or a sleeping disk takes longer.

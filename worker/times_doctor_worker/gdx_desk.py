@@ -10,12 +10,12 @@ from pathlib import Path
 
 import redis
 
-from times_doctor_tasks.blob_content import CHUNK_BYTES
-from times_doctor_tasks.blob_errors import ContentChanged, StoreFull, StoreUnreachable, Unwanted
-from times_doctor_tasks.blobs import BlobStore
-from times_doctor_tasks.clock import monotonic_s
-from times_doctor_tasks.errors import SchemaMismatch, StoreFailed
-from times_doctor_tasks.gdx_requests import (
+from times_doctor_tasks.blob_store.content import CHUNK_BYTES
+from times_doctor_tasks.blob_store.errors import ContentChanged, StoreFull, StoreUnreachable, Unwanted
+from times_doctor_tasks.blob_store.factory import BlobStore
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.errors import SchemaMismatch, StoreFailed
+from times_doctor_tasks.state_store.gdx_requests import (
     GDX_FILE,
     GdxAnswer,
     GdxRequests,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import shutil
 
-from times_doctor_tasks.messages import RunResult
-from times_doctor_tasks.states import RunState, Verdict
-from times_doctor_tasks.store import RunStore
+from times_doctor_tasks.contract.messages import RunResult
+from times_doctor_tasks.contract.states import RunState, Verdict
+from times_doctor_tasks.state_store.run_store import RunStore
 from times_doctor_worker.rotation import HostFault, Rotation
 from times_doctor_worker.uplink import Line
 from times_doctor_worker.workspace import Workspace

@@ -13,7 +13,7 @@ from typing import TypeVar
 import redis
 from kombu.exceptions import OperationalError
 
-from times_doctor_tasks.clock import monotonic_s
+from times_doctor_tasks.contract.clock import monotonic_s
 
 logger = logging.getLogger(__name__)
 _T = TypeVar("_T")

@@ -16,8 +16,8 @@ from celery import signals
 from celery.exceptions import WorkerShutdown
 from celery.worker import WorkController, state
 
-from times_doctor_tasks.app import app
-from times_doctor_tasks.clock import monotonic_s
+from times_doctor_tasks.celery_app.app import app
+from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_worker.event_mail import EventMail
 from times_doctor_worker.pool import WakingPool
 

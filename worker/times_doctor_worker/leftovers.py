@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from times_doctor_tasks.states import OWNED
-from times_doctor_tasks.store import RunStore
+from times_doctor_tasks.contract.states import OWNED
+from times_doctor_tasks.state_store.run_store import RunStore
 from times_doctor_worker.recovery import used_up
 from times_doctor_worker.remedies import Remedies, open_scans
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from times_doctor_tasks.applied import Application
-from times_doctor_tasks.clock import now_ms
-from times_doctor_tasks.messages import Artefact, CurvePoint, PhaseSpan, RunResult, RunSpec, SolveRecord
-from times_doctor_tasks.parsers.progress import ProgressTracker
-from times_doctor_tasks.parsers.solves import Solve
-from times_doctor_tasks.reading import RunReading
-from times_doctor_tasks.states import RunState, StopReason, Verdict
+from times_doctor_tasks.contract.clock import now_ms
+from times_doctor_tasks.contract.messages import Artefact, CurvePoint, PhaseSpan, RunResult, RunSpec, SolveRecord
+from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
+from times_doctor_tasks.parsers.progress.tracker import ProgressTracker
+from times_doctor_tasks.parsers.solves.solve import Solve
+from times_doctor_tasks.results.profile_check import Application
+from times_doctor_tasks.results.run_reader import RunReading
 
 #: Solves kept in a result; a loop model has hundreds.
 MAX_SOLVES = 20

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from times_doctor_tasks.errors import UsageError
-from times_doctor_tasks.messages import WorkerPlan
-from times_doctor_tasks.settings import SETTINGS, Settings
-from times_doctor_worker import host
+from times_doctor_tasks.config import resources
+from times_doctor_tasks.config.settings import SETTINGS, Settings
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.messages import WorkerPlan
 from times_doctor_worker.naming import card_name
 
 ROLES = ("solve", "control", "both")
@@ -48,7 +48,7 @@ def read_words(words: Sequence[str], environ: Mapping[str, str], *, folder: Path
     parsed = _parser().parse_args(words)
     name = _checked_name(parsed.name)
     settings = Settings.load(environ, folder=folder, overrides={"host": name})
-    cores = parsed.threads or host.cores()
+    cores = parsed.threads or resources.cores()
     is_control = parsed.role == "control"
     plan = WorkerPlan(
         broker_url=settings.require_broker("A worker"),
@@ -59,7 +59,7 @@ def read_words(words: Sequence[str], environ: Mapping[str, str], *, folder: Path
         roles=("control",) if is_control else ("solve",),
         slots=CONTROL_SLOTS if is_control else parsed.slots or cores,
         cores=cores,
-        memory_mb=host.memory_mb(),
+        memory_mb=resources.memory_mb(),
         cache_dir=str(settings.cache_dir),
         gams_path=str(settings.gams_path) if settings.gams_path else None,
         gams_path_from=settings.origins.get("gams_path", "configuration"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from times_doctor_tasks.app import app
-from times_doctor_tasks.canvas import publish_again, publish_aggregate, publish_fresh
-from times_doctor_tasks.keys import host_queue
-from times_doctor_tasks.messages import ScanSpec
-from times_doctor_tasks.store import RunStore
+from times_doctor_tasks.celery_app.app import app
+from times_doctor_tasks.celery_app.canvas import publish_again, publish_aggregate, publish_fresh
+from times_doctor_tasks.contract.keys import host_queue
+from times_doctor_tasks.contract.messages import ScanSpec
+from times_doctor_tasks.state_store.run_store import RunStore
 
 
 class Postman:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from times_doctor_tasks.staging import remove_staged
+from times_doctor_tasks.snapshot.staging import remove_staged
 from times_doctor_worker.folder_locks import lock_beside
 
 logger = logging.getLogger(__name__)

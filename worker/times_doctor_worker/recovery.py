@@ -11,9 +11,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from times_doctor_tasks.messages import ScanSpec
-from times_doctor_tasks.states import OWNED, TERMINAL, RunState, ScanMode
-from times_doctor_tasks.store import RunStatus
+from times_doctor_tasks.contract.messages import ScanSpec
+from times_doctor_tasks.contract.states import OWNED, TERMINAL, RunState, ScanMode
+from times_doctor_tasks.state_store.run_store import RunStatus
 
 #: Seconds a run may wait in a queue before its message is taken for lost: first, and longest after backing off.
 FIRST_PATIENCE_S = 30.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from times_doctor_tasks.clock import now_ms
-from times_doctor_tasks.messages import RunResult, ScanSpec
-from times_doctor_tasks.states import RunState, StopReason
-from times_doctor_tasks.store import RunStatus, RunStore
+from times_doctor_tasks.contract.clock import now_ms
+from times_doctor_tasks.contract.messages import RunResult, ScanSpec
+from times_doctor_tasks.contract.states import RunState, StopReason
+from times_doctor_tasks.state_store.run_store import RunStatus, RunStore
 from times_doctor_worker.host_faults import HANDED_BACK
 
 

@@ -6,12 +6,12 @@ import logging
 import secrets
 import threading
 
-from times_doctor_tasks.clock import now_ms
-from times_doctor_tasks.comparison import compare
-from times_doctor_tasks.messages import AggregateTask, Report, RunResult, RunSpec, ScanSpec
-from times_doctor_tasks.recommendation import recommend
-from times_doctor_tasks.states import TERMINAL, RunState
-from times_doctor_tasks.store import RunStatus, RunStore
+from times_doctor_tasks.analysis.comparison import compare
+from times_doctor_tasks.analysis.recommendation import recommend
+from times_doctor_tasks.contract.clock import now_ms
+from times_doctor_tasks.contract.messages import AggregateTask, Report, RunResult, RunSpec, ScanSpec
+from times_doctor_tasks.contract.states import TERMINAL, RunState
+from times_doctor_tasks.state_store.run_store import RunStatus, RunStore
 from times_doctor_worker.insist import GivenUp, insist
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from times_doctor_tasks.keys import solve_queue
+from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_worker.engine_search import Found
 from times_doctor_worker.engines.port import Engine
 

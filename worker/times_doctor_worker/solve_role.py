@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from times_doctor_tasks.blob_store import StoreSight, see_store
-from times_doctor_tasks.blobs import open_store
-from times_doctor_tasks.gdx_requests import SERVED, GdxRequests
-from times_doctor_tasks.keys import host_queue
-from times_doctor_tasks.messages import WorkerPlan
-from times_doctor_tasks.store import RunStore
+from times_doctor_tasks.blob_store.base import StoreSight, see_store
+from times_doctor_tasks.blob_store.factory import open_store
+from times_doctor_tasks.contract.keys import host_queue
+from times_doctor_tasks.contract.messages import WorkerPlan
+from times_doctor_tasks.state_store.gdx_requests import SERVED, GdxRequests
+from times_doctor_tasks.state_store.run_store import RunStore
 from times_doctor_worker.admission import Admission
 from times_doctor_worker.attempt import Bench
 from times_doctor_worker.drain import Drain

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from times_doctor_tasks.messages import RunResult
-from times_doctor_tasks.store import Fence, RunStore
+from times_doctor_tasks.contract.messages import RunResult
+from times_doctor_tasks.state_store.run_store import Fence, RunStore
 
 logger = logging.getLogger(__name__)
 

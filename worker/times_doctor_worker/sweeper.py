@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 import redis
 from kombu.exceptions import OperationalError
 
-from times_doctor_tasks.clock import monotonic_s
-from times_doctor_tasks.errors import TimesDoctorError
-from times_doctor_tasks.messages import AggregateTask, ScanSpec
-from times_doctor_tasks.ports import AggregatePort
+from times_doctor_tasks.celery_app.ports import AggregatePort
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.errors import TimesDoctorError
+from times_doctor_tasks.contract.messages import AggregateTask, ScanSpec
+from times_doctor_tasks.contract.states import TERMINAL, WAITING, RunState
 from times_doctor_tasks.racing import Referee
-from times_doctor_tasks.states import TERMINAL, WAITING, RunState
-from times_doctor_tasks.store import RunStatus, RunStore
+from times_doctor_tasks.state_store.run_store import RunStatus, RunStore
 from times_doctor_worker.recovery import Action, Remedy, ScanWatch
 from times_doctor_worker.remedies import Remedies, open_scans
 from times_doctor_worker.uplink import parse_cancel

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from times_doctor_tasks.clock import monotonic_s
-from times_doctor_tasks.errors import InfrastructureError
-from times_doctor_tasks.messages import HostCard
-from times_doctor_tasks.settings import shown_url
+from times_doctor_tasks.config.settings import shown_url
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.errors import InfrastructureError
+from times_doctor_tasks.contract.messages import HostCard
 from times_doctor_worker.processes import end_leftovers
 
 #: Seconds that a card of another start is watched for a beat; two beats and something.

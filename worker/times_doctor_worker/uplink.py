@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 import redis
 
-from times_doctor_tasks.clock import monotonic_s
-from times_doctor_tasks.messages import Noted, ProgressMade, RunSpec, ScanSpec
-from times_doctor_tasks.states import RunState, StopReason
-from times_doctor_tasks.store import Fence, RunStore
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.messages import Noted, ProgressMade, RunSpec, ScanSpec
+from times_doctor_tasks.contract.states import RunState, StopReason
+from times_doctor_tasks.state_store.run_store import Fence, RunStore
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import redis
 
-from times_doctor_tasks.clock import monotonic_s
+from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_worker.drain import Drain
 from times_doctor_worker.intake import Intake
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from times_doctor_tasks.clock import monotonic_s
-from times_doctor_tasks.messages import ProgressMade
-from times_doctor_tasks.parsers.progress import ProgressTracker
-from times_doctor_tasks.progress import SOLVING
-from times_doctor_tasks.states import StopReason
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.messages import ProgressMade
+from times_doctor_tasks.contract.progress import SOLVING
+from times_doctor_tasks.contract.states import StopReason
+from times_doctor_tasks.parsers.progress.tracker import ProgressTracker
 from times_doctor_worker.engines.port import LogReader
 from times_doctor_worker.memory import TreeMeter
 from times_doctor_worker.memory_limit import limit_bytes

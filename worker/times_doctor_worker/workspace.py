@@ -14,10 +14,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from times_doctor_tasks.blobs import BlobStore
-from times_doctor_tasks.manifest import Manifest, decode_manifest
-from times_doctor_tasks.staging import copy_workdir_files, remove_staged, stage, verify_staged
-from times_doctor_tasks.store import Fence
+from times_doctor_tasks.blob_store.factory import BlobStore
+from times_doctor_tasks.snapshot.manifest import Manifest, decode_manifest
+from times_doctor_tasks.snapshot.staging import copy_workdir_files, remove_staged, stage, verify_staged
+from times_doctor_tasks.state_store.run_store import Fence
 from times_doctor_worker.folder_locks import lock_beside, opened, used, used_still
 from times_doctor_worker.pruning import make_room
 

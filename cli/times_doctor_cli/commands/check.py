@@ -22,7 +22,7 @@ def check(
     from times_doctor_cli import checkup, exit_codes
     from times_doctor_cli.console import emit_json, show, shows_unicode, stdout_console
     from times_doctor_cli.views.checkup import checkup_view
-    from times_doctor_tasks.settings import Settings
+    from times_doctor_tasks.config.settings import Settings
 
     settings = Settings.load(os.environ)
     card, trouble = checkup.card_of_here(settings, _stack(context))

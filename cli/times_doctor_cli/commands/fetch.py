@@ -38,7 +38,7 @@ def fetch(
     from times_doctor_cli.library import fetch as fetch_files
     from times_doctor_cli.results import as_typed
     from times_doctor_cli.transfer import shown_transfer
-    from times_doctor_tasks.errors import UsageError
+    from times_doctor_tasks.contract.errors import UsageError
 
     if profile and not gdx:
         raise UsageError("--profile says whose GDX files come: use it with --gdx. All other files come anyway.")

@@ -30,7 +30,7 @@ def flower(
     """
     from times_doctor_cli.console import say
     from times_doctor_cli.dashboard import Door, read_accounts, serve
-    from times_doctor_tasks.settings import Settings
+    from times_doctor_tasks.config.settings import Settings
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
     settings = Settings.load(os.environ)

@@ -14,8 +14,8 @@ def profiles(
     """List the built-in profiles."""
     from times_doctor_cli.console import emit_json, show, stdout_console
     from times_doctor_cli.views.profiles import profiles_view
-    from times_doctor_tasks.built_in_profiles import BUILT_IN
-    from times_doctor_tasks.errors import UsageError
+    from times_doctor_tasks.contract.errors import UsageError
+    from times_doctor_tasks.profiles.builtin import BUILT_IN
 
     found = [profile for profile in BUILT_IN if solver is None or profile.solver == solver.lower()]
     if not found:

@@ -20,7 +20,7 @@ def prune(
     from times_doctor_cli.console import emit_json, say
     from times_doctor_cli.pruning import prune as prune_stores
     from times_doctor_cli.views.words import size
-    from times_doctor_tasks.settings import Settings
+    from times_doctor_tasks.config.settings import Settings
 
     pruned = prune_stores(Settings.load(os.environ), days=days)
     if json:

@@ -29,7 +29,7 @@ def report(
     A run is read from its log, listing and trace, whoever started it.
     """
     from times_doctor_cli.saved_report import find_saved
-    from times_doctor_tasks.errors import UsageError
+    from times_doctor_tasks.contract.errors import UsageError
 
     page = html or open_page
     path = Path(what)
@@ -68,8 +68,8 @@ def _of_broker(scan: str, *, page: bool, open_page: bool, as_json: bool) -> None
     from times_doctor_cli.results import show_results
     from times_doctor_cli.saved_report import show_page
     from times_doctor_cli.transfer import shown_transfer
-    from times_doctor_tasks.errors import UsageError
-    from times_doctor_tasks.settings import Settings
+    from times_doctor_tasks.config.settings import Settings
+    from times_doctor_tasks.contract.errors import UsageError
 
     settings = Settings.load(_environ())
     if settings.broker_url is None or not library.looks_like_scan(scan):
@@ -106,8 +106,8 @@ def _of_run(path: Path, *, as_json: bool) -> None:
     from times_doctor_cli.console import emit_json, show, shows_unicode, stdout_console
     from times_doctor_cli.saved_report import find_saved
     from times_doctor_cli.views.reading import reading_view
-    from times_doctor_tasks.errors import UsageError
-    from times_doctor_tasks.reading import find_run_files, read_run, to_json
+    from times_doctor_tasks.contract.errors import UsageError
+    from times_doctor_tasks.results.run_reader import find_run_files, read_run, to_json
 
     try:
         files = find_run_files(path)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from times_doctor_cli.request import ScanRequest, parse_threads
-from times_doctor_tasks.errors import UsageError
+from times_doctor_tasks.contract.errors import UsageError
 
 EXAMPLES = """Examples:
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from times_doctor_tasks.errors import NotYetHere
+from times_doctor_tasks.contract.errors import NotYetHere
 
 
 def seats(

@@ -32,7 +32,7 @@ def worker(
     name: Annotated[str | None, typer.Option(help="Name of this host among all; default: the machine's.")] = None,
 ) -> None:
     """Serve a team: solve runs from its broker on this machine."""
-    from times_doctor_tasks.errors import InfrastructureError
+    from times_doctor_tasks.contract.errors import InfrastructureError
 
     if sys.platform == "win32":
         raise InfrastructureError(WINDOWS)

@@ -51,7 +51,9 @@ class LocalStack:
         """
         if self._lifeline < 0 or (self._guard_lives() and guard.SERVER_DIED not in self._deaths()):
             return
-        from times_doctor_tasks.errors import LocalStackFailed  # only on the way out: the start must stay light
+        from times_doctor_tasks.contract.errors import (
+            LocalStackFailed,  # only on the way out: the start must stay light
+        )
 
         log = self.tail_of_log("server.log")
         raise LocalStackFailed(

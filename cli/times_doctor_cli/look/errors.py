@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from times_doctor_tasks.errors import UsageError
+from times_doctor_tasks.contract.errors import UsageError
 
 #: A name longer than this is shown by its two ends: a line of 27,000 characters is no message.
 _MAX_SHOWN = 160

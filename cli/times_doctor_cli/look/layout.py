@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from times_doctor_cli.look.model import FoundFile, SearchDir
-from times_doctor_tasks.manifest import WORKDIR, check_collisions, check_name, lower_name
+from times_doctor_tasks.snapshot.manifest import WORKDIR, check_collisions, check_name, lower_name
 
 
 @dataclass(frozen=True, slots=True)

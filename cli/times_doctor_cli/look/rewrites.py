@@ -18,7 +18,7 @@ from times_doctor_cli.look.layout import Layout
 from times_doctor_cli.look.macros import HERE, UNKNOWN
 from times_doctor_cli.look.model import NameUse, Rewrite, SearchDir
 from times_doctor_cli.look.reading import SetUse
-from times_doctor_tasks.manifest import lower_name
+from times_doctor_tasks.snapshot.manifest import lower_name
 
 
 class Rewriter:

@@ -31,7 +31,7 @@ from times_doctor_cli.look.model import (
 from times_doctor_cli.look.places import Places, find_places, find_written
 from times_doctor_cli.look.reading import Chain
 from times_doctor_cli.look.rewrites import Rewriter
-from times_doctor_tasks.manifest import KEPT_OPTIONS
+from times_doctor_tasks.snapshot.manifest import KEPT_OPTIONS
 
 __all__ = [
     "ComputedGroup",

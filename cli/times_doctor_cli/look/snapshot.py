@@ -10,8 +10,8 @@ from pathlib import Path
 from times_doctor_cli.hashing import FileChanged, FileUnreadable, HashCache
 from times_doctor_cli.look.model import InputFile, Rewrite, RunDir
 from times_doctor_cli.look.rewrites import rewritten_content
-from times_doctor_tasks.manifest import Manifest, RewrittenPlace, StagedFile, check_manifest
-from times_doctor_tasks.tally import OnSent
+from times_doctor_tasks.blob_store.transfer_progress import OnSent
+from times_doctor_tasks.snapshot.manifest import Manifest, RewrittenPlace, StagedFile, check_manifest
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from rich.text import Text
 from times_doctor_cli.fleet import ENGINE_NAMES, solvers_of
 from times_doctor_cli.views.lines import Cell, Column, Lines, Paragraph, header_of, row_of
 from times_doctor_cli.views.words import glyphs, memory, printable
-from times_doctor_tasks.messages import SCHEMA, HostCard
+from times_doctor_tasks.contract.messages import SCHEMA, HostCard
 
 _TITLES = ("host", "roles", "slots used", "cores", "memory", "load", "version")
 _RIGHT = frozenset({"slots used", "cores", "memory", "load"})

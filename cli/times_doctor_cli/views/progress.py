@@ -6,7 +6,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from times_doctor_cli.views.words import Glyphs, compact, cut_middle, rate
-from times_doctor_tasks.progress import Phase, Progress
+from times_doctor_tasks.contract.progress import Phase, Progress
 
 #: Columns of " 100%".
 _PERCENT = 5

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from times_doctor_cli.views.lines import GAP, Cell, Column, Lines, Paragraph, header_of, row_of
 from times_doctor_cli.views.words import Glyphs, count, glyphs, number, printable, runtime, verdict_words
-from times_doctor_tasks.parsers.solves import Solve
-from times_doctor_tasks.reading import RunReading
-from times_doctor_tasks.states import SOLVED, Verdict
+from times_doctor_tasks.contract.states import SOLVED, Verdict
+from times_doctor_tasks.parsers.solves.solve import Solve
+from times_doctor_tasks.results.run_reader import RunReading
 
 #: Solves shown; a loop model has hundreds, the last ones tell most.
 MOST_SOLVES = 20

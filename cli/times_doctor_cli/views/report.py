@@ -22,10 +22,10 @@ from times_doctor_cli.views.words import (
     state_glyph,
     verdict_words,
 )
-from times_doctor_tasks.messages import Report, RunResult
-from times_doctor_tasks.profiles import CURRENT
-from times_doctor_tasks.recommendation import faster_words
-from times_doctor_tasks.states import PLANNED_STOPS, RunState, StopReason, Verdict
+from times_doctor_tasks.analysis.recommendation import faster_words
+from times_doctor_tasks.contract.messages import Report, RunResult
+from times_doctor_tasks.contract.states import PLANNED_STOPS, RunState, StopReason, Verdict
+from times_doctor_tasks.profiles.registry import CURRENT
 
 #: Rows shown; the files hold all of them.
 MOST_ROWS = 60

@@ -27,7 +27,7 @@ from times_doctor_cli.views.words import (
     state_glyph,
     verdict_words,
 )
-from times_doctor_tasks.states import OWNED, SOLVED, TERMINAL, RunState
+from times_doctor_tasks.contract.states import OWNED, SOLVED, TERMINAL, RunState
 
 #: With fewer lines than this there is room for nothing but rows.
 _LOW_HEIGHT = 6

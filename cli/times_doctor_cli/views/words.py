@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 
-from times_doctor_tasks.states import SOLVED, RunState, Verdict
+from times_doctor_tasks.contract.states import SOLVED, RunState, Verdict
 
 #: Verdicts whose own words are too long for a column of the live table.
 _SHORT_VERDICTS = {

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from times_doctor_tasks.messages import CurvePoint, Report, RunResult
+from times_doctor_tasks.contract.messages import CurvePoint, Report, RunResult
 
 #: Points of all curves together: more makes the page heavy and no curve clearer.
 _POINTS_MAX = 20_000

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from times_doctor_cli.writers.files import write_atomically
-from times_doctor_tasks.messages import Report, RunResult
-from times_doctor_tasks.states import RunState, StopReason
+from times_doctor_tasks.contract.messages import Report, RunResult
+from times_doctor_tasks.contract.states import RunState, StopReason
 
 NAME = "scan_report.csv"
 #: What a spreadsheet would take for a formula.

@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from times_doctor_tasks.errors import UsageError
+from times_doctor_tasks.contract.errors import UsageError
 
 
 def write_atomically(path: Path, content: str | bytes) -> Path:

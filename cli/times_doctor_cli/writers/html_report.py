@@ -13,7 +13,7 @@ from string import Template
 from times_doctor_cli.writers import html_sections as sections
 from times_doctor_cli.writers.charts import PARTS, RUNS_MAX, chart_data
 from times_doctor_cli.writers.files import write_atomically
-from times_doctor_tasks.messages import Report, RunSpec
+from times_doctor_tasks.contract.messages import Report, RunSpec
 
 NAME = "scan_report.html"
 

@@ -10,9 +10,9 @@ from datetime import datetime
 from times_doctor_cli.histories import begun_again
 from times_doctor_cli.views.words import compact, count, memory, number, runtime, verdict_words
 from times_doctor_cli.writers.option_file import copy_line
-from times_doctor_tasks.messages import Report, RunResult, RunSpec
-from times_doctor_tasks.recommendation import numeric_trouble
-from times_doctor_tasks.states import PLANNED_STOPS, SOLVED, RunState, StopReason, Verdict
+from times_doctor_tasks.analysis.recommendation import numeric_trouble
+from times_doctor_tasks.contract.messages import Report, RunResult, RunSpec
+from times_doctor_tasks.contract.states import PLANNED_STOPS, SOLVED, RunState, StopReason, Verdict
 
 #: Room for the text of all option files, and of all log tails, in characters: the page stays below 3 MB.
 _TEXT_MAX = 250_000

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from times_doctor_cli.writers.files import write_atomically
-from times_doctor_tasks.messages import Report, RunSpec
+from times_doctor_tasks.contract.messages import Report, RunSpec
 
 NAME = "scan_report.json"
 

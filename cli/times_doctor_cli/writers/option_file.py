@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from times_doctor_cli.writers.files import write_atomically
-from times_doctor_tasks.messages import Report, RunSpec
-from times_doctor_tasks.profiles import CURRENT
+from times_doctor_tasks.contract.messages import Report, RunSpec
+from times_doctor_tasks.profiles.registry import CURRENT
 
 FOLDER = "recommended"
 

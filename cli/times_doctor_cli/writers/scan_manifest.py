@@ -10,9 +10,9 @@ import msgspec
 
 from times_doctor_cli.writers.csv_report import iso_time
 from times_doctor_cli.writers.files import write_atomically
-from times_doctor_tasks.messages import Report, RunResult, RunSpec
-from times_doctor_tasks.option_text import parse_options
-from times_doctor_tasks.staging import Manifest
+from times_doctor_tasks.contract.messages import Report, RunResult, RunSpec
+from times_doctor_tasks.profiles.option_file import parse_options
+from times_doctor_tasks.snapshot.staging import Manifest
 
 NAME = "manifest.json"
 SCHEMA = 1

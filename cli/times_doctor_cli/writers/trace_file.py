@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from times_doctor_cli.writers.files import write_atomically
-from times_doctor_tasks.messages import Report, RunResult
-from times_doctor_tasks.states import Verdict
+from times_doctor_tasks.contract.messages import Report, RunResult
+from times_doctor_tasks.contract.states import Verdict
 
 _HEADER = """\
 * Trace Record Definition

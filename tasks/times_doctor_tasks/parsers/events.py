@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from times_doctor_tasks.progress import Phase
+from times_doctor_tasks.contract.progress import Phase
 
 # --- GAMS around the solves ---------------------------------------------------------------------------------------
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from times_doctor_tasks.contract.progress import Phase
 from times_doctor_tasks.parsers.events import LogEvent, PhaseStarted
-from times_doctor_tasks.progress import Phase
 
 
 class EventSink:

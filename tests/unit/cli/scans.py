@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from rich.console import Console, RenderableType
 
 from times_doctor_cli.board import Board
-from times_doctor_tasks.messages import ModelRef, ProgressMade, RunResult, RunSpec, ScanSpec, StateChanged
-from times_doctor_tasks.progress import Phase, Progress
-from times_doctor_tasks.states import RunState, ScanMode, Verdict
+from times_doctor_tasks.contract.messages import ModelRef, ProgressMade, RunResult, RunSpec, ScanSpec, StateChanged
+from times_doctor_tasks.contract.progress import Phase, Progress
+from times_doctor_tasks.contract.states import RunState, ScanMode, Verdict
 
 #: When every scan of these tests was submitted.
 T0_MS = 1_700_000_000_000

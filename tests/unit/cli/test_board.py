@@ -5,9 +5,9 @@ import time
 import pytest
 
 from tests.unit.cli.scans import T0_MS, barrier, dual_simplex, make_board, make_result, move, progress, start
-from times_doctor_tasks.messages import Noted, ProgressMade, Reported
-from times_doctor_tasks.progress import Phase, Progress
-from times_doctor_tasks.states import RunState, ScanMode, Verdict
+from times_doctor_tasks.contract.messages import Noted, ProgressMade, Reported
+from times_doctor_tasks.contract.progress import Phase, Progress
+from times_doctor_tasks.contract.states import RunState, ScanMode, Verdict
 
 
 def test_runs_of_a_chord_begin_queued() -> None:

@@ -19,9 +19,9 @@ from times_doctor_cli.checkup import (
     values_of,
 )
 from times_doctor_cli.views.checkup import checkup_view
-from times_doctor_tasks.blob_store import StoreSight
-from times_doctor_tasks.messages import SCHEMA, HostCard
-from times_doctor_tasks.settings import Settings
+from times_doctor_tasks.blob_store.base import StoreSight
+from times_doctor_tasks.config.settings import Settings
+from times_doctor_tasks.contract.messages import SCHEMA, HostCard
 
 TODAY = date(2026, 11, 23)
 

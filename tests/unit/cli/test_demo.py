@@ -10,7 +10,7 @@ from times_doctor_cli.commands.demo import typed_program
 from times_doctor_cli.demo import DemoFiles, demo_texts, write_demo
 from times_doctor_cli.demo_data import mean_weather, read_system
 from times_doctor_cli.demo_lp import build_plan
-from times_doctor_tasks.errors import UsageError
+from times_doctor_tasks.contract.errors import UsageError
 
 #: Cost of the design year as GAMS and CPLEX's dual simplex give it, MEUR.
 DESIGN_COST = 123649.045223197

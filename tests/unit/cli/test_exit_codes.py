@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from times_doctor_cli import exit_codes
-from times_doctor_tasks.errors import BrokerUnavailable, SchemaMismatch, SolveFailed, UsageError
-from times_doctor_tasks.messages import Comparison, ModelRef, Recommendation, Report, RunResult, ScanSpec
-from times_doctor_tasks.states import RunState, ScanMode, StopReason, Verdict
+from times_doctor_tasks.contract.errors import BrokerUnavailable, SchemaMismatch, SolveFailed, UsageError
+from times_doctor_tasks.contract.messages import Comparison, ModelRef, Recommendation, Report, RunResult, ScanSpec
+from times_doctor_tasks.contract.states import RunState, ScanMode, StopReason, Verdict
 
 Ending = tuple[RunState, Verdict | None, StopReason | None]
 MODEL = ModelRef(title="m", run_dir="/m", snapshot="0" * 64, driver="m.run")

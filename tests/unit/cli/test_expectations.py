@@ -10,9 +10,9 @@ import pytest
 from times_doctor_cli.expectations import expected_runtimes
 from times_doctor_cli.rows import Row
 from times_doctor_cli.writers.json_report import write_json
-from times_doctor_tasks.messages import Report, RunResult, RunSpec
-from times_doctor_tasks.progress import Phase, Progress
-from times_doctor_tasks.states import RunState, Verdict
+from times_doctor_tasks.contract.messages import Report, RunResult, RunSpec
+from times_doctor_tasks.contract.progress import Phase, Progress
+from times_doctor_tasks.contract.states import RunState, Verdict
 
 Make = Callable[..., Any]
 

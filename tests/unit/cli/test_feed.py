@@ -9,11 +9,11 @@ from msgspec import structs
 from times_doctor_cli import feed
 from times_doctor_cli.client import Client
 from times_doctor_cli.feed import Feed, history
-from times_doctor_tasks.errors import InfrastructureError
-from times_doctor_tasks.messages import Noted, ProgressMade, Reported, RunResult, ScanSpec, StateChanged
-from times_doctor_tasks.progress import Phase, Progress
-from times_doctor_tasks.records import RunStatus, Standing
-from times_doctor_tasks.states import RunState, ScanMode, Verdict
+from times_doctor_tasks.contract.errors import InfrastructureError
+from times_doctor_tasks.contract.messages import Noted, ProgressMade, Reported, RunResult, ScanSpec, StateChanged
+from times_doctor_tasks.contract.progress import Phase, Progress
+from times_doctor_tasks.contract.states import RunState, ScanMode, Verdict
+from times_doctor_tasks.state_store.reader import RunStatus, Standing
 
 LOOK = ProgressMade(run="a", attempt=2, progress=Progress(phase=Phase.BARRIER), runtime_s=3.0)
 

@@ -7,10 +7,10 @@ import pytest
 
 from times_doctor_cli.fleet import Fleet, muster, queues_for, why_unfit
 from times_doctor_cli.request import ScanRequest
-from times_doctor_tasks.blob_store import StoreSight
-from times_doctor_tasks.errors import EngineNotFound, NoHostForSolver
-from times_doctor_tasks.keys import solve_queue
-from times_doctor_tasks.messages import SCHEMA, HostCard
+from times_doctor_tasks.blob_store.base import StoreSight
+from times_doctor_tasks.contract.errors import EngineNotFound, NoHostForSolver
+from times_doctor_tasks.contract.keys import solve_queue
+from times_doctor_tasks.contract.messages import SCHEMA, HostCard
 
 TODAY = date(2026, 11, 23)
 CONTROL = HostCard(

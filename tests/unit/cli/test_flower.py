@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from times_doctor_cli.dashboard import AUTH_VARIABLE, as_shown, is_loopback, read_accounts
-from times_doctor_tasks.errors import UsageError
+from times_doctor_tasks.contract.errors import UsageError
 
 HERE = "127.0.0.1"
 

@@ -18,13 +18,13 @@ from times_doctor_cli.client import Client
 from times_doctor_cli.gdx_asking import GdxStep, Patience
 from times_doctor_cli.gdx_files import TRIES, GdxOutcome, fetch_gdx_files, gdx_path, select_runs
 from times_doctor_cli.gdx_recommended import Unasked, keep_recommended_here
-from times_doctor_tasks.blob_files import FileBlobs
-from times_doctor_tasks.errors import BrokerUnavailable, UsageError
-from times_doctor_tasks.gdx_requests import GdxAnswer, GdxRequests, GdxState, Refusal, read_request
-from times_doctor_tasks.keys import Keys
-from times_doctor_tasks.messages import HostCard, Report, RunResult
-from times_doctor_tasks.settings import Settings
-from times_doctor_tasks.store import RunStore
+from times_doctor_tasks.blob_store.file_store import FileBlobs
+from times_doctor_tasks.config.settings import Settings
+from times_doctor_tasks.contract.errors import BrokerUnavailable, UsageError
+from times_doctor_tasks.contract.keys import Keys
+from times_doctor_tasks.contract.messages import HostCard, Report, RunResult
+from times_doctor_tasks.state_store.gdx_requests import GdxAnswer, GdxRequests, GdxState, Refusal, read_request
+from times_doctor_tasks.state_store.run_store import RunStore
 from times_doctor_worker.folder_locks import lock_beside
 from times_doctor_worker.gdx_desk import GdxDesk
 from times_doctor_worker.workspace import Workspace

@@ -9,7 +9,7 @@ import pytest
 
 from times_doctor_cli import hashing
 from times_doctor_cli.hashing import FileChanged, FileUnreadable, HashCache
-from times_doctor_tasks.tally import Tally
+from times_doctor_tasks.blob_store.transfer_progress import Tally
 
 
 def make_file(path: Path, content: bytes, *, age_s: float = 3600) -> Path:

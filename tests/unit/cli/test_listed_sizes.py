@@ -7,7 +7,7 @@ import pytest
 
 from times_doctor_cli import listed_sizes
 from times_doctor_cli.listed_sizes import Sizes, size_warning, sizes_in
-from times_doctor_tasks.messages import RunResult
+from times_doctor_tasks.contract.messages import RunResult
 
 BLOCK = """MODEL STATISTICS
 

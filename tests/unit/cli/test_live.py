@@ -19,9 +19,9 @@ from times_doctor_cli.console import _PosixKeyboard, emit_json, fail, keyboard, 
 from times_doctor_cli.live import Ending, Shown, show
 from times_doctor_cli.menu import Choice, Wish
 from times_doctor_cli.screen import FRAME_S, IDLE_FRAME_S
-from times_doctor_tasks.errors import BrokerUnavailable, UsageError
-from times_doctor_tasks.messages import AnyEvent, Noted, ProgressMade, StateChanged
-from times_doctor_tasks.states import RunState, Verdict
+from times_doctor_tasks.contract.errors import BrokerUnavailable, UsageError
+from times_doctor_tasks.contract.messages import AnyEvent, Noted, ProgressMade, StateChanged
+from times_doctor_tasks.contract.states import RunState, Verdict
 
 Step = Sequence[AnyEvent] | Callable[[], object]
 

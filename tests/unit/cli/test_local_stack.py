@@ -18,7 +18,7 @@ from times_doctor_cli.local.server_binary import find_server
 from times_doctor_cli.local.stack import LocalStack, start_stack
 from times_doctor_cli.request import ScanRequest
 from times_doctor_cli.scanning import Prepared
-from times_doctor_tasks.errors import LocalStackFailed
+from times_doctor_tasks.contract.errors import LocalStackFailed
 
 pytestmark = pytest.mark.server
 

@@ -5,8 +5,8 @@ import pytest
 from tests.unit.cli.scans import drawn, make_board, move
 from times_doctor_cli.menu import NO_DETACH, Choice, Menu, Wish, select
 from times_doctor_cli.views.menu import MENU_LINES, menu_view
-from times_doctor_tasks.errors import UsageError
-from times_doctor_tasks.states import RunState
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.states import RunState
 
 NAMES = ("cplex.dual", "cplex.sift", "cplex.tight", "gurobi.tight", "highs.bar", "cplex.my profile")
 

@@ -9,9 +9,9 @@ from rich.console import Console
 from tests.unit.cli.scans import T0_MS, barrier, dual_simplex, make_board, make_result
 from times_doctor_cli.board import Board
 from times_doctor_cli.plain import PlainScreen
-from times_doctor_tasks.messages import AnyEvent, Noted, ProgressMade, StateChanged
-from times_doctor_tasks.progress import Phase, Progress
-from times_doctor_tasks.states import RunState, Verdict
+from times_doctor_tasks.contract.messages import AnyEvent, Noted, ProgressMade, StateChanged
+from times_doctor_tasks.contract.progress import Phase, Progress
+from times_doctor_tasks.contract.states import RunState, Verdict
 
 
 class Log:

@@ -16,7 +16,7 @@ from times_doctor_cli.plan import (
     share_out,
 )
 from times_doctor_cli.request import ScanRequest, parse_threads
-from times_doctor_tasks.errors import UsageError
+from times_doctor_tasks.contract.errors import UsageError
 
 USABLE = ("cplex", "highs", "conopt")
 

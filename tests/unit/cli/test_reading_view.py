@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 
 from times_doctor_cli.views.reading import reading_view
-from times_doctor_tasks.parsers.solves import Solve
-from times_doctor_tasks.reading import RunReading
-from times_doctor_tasks.states import Verdict
-from times_doctor_tasks.verdicts import Judgement
+from times_doctor_tasks.contract.states import Verdict
+from times_doctor_tasks.parsers.solves.solve import Solve
+from times_doctor_tasks.results.run_reader import RunReading
+from times_doctor_tasks.results.verdicts import Judgement
 
 
 def screen(reading: RunReading, width: int = 80) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from times_doctor_cli.main import run
 from times_doctor_cli.writers.json_report import write_json
-from times_doctor_tasks.messages import Report
+from times_doctor_tasks.contract.messages import Report
 
 MakeReport = Callable[..., Report]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from times_doctor_cli.request import ScanRequest
-from times_doctor_tasks.errors import UsageError
-from times_doctor_tasks.settings import Settings
+from times_doctor_tasks.config.settings import Settings
+from times_doctor_tasks.contract.errors import UsageError
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from rich.console import Console
 from times_doctor_cli.client import Client
 from times_doctor_cli.harvest import Harvest
 from times_doctor_cli.results import bring_results, reused_words, show_results
-from times_doctor_tasks.blob_files import FileBlobs
-from times_doctor_tasks.errors import UsageError
-from times_doctor_tasks.messages import Artefact, Report, RunResult, RunSpec
-from times_doctor_tasks.settings import Settings
+from times_doctor_tasks.blob_store.file_store import FileBlobs
+from times_doctor_tasks.config.settings import Settings
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.messages import Artefact, Report, RunResult, RunSpec
 
 MakeReport = Callable[..., Report]
 

@@ -9,8 +9,8 @@ from msgspec import structs
 from times_doctor_cli.fleet import Fleet
 from times_doctor_cli.reuse import Earlier, earlier_in, is_reusable, reuse
 from times_doctor_cli.writers.json_report import write_json
-from times_doctor_tasks.messages import HostCard, Report, RunResult, RunSpec, ScanSpec
-from times_doctor_tasks.states import RunState, Verdict
+from times_doctor_tasks.contract.messages import HostCard, Report, RunResult, RunSpec, ScanSpec
+from times_doctor_tasks.contract.states import RunState, Verdict
 
 HOST = HostCard(
     host="h1",

@@ -10,8 +10,8 @@ from tests.unit.cli.test_fleet import CONTROL, make_card
 from times_doctor_cli.overview import ScanLine
 from times_doctor_cli.views.hosts import hosts_view
 from times_doctor_cli.views.scans import scans_view, standing_words, started_words
-from times_doctor_tasks.messages import ScanSpec
-from times_doctor_tasks.states import RunState, ScanMode
+from times_doctor_tasks.contract.messages import ScanSpec
+from times_doctor_tasks.contract.states import RunState, ScanMode
 
 NOON_MS = int(time.mktime((2026, 11, 23, 12, 0, 0, 0, 0, -1))) * 1000
 

@@ -8,8 +8,8 @@ import pytest
 from times_doctor_cli.hashing import FileChanged, FileUnreadable
 from times_doctor_cli.look.snapshot import Snapshot
 from times_doctor_cli.upload import upload
-from times_doctor_tasks.blob_files import FileBlobs
-from times_doctor_tasks.manifest import Manifest, StagedFile, decode_manifest, manifest_sha256
+from times_doctor_tasks.blob_store.file_store import FileBlobs
+from times_doctor_tasks.snapshot.manifest import Manifest, StagedFile, decode_manifest, manifest_sha256
 
 
 def make_snapshot(*files: Path) -> Snapshot:

@@ -32,14 +32,14 @@ from times_doctor_cli.views.progress import progress_cell
 from times_doctor_cli.views.report import MOST_ROWS, ReportFiles, report_view
 from times_doctor_cli.views.table import Frame, live_table, window
 from times_doctor_cli.views.words import ASCII, UNICODE, printable, verdict_words
-from times_doctor_tasks.built_in_profiles import BUILT_IN
-from times_doctor_tasks.comparison import compare
-from times_doctor_tasks.errors import UsageError
-from times_doctor_tasks.messages import Attempt, Recommendation, Report, RunResult
-from times_doctor_tasks.profiles import built_in_profiles
-from times_doctor_tasks.progress import Phase, Progress
-from times_doctor_tasks.recommendation import recommend
-from times_doctor_tasks.states import RunState, StopReason, Verdict
+from times_doctor_tasks.analysis.comparison import compare
+from times_doctor_tasks.analysis.recommendation import recommend
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.messages import Attempt, Recommendation, Report, RunResult
+from times_doctor_tasks.contract.progress import Phase, Progress
+from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
+from times_doctor_tasks.profiles.builtin import BUILT_IN
+from times_doctor_tasks.profiles.registry import built_in_profiles
 
 NAMES = ("cplex.current", "cplex.dual", "cplex.bar_nox", "cplex.sift", "cplex.primal", "cplex.[tight]")
 

@@ -18,8 +18,8 @@ from times_doctor_cli.request import ScanRequest
 from times_doctor_cli.results import show_report
 from times_doctor_cli.views.checkup import checkup_view
 from times_doctor_cli.views.hosts import hosts_view
-from times_doctor_tasks.errors import InfrastructureError
-from times_doctor_tasks.messages import Report, RunResult
+from times_doctor_tasks.contract.errors import InfrastructureError
+from times_doctor_tasks.contract.messages import Report, RunResult
 
 #: Modules that Windows has not, and what a client imports. Third parties come first: they know Windows by themselves.
 IMPORT_ALL = """

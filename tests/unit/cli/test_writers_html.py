@@ -13,8 +13,8 @@ import pytest
 
 from times_doctor_cli.writers.charts import RUNS_MAX, chart_data, convergence, phases, timeline
 from times_doctor_cli.writers.html_report import report_html
-from times_doctor_tasks.messages import Attempt, CurvePoint, PhaseSpan, Report, RunResult, RunSpec
-from times_doctor_tasks.states import RunState, StopReason, Verdict
+from times_doctor_tasks.contract.messages import Attempt, CurvePoint, PhaseSpan, Report, RunResult, RunSpec
+from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
 
 MakeResult = Callable[..., RunResult]
 MakeReport = Callable[..., Report]

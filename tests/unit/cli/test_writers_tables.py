@@ -16,10 +16,10 @@ from times_doctor_cli.writers.json_report import report_json, write_json
 from times_doctor_cli.writers.option_file import write_recommended
 from times_doctor_cli.writers.scan_manifest import write_manifest
 from times_doctor_cli.writers.trace_file import write_trace
-from times_doctor_tasks.errors import UsageError
-from times_doctor_tasks.messages import Artefact, Report, RunResult, RunSpec
-from times_doctor_tasks.staging import Manifest, StagedFile
-from times_doctor_tasks.states import RunState, StopReason, Verdict
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.messages import Artefact, Report, RunResult, RunSpec
+from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
+from times_doctor_tasks.snapshot.staging import Manifest, StagedFile
 
 MakeResult = Callable[..., RunResult]
 MakeReport = Callable[..., Report]

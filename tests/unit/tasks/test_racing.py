@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from times_doctor_tasks.messages import ModelRef, ScanSpec
+from times_doctor_tasks.contract.messages import ModelRef, ScanSpec
+from times_doctor_tasks.contract.states import TERMINAL, RunState, ScanMode, StopReason
 from times_doctor_tasks.racing import runs_to_stop
-from times_doctor_tasks.records import RunStatus
-from times_doctor_tasks.states import TERMINAL, RunState, ScanMode, StopReason
+from times_doctor_tasks.state_store.reader import RunStatus
 
 RUNNING = RunStatus(RunState.RUNNING, since_ms=10_000)
 QUEUED = RunStatus(RunState.QUEUED)

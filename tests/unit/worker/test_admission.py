@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from times_doctor_tasks.messages import RunSpec
-from times_doctor_tasks.store import Fence, Leased, Owned, Room
+from times_doctor_tasks.contract.messages import RunSpec
+from times_doctor_tasks.state_store.run_store import Fence, Leased, Owned, Room
 from times_doctor_worker.admission import Admission
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from times_doctor_tasks.blob_errors import StoreFull, StoreUnreachable
-from times_doctor_tasks.blob_files import FileBlobs
-from times_doctor_tasks.blobs import Content, OnSent, Sent
+from times_doctor_tasks.blob_store.errors import StoreFull, StoreUnreachable
+from times_doctor_tasks.blob_store.factory import Content, OnSent, Sent
+from times_doctor_tasks.blob_store.file_store import FileBlobs
 from times_doctor_worker import artefacts
 from times_doctor_worker.artefacts import keep_artefacts
 

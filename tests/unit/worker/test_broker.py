@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 import redis
 
-from times_doctor_tasks.errors import BrokerUnavailable
+from times_doctor_tasks.contract.errors import BrokerUnavailable
 from times_doctor_worker.broker import LONGEST_PAUSE_S, wait_for_broker
 
 

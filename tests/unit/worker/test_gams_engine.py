@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from times_doctor_tasks.manifest import Manifest
-from times_doctor_tasks.messages import RunSpec
+from times_doctor_tasks.contract.messages import RunSpec
+from times_doctor_tasks.snapshot.manifest import Manifest
 from times_doctor_worker.engines.gams import GamsEngine, arguments, cut_licence
 from times_doctor_worker.engines.port import Job
 

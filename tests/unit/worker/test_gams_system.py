@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.recorded.install import install_recorded_gams
-from times_doctor_tasks.errors import EngineNotFound
+from times_doctor_tasks.contract.errors import EngineNotFound
 from times_doctor_worker import gams_system
 from times_doctor_worker.gams_system import clean_environ, find_gams, lp_solvers
 

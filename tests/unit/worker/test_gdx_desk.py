@@ -10,11 +10,11 @@ import fakeredis
 import pytest
 import redis
 
-from times_doctor_tasks.blob_errors import StoreFull, StoreUnreachable
-from times_doctor_tasks.blob_files import FileBlobs
-from times_doctor_tasks.blobs import OnSent, Sent, Usage
-from times_doctor_tasks.gdx_requests import GdxAnswer, GdxRequests, GdxState, Refusal, SendGdx
-from times_doctor_tasks.keys import Keys
+from times_doctor_tasks.blob_store.errors import StoreFull, StoreUnreachable
+from times_doctor_tasks.blob_store.factory import OnSent, Sent, Usage
+from times_doctor_tasks.blob_store.file_store import FileBlobs
+from times_doctor_tasks.contract.keys import Keys
+from times_doctor_tasks.state_store.gdx_requests import GdxAnswer, GdxRequests, GdxState, Refusal, SendGdx
 from times_doctor_worker import gdx_desk
 from times_doctor_worker.folder_locks import lock_beside
 from times_doctor_worker.gdx_desk import GdxDesk

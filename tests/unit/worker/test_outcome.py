@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from times_doctor_tasks.applied import Application
-from times_doctor_tasks.messages import RunResult, RunSpec
-from times_doctor_tasks.parsers.progress import ProgressTracker
-from times_doctor_tasks.parsers.solves import Solve
-from times_doctor_tasks.reading import RunReading
-from times_doctor_tasks.states import RunState, StopReason, Verdict
-from times_doctor_tasks.verdicts import Judgement
+from times_doctor_tasks.contract.messages import RunResult, RunSpec
+from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
+from times_doctor_tasks.parsers.progress.tracker import ProgressTracker
+from times_doctor_tasks.parsers.solves.solve import Solve
+from times_doctor_tasks.results.profile_check import Application
+from times_doctor_tasks.results.run_reader import RunReading
+from times_doctor_tasks.results.verdicts import Judgement
 from times_doctor_worker.outcome import Facts, final_state, solved
 
 RUN = RunSpec(scan="s", run="cplex.p", index=0, engine="gams", solver="cplex", profile="p", options="")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from times_doctor_tasks.errors import UsageError
-from times_doctor_worker import host
+from times_doctor_tasks.config import resources
+from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_worker.plan import CONTROL_SLOTS, Service, read_words
 
 BROKER = {"TIMES_DOCTOR_BROKER_URL": "redis://broker/0", "HOME": "/home/w"}
@@ -18,7 +18,7 @@ def read(folder: Path, *words: str, **environ: str) -> Service:
 def test_a_worker_without_words_solves_with_all_cores_and_has_control_beside(tmp_path: Path) -> None:
     service = read(tmp_path)
     plan = service.plan
-    assert (plan.roles, plan.slots, plan.cores) == (("solve",), host.cores(), host.cores())
+    assert (plan.roles, plan.slots, plan.cores) == (("solve",), resources.cores(), resources.cores())
     assert (service.has_control_child, service.has_lifeline, service.drain_s) == (True, False, 60.0)
     assert (plan.store_url, plan.check_solvers, service.cache_bytes) == ("redis", True, 20 * 10**9)
 

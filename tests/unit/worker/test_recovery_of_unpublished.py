@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from times_doctor_tasks.messages import ModelRef, ScanSpec
-from times_doctor_tasks.states import RunState, ScanMode
-from times_doctor_tasks.store import RunStatus
+from times_doctor_tasks.contract.messages import ModelRef, ScanSpec
+from times_doctor_tasks.contract.states import RunState, ScanMode
+from times_doctor_tasks.state_store.run_store import RunStatus
 from times_doctor_worker.recovery import FIRST_PATIENCE_S, LONGEST_PATIENCE_S, Action, Remedy, ScanWatch
 
 MODEL = ModelRef(title="m", run_dir="/m", snapshot="0" * 64, driver="m.run")

@@ -7,8 +7,8 @@ from typing import cast
 
 import pytest
 
-from times_doctor_tasks.messages import RunResult, ScanSpec
-from times_doctor_tasks.store import Fence, RunStore
+from times_doctor_tasks.contract.messages import RunResult, ScanSpec
+from times_doctor_tasks.state_store.run_store import Fence, RunStore
 from times_doctor_worker.spool import Spool
 
 FENCE = Fence(2, "token")

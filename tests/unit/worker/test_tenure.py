@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from times_doctor_tasks.messages import HostCard
+from times_doctor_tasks.contract.messages import HostCard
 from times_doctor_worker import tenure as module
 from times_doctor_worker.tenure import LOOK_S, WATCH_S, NameTaken, Tenure
 

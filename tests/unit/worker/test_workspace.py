@@ -11,10 +11,10 @@ from typing import BinaryIO, cast
 
 import pytest
 
-from times_doctor_tasks.blob_store import BlobStore
-from times_doctor_tasks.blobs import open_store
-from times_doctor_tasks.manifest import Manifest, StagedFile, encode_manifest, manifest_sha256
-from times_doctor_tasks.store import Fence
+from times_doctor_tasks.blob_store.base import BlobStore
+from times_doctor_tasks.blob_store.factory import open_store
+from times_doctor_tasks.snapshot.manifest import Manifest, StagedFile, encode_manifest, manifest_sha256
+from times_doctor_tasks.state_store.run_store import Fence
 from times_doctor_worker import pruning
 from times_doctor_worker.pruning import KEEP_DAYS, make_room, prune
 from times_doctor_worker.workspace import KEPT_MANIFESTS, MIN_FREE_BYTES, DiskFull, Workspace

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from times_doctor_tasks.gdx_requests import GDX_FILE
-from times_doctor_tasks.parsers.gams_log import GamsLogReader
-from times_doctor_tasks.reading import RunFiles, RunReading, read_run
-from times_doctor_tasks.states import StopReason
+from times_doctor_tasks.contract.states import StopReason
+from times_doctor_tasks.parsers.gams.log import GamsLogReader
+from times_doctor_tasks.results.run_reader import RunFiles, RunReading, read_run
+from times_doctor_tasks.state_store.gdx_requests import GDX_FILE
 from times_doctor_worker.engines.port import Command, Job
 
 #: Solvers that do LP and nothing discrete: naming them for MIP makes GAMS stop with return code 6 (measured).

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from times_doctor_tasks.parsers.highs import HighsLogReader
-from times_doctor_tasks.reading import RunReading, read_highs_run
-from times_doctor_tasks.states import StopReason, Verdict
-from times_doctor_tasks.verdicts import Judgement
+from times_doctor_tasks.contract.states import StopReason, Verdict
+from times_doctor_tasks.parsers.highs.log import HighsLogReader
+from times_doctor_tasks.results.run_reader import RunReading, read_highs_run
+from times_doctor_tasks.results.verdicts import Judgement
 from times_doctor_worker.engines.port import Command, Job
 
 LOG = "run.log"

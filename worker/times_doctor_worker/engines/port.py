@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from times_doctor_tasks.manifest import Manifest
-from times_doctor_tasks.messages import RunSpec
+from times_doctor_tasks.contract.messages import RunSpec
+from times_doctor_tasks.contract.states import StopReason
 from times_doctor_tasks.parsers.events import LogEvent
-from times_doctor_tasks.reading import RunReading
-from times_doctor_tasks.states import StopReason
+from times_doctor_tasks.results.run_reader import RunReading
+from times_doctor_tasks.snapshot.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)

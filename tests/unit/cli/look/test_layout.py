@@ -6,7 +6,7 @@ import pytest
 
 from times_doctor_cli.look.layout import Layout, lay_out
 from times_doctor_cli.look.model import FoundFile, Role, SearchDir
-from times_doctor_tasks.manifest import HostileName, NameCollision
+from times_doctor_tasks.snapshot.manifest import HostileName, NameCollision
 
 WRK = Path("/m/Wrk")
 CASE, SRC = WRK / "Case", Path("/m/Src")

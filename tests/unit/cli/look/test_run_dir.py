@@ -21,8 +21,8 @@ from times_doctor_cli.look.errors import (
 )
 from times_doctor_cli.look.model import Role, RunKind
 from times_doctor_cli.look.run_dir import look
-from times_doctor_tasks.errors import TimesDoctorError, UsageError
-from times_doctor_tasks.manifest import NameCollision
+from times_doctor_tasks.contract.errors import TimesDoctorError, UsageError
+from times_doctor_tasks.snapshot.manifest import NameCollision
 
 SOURCE = {"initsys.mod": "", "initmty.mod": "", "maindrv.mod": ""}
 

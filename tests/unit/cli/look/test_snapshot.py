@@ -12,8 +12,8 @@ from tests.unit.cli.look.conftest import RUN_DIRS, Look
 from times_doctor_cli.hashing import FileChanged, FileUnreadable, HashCache
 from times_doctor_cli.look.run_dir import look
 from times_doctor_cli.look.snapshot import Snapshot, take_snapshot
-from times_doctor_tasks.manifest import manifest_sha256
-from times_doctor_tasks.staging import stage, verify_staged
+from times_doctor_tasks.snapshot.manifest import manifest_sha256
+from times_doctor_tasks.snapshot.staging import stage, verify_staged
 
 
 def staged_tree(snapshot: Snapshot, target: Path) -> Path:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from times_doctor_tasks.parsers.events import LogEvent
-from times_doctor_tasks.parsers.gams_log import GamsLogReader
-from times_doctor_tasks.reading import RunFiles, RunReading, read_run
+from times_doctor_tasks.parsers.gams.log import GamsLogReader
+from times_doctor_tasks.results.run_reader import RunFiles, RunReading, read_run
 
 ROOT = Path(os.environ.get("TIMES_DOCTOR_CORPUS") or Path(__file__).parents[3] / "data" / "corpus")
 FILES = ("log.txt", "listing.lst", "trace.txt")

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.tasks.parsers.cases import Case, cases, events_of, prefixes, read_contents, reading_of
+from times_doctor_tasks.contract.states import Verdict
 from times_doctor_tasks.parsers.events import LogEvent
-from times_doctor_tasks.parsers.gams_log import GamsLogReader
-from times_doctor_tasks.parsers.highs import HighsLogReader
+from times_doctor_tasks.parsers.gams.listing import read_listing
+from times_doctor_tasks.parsers.gams.log import GamsLogReader
+from times_doctor_tasks.parsers.gams.trace import read_trace
+from times_doctor_tasks.parsers.highs.log import HighsLogReader
 from times_doctor_tasks.parsers.lines import MAX_LINE_CHARS, LineBuffer
-from times_doctor_tasks.parsers.listing import read_listing
-from times_doctor_tasks.parsers.progress import ProgressTracker
-from times_doctor_tasks.parsers.trace import read_trace
-from times_doctor_tasks.states import Verdict
+from times_doctor_tasks.parsers.progress.tracker import ProgressTracker
 
 #: One log of each kind.
 KINDS = (

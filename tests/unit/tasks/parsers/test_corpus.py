@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.tasks.parsers.cases import Case, cases, events_of, read_contents, reading_of
+from times_doctor_tasks.contract.states import Verdict
 from times_doctor_tasks.parsers.events import (
     BarrierIteration,
     CrossoverMoves,
@@ -20,8 +21,7 @@ from times_doctor_tasks.parsers.events import (
     SimplexIteration,
     SolverEnded,
 )
-from times_doctor_tasks.parsers.trace import read_trace
-from times_doctor_tasks.states import Verdict
+from times_doctor_tasks.parsers.gams.trace import read_trace
 
 every_case = pytest.mark.parametrize("name", cases(own=False))
 every_own_case = pytest.mark.parametrize("name", cases(own=True))

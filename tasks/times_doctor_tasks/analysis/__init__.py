@@ -1,0 +1,3 @@
+"""Comparing the runs of a scan, and the recommendation."""
+
+from __future__ import annotations

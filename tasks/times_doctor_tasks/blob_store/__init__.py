@@ -1,0 +1,3 @@
+"""Snapshots and artefacts by their hash, in Redis or in a folder."""
+
+from __future__ import annotations

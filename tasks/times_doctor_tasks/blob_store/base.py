@@ -1,0 +1,148 @@
+"""What a blob store is: the protocol that each kind of store follows, and what its methods give.
+
+A blob is written whole or not at all, under its own hash, so that an upload can be repeated and resumed at will. It
+lives `BLOB_TTL_S` from its last use: being uploaded, asked for with `missing`, or opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol, TypeAlias
+
+from times_doctor_tasks.blob_store.content import Content
+from times_doctor_tasks.blob_store.transfer_progress import OnSent
+from times_doctor_tasks.config.settings import shown_url
+from times_doctor_tasks.contract.errors import StoreFailed
+
+#: Life of a blob after its last use, seconds (14 days).
+BLOB_TTL_S = 14 * 86_400
+#: Life of what an upload left that never became complete, seconds (6 hours): as long it can be resumed.
+PART_TTL_S = 6 * 3600
+
+OpenBlob: TypeAlias = Callable[[str], BinaryIO]
+"""Name of a blob -> its content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What an upload sent: blobs, their bytes, and the bytes that travelled (less, where a store compresses)."""
+
+    blobs: int = 0
+    size_bytes: int = 0
+    moved_bytes: int = 0
+
+    def __add__(self, other: Sent) -> Sent:
+        return Sent(self.blobs + other.blobs, self.size_bytes + other.size_bytes, self.moved_bytes + other.moved_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """A blob that is there: what it takes, and when it was last used (the store's clock)."""
+
+    name: str
+    stored_bytes: int
+    used_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How full a store is. `limit` says what `room_bytes` comes from, in words."""
+
+    used_bytes: int
+    room_bytes: int
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSight:
+    """A store as one machine sees it."""
+
+    where: str
+    """See `BlobStore.where`."""
+    identity: str = ""
+    """See `BlobStore.identity`; empty where it is not known."""
+    fault: str = ""
+    """Why it is not, in words; empty where it is."""
+
+
+def see_store(store: BlobStore) -> StoreSight:
+    """A store as this machine sees it now; one that fails is seen with its fault."""
+    try:
+        return StoreSight(store.where, store.identity())
+    except StoreFailed as error:
+        return StoreSight(store.where, fault=str(error))
+
+
+class BlobStore(Protocol):
+    """Where snapshots and artefacts live. Names are sha256, hex. Safe to use from several threads.
+
+    Every method may raise StoreFailed: StoreUnreachable where a later try may succeed.
+    """
+
+    @property
+    def where(self) -> str:
+        """The store's place, fit for people and logs: without credentials."""
+
+    def identity(self) -> str:
+        """What tells this store from all others, whatever each machine calls it: a mark in the store itself.
+
+        Whoever asks first makes it. One that lost its data gets a new one.
+        """
+
+    def missing(self, names: Iterable[str]) -> set[str]:
+        """Those of `names` that the store does not have whole; the others are used, so they live on."""
+
+    def put(self, blobs: Mapping[str, Content], on_sent: OnSent | None = None) -> Sent:
+        """Stores what is missing, in order; when it returns, every blob is there whole.
+
+        When it fails, blobs that were sent before stay for a while, so that a repetition is short; for want of room,
+        or where `on_sent` raises `Unwanted`, what was sent is taken back. What was there before is never touched.
+
+        Raises:
+            StoreFull: there is no room.
+            ContentChanged: a content does not have the hash that is its name.
+            OSError: a file cannot be read.
+        """
+
+    def open(self, name: str) -> BinaryIO:
+        """The content of a blob, to be closed by the caller.
+
+        Raises:
+            BlobGone: it is not there (expired, pruned, or never arrived).
+            BlobDamaged: while reading, before the last byte: it is not what its name says.
+        """
+
+    def opener(self, names: Sequence[str]) -> OpenBlob:
+        """`open` for many blobs, fast if they are opened about in this order: a far store reads ahead."""
+
+    def stored(self) -> list[StoredBlob]:
+        """The whole blobs, those longest without use first; not those that expire by themselves before long."""
+
+    def drop(self, blobs: Collection[StoredBlob]) -> tuple[int, int]:
+        """Removes those that nobody used since they were listed: how many went, and their bytes."""
+
+    def tidy(self) -> None:
+        """Removes expired leftovers of uploads, and mends the accounts."""
+
+    def usage(self) -> Usage:
+        """How full it is."""
+
+    def close(self) -> None:
+        """Lets go of connections."""
+
+
+def shown_store(url: str) -> str:
+    """A store's URL fit for people and logs, also one that a person got wrong.
+
+    >>> shown_store("redis://u:secret@h:6379/0?socket_timeout=5")
+    'redis://u:***@h:6379/0'
+    >>> shown_store("redis://:sec/ret@h:6379/0")
+    'redis://***'
+    """
+    place = url.partition("?")[0]
+    try:
+        shown = shown_url(place)
+    except ValueError:  # brackets that do not close
+        shown = place + "@"
+    return f"{place.partition(':')[0]}://***" if "@" in shown and "***@" not in shown else shown

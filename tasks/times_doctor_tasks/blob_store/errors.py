@@ -1,0 +1,100 @@
+"""What can go wrong with a blob store, in words that say what to do."""
+
+from __future__ import annotations
+
+from times_doctor_tasks.contract.errors import StoreFailed
+
+#: How many digits of a blob's name a person needs to see.
+_SHOWN_DIGITS = 12
+
+
+def megabytes(size_bytes: float) -> str:
+    """A size for people, in steps of 1000.
+
+    >>> megabytes(41_000_000)
+    '41.0 MB'
+    >>> megabytes(700)
+    '0.7 kB'
+    """
+    for unit, factor in (("GB", 1e9), ("MB", 1e6)):
+        if size_bytes >= factor:
+            return f"{size_bytes / factor:,.1f} {unit}"
+    return f"{size_bytes / 1e3:,.1f} kB"
+
+
+class Unwanted(Exception):  # a decision, not a failure
+    """Raised by whoever is told how far an upload is: nobody wants it any more. What was sent of it is taken back."""
+
+
+class StoreFull(StoreFailed):
+    """The store has no room for what is to be sent.
+
+    Args: where it is, bytes needed, bytes free, what limits those, what needs them, what else can be done.
+    """
+
+    def __init__(self, where: str, needed_bytes: int, room_bytes: int, limit: str, what: str, advice: str) -> None:
+        super().__init__(where, needed_bytes, room_bytes, limit, what, advice)
+
+    def __str__(self) -> str:
+        where, needed, room, limit, what, advice = self.args
+        sizes = [megabytes(size) if isinstance(size, int) else size for size in (needed, room)]
+        return (
+            f"The store at {where!r} is full: {what} {sizes[0]}, free are {sizes[1]} ({limit}). "
+            "Free some with `times-doctor prune`, set TIMES_DOCTOR_STORE_URL to a store with more room "
+            f"(file:///shared/folder, or another redis server), or {advice}."
+        )
+
+
+class StoreUnreachable(StoreFailed):
+    """The store does not answer; a later try may succeed, and sends only what is not there yet."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(where, why)
+
+    def __str__(self) -> str:
+        where, why = self.args
+        return f"The store at {where!r} does not answer: {why}. Check TIMES_DOCTOR_STORE_URL, and that it is up."
+
+
+class ContentChanged(StoreFailed):
+    """A file is not what it was when it was hashed."""
+
+    def __init__(self, name: str, found: str) -> None:
+        super().__init__(name, found)
+
+    def __str__(self) -> str:
+        name, found = (arg[:_SHOWN_DIGITS] for arg in self.args)
+        return f"A file changed while it was sent: expected hash {name}..., got {found}.... Wait, then scan again."
+
+
+class BlobGone(StoreFailed):
+    """A blob is not in the store."""
+
+    def __init__(self, name: str, where: str) -> None:
+        super().__init__(name, where)
+
+    def __str__(self) -> str:
+        name, where = self.args
+        return (
+            f"Blob {name[:_SHOWN_DIGITS]}... is not in the store at {where!r}: it expired, was pruned, or never "
+            "arrived. Scan again to send it anew."
+        )
+
+
+class BlobDamaged(StoreFailed):
+    """A stored blob does not have the content that its name says."""
+
+    def __init__(self, name: str, where: str) -> None:
+        super().__init__(name, where)
+
+    def __str__(self) -> str:
+        name, where = self.args
+        return (
+            f"Blob {name[:_SHOWN_DIGITS]}... in the store at {where!r} was damaged, and has been removed. "
+            "Scan again to send it anew."
+        )
+
+
+def bad_name(name: object) -> StoreFailed:
+    """The error for a name that is not a sha256 in hex."""
+    return StoreFailed(f"{name!r} is not the name of a blob: expected 64 hexadecimal digits.")

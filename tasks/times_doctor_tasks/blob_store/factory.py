@@ -1,0 +1,113 @@
+"""The blob store: files by the sha256 of their content, behind one small protocol (`blob_store.py`)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from times_doctor_tasks.blob_store.base import (
+    BLOB_TTL_S,
+    PART_TTL_S,
+    BlobStore,
+    OpenBlob,
+    Sent,
+    StoredBlob,
+    Usage,
+    shown_store,
+)
+from times_doctor_tasks.blob_store.content import CHUNK_BYTES, Content
+from times_doctor_tasks.blob_store.transfer_progress import OnSent
+from times_doctor_tasks.config.settings import BROKER_SCHEMES
+from times_doctor_tasks.contract.errors import UsageError
+
+__all__ = [
+    "BLOB_TTL_S",
+    "PART_TTL_S",
+    "BlobStore",
+    "Content",
+    "OnSent",
+    "OpenBlob",
+    "Sent",
+    "StoredBlob",
+    "Usage",
+    "open_store",
+    "save",
+    "shown_store",
+]
+
+#: The kinds of store there are, as a person writes them. `s3://bucket/prefix` is to come.
+KNOWN = "redis (the broker itself), redis://, rediss:// or redis+socket:// (a server of its own), file:///folder"
+
+
+def open_store(
+    url: str,
+    *,
+    broker_url: str | None = None,
+    prefix: str = "td",
+    quota_bytes: int | None = None,
+    ttl_s: float = BLOB_TTL_S,
+) -> BlobStore:
+    """The store that a URL names. Connects to nothing yet.
+
+    Args:
+        url: `redis` for the broker itself, else one of `KNOWN`.
+        broker_url: What `redis` stands for.
+        prefix: Of keys in Redis (a tenant).
+        quota_bytes: The most it may take in Redis, instead of the smaller of 1 GiB and 25 % of maxmemory.
+        ttl_s: Life of a blob after its last use.
+
+    Raises:
+        UsageError: no such kind of store.
+    """
+    if url == "redis":
+        if broker_url is None:
+            raise UsageError("The store 'redis' is the broker itself, and no broker is configured.")
+        url = broker_url
+    scheme = url.partition(":")[0]
+    if scheme == "file":
+        from times_doctor_tasks.blob_store.file_store import FileBlobs
+
+        return FileBlobs(_folder(url))
+    if scheme in BROKER_SCHEMES:
+        from times_doctor_tasks.blob_store.redis_store import (
+            RedisBlobs,  # only who has such a store pays for the import
+        )
+
+        return RedisBlobs(url, prefix=prefix, quota_bytes=quota_bytes, ttl_s=ttl_s)
+    raise UsageError(f"The store {shown_store(url)!r} is of no kind we know: expected {KNOWN}.")
+
+
+def save(store: BlobStore, name: str, target: Path, on_read: Callable[[int], None] | None = None) -> None:
+    """Writes a blob to `target`, through a temporary name; tells `on_read` how many bytes it has, after each chunk.
+
+    Raises:
+        StoreFailed: see `BlobStore.open`; `target` is then as it was.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with store.open(name) as content, part.open("wb") as out:
+            while chunk := content.read(CHUNK_BYTES):
+                out.write(chunk)
+                if on_read is not None:
+                    on_read(out.tell())
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _folder(url: str) -> Path:
+    parts = urlsplit(url)
+    if sys.platform == "win32":
+        from urllib.request import url2pathname  # drive letters and \\server\share; heavy to import
+
+        return Path(url2pathname(f"//{parts.netloc}{parts.path}" if parts.netloc else parts.path))
+    if parts.netloc not in ("", "localhost") or not parts.path.strip("/"):
+        raise UsageError(
+            f"The store {shown_store(url)!r} names no folder of this machine: expected file:///folder with three "
+            "slashes, where the share is mounted."
+        )
+    return Path(unquote(parts.path))

@@ -1,0 +1,273 @@
+"""Blobs as files below a folder that client and hosts share (or, for a local scan, below the cache folder).
+
+The time of a blob's last use is its file's modification time: the server's clock on a network share.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO
+
+from times_doctor_tasks.blob_store.base import PART_TTL_S, OpenBlob, Sent, StoredBlob, Usage
+from times_doctor_tasks.blob_store.content import (
+    CHUNK_BYTES,
+    Content,
+    check_blob_name,
+    checked_stream,
+    chunks_of,
+    size_of,
+)
+from times_doctor_tasks.blob_store.errors import BlobDamaged, BlobGone, StoreFull, StoreUnreachable
+from times_doctor_tasks.blob_store.transfer_progress import OnSent, Tally
+from times_doctor_tasks.contract.errors import StoreFailed
+
+#: Bytes of the disk that no upload touches: whoever shares it can go on.
+FREE_BYTES = 256 << 20
+#: A use is noted again after this many seconds: a whole model is looked up with one call a file, not two.
+RENEW_AFTER_S = 3600.0
+#: Files in flight: a disk, or a file server far away, waits for each of them.
+THREADS = 8
+#: Name of the file by which machines know whether they see the same folder.
+MARK = "times-doctor-store"
+#: How the name of a file that is being written begins.
+_PART = ".part-"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class FileBlobs:
+    """Blobs as `<root>/<first two digits>/<name>`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @property
+    def where(self) -> str:
+        """The folder."""
+        return str(self._root)
+
+    def identity(self) -> str:
+        """A file in the folder, made once."""
+        mark = self._root / MARK
+        with self._translated():
+            if not mark.exists():
+                self._make_folder(self._root)
+                self._make_mark(mark)
+            return mark.read_text("ascii", "replace").strip()
+
+    def missing(self, names: Iterable[str]) -> set[str]:
+        """Those that have no file."""
+        paths = {name: self._path(name) for name in names}
+        with self._translated(), ThreadPoolExecutor(THREADS, thread_name_prefix="blobs") as pool:
+            return {name for name, there in zip(paths, pool.map(_use, paths.values()), strict=True) if not there}
+
+    def put(self, blobs: Mapping[str, Content], on_sent: OnSent | None = None) -> Sent:
+        """Copies what is missing, several at a time, if the disk has room for all of it."""
+        missing = self.missing(blobs)
+        if not missing:
+            return Sent()
+        sizes = {name: size_of(content) for name, content in blobs.items() if name in missing}
+        with self._translated():
+            self._make_folder(self._root)
+        self._check_room(len(sizes), sum(sizes.values()))
+        tally = Tally(sum(sizes.values()), on_sent)
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="blobs") as pool:
+            sent_bytes = sum(pool.map(lambda name: self._copy(name, blobs[name], tally), sizes))
+        return Sent(len(sizes), sent_bytes, sent_bytes)
+
+    def open(self, name: str) -> BinaryIO:
+        """Reads the file of a blob."""
+        path = self._path(name)
+        with self._translated():
+            try:
+                file = path.open("rb")
+            except FileNotFoundError as error:
+                raise BlobGone(name, self.where) from error
+            _use(path)
+
+        def on_damage() -> Exception:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            return BlobDamaged(name, self.where)
+
+        return checked_stream(name, iter(lambda: self._read(file), b""), on_damage, file.close)
+
+    def opener(self, names: Sequence[str]) -> OpenBlob:  # noqa: ARG002  # the kernel reads ahead
+        """`open`."""
+        return self.open
+
+    def stored(self) -> list[StoredBlob]:
+        """Every file that is a blob."""
+        with self._translated():
+            found = [
+                StoredBlob(path.name, status.st_size, status.st_mtime_ns // 1_000_000)
+                for path, status in self._files()
+                if not path.name.startswith(_PART)
+            ]
+        return sorted(found, key=lambda blob: blob.used_ms)
+
+    def drop(self, blobs: Collection[StoredBlob]) -> tuple[int, int]:
+        """Removes files that are no younger than when they were listed."""
+        gone: list[int] = []
+        with self._translated():
+            for blob in blobs:
+                path = self._path(blob.name)
+                with contextlib.suppress(FileNotFoundError):
+                    if path.stat().st_mtime_ns // 1_000_000 <= blob.used_ms:
+                        path.unlink()
+                        gone.append(blob.stored_bytes)
+        return len(gone), sum(gone)
+
+    def tidy(self) -> None:
+        """Removes what uploads left that were killed."""
+        oldest_s = time.time() - PART_TTL_S
+        with self._translated():
+            for path, status in self._files():
+                if path.name.startswith(_PART) and status.st_mtime < oldest_s:
+                    path.unlink(missing_ok=True)
+
+    def usage(self) -> Usage:
+        """The files there are, and the free disk."""
+        used_bytes = sum(blob.stored_bytes for blob in self.stored())
+        return Usage(used_bytes, self._room_bytes(), "free disk")
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _make_mark(self, mark: Path) -> None:
+        """Puts the mark there whole, unless another was faster."""
+        handle, part = tempfile.mkstemp(dir=self._root, prefix=_PART)
+        try:
+            with os.fdopen(handle, "w") as out:
+                out.write(f"{secrets.token_hex(8)}\n")
+            _protect(Path(part))
+            try:
+                os.link(part, mark)
+            except FileExistsError:
+                return
+            except OSError:  # a share that has no links: of two who are here at once, the later one counts
+                Path(part).replace(mark)
+        finally:
+            Path(part).unlink(missing_ok=True)
+
+    def _copy(self, name: str, content: Content, tally: Tally) -> int:
+        """Writes one blob beside its place, and puts it there in one step: bytes of it."""
+        target = self._path(name)
+        with self._translated():
+            self._make_folder(target.parent)
+            handle, part = tempfile.mkstemp(dir=target.parent, prefix=_PART)
+        try:
+            with os.fdopen(handle, "wb") as out:
+                size_bytes = self._write(out, chunks_of(name, content), tally)
+            with self._translated():
+                _protect(Path(part))
+                if not _use(target):  # a client elsewhere may read the one that is there: do not pull it away
+                    Path(part).replace(target)
+            return size_bytes
+        finally:
+            with contextlib.suppress(OSError):
+                Path(part).unlink(missing_ok=True)
+
+    def _write(self, out: BinaryIO, chunks: Iterator[bytes], tally: Tally) -> int:
+        size_bytes = 0
+        for chunk in chunks:  # reading fails in its own words, writing in ours
+            with self._translated(len(chunk)):
+                size_bytes += out.write(chunk)
+            tally.add(len(chunk))
+        with self._translated():
+            out.flush()
+            # Without it a crash of the machine can leave a file of the right name, and of zeros.
+            os.fsync(out.fileno())
+        return size_bytes
+
+    def _read(self, file: BinaryIO) -> bytes:
+        with self._translated():
+            return file.read(CHUNK_BYTES)
+
+    def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
+        for folder in self._root.iterdir() if self._root.is_dir() else ():
+            if len(folder.name) == 2 and folder.is_dir():
+                for path in folder.iterdir():
+                    with contextlib.suppress(FileNotFoundError):
+                        yield path, path.stat()
+
+    def _make_folder(self, folder: Path) -> None:
+        """Makes a folder in which all may write who may write in the one above: a team's members, one group."""
+        if folder.is_dir():
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        if folder != self._root:
+            with contextlib.suppress(PermissionError):  # another made it
+                folder.chmod(stat.S_IMODE(self._root.stat().st_mode))
+
+    def _check_room(self, files: int, needed_bytes: int) -> None:
+        room_bytes = self._room_bytes()
+        if needed_bytes > room_bytes:
+            what = "1 file takes" if files == 1 else f"{files:,} files take"
+            raise StoreFull(self.where, needed_bytes, room_bytes, "of the disk", what, "free some of the disk")
+
+    def _room_bytes(self) -> int:
+        with self._translated():
+            nearest = next(folder for folder in (self._root, *self._root.parents) if folder.is_dir())
+            return max(0, shutil.disk_usage(nearest).free - FREE_BYTES)
+
+    def _path(self, name: str) -> Path:
+        return self._root / check_blob_name(name)[:2] / name
+
+    @contextlib.contextmanager
+    def _translated(self, needed_bytes: int = 0) -> Iterator[None]:
+        """The folder's errors in the store's words."""
+        try:
+            yield
+        except StoreFailed:
+            raise
+        except PermissionError as error:
+            raise StoreFailed(f"The store at {self.where!r} refuses us: {error.strerror}. Check its rights.") from error
+        except OSError as error:
+            if error.errno in _FULL:
+                limit, advice = "of the disk, or of your share of it", "free some of the disk"
+                raise StoreFull(self.where, needed_bytes, 0, limit, "the next piece takes", advice) from error
+            raise StoreUnreachable(self.where, error.strerror or str(error)) from error
+
+
+def _use(path: Path) -> bool:
+    """Whether a blob is there; notes its use."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(status.st_mode):
+        return False
+    return time.time() - status.st_mtime <= RENEW_AFTER_S or _touch(path)
+
+
+def _protect(path: Path) -> None:
+    """Lets everybody read a blob, for hosts run as others, and nobody change it by accident."""
+    if sys.platform != "win32":  # there it would also keep `drop` from removing it
+        path.chmod(0o444)
+
+
+def _touch(path: Path) -> bool:
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        # Another's file: a copy of it is ours, and young. Who may not write here at all only reads.
+        with contextlib.suppress(OSError):
+            handle, copy = tempfile.mkstemp(dir=path.parent, prefix=_PART)
+            os.close(handle)
+            shutil.copyfile(path, copy)
+            _protect(Path(copy))
+            Path(copy).replace(path)
+    return True

@@ -1,0 +1,36 @@
+"""Frees room in a store: blobs that nobody used for long, and what broken uploads left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from times_doctor_tasks.blob_store.base import BLOB_TTL_S, BlobStore
+from times_doctor_tasks.contract.clock import now_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What went: blobs, and the bytes they took."""
+
+    blobs: int
+    freed_bytes: int
+
+
+def prune_blobs(store: BlobStore, *, unused_s: float = BLOB_TTL_S, at_ms: int | None = None) -> Pruned:
+    """Removes blobs without use for `unused_s`; one that is used meanwhile stays.
+
+    Redis drops them after 14 days by itself; a folder needs this now and then. A scan that has not staged its
+    snapshot yet needs it to stay: with an `unused_s` shorter than runs wait in the queue, such scans fail.
+
+    Args:
+        store: Where to.
+        unused_s: Seconds without use.
+        at_ms: The time from which to count back, for tests.
+
+    Raises:
+        StoreFailed: the store does not answer.
+    """
+    latest_ms = (now_ms() if at_ms is None else at_ms) - unused_s * 1000
+    store.tidy()
+    blobs, freed_bytes = store.drop([blob for blob in store.stored() if blob.used_ms <= latest_ms])
+    return Pruned(blobs, freed_bytes)

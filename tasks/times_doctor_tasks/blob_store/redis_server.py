@@ -1,0 +1,54 @@
+"""The server of a redis store: its connection, and its errors in the store's words."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import redis
+from redis.exceptions import AuthenticationError, NoPermissionError
+
+from times_doctor_tasks.blob_store.errors import StoreFull, StoreUnreachable
+from times_doctor_tasks.contract.errors import StoreFailed, UsageError
+from times_doctor_tasks.state_store.connection import connect
+
+#: Seconds to wait for an answer: longer than for messages, because 8 MiB on a slow line come before it.
+STORE_TIMEOUT_S = 60.0
+
+
+def connect_store(url: str) -> redis.Redis:
+    """A client for a store's URL. Opens nothing yet.
+
+    Raises:
+        UsageError: the URL cannot be read; it is not shown, because what cannot be read cannot be masked.
+    """
+    try:
+        return connect(url, socket_timeout_s=STORE_TIMEOUT_S)
+    except (ValueError, TypeError):
+        raise UsageError(
+            "The URL of the redis store cannot be read: expected redis://user:password@host:6379/0, with any of "
+            "/ : @ ? # in user and password written as %2F %3A %40 %3F %23."
+        ) from None  # the cause would quote the piece it stumbled over: perhaps half a password
+
+
+@contextlib.contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Turns redis-py's errors into the store's. Server messages carry no credentials, and the URL is never put in.
+
+    Raises:
+        StoreFailed: StoreUnreachable where a later try may succeed.
+    """
+    try:
+        yield
+    except (AuthenticationError, NoPermissionError) as error:  # the first is a ConnectionError, but no try mends it
+        raise StoreFailed(f"The store at {where!r} refuses us: {error}. Check user and password in its URL.") from error
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        raise StoreUnreachable(where, str(error) or type(error).__name__) from error
+    except redis.RedisError as error:
+        raise StoreFailed(f"The store at {where!r} answered: {str(error) or type(error).__name__}.") from error
+
+
+def full_server(where: str, needed_bytes: int, what: str, room_bytes: int) -> StoreFull:
+    """The error of a server that is, or would be, out of memory."""
+    limit = "a tenth of the server's maxmemory stays free for the scans themselves"
+    return StoreFull(where, needed_bytes, room_bytes, limit, what, "give the server more maxmemory")

@@ -1,0 +1,151 @@
+"""One upload into Redis: batches of chunks, each reserved, and sent and committed in one go."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import redis
+from redis.exceptions import OutOfMemoryError
+
+from times_doctor_tasks.blob_store.base import Sent
+from times_doctor_tasks.blob_store.chunk_codec import DIGEST_DIGITS, BlobHead, chunk_digest, encode_head, pack
+from times_doctor_tasks.blob_store.content import CHUNK_BYTES, Content, chunks_of, size_of
+from times_doctor_tasks.blob_store.errors import ContentChanged, StoreFull, Unwanted, megabytes
+from times_doctor_tasks.blob_store.redis_scripts import BlobScripts, Chunk, Reservation
+from times_doctor_tasks.blob_store.redis_server import full_server
+from times_doctor_tasks.blob_store.transfer_progress import OnSent
+from times_doctor_tasks.contract.keys import Keys
+
+#: A batch is sent when it has this many bytes, or chunks: two round trips each, and a fraction of a small quota.
+BATCH_BYTES = 8 << 20
+BATCH_CHUNKS = 256
+
+
+class Upload:
+    """Sends blobs; used once. Methods may raise `redis.RedisError`."""
+
+    def __init__(
+        self, client: redis.Redis, scripts: BlobScripts, keys: Keys, where: str, on_sent: OnSent | None
+    ) -> None:
+        self._client: Any = client
+        self._scripts = scripts
+        self._keys = keys
+        self._where = where
+        self._on_sent = on_sent
+        self._total = (0, 0)  # blobs and bytes that are to go
+        self._read_bytes = 0
+        self._reserved_bytes = 0
+        self._moved_bytes = 0
+        self._batch: dict[tuple[str, str], Chunk] = {}
+        self._batch_bytes = 0
+        self._heads: list[tuple[str, bytes, list[str]]] = []
+        self._digests: dict[str, list[str]] = {}
+        self.broken: set[str] = set()
+        """After `send`: blobs that are not whole after all (pruned, taken back by another upload meanwhile)."""
+        self._expiry_ms: dict[str, int] = {}  # as we set it last: a later one means that another uses the blob
+
+    def send(self, blobs: Mapping[str, Content], others: Sequence[tuple[str, Sequence[str]]] = ()) -> Sent:
+        """Sends `blobs` in order. They live for `part_ttl_ms` until all are there; then they are renewed with `others`.
+
+        Args:
+            others: Blobs that were there before and are used too: name, and distinct digests.
+
+        Raises:
+            StoreFull: no room; what was sent has been taken back.
+            Unwanted: by `on_sent`; the same.
+            ContentChanged: a content is not what its name says; what was sent of it has been taken back.
+        """
+        self._total = (len(blobs), sum(size_of(content) for content in blobs.values()))
+        try:
+            for name, content in blobs.items():
+                self._add(name, content)
+            self._flush(others)
+        except (StoreFull, Unwanted):
+            self._take_back(self._expiry_ms)
+            raise
+        except ContentChanged as error:
+            self._take_back({error.args[0]} & set(self._expiry_ms))
+            raise
+        return Sent(len(blobs), self._read_bytes, self._moved_bytes)
+
+    def _add(self, name: str, content: Content) -> None:
+        head: list[tuple[str, int]] = []
+        size_bytes = 0
+        digests = self._digests.setdefault(name, [])
+        for raw in chunks_of(name, content):
+            alone = not head and len(raw) < CHUNK_BYTES  # its hash is known: no need to compute it twice
+            digest = name[:DIGEST_DIGITS] if alone else chunk_digest(raw)
+            frame = pack(raw)
+            size_bytes += len(raw)
+            self._read_bytes += len(raw)
+            head.append((digest, len(frame)))
+            if digest not in digests:
+                digests.append(digest)
+                self._batch[name, digest] = Chunk(name, digest, frame)
+                self._batch_bytes += len(frame)
+            if self._batch_bytes >= BATCH_BYTES or len(self._batch) >= BATCH_CHUNKS:
+                self._flush()
+        self._heads.append((name, encode_head(BlobHead(size_bytes, tuple(head))), digests))
+
+    def _flush(self, others: Sequence[tuple[str, Sequence[str]]] | None = None) -> None:
+        """Sends the batch; with `others` it is the last one."""
+        chunks = list(self._batch.values())
+        try:
+            there = self._reserve(chunks).there if chunks else ()
+            absent = [chunk for chunk, is_there in zip(chunks, there, strict=True) if not is_there]
+            self._send(absent, [] if others is None else [*others, *self._digests.items()])
+        except OutOfMemoryError as error:
+            raise full_server(self._where, self._whole_need(self._batch_bytes), self._what(), 0) from error
+        self._batch.clear()
+        self._batch_bytes = 0
+        self._heads.clear()
+        if self._on_sent is not None:
+            self._on_sent(self._read_bytes, self._total[1])
+
+    def _reserve(self, chunks: list[Chunk]) -> Reservation:
+        answer = self._scripts.reserve(chunks)
+        if answer.refused:
+            need, room = self._whole_need(answer.needed_bytes), answer.room_bytes + self._reserved_bytes
+            if answer.refused == "memory":
+                raise full_server(self._where, need, self._what(), room)
+            limit = f"of its quota of {megabytes(answer.quota_bytes)}"
+            advice = "raise its quota with TIMES_DOCTOR_STORE_QUOTA_MB"
+            raise StoreFull(self._where, need, room, limit, self._what(), advice)
+        self._reserved_bytes += answer.needed_bytes
+        self._expiry_ms |= dict.fromkeys((chunk.blob for chunk in chunks), answer.expiry_ms)
+        return answer
+
+    def _send(self, chunks: Sequence[Chunk], used: Sequence[tuple[str, Sequence[str]]]) -> None:
+        """Chunks, the heads that wait for them, and the renewal of all that is `used`, in one round trip."""
+
+        def put_chunks(pipe: Any) -> None:
+            for chunk in chunks:
+                key = self._keys.blob_chunk(chunk.blob, chunk.digest)
+                pipe.set(key, chunk.frame, px=self._scripts.limits.part_ttl_ms)
+
+        # A head that lacks a chunk is not written; its blob is found broken when it is renewed.
+        commits = [self._scripts.commit(self._heads)] if self._heads else []
+        renewals = self._scripts.renew(used)
+        answers = self._scripts.together([*commits, *renewals], put_chunks)[len(chunks) :]
+        self._moved_bytes += sum(len(chunk.frame) for chunk in chunks)
+        if commits:
+            expiry_ms = answers.pop(0)[0]
+            self._expiry_ms |= dict.fromkeys((name for name, _, _ in self._heads), expiry_ms)
+        self.broken |= {name.decode() for broken in answers for name in broken}
+
+    def _take_back(self, names: Iterable[str]) -> None:
+        drops = [(name, self._digests[name], self._expiry_ms[name]) for name in names]
+        with contextlib.suppress(redis.RedisError):  # then it expires
+            self._scripts.drop(drops)
+
+    def _whole_need(self, batch_bytes: int) -> int:
+        """What all of this upload takes, reckoned from what was compressed so far."""
+        so_far = self._reserved_bytes + batch_bytes
+        return max(so_far, int(so_far * self._total[1] / max(self._read_bytes, 1)))
+
+    def _what(self) -> str:
+        blobs, size_bytes = self._total
+        files = "1 file takes" if blobs == 1 else f"{blobs:,} files take"
+        return f"{files} ({megabytes(size_bytes)} before compression) about"

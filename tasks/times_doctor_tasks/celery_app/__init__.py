@@ -1,0 +1,3 @@
+"""The Celery application, its two tasks, and how a scan is published."""
+
+from __future__ import annotations

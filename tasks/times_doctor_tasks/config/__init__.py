@@ -1,0 +1,3 @@
+"""Settings, folders and files of this machine, and what it has for solves."""
+
+from __future__ import annotations

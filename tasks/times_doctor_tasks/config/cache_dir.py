@@ -1,0 +1,35 @@
+"""The folder for staged models, hashes and what a worker remembers: made and tried before anything relies on it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from times_doctor_tasks.contract.errors import InfrastructureError, UsageError
+
+
+def require_cache_folder(folder: Path, origin: str | None) -> None:
+    """Makes the folder where it is not there yet, and sees to it that files can be written in it.
+
+    Args:
+        folder: Which one.
+        origin: The variable or file that names it; None where nobody did.
+
+    Raises:
+        UsageError: the folder that somebody named cannot be used.
+        InfrastructureError: the default one cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Tried, not asked: rights, read-only mounts and file servers have too many ways to say no.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        why = "it is a file" if folder.is_file() else error.strerror or str(error)
+        blamed = next((parent for parent in folder.parents if parent.is_file()), None)
+        if blamed is not None:
+            why = f"{str(blamed)!r} is a file"
+        words = f"The cache folder {str(folder)!r}{f' (from {origin})' if origin else ''} cannot be used: {why}."
+        if origin:
+            raise UsageError(f"{words} Name a folder in which you may write, or leave it out.") from error
+        raise InfrastructureError(f"{words} Set TIMES_DOCTOR_CACHE_DIR to a folder in which you may write.") from error

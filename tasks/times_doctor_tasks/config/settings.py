@@ -1,0 +1,246 @@
+"""Settings that client and worker share, with where each value came from.
+
+Order: command line > environment > `times-doctor.toml` (here, in a parent folder, then in the user's configuration
+folder) > default. Credentials come by environment or file, never by argument.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.limits import ATTEMPTS, GRACE_S, LEASE_S, STOP_CAP_S
+
+#: Name of the configuration file.
+CONFIG_NAME = "times-doctor.toml"
+#: Schemes of a broker URL that we speak.
+BROKER_SCHEMES = ("redis", "rediss", "redis+socket")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its name in the toml file, its variable, how to read it."""
+
+    name: str
+    variable: str
+    read: Callable[[str], Any]
+    expected: str
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in BROKER_SCHEMES or parts.port == 0:  # to ask for a port that is no number raises, too
+        raise ValueError(text)
+    return text
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
+def _within(bounds: tuple[float, float], kind: Callable[[str], float] = float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        number = kind(text)
+        if not bounds[0] <= number <= bounds[1]:
+            raise ValueError(text)
+        return number
+
+    return read
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _name(text: str) -> str:
+    if not text or not all(c.isalnum() or c in "-_." for c in text):
+        raise ValueError(text)
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _span(what: str, bounds: tuple[float, float]) -> str:
+    return f"{what}, from {bounds[0]:g} to {bounds[1]:,.0f}"
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "broker_url", "TIMES_DOCTOR_BROKER_URL", _url, "a URL like redis://host:6379/0, rediss:// or redis+socket://"
+    ),
+    Setting("store_url", "TIMES_DOCTOR_STORE_URL", str, "redis, a redis URL, file:///folder or s3://bucket/prefix"),
+    Setting("store_quota_mb", "TIMES_DOCTOR_STORE_QUOTA_MB", _positive, "megabytes, more than 0"),
+    Setting("key_prefix", "TIMES_DOCTOR_KEY_PREFIX", _name, "letters, digits, '-', '_' and '.'"),
+    Setting("lease_s", "TIMES_DOCTOR_LEASE_S", _within(LEASE_S), _span("seconds", LEASE_S)),
+    Setting("max_attempts", "TIMES_DOCTOR_MAX_ATTEMPTS", _within(ATTEMPTS, int), _span("a whole number", ATTEMPTS)),
+    Setting("grace_s", "TIMES_DOCTOR_GRACE_S", _within(GRACE_S), _span("seconds", GRACE_S)),
+    Setting("stop_cap_s", "TIMES_DOCTOR_STOP_CAP_S", _within(STOP_CAP_S), _span("seconds", STOP_CAP_S)),
+    Setting("drain_s", "TIMES_DOCTOR_DRAIN_S", _seconds, "seconds, 0 or more"),
+    Setting("cache_dir", "TIMES_DOCTOR_CACHE_DIR", _path, "a folder"),
+    Setting("cache_gb", "TIMES_DOCTOR_CACHE_GB", _positive, "gigabytes, more than 0"),
+    Setting("host", "TIMES_DOCTOR_HOST", _name, "letters, digits, '-', '_' and '.'"),
+    Setting("gams_path", "GAMS_PATH", _path, "the GAMS system folder or its gams executable"),
+    Setting("times_src", "TIMES_SRC", _path, "the folder of the TIMES source"),
+    Setting("max_workers", "TD_MAX_WORKERS", _count, "a whole number, 1 or more"),
+    Setting("timeout_s", "TD_TIMEOUT_SECONDS", _positive, "seconds, more than 0"),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The values in force. `origins` says where each came from."""
+
+    broker_url: str | None = None
+    store_url: str | None = None
+    store_quota_mb: float | None = None
+    """What blobs may take of the server's memory; None: 1 GiB, or a quarter of its maxmemory if that is less."""
+    key_prefix: str = "td"
+    lease_s: float = 30.0
+    """Silence after which a run is taken from its host."""
+    max_attempts: int = 3
+    """How often a run that loses its host is begun."""
+    grace_s: float = 60.0
+    """Idleness after which a solver that was asked to stop is made to."""
+    stop_cap_s: float = 900.0
+    """Time after which it is made to although it works on."""
+    drain_s: float = 60.0
+    """How long a worker that must end lets its solves run on before it hands them back."""
+    cache_dir: Path = field(default_factory=lambda: default_cache_dir(os.environ, sys.platform))
+    cache_gb: float = 20.0
+    """What staged models and run folders may take on a host."""
+    host: str = field(default_factory=lambda: default_host())
+    gams_path: Path | None = None
+    times_src: Path | None = None
+    max_workers: int | None = None
+    timeout_s: float | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def load(
+        cls, environ: Mapping[str, str], *, folder: Path | None = None, overrides: Mapping[str, Any] | None = None
+    ) -> Settings:
+        """Reads all sources; an empty variable counts as not set.
+
+        Raises:
+            UsageError: names every wrong value at once, with its source and what was expected.
+        """
+        values: dict[str, Any] = {}
+        origins: dict[str, str] = {}
+        wrong: list[str] = []
+        path, table = find_config(folder or Path.cwd(), environ)
+        known = {setting.name for setting in SETTINGS}
+        wrong += [
+            f"{name!r} in {path}: no such setting; known are {', '.join(sorted(known))}"
+            for name in table
+            if name not in known
+        ]
+        for setting in SETTINGS:
+            for text, origin in (
+                (environ.get(setting.variable) or None, setting.variable),
+                (table.get(setting.name), str(path)),
+            ):
+                if text is None or setting.name in values:
+                    continue
+                try:
+                    values[setting.name] = setting.read(str(text))
+                    origins[setting.name] = origin
+                except ValueError:
+                    wrong.append(f"{setting.name} = {text!r} from {origin}: expected {setting.expected}")
+        if wrong:
+            raise UsageError("Configuration: " + "; ".join(wrong) + ".")
+        for name, value in (overrides or {}).items():
+            if value is not None:
+                values[name] = value
+                origins[name] = "command line"
+        return cls(**values, origins=origins)
+
+    @property
+    def store_quota_bytes(self) -> int | None:
+        """`store_quota_mb` in bytes."""
+        return None if self.store_quota_mb is None else int(self.store_quota_mb * 1_000_000)
+
+    def require_broker(self, who: str = "--queue") -> str:
+        """The broker URL; `who` needs it.
+
+        Raises:
+            UsageError: none is configured; says how to set one.
+        """
+        if self.broker_url is None:
+            raise UsageError(
+                f"{who} needs a broker and none is configured. Set TIMES_DOCTOR_BROKER_URL, for example to "
+                f'redis://broker.example:6379/0, or put broker_url = "..." into {CONFIG_NAME}.'
+            )
+        return self.broker_url
+
+
+def default_cache_dir(environ: Mapping[str, str], platform: str) -> Path:
+    """Where staged models and hashes live: the platform's cache folder.
+
+    >>> default_cache_dir({"XDG_CACHE_HOME": "/c"}, "linux").as_posix()
+    '/c/times-doctor'
+    """
+    base = environ.get("LOCALAPPDATA") if platform == "win32" else environ.get("XDG_CACHE_HOME")
+    if base:
+        return Path(base) / "times-doctor"
+    home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+    return home / ("Library/Caches" if platform == "darwin" else ".cache") / "times-doctor"
+
+
+def default_host() -> str:
+    """This machine's name, without its domain, in letters that are safe in a key and a file name."""
+    name = socket.gethostname().split(".")[0]
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name) or "localhost"
+
+
+def find_config(folder: Path, environ: Mapping[str, str]) -> tuple[Path | None, dict[str, Any]]:
+    """The nearest configuration file and its table: here, a parent, then the user's configuration folder.
+
+    Raises:
+        UsageError: the file there is not valid TOML.
+    """
+    home = Path(environ.get("HOME") or Path.home())
+    user = Path(environ.get("APPDATA") or environ.get("XDG_CONFIG_HOME") or home / ".config") / "times-doctor"
+    for place in (folder, *folder.parents, user):
+        path = place / CONFIG_NAME
+        if path.is_file():
+            try:
+                return path, tomllib.loads(path.read_text("utf-8"))
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+                raise UsageError(f"{path} is not valid TOML: {error}.") from error
+    return None, {}
+
+
+def shown_url(url: str) -> str:
+    """A URL fit for people and logs: without its password.
+
+    >>> shown_url("redis://u:secret@h:6379/0")
+    'redis://u:***@h:6379/0'
+    """
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))

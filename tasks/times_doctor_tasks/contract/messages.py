@@ -1,0 +1,460 @@
+"""What crosses the wire: task messages, documents and events, and nothing else.
+
+Task messages are strict: an unknown field or another schema major is an error, because acting on half a message
+is worse than refusing it. Documents and events ignore unknown fields, so that hosts can be upgraded one by one.
+All times are milliseconds since 1970 on the clock of whoever wrote them, unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from times_doctor_tasks.contract.errors import SchemaMismatch
+from times_doctor_tasks.contract.limits import ATTEMPTS, GRACE_S, LEASE_S, STOP_CAP_S
+from times_doctor_tasks.contract.progress import Progress
+from times_doctor_tasks.contract.states import RunState, ScanMode, StopReason, Verdict
+
+#: Major version of every message and document. A host registers the majors it speaks.
+SCHEMA = 1
+#: Majors this version reads.
+SPOKEN_SCHEMAS: frozenset[int] = frozenset({SCHEMA})
+#: Option files beyond this are refused, in bytes: CPLEX's whole manual of options is a tenth of it.
+MAX_OPTION_BYTES = 64 * 1024
+
+#: A scan, run, solver or engine as it stands in keys, queues and file names on a host: nothing that leads elsewhere.
+#: Whoever writes to the broker is not trusted with a path.
+Id = Annotated[str, msgspec.Meta(pattern=r"^\w[\w.+@-]{0,199}\Z")]
+SolverName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]\w{0,39}\Z")]
+OptionText = Annotated[str, msgspec.Meta(max_length=MAX_OPTION_BYTES)]
+
+
+class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Arguments of a Celery task."""
+
+    schema: int = SCHEMA
+
+
+class SolveTask(TaskMessage, frozen=True, kw_only=True):
+    """Run one run. Everything else is in its documents."""
+
+    scan: Id
+    run: Id
+
+
+class AggregateTask(TaskMessage, frozen=True, kw_only=True):
+    """Make the report of one scan."""
+
+    scan: Id
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """Something kept in Redis that another version may read. It always carries its schema major."""
+
+    schema: int = SCHEMA
+
+
+class RunSpec(Document, frozen=True, kw_only=True):
+    """One (solver, profile, repeat) of a scan, as the client asked for it."""
+
+    scan: Id
+    run: Id
+    """`<solver>.<profile>` or `<solver>.<profile>.<n>`."""
+    index: int
+    """Place in the scan, from 0."""
+    engine: SolverName
+    """"gams" or "highs"."""
+    solver: SolverName
+    profile: str
+    options: OptionText
+    """Text of the solver's option file, exactly as it will be written."""
+    repeat: int = 1
+    origin: str = "built in"
+    """Where the profile comes from: "built in" or a path as the user knows it."""
+    threads: int = 1
+    mem_mb: int | None = None
+    """Memory the run asks for; None = unknown."""
+    timeout_s: float | None = None
+    interior: bool = False
+    """The profile ends without crossover: its solution is not a vertex."""
+    baseline: bool = False
+    """The others are measured against it (`current`)."""
+    queue: str = ""
+    priority: int = 5
+    """0 first .. 9 last."""
+    reused: RunResult | None = None
+    """The result of an earlier run with the same inputs, taken instead of a solve (`--resume`)."""
+
+
+class ModelRef(Document, frozen=True, kw_only=True):
+    """Which model a scan runs."""
+
+    title: str
+    """What people call it: the driver's stem."""
+    run_dir: str
+    """Where it lies on the client, for people; no host ever opens it."""
+    snapshot: str
+    """sha256 of the manifest; the manifest is a blob under that name."""
+    driver: str
+    files: int = 0
+    size_bytes: int = 0
+
+
+class ScanSpec(Document, frozen=True, kw_only=True):
+    """One request: a model x a list of profiles, with a mode and limits."""
+
+    scan: Id
+    created_ms: int
+    mode: ScanMode
+    model: ModelRef
+    runs: tuple[Id, ...]
+    client: str = ""
+    """user@host of whoever asked."""
+    lease_s: Annotated[float, msgspec.Meta(ge=LEASE_S[0], le=LEASE_S[1])] = 30.0
+    max_attempts: Annotated[int, msgspec.Meta(ge=ATTEMPTS[0], le=ATTEMPTS[1])] = 3
+    grace_s: Annotated[float, msgspec.Meta(ge=GRACE_S[0], le=GRACE_S[1])] = 60.0
+    stop_cap_s: Annotated[float, msgspec.Meta(ge=STOP_CAP_S[0], le=STOP_CAP_S[1])] = 900.0
+    race: bool = False
+    cap_factor: float | None = None
+    objective_tol_rel: float = 1e-6
+    """Largest relative difference of objectives between vertex solutions that still counts as agreement."""
+    interior_tol_rel: float = 1e-5
+    """The same where one of the two is an interior solution."""
+    reused: tuple[str, ...] = ()
+    """Runs that are not run: each one's specification holds the result of an earlier run with the same inputs."""
+
+
+class SolveRecord(Document, frozen=True, kw_only=True):
+    """One SOLVE of a run, from trace, listing and log."""
+
+    solver: str | None = None
+    model: str | None = None
+    model_type: str | None = None
+    model_status: int | None = None
+    model_status_text: str | None = None
+    solver_status: int | None = None
+    solver_status_text: str | None = None
+    objective: float | None = None
+    bound: float | None = None
+    iterations: int | None = None
+    nodes: int | None = None
+    rows: int | None = None
+    columns: int | None = None
+    nonzeros: int | None = None
+    solver_time_s: float | None = None
+    maximise: bool | None = None
+    verdict: Verdict | None = None
+
+
+class PhaseSpan(Document, frozen=True, kw_only=True):
+    """When a phase ran, in seconds after the engine started."""
+
+    phase: str
+    start_s: float
+    end_s: float
+
+
+class CurvePoint(Document, frozen=True, kw_only=True):
+    """One point of a convergence curve."""
+
+    t_s: float
+    objective: float | None = None
+    residual: float | None = None
+    """Relative gap where the solver prints one, else the largest infeasibility."""
+
+
+class Artefact(Document, frozen=True, kw_only=True):
+    """A file that a run left, kept in the blob store."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+    kept_bytes: int
+    """Smaller than `size_bytes` where only head and tail were kept."""
+
+
+class Attempt(Document, frozen=True, kw_only=True):
+    """One try of a run on one host."""
+
+    attempt: int
+    host: str
+    start_ms: int
+    end_ms: int | None = None
+    ended_as: str = ""
+
+
+class RunResult(Document, frozen=True, kw_only=True):
+    """How a run ended. Written once, by the owner of the run."""
+
+    scan: str
+    run: str
+    engine: str
+    solver: str
+    profile: str
+    state: RunState
+    attempt: int = 0
+    host: str | None = None
+    verdict: Verdict | None = None
+    stop_reason: StopReason | None = None
+    sentence: str = ""
+    """What happened, in one sentence for a modeller."""
+    next_step: str = ""
+    """What to do about it; empty where nothing need be done."""
+    model_status: int | None = None
+    model_status_text: str | None = None
+    solver_status: int | None = None
+    solver_status_text: str | None = None
+    lp_status: str | None = None
+    objective: float | None = None
+    bound: float | None = None
+    iterations: int | None = None
+    nodes: int | None = None
+    rows: int | None = None
+    columns: int | None = None
+    nonzeros: int | None = None
+    matrix_min: float | None = None
+    matrix_max: float | None = None
+    basis: str | None = None
+    """"vertex" (vertex duals), "interior" (no crossover), None where there is no solution."""
+    numerics: dict[str, float] = {}
+    """Signs of numerical trouble by name, e.g. max_unscaled_infeasibility, refactorings."""
+    solves: tuple[SolveRecord, ...] = ()
+    """The last 20 solves, oldest first."""
+    solve_count: int = 0
+    solver_time_s: float | None = None
+    """Seconds the solver says it used in its last solve."""
+    queued_ms: int | None = None
+    claimed_ms: int | None = None
+    started_ms: int | None = None
+    """Engine started."""
+    ended_ms: int | None = None
+    """Engine ended."""
+    finished_ms: int | None = None
+    runtime_s: float | None = None
+    """Wall seconds of the engine, from its start to its end."""
+    phases: tuple[PhaseSpan, ...] = ()
+    curve: tuple[CurvePoint, ...] = ()
+    peak_memory_mb: float | None = None
+    threads: int | None = None
+    applied: bool | None = None
+    """Whether the profile was really used; None where that could not be seen."""
+    options_ignored: tuple[str, ...] = ()
+    options_clamped: tuple[str, ...] = ()
+    conflict: tuple[str, ...] = ()
+    """Lines of the irreducible infeasible set, where one was computed."""
+    messages: tuple[str, ...] = ()
+    """Errors and warnings worth a person's eyes, with file and line."""
+    returncode: int | None = None
+    engine_version: str | None = None
+    solver_version: str | None = None
+    licence: str | None = None
+    artefacts: tuple[Artefact, ...] = ()
+    directory: str | None = None
+    """Working directory on the host."""
+    attempts: tuple[Attempt, ...] = ()
+    reused_from: str = ""
+    """Id of the scan that this result was taken from (`--resume`); empty where the run was run."""
+
+
+class Comparison(Document, frozen=True, kw_only=True):
+    """Whether the runs of a scan agree."""
+
+    agree: bool
+    reference_objective: float | None = None
+    """Objective of the first optimal vertex solution (else of the first optimal run)."""
+    largest_difference_rel: float | None = None
+    findings: tuple[str, ...] = ()
+    """One sentence per disagreement, naming both runs and both figures."""
+
+
+class Recommendation(Document, frozen=True, kw_only=True):
+    """Which profile to use and why."""
+
+    run: str | None
+    """None where no run can be recommended; the reasons say why."""
+    reasons: tuple[str, ...]
+    runner_up: str | None = None
+    speedup: float | None = None
+    """Runtime of the baseline (else of the slowest optimal run) over the recommended one's."""
+
+
+class Report(Document, frozen=True, kw_only=True):
+    """The aggregate: what every run ended as, the comparison, the recommendation."""
+
+    scan: str
+    spec: ScanSpec
+    runs: tuple[RunResult, ...]
+    """In the order of the scan."""
+    comparison: Comparison
+    recommendation: Recommendation
+    created_ms: int
+    """When the report was made."""
+    warnings: tuple[str, ...] = ()
+    """What the client adds when it knows more than the hosts: other sizes than in RUN_DIR's own listing."""
+
+
+class HostCard(Document, frozen=True, kw_only=True):
+    """What a host says about itself."""
+
+    host: str
+    instance: str
+    """Random, new at each start of the worker."""
+    pid: int
+    roles: tuple[str, ...]
+    slots: int
+    cores: int
+    memory_mb: int
+    queues: tuple[str, ...]
+    engines: dict[str, str] = {}
+    """Engine name to version."""
+    solvers: tuple[str, ...] = ()
+    """`<engine>.<solver>` it can run."""
+    licence: str = ""
+    """"demo licence, until 2026-11-26"; empty where nothing need be said."""
+    licence_expires: str | None = None
+    """ISO date."""
+    schemas: tuple[int, ...] = (SCHEMA,)
+    version: str = ""
+    started_ms: int = 0
+    notes: tuple[str, ...] = ()
+    """What ops should know, e.g. why it is out of rotation."""
+    beat: int = 0
+    """Counts the card's renewals: whoever looks twice sees whether the host lives."""
+    load_1m: float | None = None
+    """Load average of the last minute."""
+    running: tuple[str, ...] = ()
+    """`<scan> <run>` of what runs there; its length is the number of slots in use."""
+    store: str = ""
+    """Where it gets models from and puts files, without credentials; empty: it has not said so (an older version)."""
+    store_id: str = ""
+    """The mark in that store: another one's is another store, whatever both are called. Empty: not known."""
+    taking: bool = True
+    """False while it ends: what runs goes on, nothing new is taken."""
+    serves: tuple[str, ...] = ()
+    """What it does for clients beside runs (`gdx_requests.SERVED`); a version that does not know how says nothing."""
+
+
+class WorkerPlan(Document, frozen=True, kw_only=True):
+    """What a worker needs to know to start; a local scan writes it to a file for its own worker."""
+
+    broker_url: str
+    store_url: str
+    store_quota_bytes: int | None = None
+    key_prefix: str = "td"
+    host: str
+    roles: tuple[str, ...] = ("solve", "control")
+    slots: int = 1
+    cores: int
+    memory_mb: int
+    cache_dir: str
+    engines: tuple[str, ...] = ("gams", "highs")
+    """Engines to look for."""
+    gams_path: str | None = None
+    gams_path_from: str = "configuration"
+    check_solvers: bool = True
+    """Whether to try each GAMS solver on a tiny model (once, cached), or to believe the installation."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
+    """Something that happened in a scan, as told to everyone who watches."""
+
+    run: str = ""
+    attempt: int = 0
+
+
+class StateChanged(Event, frozen=True, kw_only=True, tag="state"):
+    """A run changed its state."""
+
+    state: RunState
+    host: str = ""
+    reason: str = ""
+    verdict: Verdict | None = None
+
+
+class ProgressMade(Event, frozen=True, kw_only=True, tag="progress"):
+    """A look at a running solve."""
+
+    progress: Progress
+    runtime_s: float = 0.0
+    """Seconds since the engine started."""
+    memory_mb: float | None = None
+
+
+class Noted(Event, frozen=True, kw_only=True, tag="note"):
+    """A line for people: an error at once, a warning, an advice."""
+
+    text: str
+    level: str = "warning"
+    """"error", "warning" or "info"."""
+
+
+class Reported(Event, frozen=True, kw_only=True, tag="reported"):
+    """The report exists."""
+
+
+AnyEvent = StateChanged | ProgressMade | Noted | Reported
+
+_T = TypeVar("_T", bound=msgspec.Struct)
+_event_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+
+
+def encode(document: msgspec.Struct) -> bytes:
+    """JSON of a document or event."""
+    return msgspec.json.encode(document)
+
+
+def decode(raw: bytes | str, kind: type[_T]) -> _T:
+    """A document from its JSON.
+
+    Raises:
+        SchemaMismatch: it is not one of `kind`, or of a major this version does not read.
+    """
+    try:
+        document = msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SchemaMismatch(f"A {kind.__name__} document cannot be read: {error}.") from error
+    return _of_spoken_schema(document)
+
+
+def decode_event(raw: bytes | str) -> AnyEvent:
+    """An event from its JSON.
+
+    Raises:
+        SchemaMismatch: it is none of the known events.
+    """
+    try:
+        return _event_decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SchemaMismatch(f"An event cannot be read: {error}.") from error
+
+
+def to_task(document: TaskMessage) -> dict[str, Any]:
+    """Task arguments as plain builtins: Celery's JSON refuses anything else."""
+    return dict(msgspec.to_builtins(document))
+
+
+def from_task(raw: object, kind: type[_T]) -> _T:
+    """Task arguments, checked.
+
+    Raises:
+        SchemaMismatch: unknown or missing fields, a wrong type, or another schema major.
+    """
+    try:
+        message = msgspec.convert(raw, type=kind)
+    except msgspec.ValidationError as error:
+        raise SchemaMismatch(
+            f"A {kind.__name__} message cannot be read: {error}. Is the other side of another version? "
+            "`times-doctor hosts` shows what each host speaks."
+        ) from error
+    return _of_spoken_schema(message)
+
+
+def _of_spoken_schema(document: _T) -> _T:
+    schema = getattr(document, "schema", SCHEMA)
+    if schema not in SPOKEN_SCHEMAS:
+        raise SchemaMismatch(
+            f"{type(document).__name__} has schema {schema}; this version reads {sorted(SPOKEN_SCHEMAS)}. "
+            "Upgrade the older side of client and worker."
+        )
+    return document

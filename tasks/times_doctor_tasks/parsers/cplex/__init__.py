@@ -1,0 +1,3 @@
+"""CPLEX's log, bare and under GAMS."""
+
+from __future__ import annotations

@@ -1,0 +1,142 @@
+"""What GAMS's CPLEX link adds around CPLEX's own log: status, time, conflict (IIS), solution quality, final figures.
+
+The same lines stand in the listing, so that its reader uses this too.
+"""
+
+from __future__ import annotations
+
+import re
+
+from times_doctor_tasks.contract.progress import Phase
+from times_doctor_tasks.parsers.events import (
+    ConflictLine,
+    ConflictStatus,
+    FinalBound,
+    FinalIterations,
+    FinalObjective,
+    NumericalSign,
+    PeakMemory,
+    SolverEnded,
+    SolverMessage,
+    SolverTime,
+    SolverVersion,
+)
+from times_doctor_tasks.parsers.numbers import number, whole
+from times_doctor_tasks.parsers.sink import EventSink
+
+#: `--- LP status (1): optimal.`; before GAMS 25 `LP status(1): optimal`. `Fixed MIP` is the LP after a MIP.
+_STATUS = re.compile(r"(?:--- )?(Fixed )?(LP|MIP|QP|MIQP|QCP|MIQCP)(?: solution)? status ?\((\d+)\): *(.*?)\.? *$")
+_TIME = re.compile(r"(?:--- )?Cplex Time: *([\d.]+) ?sec(?: \(det\. ([\d.]+) ticks\))?")
+_OLD_VERSION = re.compile(r"(?:--- )?Cplex (\d+\.\d+\.\d+\S*)(?: link memory [\d.]+ Mb \(peak ([\d.]+) Mb\))?")
+_GMO_MEMORY = re.compile(r"--- GMO memory [\d.]+ Mb \(peak ([\d.]+) Mb\)")
+_REFINER = re.compile(r"--- Conflict Refiner status \((\d+)\): *(.*?)\.? *$")
+_COUNTED = re.compile(r"Number of (equation|variable|indicator|SOS|.*?)s? in conflict: *(\d+)")
+_CONFLICT_ROW = re.compile(r"(lower|upper|equality|fixed|member|sos|\w+): +\S")
+_OBJECTIVE = re.compile(
+    r"(?:Objective ?:|MIP Solution *:|Final Solve *:) *(\S+)(?: +\((\d+) iterations(?:, (\d+) nodes)?\))?"
+)
+_BOUND = re.compile(r"Best possible *: *(\S+)")
+_QUALITY = re.compile(r"(primal infeasibility|dual infeasibility|integer infeasibility) +(\S+) +\S+(?: +(\S+))?")
+_MAXIMUM = re.compile(r"\s*Max(?:imum|\.) +((?:un)?scaled) +(.*?infeas\w*) *= *(\S+)")
+#: Sentences of the link that end a solve; everything else it says is chatter (memory, names, set-up).
+_SAYS = re.compile(r"infeasib|unbounded|abort|limit|no solution|terminated|out of memory|numeric", re.IGNORECASE)
+#: The fixed sentences that explain what a conflict is.
+_EXPLAINS_CONFLICT = ("--- infeasible but becomes", "--- A conflict is", "--- A problem may contain")
+
+
+class CplexLink:
+    """Reads the link's lines of one solve into a sink."""
+
+    __slots__ = ("_group", "_in_conflict", "_sink")
+
+    def __init__(self, sink: EventSink) -> None:
+        self._sink = sink
+        self._in_conflict = False
+        self._group = ""
+
+    def read(self, line: str) -> bool:
+        """Whether `line` was one of the link's; if so its events are in the sink."""
+        if self._group and self._conflict_row(line):
+            return True
+        if line.startswith("--- "):
+            self._dashes(line)
+            return True
+        return self._ending(line) or self._figures(line) or self._counted(line)
+
+    def _dashes(self, line: str) -> None:
+        if self._ending(line) or self._conflict(line):
+            return
+        if match := _GMO_MEMORY.match(line):
+            self._sink.add(PeakMemory("GMO", float(match[1])))
+        elif _SAYS.search(line) and not self._in_conflict and not line.startswith(_EXPLAINS_CONFLICT):
+            self._sink.add(SolverMessage(line[4:].strip()))
+
+    def _ending(self, line: str) -> bool:
+        add = self._sink.add
+        if match := _STATUS.match(line):
+            add(SolverEnded((match[1] or "") + match[2], int(match[3]), match[4]))
+        elif match := _TIME.match(line):
+            add(SolverTime(float(match[1]), number(match[2]) if match[2] else None))
+        elif match := _OLD_VERSION.match(line):
+            add(SolverVersion("CPLEX", match[1]))
+            if match[2]:
+                add(PeakMemory("CPLEX link", float(match[2])))
+        else:
+            return False
+        return True
+
+    def _figures(self, line: str) -> bool:
+        add = self._sink.add
+        if match := _OBJECTIVE.match(line):
+            value = number(match[1])
+            if value is not None:
+                add(FinalObjective(value))
+            if match[2]:
+                add(FinalIterations(int(match[2]), whole(match[3]) if match[3] else None))
+        elif match := _BOUND.match(line):
+            bound = number(match[1])
+            if bound is not None:
+                add(FinalBound(bound))
+        elif match := _QUALITY.match(line):
+            self._sign(f"unscaled {match[1]}", match[2])
+            if match[3]:
+                self._sign(f"scaled {match[1]}", match[3])
+        elif match := _MAXIMUM.match(line):
+            self._sign(f"{match[1]} {match[2]}", match[3])
+        elif line.startswith("estimated ") and (value := number(line[10:].strip())) is not None:
+            add(NumericalSign("condition number", value))
+        else:
+            return False
+        return True
+
+    def _sign(self, what: str, text: str) -> None:
+        value = number(text)
+        if value is not None:
+            self._sink.add(NumericalSign(what, value))
+
+    def _conflict(self, line: str) -> bool:
+        if line.startswith("--- Start conflict analysis"):
+            self._in_conflict = True
+            self._sink.enter(Phase.CONFLICT)
+        elif match := _REFINER.match(line):
+            self._sink.add(ConflictStatus(int(match[1]), match[2]))
+            self._in_conflict = False
+        else:
+            return False
+        return True
+
+    def _conflict_row(self, line: str) -> bool:
+        if not line.strip():
+            return True
+        if _CONFLICT_ROW.match(line):
+            self._sink.add(ConflictLine(line.strip(), self._group))
+            return True
+        self._group = ""
+        return self._counted(line)
+
+    def _counted(self, line: str) -> bool:
+        match = _COUNTED.match(line)
+        if match is None:
+            return False
+        self._group = match[1] if match[1] in ("equation", "variable") else "other"
+        return True

@@ -1,0 +1,3 @@
+"""HiGHS's log, bare and under GAMS."""
+
+from __future__ import annotations

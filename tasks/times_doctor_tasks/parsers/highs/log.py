@@ -1,0 +1,232 @@
+"""The log of HiGHS (1.7 to 1.16), bare or under GAMS."""
+
+from __future__ import annotations
+
+import re
+
+from times_doctor_tasks.contract.progress import Phase
+from times_doctor_tasks.parsers.events import (
+    BarrierEnded,
+    CrossoverEnded,
+    CrossoverMoves,
+    CrossoverStarted,
+    ErrorLine,
+    FinalBound,
+    FinalIterations,
+    FinalObjective,
+    LogEvent,
+    ModelSize,
+    NumericalSign,
+    OptionFileMissing,
+    OptionSet,
+    PresolvedSize,
+    RangeStatistic,
+    SolveEnded,
+    SolverEnded,
+    SolverMessage,
+    SolverStarted,
+    SolverTime,
+    SolverVersion,
+    SolveStarted,
+)
+from times_doctor_tasks.parsers.highs import rows
+from times_doctor_tasks.parsers.lines import LineBuffer
+from times_doctor_tasks.parsers.numbers import number
+from times_doctor_tasks.parsers.sink import EventSink
+
+_BANNER = re.compile(r"Running HiGHS (\d\S*)")
+_MODEL = re.compile(r"(LP|MIP|QP|MIQP)(?: (.+?))? has (\d+) rows?; (\d+) cols?; (\d+) nonzeros?")
+_RANGE = re.compile(r"(Matrix|Cost|Bound|RHS) +\[(\S+?), *(\S+?)\]$")
+_REDUCED = re.compile(
+    r"Presolve ?:? ?[Rr]eductions: rows (\d+)\(.*?\); columns (\d+)\(.*?\); (?:nonzeros|elements) (\d+)"
+)
+_OPTION = re.compile(r"(?:Set option )?(\w+) +(?:=|to) +\"?(.*?)\"?$")
+_STATUS = re.compile(r"(?:Model status +:|Status {2,}) *(.+)$")
+_OBJECTIVE = re.compile(r"(?:Objective value +:|Primal bound) +(\S+)$")
+_BOUND = re.compile(r"Dual bound +(\S+)$")
+_COUNT = re.compile(r"(Simplex|IPM|Crossover|PDLP|QP ASM|LP|Nodes)(?: +iterations:?)? +(\d+)$")
+_RUN_TIME = re.compile(r"(?:HiGHS run time +:|Timing) +([\d.]+)s?$")
+_PUSHES = re.compile(r"Number of (dual|primal) pushes required: +(\d+)")
+_REMAINING = re.compile(r"(\d+) (primal|dual) pushes remaining")
+_INFEASIBILITY = re.compile(r"num/max +\d+ / +(\S+) \(relative.*?\) +(primal|dual) infeasibilities")
+_BASIC = re.compile(r"basic solution (primal|dual) infeasibility: +(\S+)$")
+_NO_OPTIONS = re.compile(r"Options file (.+) could not be opened|Error reading options file (.+?)(?: with content:)?$")
+_PHASES = (
+    ("Presolving model", Phase.PRESOLVE, ""),
+    ("Using dual simplex", Phase.SIMPLEX, "dual simplex"),
+    ("Using primal simplex", Phase.SIMPLEX, "primal simplex"),
+    ("Using EKK", Phase.SIMPLEX, ""),
+    ("Interior point solve", Phase.BARRIER, ""),
+    ("Running HiPO", Phase.BARRIER, ""),
+    ("Running crossover", Phase.CROSSOVER, ""),
+    ("Solving with cuPDLP", Phase.FIRST_ORDER, ""),
+    ("Using HiPDLP", Phase.FIRST_ORDER, ""),
+    ("Solving MIP model", Phase.MIP, ""),
+    ("Starting Irreducible", Phase.CONFLICT, ""),
+)
+_RANGE_KINDS = {"Matrix": "matrix", "Cost": "objective", "Bound": "bound", "RHS": "rhs"}
+
+
+class HighsReader:
+    """Reads the lines of one HiGHS solve into a sink; `bare`: without GAMS, so that sizes and ranges count too."""
+
+    __slots__ = ("_bare", "_iterations", "_nodes", "_options", "_rows", "_sink", "_version")
+
+    def __init__(self, sink: EventSink, *, bare: bool = False) -> None:
+        self._sink = sink
+        self._bare = bare
+        self._rows = rows.IterationTable()
+        self._iterations = 0
+        self._nodes: int | None = None
+        self._options = False
+        self._version: SolverVersion | None = None
+
+    def read(self, line: str) -> None:
+        """Take in one line."""
+        found = self._rows.row(line)
+        if found is not None:
+            phase, event = found
+            if self._sink.phase is not phase:
+                self._sink.enter(phase)
+            self._sink.add(event)
+            return
+        text = line.strip()
+        if not text or self._rows.header(text) or self._settings(line, text):
+            return
+        if not (self._phase(text) or self._problem(text) or self._crossover(text) or self._end(text)):
+            self._trouble(text)
+
+    def _settings(self, line: str, text: str) -> bool:
+        if text == "Options set:":
+            self._options = True
+            return True
+        if (self._options and line.startswith("  ")) or text.startswith("Set option "):
+            match = _OPTION.match(text)
+            if match is not None:
+                self._sink.add(OptionSet(match[1], match[2]))
+                return True
+        self._options = False
+        match = _NO_OPTIONS.match(text)
+        if match is not None:
+            self._sink.add(OptionFileMissing(match[1] or match[2], text))
+        return match is not None
+
+    def _phase(self, text: str) -> bool:
+        for start, phase, detail in _PHASES:
+            if text.startswith(start):
+                self._sink.enter(phase, detail)
+                return True
+        return False
+
+    def _problem(self, text: str) -> bool:
+        sink = self._sink
+        if match := _BANNER.match(text):
+            self._version = SolverVersion("HiGHS", match[1])
+            sink.add(self._version)
+        elif match := _REDUCED.match(text):
+            sink.add(PresolvedSize(int(match[1]), int(match[2]), int(match[3])))
+        elif match := _MODEL.match(text):
+            if self._bare:
+                sink.add(SolveStarted(1, match[2] or "", match[1]))
+                sink.add(SolverStarted("HIGHS"))
+                if self._version is not None:
+                    sink.add(self._version)
+                sink.add(ModelSize(int(match[3]), int(match[4]), int(match[5])))
+        elif match := _RANGE.match(text):
+            if self._bare:
+                sink.add(RangeStatistic(_RANGE_KINDS[match[1]], number(match[2]), number(match[3])))
+        else:
+            return False
+        return True
+
+    def _crossover(self, text: str) -> bool:
+        sink = self._sink
+        if match := _PUSHES.match(text):
+            sink.enter(Phase.CROSSOVER)
+            sink.add(CrossoverStarted(match[1], int(match[2])))
+        elif match := _REMAINING.match(text):
+            sink.enter(Phase.CROSSOVER)
+            sink.add(CrossoverMoves(match[2], int(match[1])))
+        elif match := _BASIC.match(text):
+            self._sign(f"unscaled {match[1]} infeasibility", match[2])
+        elif text.startswith(("Ipx: IPM", "Hipo: ")) and "Crossover" not in text:
+            sink.add(BarrierEnded())
+        elif text.startswith(("Ipx: Crossover", "Hipo: Crossover")):
+            sink.add(CrossoverEnded())
+        else:
+            return False
+        return True
+
+    def _end(self, text: str) -> bool:
+        add = self._sink.add
+        if match := _STATUS.match(text):
+            add(SolverEnded("HiGHS", None, match[1].strip()))
+        elif match := _OBJECTIVE.match(text):
+            if (value := number(match[1])) is not None:
+                add(FinalObjective(value))
+        elif match := _BOUND.match(text):
+            if (value := number(match[1])) is not None:
+                add(FinalBound(value))
+        elif match := _COUNT.match(text):
+            self._count(match[1], int(match[2]))
+        elif match := _RUN_TIME.match(text):
+            add(SolverTime(float(match[1])))
+            if self._bare:
+                add(SolveEnded())
+        else:
+            return False
+        return True
+
+    def _count(self, what: str, count: int) -> None:
+        if what == "Nodes":
+            self._nodes = count
+        else:
+            # A MIP's sum holds those of its root.
+            self._iterations = count if what == "LP" else self._iterations + count
+            self._sink.add(FinalIterations(self._iterations, self._nodes))
+        if what == "PDLP":
+            # cuPDLP writes its table to the screen only: this is all that the log has of it.
+            self._sink.enter(Phase.FIRST_ORDER)
+
+    def _trouble(self, text: str) -> None:
+        if text.startswith("ERROR:"):
+            self._sink.add(ErrorLine(text[6:].strip()))
+        elif match := _INFEASIBILITY.match(text):
+            self._sign(f"unscaled {match[2]} infeasibility", match[1])
+        elif text.startswith(("WARNING: Solution optimality", "WARNING:    num/max")):
+            return
+        elif text.startswith("WARNING:") or ("infeasible" in text.lower() and "=>" not in text):
+            self._sink.add(SolverMessage(text.removeprefix("WARNING:").strip()))
+
+    def _sign(self, what: str, cell: str) -> None:
+        value = number(cell)
+        if value is not None:
+            self._sink.add(NumericalSign(what, value))
+
+
+class HighsLogReader:
+    """Turns the text of a bare HiGHS log into events; the same events whatever the pieces it is fed in."""
+
+    __slots__ = ("_lines", "_reader", "_sink", "_started")
+
+    def __init__(self) -> None:
+        self._lines = LineBuffer()
+        self._sink = EventSink()
+        self._reader = HighsReader(self._sink, bare=True)
+        self._started = False
+
+    def feed(self, text: str) -> list[LogEvent]:
+        """Events of the lines that `text` completes."""
+        return self._take(self._lines.feed(text))
+
+    def close(self) -> list[LogEvent]:
+        """Nothing more: a last line without its end is left out, cut numbers read as other numbers."""
+        return self._sink.take()
+
+    def _take(self, lines: list[str]) -> list[LogEvent]:
+        if lines and not self._started:
+            self._started = True
+            self._sink.enter(Phase.GENERATE, "reading the model")
+        for line in lines:
+            self._reader.read(line)
+        return self._sink.take()

@@ -1,0 +1,65 @@
+"""HiGHS's own status words in GAMS's codes, where GAMS has a code for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from times_doctor_tasks.contract.states import Verdict
+from times_doctor_tasks.parsers.events import ErrorLine
+from times_doctor_tasks.parsers.gams.status_texts import MODEL_STATUS, SOLVER_STATUS
+from times_doctor_tasks.parsers.solves.endings import Ending
+from times_doctor_tasks.parsers.solves.solve import Solve
+
+_CODES: dict[str, tuple[int | None, int]] = {
+    "optimal": (1, 1),
+    "infeasible": (4, 1),
+    "unbounded": (3, 1),
+    "primal infeasible or unbounded": (19, 1),
+    "time limit reached": (None, 3),
+    "iteration limit reached": (None, 2),
+    "solution limit reached": (None, 4),
+    "memory limit reached": (None, 4),
+    "interrupted by user": (None, 8),
+}
+#: HiGHS's word for a model without rows and columns: also where it could not read the file.
+_EMPTY = "empty"
+#: GAMS's LP status for CPLEX's "infeasible or unbounded".
+_EITHER = 4
+
+
+def with_gams_codes(solve: Solve, errors: Sequence[ErrorLine]) -> Solve:
+    """The solve with GAMS's codes beside HiGHS's words; a limit with a MIP solution counts as an integer solution."""
+    text = (solve.lp_status_text or "").lower()
+    if not text:
+        return replace(solve, alone=True)
+    model, solver = _CODES.get(text, (13, 9 if errors else 10))
+    if model is None:
+        discrete = solve.model_type in ("MIP", "MIQP")
+        model = (8 if discrete else 6) if solve.objective is not None else 14
+    elif model not in (1, 8):
+        solve = replace(solve, objective=None, bound=None, gap_rel=None)
+    if solve.model_type == "LP":
+        solve = replace(solve, bound=None, nodes=None, gap_rel=None)
+    return replace(
+        solve,
+        model_status=model,
+        model_status_text=MODEL_STATUS[model],
+        solver_status=solver,
+        solver_status_text=SOLVER_STATUS[solver],
+        alone=True,
+        lp_status=_EITHER if " or " in text else None,
+    )
+
+
+def unread_model(solve: Solve | None, errors: Sequence[ErrorLine]) -> Ending | None:
+    """How a run ended that had no model to solve; None where it had one."""
+    if solve is None or (solve.lp_status_text or "").lower() != _EMPTY:
+        return None
+    if errors:
+        return Ending(
+            Verdict.COMPILE_ERROR,
+            f"HiGHS could not read the model file: {errors[-1].text}.",
+            "Check that the file exists and is a valid .mps or .lp file.",
+        )
+    return Ending(Verdict.NO_SOLVE, "The model is empty: no rows, no columns.", "Check the model file.")

@@ -1,0 +1,3 @@
+"""How far a running solve is."""
+
+from __future__ import annotations

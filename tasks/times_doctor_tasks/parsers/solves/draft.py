@@ -1,0 +1,349 @@
+"""A solve while it is being read: facts arrive one by one, a `Solve` comes out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from times_doctor_tasks.contract.progress import Phase
+from times_doctor_tasks.parsers.events import (
+    BarrierEnded,
+    BarrierIteration,
+    ConcurrentWinner,
+    ConflictLine,
+    ConflictStatus,
+    CrossoverEnded,
+    DiscreteColumns,
+    FinalBound,
+    FinalIterations,
+    FinalObjective,
+    LogEvent,
+    MipNode,
+    ModelSize,
+    NumericalSign,
+    OptionSet,
+    PhaseStarted,
+    PhaseTime,
+    PresolvedSize,
+    RangeStatistic,
+    SiftingIteration,
+    SimplexIteration,
+    SolveAborted,
+    SolveEnded,
+    SolverEnded,
+    SolverMessage,
+    SolverParameter,
+    SolverStarted,
+    SolverStatuses,
+    SolverTime,
+    SolverVersion,
+)
+from times_doctor_tasks.parsers.gams.status_texts import MODEL_STATUS, SOLVER_STATUS
+from times_doctor_tasks.parsers.solves.solve import Numerics, Range, Solve
+
+#: At most so many lines of a conflict are kept; equations come first in CPLEX's report.
+MAX_CONFLICT_LINES = 500
+#: At most so many sentences on how a solve ended.
+_MAX_EXPLANATIONS = 20
+_ITERATIVE = frozenset(
+    {Phase.SIMPLEX, Phase.NETWORK, Phase.BARRIER, Phase.CROSSOVER, Phase.SIFTING, Phase.FIRST_ORDER, Phase.CONCURRENT}
+)
+_INTERIOR = frozenset({Phase.BARRIER, Phase.FIRST_ORDER})
+_LP_METHODS = {
+    "1": "primal simplex",
+    "2": "dual simplex",
+    "3": "network simplex",
+    "4": "barrier",
+    "5": "sifting",
+    "6": "concurrent",
+}
+#: CPLEX parameters that tell what ran and whether a basis came out, and the GAMS options that set them.
+_METHOD, _SOLUTION_TYPE, _CROSSOVER = "CPXPARAM_LPMethod", "CPXPARAM_SolutionType", "CPXPARAM_Barrier_Crossover"
+_PARAMETERS = {"lpmethod": _METHOD, "solutiontype": _SOLUTION_TYPE, "barcrossalg": _CROSSOVER}
+_LARGEST_INFEASIBILITY = re.compile(r"(un)?scaled (primal|dual|bound|row|reduced-cost)")
+
+
+class SolveDraft:
+    """Collects what events say about one solve. Bounded: it keeps last values, not rows."""
+
+    __slots__ = (
+        "_conflict",
+        "_explanations",
+        "_last",
+        "_node",
+        "_numerics",
+        "_parameters",
+        "_phases",
+        "_seconds",
+        "_simplex",
+        "_winner",
+        "solve",
+    )
+
+    def __init__(self, number: int) -> None:
+        self.solve = Solve(number)
+        self._numerics = Numerics()
+        self._conflict: list[str] = []
+        self._explanations: dict[str, None] = {}
+        self._parameters: dict[str, str] = {}
+        #: Phases that iterate, in the order of their last appearance.
+        self._phases: dict[Phase, None] = {}
+        self._last: SimplexIteration | BarrierIteration | SiftingIteration | None = None
+        self._node: MipNode | None = None
+        self._seconds: dict[str, float] = {}
+        self._simplex: str | None = None
+        self._winner: str | None = None
+
+    def set(self, **fields: Any) -> None:
+        """Overwrite fields of the solve."""
+        self.solve = replace(self.solve, **fields)
+
+    def take(self, event: LogEvent) -> None:
+        """Take in what one event says."""
+        say = self._SAY.get(type(event))
+        if say is not None:
+            say(self, event)
+
+    def finish(self) -> Solve:
+        """The solve as far as it is known now."""
+        solve = replace(
+            self.solve,
+            numerics=self._numerics,
+            conflict=tuple(self._conflict),
+            explanations=tuple(self._explanations),
+            phase_seconds=tuple(self._seconds.items()),
+            method=self._method(),
+            basis=self._basis(),
+        )
+        if solve.iterations is None:
+            solve = replace(solve, iterations=self._iterations())
+        return self._with_gap(solve)
+
+    def _row(self, event: SimplexIteration | BarrierIteration | SiftingIteration) -> None:
+        self._last = event
+
+    def _noded(self, event: MipNode) -> None:
+        self._node = event
+
+    def _phase(self, event: PhaseStarted) -> None:
+        if event.phase in _ITERATIVE:
+            self._phases.pop(event.phase, None)
+            self._phases[event.phase] = None
+            if event.phase is Phase.SIMPLEX and event.detail:
+                self._simplex = event.detail
+
+    def _size(self, event: ModelSize) -> None:
+        self.set(rows=event.rows, columns=event.columns, nonzeros=event.nonzeros)
+
+    def _discrete(self, event: DiscreteColumns) -> None:
+        self.set(discrete_columns=event.count)
+
+    def _presolved(self, event: PresolvedSize) -> None:
+        # A MIP presolves again at each restart: the last one counts.
+        self.set(presolved_rows=event.rows, presolved_columns=event.columns, presolved_nonzeros=event.nonzeros)
+
+    def _range(self, event: RangeStatistic) -> None:
+        field = {"matrix": "matrix", "rhs": "rhs", "bound": "bounds"}.get(event.kind)
+        if field:
+            self.set(**{field: Range(event.minimum, event.maximum)})
+
+    def _solver(self, event: SolverStarted) -> None:
+        self.set(solver=event.solver)
+
+    def _version(self, event: SolverVersion) -> None:
+        self.set(solver_version=event.version)
+
+    def _ended(self, event: SolverEnded) -> None:
+        # The LP solved after a MIP to get marginals says nothing about the MIP; TIMES only repeats.
+        if not event.kind.startswith("Fixed") and (event.kind != "TIMES" or self.solve.lp_status_text is None):
+            self.set(lp_status=event.code, lp_status_text=event.text)
+
+    def _statuses(self, event: SolverStatuses) -> None:
+        self.set(
+            solver_status=event.solver_status,
+            solver_status_text=SOLVER_STATUS.get(event.solver_status),
+            model_status=event.model_status,
+            model_status_text=MODEL_STATUS.get(event.model_status),
+        )
+
+    def _objective(self, event: FinalObjective) -> None:
+        self.set(objective=event.value)
+
+    def _bound(self, event: FinalBound) -> None:
+        self.set(bound=event.value)
+
+    def _counts(self, event: FinalIterations) -> None:
+        self.set(iterations=event.iterations)
+        if event.nodes is not None:
+            self.set(nodes=event.nodes)
+
+    def _time(self, event: SolverTime) -> None:
+        self.set(solver_time_s=event.seconds, ticks=event.ticks)
+
+    def _part(self, event: PhaseTime) -> None:
+        if event.what in ("total", "elapsed"):
+            self._seconds[event.what] = event.seconds
+        else:
+            self._seconds[event.what] = self._seconds.get(event.what, 0.0) + event.seconds
+
+    def _barrier_over(self, event: BarrierEnded) -> None:
+        if event.seconds is not None:
+            self._part(PhaseTime("barrier", event.seconds))
+
+    def _crossover_over(self, event: CrossoverEnded) -> None:
+        if event.seconds is not None:
+            self._part(PhaseTime("crossover", event.seconds))
+
+    def _winning(self, event: ConcurrentWinner) -> None:
+        self._winner = event.method
+
+    def _parameter(self, event: SolverParameter) -> None:
+        if event.name in (_METHOD, _SOLUTION_TYPE, _CROSSOVER):
+            self._parameters[event.name] = event.value
+
+    def _option(self, event: OptionSet) -> None:
+        parameter = _PARAMETERS.get(event.name.lower())
+        if parameter is not None and self.solve.solver == "CPLEX":
+            self._parameters[parameter] = event.value
+
+    def _message(self, event: SolverMessage) -> None:
+        if len(self._explanations) < _MAX_EXPLANATIONS:
+            self._explanations[event.text] = None
+
+    def _conflicting(self, event: ConflictLine) -> None:
+        if len(self._conflict) < MAX_CONFLICT_LINES:
+            self._conflict.append(f"{event.kind} {event.text}" if event.kind else event.text)
+
+    def _refined(self, event: ConflictStatus) -> None:
+        self._message(SolverMessage(f"conflict refiner: {event.text}"))
+
+    def _close(self, _event: SolveEnded) -> None:
+        self.set(ended=True)
+
+    def _aborted(self, _event: SolveAborted) -> None:
+        self.set(ended=True, aborted=True)
+
+    def _sign(self, event: NumericalSign) -> None:
+        numerics = self._numerics
+        if event.what == "perturbation":
+            self._numerics = replace(numerics, perturbations=numerics.perturbations + 1)
+        elif event.what == "pivot tolerance raised":
+            self._numerics = replace(numerics, markowitz_raises=numerics.markowitz_raises + 1)
+        elif event.what == "condition number":
+            self._numerics = replace(numerics, condition=event.value)
+        elif event.value is not None and (match := _LARGEST_INFEASIBILITY.match(event.what)):
+            self._largest(match[1] is None, match[2], event.value)
+        else:
+            refactorings = numerics.refactorings + ("singular" in event.what.lower() or "factor" in event.what.lower())
+            signs = (
+                numerics.signs if event.what in numerics.signs else (*numerics.signs, event.what)[:_MAX_EXPLANATIONS]
+            )
+            self._numerics = replace(numerics, refactorings=refactorings, signs=signs)
+
+    def _largest(self, scaled: bool, what: str, value: float) -> None:
+        if what in ("dual", "reduced-cost"):
+            if not scaled:
+                self._numerics = replace(self._numerics, dual_infeasibility=value)
+        elif scaled:
+            self._numerics = replace(self._numerics, scaled_infeasibility=value)
+        else:
+            self._numerics = replace(self._numerics, unscaled_infeasibility=value)
+
+    def _method(self) -> str | None:
+        if self._node is not None or self._is_discrete():
+            return "branch and cut"
+        phases = tuple(self._phases)
+        asked = _LP_METHODS.get(self._parameters.get(_METHOD, ""))
+        if self._winner and asked != "barrier":
+            return f"concurrent: {self._winner}"
+        if Phase.SIFTING in self._phases:
+            return "sifting"
+        if Phase.BARRIER in self._phases:
+            return "barrier" if phases[-1] in _INTERIOR else "barrier with crossover"
+        if Phase.FIRST_ORDER in self._phases:
+            return "first-order" if phases[-1] in _INTERIOR else "first-order with crossover"
+        if asked == "barrier" and Phase.CROSSOVER in self._phases:
+            return "barrier with crossover"
+        if asked is not None:
+            return asked
+        if Phase.NETWORK in self._phases:
+            return "network simplex"
+        if isinstance(self._last, SimplexIteration) and self._last.label.startswith("Dual"):
+            return "dual simplex"
+        return (self._simplex or "simplex") if Phase.SIMPLEX in self._phases else None
+
+    def _basis(self) -> str | None:
+        if self._is_discrete():
+            return None
+        interior = self._parameters.get(_SOLUTION_TYPE) == "2" or self._parameters.get(_CROSSOVER) == "-1"
+        last = next(reversed(self._phases), None)
+        if last in _INTERIOR or (last in (None, Phase.CONCURRENT) and interior):
+            return "interior"
+        if last is not None or self._parameters or self.solve.solver == "CPLEX":
+            return "vertex"
+        return None
+
+    def _is_discrete(self) -> bool:
+        # A relaxed MIP (RMIP) counts its discrete columns too.
+        return self.solve.model_type in ("MIP", "MIQCP", "MINLP", "MIQP")
+
+    def _iterations(self) -> int | None:
+        # Others count differently in their rows: only their own sum will do.
+        last = self._last if self.solve.solver == "CPLEX" else None
+        if isinstance(last, BarrierIteration | SiftingIteration) and not (
+            isinstance(last, BarrierIteration) and Phase.SIFTING in self._phases
+        ):
+            return last.iteration
+        if self._node is not None:
+            return self._node.iterations
+        if isinstance(last, SimplexIteration) and not last.label and Phase.BARRIER not in self._phases:
+            return last.iteration
+        return None
+
+    def _with_gap(self, solve: Solve) -> Solve:
+        node = self._node
+        if node is None:
+            return solve
+        # What the solver found and could not hand back is no objective.
+        objective = node.incumbent if solve.lp_status_text else None
+        return replace(
+            solve,
+            nodes=node.nodes if solve.nodes is None else solve.nodes,
+            objective=objective if solve.objective is None else solve.objective,
+            bound=node.best_bound if solve.bound is None else solve.bound,
+            gap_rel=node.gap_rel,
+        )
+
+    _SAY: ClassVar[dict[type, Callable[[SolveDraft, Any], None]]] = {
+        SimplexIteration: _row,
+        BarrierIteration: _row,
+        SiftingIteration: _row,
+        MipNode: _noded,
+        PhaseStarted: _phase,
+        ModelSize: _size,
+        DiscreteColumns: _discrete,
+        PresolvedSize: _presolved,
+        RangeStatistic: _range,
+        SolverStarted: _solver,
+        SolverVersion: _version,
+        SolverEnded: _ended,
+        SolverStatuses: _statuses,
+        FinalObjective: _objective,
+        FinalBound: _bound,
+        FinalIterations: _counts,
+        SolverTime: _time,
+        PhaseTime: _part,
+        BarrierEnded: _barrier_over,
+        CrossoverEnded: _crossover_over,
+        ConcurrentWinner: _winning,
+        SolverParameter: _parameter,
+        OptionSet: _option,
+        SolverMessage: _message,
+        ConflictLine: _conflicting,
+        ConflictStatus: _refined,
+        SolveEnded: _close,
+        SolveAborted: _aborted,
+        NumericalSign: _sign,
+    }

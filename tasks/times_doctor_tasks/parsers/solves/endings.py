@@ -1,0 +1,290 @@
+"""How one solve ended: solver status first, then model status, then the solver's own status.
+
+The order matters. A TIMES run that hit its time limit before it had a basis reports model status 19 "Infeasible - No
+Solution": nothing was proved. And GAMS has no model status for CPLEX's "unbounded or infeasible": it says 19 as well.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from times_doctor_tasks.contract.states import Verdict
+from times_doctor_tasks.parsers.solves.advice import Advice, advice_for
+from times_doctor_tasks.parsers.solves.solve import Solve
+
+#: So many equations of a conflict are named in a sentence.
+_NAMED_EQUATIONS = 3
+_OPTIMAL = frozenset({1, 2, 15})
+_FEASIBLE = frozenset({7, 8, 16, 17})
+_INFEASIBLE = frozenset({4, 5, 10, 19})
+_UNBOUNDED = frozenset({3, 18})
+_WITH_SOLUTION = _OPTIMAL | _FEASIBLE
+#: CPLEX: optimal after scaling, but not in the model as written.
+_UNSCALED = frozenset({5, 115})
+#: CPLEX: presolve stopped at "infeasible or unbounded" without telling which.
+_EITHER = frozenset({4, 119})
+#: CPLEX's barrier: an objective ran away. GAMS calls it infeasible (dual) or unbounded (primal).
+_PRIMAL_RAN_AWAY, _DUAL_RAN_AWAY = 21, 22
+#: CPLEX: integer solution within the gap tolerance.
+_PROVED_MIP = frozenset({1, 101, 102})
+_ROW_NAMED = re.compile(r"[Rr]ow '(.+?)' infeasible")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A verdict on one solve, why, and what to do about it."""
+
+    verdict: Verdict
+    sentence: str
+    next_step: str
+
+
+def solve_ending(solve: Solve) -> Ending | None:
+    """How `solve` ended; None where nothing shows it."""
+    if solve.aborted:
+        return Ending(
+            Verdict.EXECUTION_ERROR,
+            "GAMS did not hand the model to a solver: it found errors before or while it generated the equations.",
+            "Look at the execution errors in the listing.",
+        )
+    if solve.solver_status is None or solve.model_status is None:
+        return _by_solver_words(solve)
+    if solve.solver_status == 1:
+        return _completed(solve)
+    return _not_completed(solve)
+
+
+def _completed(solve: Solve) -> Ending:
+    status = solve.model_status
+    if solve.lp_status in _EITHER and status in _INFEASIBLE:
+        return _either(solve)
+    if status in _OPTIMAL:
+        return _optimal(solve)
+    if status == 8 and (solve.lp_status is None or solve.lp_status in _PROVED_MIP):
+        return _within_tolerance(solve)
+    if status in _FEASIBLE:
+        return _feasible(solve)
+    if status in _INFEASIBLE:
+        return _infeasible(solve)
+    if status in _UNBOUNDED:
+        return _unbounded()
+    if status == 11:
+        return _licence()
+    return _failed(solve)
+
+
+def _not_completed(solve: Solve) -> Ending:
+    status = solve.solver_status
+    if status in (2, 3):
+        return _limit(solve, "iteration limit" if status == 2 else _time_limit(solve))
+    if status == 4:
+        return _terminated(solve)
+    if status == 7 or solve.model_status == 11:
+        return _licence()
+    if status == 8:
+        return _interrupted(solve)
+    if status == 12:
+        return Ending(
+            Verdict.NO_SOLVE,
+            "GAMS skipped the solve.",
+            "Look above the solve in the listing: an earlier error or a model attribute made GAMS skip it.",
+        )
+    if status == 6:
+        return Ending(
+            Verdict.SOLVER_FAILURE,
+            f"{solve.solver or 'The solver'} cannot solve this type of model ({solve.model_type or 'unknown type'}).",
+            "Choose another solver for this model type.",
+        )
+    return _failed(solve)
+
+
+def _optimal(solve: Solve) -> Ending:
+    if solve.lp_status in _UNSCALED:
+        return Ending(
+            Verdict.OPTIMAL,
+            f"Optimal after scaling{_value(solve)}, but the solution violates equations of the model as written.",
+            "Compare with a profile for numerically hard models (scaind 1, numericalemphasis 1).",
+        )
+    word = "Locally optimal" if solve.model_status == 2 else "Optimal"
+    note = "; marginals are those of an interior point, not of a basis" if solve.basis == "interior" else ""
+    return Ending(Verdict.OPTIMAL, f"{word}{_value(solve)}{note}.", "Nothing to do.")
+
+
+def _within_tolerance(solve: Solve) -> Ending:
+    gap = f", at most {100 * solve.gap_rel:.3g} % from the best possible" if solve.gap_rel else ""
+    return Ending(
+        Verdict.OPTIMAL,
+        f"Optimal within the gap tolerance{_value(solve)}{gap}.",
+        f"Nothing to do; {_advice(solve).smaller_gap}.",
+    )
+
+
+def _feasible(solve: Solve) -> Ending:
+    return Ending(
+        Verdict.FEASIBLE,
+        f"The solver returned a solution{_value(solve)} but did not prove it optimal.",
+        "Compare with another profile before using it.",
+    )
+
+
+def _infeasible(solve: Solve) -> Ending:
+    relaxed = " (feasopt then relaxed it: the values returned break equations)" if _relaxed(solve) else ""
+    local = " as far as this local solver can tell" if solve.model_status == 5 else ""
+    if solve.lp_status == _DUAL_RAN_AWAY:
+        return Ending(
+            Verdict.INFEASIBLE,
+            "The model looks infeasible: the barrier's dual objective grew without end.",
+            "Run a simplex profile with `iis 1` in cplex.opt: it proves it and names the equations.",
+        )
+    equations = _conflicting_equations(solve)
+    if equations:
+        named = ", ".join(equations[:_NAMED_EQUATIONS])
+        more = f" and {len(equations) - _NAMED_EQUATIONS} more" if len(equations) > _NAMED_EQUATIONS else ""
+        return Ending(
+            Verdict.INFEASIBLE,
+            f"The model is infeasible{relaxed}: {named}{more} cannot hold together.",
+            "Drop or loosen any one of these equations or bounds; the report lists the whole conflict.",
+        )
+    row = next((match[1] for text in solve.explanations if (match := _ROW_NAMED.search(text))), None)
+    if row is not None:
+        return Ending(
+            Verdict.INFEASIBLE,
+            f"The model is infeasible{relaxed}: the bounds of its variables leave no room for equation {row}.",
+            _advice(solve).whole_conflict,
+        )
+    return Ending(
+        Verdict.INFEASIBLE,
+        f"The model is infeasible{local}{relaxed}: no solution meets all equations and bounds.",
+        _advice(solve).conflict,
+    )
+
+
+def _either(solve: Solve) -> Ending:
+    if any("conflict feasible" in text or "is feasible; no conflict" in text for text in solve.explanations):
+        return Ending(
+            Verdict.UNBOUNDED,
+            "The model is unbounded: presolve left it open, and the conflict refiner found the equations feasible.",
+            "Look for a cost that is missing or has the wrong sign.",
+        )
+    return Ending(
+        Verdict.INFEASIBLE,
+        "The model is infeasible or unbounded: presolve proved one of the two but did not tell which.",
+        _advice(solve).either,
+    )
+
+
+def _unbounded() -> Ending:
+    return Ending(
+        Verdict.UNBOUNDED,
+        "The model is unbounded: its objective can improve without end.",
+        "Look for a cost that is missing or has the wrong sign, or an activity without an upper bound.",
+    )
+
+
+def _time_limit(solve: Solve) -> str:
+    text = (solve.lp_status_text or "").lower()
+    return "deterministic time limit" if "det" in text else "time limit"
+
+
+def _limit(solve: Solve, which: str) -> Ending:
+    if solve.model_status in _WITH_SOLUTION or solve.model_status == 9:
+        gap = f", at most {100 * solve.gap_rel:.3g} % from the best possible" if solve.gap_rel else ""
+        reached = f"the best solution so far was kept{_value(solve)}{gap}"
+    elif solve.model_status == 14:
+        reached = "no solution was found yet"
+    elif solve.model_status in _INFEASIBLE:
+        reached = "no solution was found yet; nothing was proved infeasible"
+    else:
+        reached = "what it had by then is no solution yet"
+    raise_it = _advice(solve).limits.get(which, f"Raise the {which} or take it out.")
+    return Ending(Verdict.LIMIT, f"The {which} ended the solve: {reached}.", raise_it)
+
+
+def _terminated(solve: Solve) -> Ending:
+    text = (solve.lp_status_text or " ".join(solve.explanations[-2:])).lower()
+    for which in ("node limit", "memory limit", "solution limit", "time limit", "iteration limit", "objective limit"):
+        if which in text or which.replace(" ", "") in text:
+            return _limit(solve, which)
+    if "memory" in text:
+        return _limit(solve, "memory limit")
+    if "abort" in text or "interrupt" in text:
+        return _interrupted(solve)
+    if solve.model_status in _WITH_SOLUTION:
+        return Ending(
+            Verdict.FEASIBLE,
+            f"The solver stopped by itself with a solution{_value(solve)} that it did not prove optimal.",
+            "Look at the solver's last lines in the log for its reason.",
+        )
+    return _failed(solve)
+
+
+def _interrupted(solve: Solve) -> Ending:
+    kept = f"; the solution it had was kept{_value(solve)}" if solve.model_status in _WITH_SOLUTION else ""
+    return Ending(Verdict.INTERRUPTED, f"The solve was interrupted from outside{kept}.", "Run it again to the end.")
+
+
+def _licence() -> Ending:
+    return Ending(
+        Verdict.LICENCE,
+        "The solver has no valid licence for this model.",
+        "Check the solver's licence and its size limits on that host.",
+    )
+
+
+def _failed(solve: Solve) -> Ending:
+    if solve.alone:
+        why = f"{solve.lp_status_text!r}"
+    else:
+        why = f"model status {solve.model_status}, solver status {solve.solver_status}"
+    return Ending(
+        Verdict.SOLVER_FAILURE,
+        f"The solver broke down, was killed or returned nothing usable ({why}).",
+        "Look at the log's last lines; memory, threads and the option file are the usual causes.",
+    )
+
+
+def _by_solver_words(solve: Solve) -> Ending | None:
+    """Without GAMS's statuses: what the solver itself said last (a cut log, or an engine without GAMS)."""
+    text = (solve.lp_status_text or "").lower()
+    if solve.lp_status in _EITHER or "infeasible or unbounded" in text or "unbounded or infeasible" in text:
+        return _either(solve)
+    if solve.lp_status == _DUAL_RAN_AWAY or _says_infeasible(text):
+        return _infeasible(solve)
+    if solve.lp_status == _PRIMAL_RAN_AWAY or "unbounded" in text:
+        return _unbounded()
+    if "limit" in text:
+        return _terminated(solve)
+    if "interrupt" in text or "abort" in text:
+        return _interrupted(solve)
+    if "optimal" in text and "not " not in text:
+        return _optimal(solve)
+    return _feasible(solve) if "feasible" in text else None
+
+
+def _says_infeasible(text: str) -> bool:
+    # `optimal with unscaled infeasibilities` and `time limit exceeded, infeasible so far` do not.
+    return "relaxed" in text or ("infeas" in text and "unscaled" not in text and "limit" not in text)
+
+
+def _relaxed(solve: Solve) -> bool:
+    return "relaxed" in (solve.lp_status_text or "")
+
+
+def _conflicting_equations(solve: Solve) -> list[str]:
+    """Names of the equations in the conflict, without their kind and limits."""
+    names = []
+    for line in solve.conflict:
+        kind, _, rest = line.partition(" ")
+        if kind == "equation":
+            rest = rest.split(": ", 1)[-1]
+            names.append(re.split(r" [<>=]+ ", rest, maxsplit=1)[0].strip())
+    return names
+
+
+def _advice(solve: Solve) -> Advice:
+    return advice_for(solve.solver, alone=solve.alone)
+
+
+def _value(solve: Solve) -> str:
+    return f" (objective {solve.objective:.10g})" if solve.objective is not None else ""

@@ -1,0 +1,202 @@
+"""Profiles: named solver configurations, the built-in ones and those of the user, and how a name finds one."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.messages import MAX_OPTION_BYTES
+from times_doctor_tasks.profiles.builtin import BUILT_IN, Profile
+from times_doctor_tasks.profiles.option_file import (
+    OptionText,
+    broken_lines,
+    is_interior,
+    parse_options,
+    with_display,
+    with_mip_start,
+    with_threads,
+)
+
+__all__ = [
+    "CURRENT",
+    "DEFAULT_SET",
+    "OptionText",
+    "Profile",
+    "built_in_profiles",
+    "by_key",
+    "is_interior",
+    "own_profile",
+    "parse_options",
+    "resolve",
+    "with_display",
+    "with_mip_start",
+    "with_threads",
+]
+
+#: Name of the profile that is RUN_DIR's own option file; the others are measured against it.
+CURRENT = "current"
+#: What runs where nobody names a profile.
+DEFAULT_SET = "default"
+_NOT_IN_A_NAME = re.compile(r"[^\w.+-]+")
+
+
+def own_profile(name: str, solver: str, options: str, *, origin: str, engine: str = "gams") -> Profile:
+    """A profile of the user's, its text as it is in his file.
+
+    Characters that could not stand in a run id or a file name become `_`. Bytes that are not UTF-8 (surrogate escapes)
+    are read as Windows' own letters: they stand in comments, and a message carries text only.
+
+    Raises:
+        UsageError: the text is empty, too long, or of a syntax that the solver silently drops.
+    """
+    options = _as_text(options)
+    if not parse_options(options, solver).options and not broken_lines(options, solver):
+        raise UsageError(
+            f"The option file {origin!r} sets no option. Expected lines such as {_example(solver)!r}; "
+            "fill it, or leave it out of the scan."
+        )
+    size = len(options.encode())
+    if size > MAX_OPTION_BYTES:
+        raise UsageError(
+            f"The option file {origin!r} has {size:,} bytes; expected at most {MAX_OPTION_BYTES:,}. "
+            "Is it one? Keep the lines that set options."
+        )
+    for number, line in broken_lines(options, solver):
+        raise UsageError(
+            f"Line {number} of the option file {origin!r} is {line!r}. {solver.upper()} reads `key = value` only, and "
+            "would drop the whole file and solve with its defaults. Write an equals sign between the two."
+        )
+    return Profile(
+        name=_safe_name(name),
+        solver=solver,
+        options=options,
+        engine=engine,
+        interior=is_interior(options, solver),
+        does=f"options of {origin}",
+        origin=origin,
+    )
+
+
+def by_key(profiles: Iterable[Profile]) -> dict[str, Profile]:
+    """The user's profiles by `<solver>:<name>`, as `resolve` takes them.
+
+    Raises:
+        UsageError: two of them have the same name for the same solver.
+    """
+    found: dict[str, Profile] = {}
+    for profile in profiles:
+        other = found.setdefault(profile.key, profile)
+        if other is not profile:
+            raise UsageError(
+                f"Two option files give the profile {profile.key!r}: {other.origin!r} and {profile.origin!r}. "
+                "Rename one of them."
+            )
+    return found
+
+
+def built_in_profiles(solver: str | None = None, *, engine: str = "gams") -> tuple[Profile, ...]:
+    """The built-in profiles of `engine`, of one solver or of all, in the order in which a list shows them."""
+    return tuple(p for p in BUILT_IN if p.engine == engine and (solver is None or p.solver == solver))
+
+
+def resolve(
+    names: Sequence[str], solver: str | Sequence[str], own: Mapping[str, Profile], *, engine: str = "gams"
+) -> tuple[Profile, ...]:
+    """The profiles that `names` mean, in that order, each once.
+
+    A name means, for each solver in `solver`, the user's profile of that name, else the built-in one;
+    `cplex:tight` means that one; `@hard` means a set. No names: all of the user's profiles for these solvers
+    where there are any, else the default set; and before them `current`, the baseline, where it exists.
+
+    Args:
+        own: the user's profiles as `by_key` gives them.
+
+    Raises:
+        UsageError: a name means nothing; the message lists what is near and what there is.
+    """
+    solvers = (solver,) if isinstance(solver, str) else tuple(solver)
+    everything = {p.key: p for p in built_in_profiles(engine=engine)} | dict(own)
+    here = {key: p for key, p in everything.items() if p.solver in solvers}
+    if not names:
+        mine = tuple(p for p in own.values() if p.solver in solvers)
+        baseline = tuple(p for p in mine if p.name == CURRENT)
+        others = tuple(p for p in mine if p.name != CURRENT)
+        return baseline + (others or _members(DEFAULT_SET, here, solvers))
+    found: dict[str, Profile] = {}
+    for name in names:
+        for profile in _meant_by(name.strip(), everything, here, solvers):
+            found.setdefault(profile.key, profile)
+    return tuple(found.values())
+
+
+def _meant_by(
+    name: str, everything: Mapping[str, Profile], here: Mapping[str, Profile], solvers: Sequence[str]
+) -> tuple[Profile, ...]:
+    if name.startswith("@"):
+        return _members(name[1:], here, solvers)
+    candidates = everything if ":" in name else here
+    exact = tuple(p for key, p in candidates.items() if name in {key, p.name})
+    loose = tuple(p for key, p in candidates.items() if name.casefold() in {key.casefold(), p.name.casefold()})
+    if exact or loose:
+        return exact or loose
+    raise UsageError(_unknown(name, everything, here, solvers))
+
+
+def _members(name: str, here: Mapping[str, Profile], solvers: Sequence[str]) -> tuple[Profile, ...]:
+    members = tuple(p for p in here.values() if name in p.sets)
+    if members:
+        return members
+    sets = sorted({f"@{one}" for p in here.values() for one in p.sets})
+    raise UsageError(
+        f"There is no set of profiles {'@' + name!r} for {', '.join(solvers)}. "
+        + (f"Known sets: {', '.join(sets)}." if sets else "Name option files with --opt-file.")
+    )
+
+
+def _unknown(name: str, everything: Mapping[str, Profile], here: Mapping[str, Profile], solvers: Sequence[str]) -> str:
+    words = [f"No profile is called {name!r}."]
+    elsewhere = sorted(key for key, p in everything.items() if p.name == name)
+    names = sorted(everything) if ":" in name else [p.name for p in here.values()]
+    close = _close_to(name, names)
+    if name == CURRENT:
+        files = " or ".join(f"'{solver}.opt'" for solver in solvers)
+        words.append(f"It would be the run folder's own {files}, and there is none.")
+    elif elsewhere:
+        words.append(f"It exists as {_listed(elsewhere)}: name it so, or give its --solver.")
+    elif close:
+        words.append(f"Did you mean {_listed(close)}?")
+    if here:
+        sets = sorted({f"@{one}" for p in here.values() for one in p.sets})
+        words.append(f"Known for {', '.join(solvers)}: {', '.join([*(p.name for p in here.values()), *sets])}.")
+    else:
+        known = sorted({p.solver for p in everything.values()})
+        words.append(f"There is no profile at all for {', '.join(solvers)}; there are for {', '.join(known)}.")
+    return " ".join(words)
+
+
+def _close_to(name: str, names: Sequence[str]) -> list[str]:
+    """At most three: names that hold what was typed, else names that are spelled like it."""
+    holding = [known for known in names if len(name) > 2 and name.casefold() in known.casefold()]
+    return holding[:3] or difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " or ".join(repr(name) for name in names)
+
+
+def _as_text(options: str) -> str:
+    try:
+        options.encode()
+    except UnicodeEncodeError:
+        return options.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
+    return options
+
+
+def _safe_name(name: str) -> str:
+    return _NOT_IN_A_NAME.sub("_", name.strip()).strip(".") or "_"
+
+
+def _example(solver: str) -> str:
+    return "solver = ipm" if solver == "highs" else "lpmethod 4"

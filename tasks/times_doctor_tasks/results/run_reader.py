@@ -1,0 +1,327 @@
+"""Everything that the files of one run say, in one record.
+
+Each file is read once, as a stream, whatever its size. A last line without its end was cut off and is left out: cut,
+`MODEL STATUS 19` reads as `MODEL STATUS 1`.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import Protocol, cast
+
+from times_doctor_tasks.contract.states import SOLVED, StopReason, Verdict
+from times_doctor_tasks.parsers.events import ErrorLine, LogEvent
+from times_doctor_tasks.parsers.gams.listing import Listing, read_listing
+from times_doctor_tasks.parsers.gams.log import GamsLogReader
+from times_doctor_tasks.parsers.gams.log_phases import LogPhases, PhaseRecord
+from times_doctor_tasks.parsers.gams.trace import TraceRow, read_trace
+from times_doctor_tasks.parsers.highs.log import HighsLogReader
+from times_doctor_tasks.parsers.highs.status import unread_model, with_gams_codes
+from times_doctor_tasks.parsers.lines import LineBuffer
+from times_doctor_tasks.parsers.solves.digest import LogDigest, Options
+from times_doctor_tasks.parsers.solves.endings import solve_ending
+from times_doctor_tasks.parsers.solves.merging import belong_together, merge_solves, rows_of_run
+from times_doctor_tasks.parsers.solves.solve import Solve
+from times_doctor_tasks.results.run_files import RunFiles, find_run_files, is_highs_log
+from times_doctor_tasks.results.verdicts import Findings, Judgement, judge
+
+__all__ = [
+    "PhaseRecord",
+    "RunFiles",
+    "RunReading",
+    "Solve",
+    "find_run_files",
+    "read_highs_run",
+    "read_run",
+    "to_json",
+]
+
+_CHUNK_BYTES = 1 << 20
+#: Trace files are small; of a larger one the rest is not read.
+_MAX_TRACE_BYTES = 64 << 20
+_MAX_MESSAGES = 50
+#: GAMS's return code for each of its status lines.
+_RETURN_CODES = {
+    "Normal completion": 0,
+    "Compilation error(s)": 2,
+    "Execution error(s)": 3,
+    "Terminated due to parameter errors": 6,
+    "Terminated due to a licensing error": 7,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunReading:
+    """What a run's files say. None: no file says it."""
+
+    solves: tuple[Solve, ...]
+    """Every solve, oldest first; of thousands the first and the last ones."""
+    judgement: Judgement
+    phases: tuple[PhaseRecord, ...] = ()
+    gams_return: int | None = None
+    """GAMS's return code as given, else the one that its status line stands for."""
+    gams_status: str | None = None
+    """GAMS's last word, such as `Normal completion`."""
+    gams_version: str | None = None
+    elapsed_s: float | None = None
+    """The whole job, by GAMS's own clock."""
+    solver: str | None = None
+    """The last solve's solver."""
+    solver_version: str | None = None
+    licence: str | None = None
+    """Why the licence does not allow this run, or what kind of licence it ran with."""
+    messages: tuple[str, ...] = ()
+    """Errors and warnings worth a look, each once."""
+    options_set: tuple[tuple[str, str], ...] = ()
+    """Option and value, as the solver took them."""
+    options_ignored: tuple[tuple[str, str], ...] = ()
+    """Line of the option file and why the solver skipped it."""
+    options_clamped: tuple[tuple[str, str, str], ...] = ()
+    """Option, the value the solver took, the value that was asked for."""
+    option_file_read: bool | None = None
+    option_file: str | None = None
+    """The option file that was read, or could not be."""
+    conflict: tuple[str, ...] = ()
+    """The conflict (IIS) of the last solve, equations first."""
+    compile_errors: tuple[ErrorLine, ...] = ()
+    execution_errors: tuple[ErrorLine, ...] = ()
+    peak_mb: dict[str, float] = field(default_factory=dict)
+    """Memory figures that the log prints, by whose they are (`GAMS`, `GMO`, `CPLEX link`)."""
+    complete: bool = False
+    """Some file shows that the run came to its end."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict of the run."""
+        return self.judgement.verdict
+
+    @property
+    def last_solve(self) -> Solve | None:
+        """The solve that the verdict is about."""
+        return self.solves[-1] if self.solves else None
+
+
+def read_run(files: RunFiles, *, stop_reason: StopReason | None = None) -> RunReading:
+    """Read a run's files. A file that is not there is as good as none; a log of bare HiGHS is known by its beginning.
+
+    Raises:
+        OSError: A file is there but cannot be read.
+    """
+    if files.log is not None and files.log.is_file() and is_highs_log(files.log):
+        return read_highs_run(files.log, returncode=files.returncode, stop_reason=stop_reason)
+    digest, phases = _read_log(files.log, GamsLogReader)
+    listing = _read_listing(files.listing)
+    logged = digest.solves()
+    if listing is not None and digest.gams_status is not None and not belong_together(logged, listing.solves):
+        listing = None
+    rows = _read_trace(files.trace)
+    started = digest.job.julian_date if digest.job is not None else None
+    rows = rows_of_run(
+        rows, started=started, solves=len(listing.solves) if listing is not None and listing.complete else None
+    )
+    listed = listing or Listing()
+    ended = _ended(files, digest, listing, rows)
+    solves = _with_verdicts(merge_solves(logged, listed.solves, rows, listing_complete=listed.complete))
+    under_way = not ended and (digest.solve_under_way or listed.solve_begun) and not (solves and solves[-1].ended)
+    findings = _findings(digest, listed, ended=ended, solve_under_way=under_way)
+    if ended and len(solves) > 1 and (not solves[-1].ended or (solves[-1].aborted and findings.interrupted)):
+        # GAMS stopped while it generated one more: that one never was.
+        solves = solves[:-1]
+    judgement = judge(solves[-1] if solves else None, findings, returncode=files.returncode, stop_reason=stop_reason)
+    return _reading(digest, listed, phases, solves, judgement, returncode=files.returncode, complete=ended)
+
+
+def read_highs_run(
+    log: Path | None, *, returncode: int | None = None, stop_reason: StopReason | None = None
+) -> RunReading:
+    """Read the log of HiGHS run without GAMS; its own status words decide."""
+    digest, phases = _read_log(log, HighsLogReader)
+    unread = unread_model(next(reversed(digest.solves()), None), digest.errors)
+    solves = _with_verdicts(tuple(with_gams_codes(solve, digest.errors) for solve in digest.solves()))
+    findings = Findings(
+        alone=True,
+        ended=digest.solver_ended,
+        last_phase=digest.last_phase,
+        other_errors=tuple(digest.errors),
+        solve_under_way=digest.solve_under_way and not digest.solver_ended,
+    )
+    if unread is not None:
+        judgement = Judgement(unread.verdict, unread.sentence, unread.next_step)
+    else:
+        judgement = judge(solves[-1] if solves else None, findings, returncode=returncode, stop_reason=stop_reason)
+    return _reading(digest, Listing(), phases, solves, judgement, returncode=returncode, complete=digest.solver_ended)
+
+
+def to_json(reading: RunReading) -> dict[str, object]:
+    """The document of `report --json`: plain types, absent facts as null."""
+    judgement = reading.judgement
+    document = {each.name: _plain(getattr(reading, each.name)) for each in fields(reading)}
+    del document["judgement"]
+    for solve, record in zip(reading.solves, cast(list[dict[str, object]], document["solves"]), strict=True):
+        record["phase_seconds"] = dict(solve.phase_seconds)
+    return document | {
+        "verdict": str(judgement.verdict),
+        "sentence": judgement.sentence,
+        "next_step": judgement.next_step,
+        "options_set": [{"name": name, "value": value} for name, value in reading.options_set],
+        "options_ignored": [{"line": line, "why": why} for line, why in reading.options_ignored],
+        "options_clamped": [
+            {"name": name, "value": value, "asked_for": asked} for name, value, asked in reading.options_clamped
+        ],
+    }
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Enum):
+        return str(value)
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    return value
+
+
+class _Reader(Protocol):
+    def feed(self, text: str) -> list[LogEvent]: ...
+
+    def close(self) -> list[LogEvent]: ...
+
+
+def _read_log(path: Path | None, make_reader: Callable[[], _Reader]) -> tuple[LogDigest, LogPhases]:
+    digest, phases = LogDigest(), LogPhases()
+    if path is not None and path.is_file():
+        reader = make_reader()
+        for text in _pieces(path):
+            events = reader.feed(text)
+            digest.add(events)
+            phases.add(events)
+        events = reader.close()
+        digest.add(events)
+        phases.add(events)
+    return digest, phases
+
+
+def _read_listing(path: Path | None) -> Listing | None:
+    if path is None or not path.is_file():
+        return None
+    return read_listing(_lines(path))
+
+
+def _read_trace(path: Path | None) -> list[TraceRow]:
+    if path is None or not path.is_file():
+        return []
+    with path.open("rb") as stream:
+        return read_trace(stream.read(_MAX_TRACE_BYTES).decode("utf-8", errors="replace"))
+
+
+def _pieces(path: Path) -> Iterator[str]:
+    decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            yield decode(chunk)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    lines = LineBuffer()
+    for text in _pieces(path):
+        yield from lines.feed(text)
+
+
+def _ended(files: RunFiles, digest: LogDigest, listing: Listing | None, rows: list[TraceRow]) -> bool:
+    """Whether some file shows the run's end: the log's status line or the listing's file summary.
+
+    The trace has no end mark, so it proves the end only where it is all there is and the return code is one of GAMS's.
+    """
+    if digest.gams_status is not None or (listing is not None and listing.complete):
+        return True
+    has_other = any(path is not None and path.is_file() for path in (files.log, files.listing))
+    return not has_other and (bool(rows) or files.returncode == 0) and (files.returncode or 0) >= 0
+
+
+def _findings(digest: LogDigest, listing: Listing, *, ended: bool, solve_under_way: bool) -> Findings:
+    compile_errors = listing.compile_errors or tuple(error for error in digest.errors if error.code is not None)
+    execution = listing.execution_errors or tuple(
+        error for error in digest.errors if error.code is None and error.line is not None
+    )
+    return Findings(
+        ended=ended,
+        gams_status=digest.gams_status,
+        last_phase=digest.last_phase,
+        licence=digest.licence or listing.licence,
+        compile_errors=compile_errors,
+        execution_errors=execution,
+        other_errors=tuple(error for error in digest.errors if error.code is None and error.line is None),
+        solve_under_way=solve_under_way,
+    )
+
+
+def _with_verdicts(solves: tuple[Solve, ...]) -> tuple[Solve, ...]:
+    judged = []
+    for solve in solves:
+        ending = solve_ending(solve) if solve.ended or solve.lp_status_text else None
+        verdict = ending.verdict if ending is not None else None
+        judged.append(replace(solve, verdict=verdict, basis=solve.basis if verdict in SOLVED else None))
+    return tuple(judged)
+
+
+def _reading(
+    digest: LogDigest,
+    listing: Listing,
+    phases: LogPhases,
+    solves: tuple[Solve, ...],
+    judgement: Judgement,
+    *,
+    returncode: int | None,
+    complete: bool,
+) -> RunReading:
+    options = _options(digest.options, listing.options)
+    last = solves[-1] if solves else None
+    peaks = dict(digest.peaks_mb)
+    if digest.gams_memory_mb is not None:
+        peaks["GAMS"] = float(digest.gams_memory_mb)
+    return RunReading(
+        solves=solves,
+        judgement=judgement,
+        phases=phases.records(),
+        gams_return=returncode if returncode is not None else _RETURN_CODES.get(digest.gams_status or ""),
+        gams_status=digest.gams_status,
+        gams_version=(digest.job.gams_version if digest.job is not None else None) or listing.gams_version,
+        elapsed_s=digest.elapsed_s,
+        solver=last.solver if last is not None else None,
+        solver_version=last.solver_version if last is not None else None,
+        licence=digest.licence or listing.licence or digest.licence_note,
+        messages=_messages(digest, listing, last),
+        options_set=tuple(options.taken),
+        options_ignored=tuple(options.ignored),
+        options_clamped=tuple(options.clamped),
+        option_file_read=options.file_read,
+        option_file=options.read or options.missing,
+        conflict=last.conflict if last is not None else (),
+        compile_errors=listing.compile_errors or tuple(error for error in digest.errors if error.code is not None),
+        execution_errors=listing.execution_errors,
+        peak_mb=peaks,
+        complete=complete,
+    )
+
+
+def _options(log: Options, listing: Options) -> Options:
+    """The log's, and where it shows none the listing's."""
+    return log if log.taken or log.ignored or log.file_read is not None else listing
+
+
+def _messages(digest: LogDigest, listing: Listing, last: Solve | None) -> tuple[str, ...]:
+    texts: dict[str, None] = {}
+    for error in (*digest.errors, *listing.compile_errors, *listing.execution_errors):
+        at = ", ".join(part for part in (error.file or "", f"line {error.line}" if error.line else "") if part)
+        texts[f"{error.text} ({at})" if at else error.text] = None
+    for text in last.explanations if last is not None else ():
+        texts[text] = None
+    for line, why in digest.options.ignored:
+        texts[f"option ignored: {line}: {why}"] = None
+    return tuple(texts)[:_MAX_MESSAGES]

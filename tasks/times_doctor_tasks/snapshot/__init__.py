@@ -1,0 +1,3 @@
+"""The input files of a model: the manifest, and how they are staged on a host."""
+
+from __future__ import annotations

@@ -1,0 +1,244 @@
+"""What a snapshot of a model is made of: its manifest, and the names files may have in it.
+
+A snapshot is a tree of regular files under lower-cased ASCII names (GAMS runs on it with `fileCase=4`, which
+lower-cases the file part of every name and leaves folders alone). Its folders:
+
+    model/     the run folder; where the model reaches above it, the common folder, with the run folder inside
+    source/    the TIMES source folder; further input folders are `idir2/`, `idir3/`, ...
+    cwd/       files that GAMS finds in its working directory only: copied into each run's own before it starts
+    restart/   the work file GAMS restarts from
+
+Both sides use these rules: the client when it makes a manifest, the worker again when it gets one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from times_doctor_tasks.contract.errors import UsageError
+
+#: Files below it are copied into the working directory of each run.
+WORKDIR = "cwd"
+#: Where `stage` leaves its record, inside the tree so that both appear at once; no file may have this name.
+RECORD = ".staged.json"
+#: More files than this are no model.
+MAX_FILES = 100_000
+#: Longest name in a snapshot, and longest part of it, in UTF-8 bytes (a part leaves room for a suffix).
+MAX_NAME_BYTES, MAX_PART_BYTES = 800, 200
+#: GAMS options of the user's own command line that travel, for they change what is solved or for how long; what shapes
+#: the log and the listing, and where files go, is the worker's to say.
+KEPT_OPTIONS = frozenset(
+    {"optcr", "optca", "reslim", "iterlim", "nodlim", "domlim", "bratio", "holdfixed", "forcework"}
+    | {"workfactor", "workspace"}
+    | {f"user{n}" for n in range(1, 6)}
+    | {f"integer{n}" for n in range(1, 6)}
+)
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\:]")
+_PARAMETER = re.compile(r"(?:--)?[A-Za-z_][A-Za-z0-9_.]{0,62}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class HostileName(UsageError):
+    """A file's name cannot stand in a snapshot."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(name, why)
+
+    def __str__(self) -> str:
+        name, why = self.args
+        return f"The file name {name!r} cannot be used on a solver host: {why}. Rename the file and what refers to it."
+
+
+class NameCollision(UsageError):
+    """Two files would become one under lower-cased names."""
+
+    def __init__(self, first: str, second: str, staged: str) -> None:
+        super().__init__(first, second, staged)
+
+    def __str__(self) -> str:
+        first, second, staged = self.args
+        return (
+            f"{first!r} and {second!r} are both called {staged!r} on a solver host, where names are lower-cased. "
+            "Remove or rename the one the model does not use."
+        )
+
+
+class BadManifest(UsageError):
+    """A manifest is not one that this project writes."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+
+    def __str__(self) -> str:
+        return f"The snapshot's manifest is refused: {self.args[0]}. Expected one written by times-doctor; scan again."
+
+
+class StagedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of a snapshot."""
+
+    path: str
+    """Posix, relative to the snapshot, lower-case."""
+    size_bytes: int
+    sha256: str
+
+
+class RewrittenPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a staged file that differs from the file it came from."""
+
+    path: str
+    line: int
+    before: str
+    after: str
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything a host needs to know to run a model, but the profile."""
+
+    driver: str
+    files: tuple[StagedFile, ...]
+    """Sorted by path."""
+    kind: str = "gams"
+    """`gams`, or `lp` for a model file that HiGHS reads."""
+    idirs: tuple[str, ...] = ()
+    """Folders of the snapshot, in the order GAMS looks: `idir1=` is the first."""
+    parameters: tuple[tuple[str, str], ...] = ()
+    """Words of the GAMS command line, in order: ("--DSC", "YES"), ("optcr", "0.01")."""
+    restart: str | None = None
+    gdxpath: str | None = None
+    """`--GDXPATH`, relative to the working directory, ends with "/": the worker makes the folder. None: not set."""
+    rewritten: tuple[RewrittenPlace, ...] = ()
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """The manifest as the blob that is stored: the same bytes for the same manifest."""
+    return msgspec.json.encode(manifest, order="deterministic")
+
+
+def decode_manifest(blob: bytes) -> Manifest:
+    """Read a manifest and check it; unknown fields (of a newer client) are ignored.
+
+    Raises:
+        BadManifest, HostileName, NameCollision: see `check_manifest`.
+    """
+    try:
+        manifest = msgspec.json.decode(blob, type=Manifest)
+    except msgspec.DecodeError as exc:
+        raise BadManifest(str(exc)) from exc
+    check_manifest(manifest)
+    return manifest
+
+
+def manifest_sha256(manifest: Manifest) -> str:
+    """The name of a snapshot: the same for the same files, driver, folders and parameters."""
+    return hashlib.sha256(encode_manifest(manifest)).hexdigest()
+
+
+def lower_name(name: str) -> str:
+    """Lower-case as GAMS's `fileCase=4` does: ASCII letters only (measured with 54.6).
+
+    >>> lower_name("Été_BASE.DD")
+    'Été_base.dd'
+    """
+    return "".join(chr(ord(char) + 32) if "A" <= char <= "Z" else char for char in name)
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is not a plain relative lower-case path.
+
+    Raises:
+        HostileName: it says why.
+    """
+    why = _name_fault(name)
+    if why:
+        raise HostileName(name, why)
+
+
+def _name_fault(name: str) -> str | None:
+    parts = name.split("/")
+    try:
+        lengths = [len(part.encode()) for part in parts]
+    except UnicodeEncodeError:
+        return "it is not text (bytes that are not UTF-8)"
+    if _FORBIDDEN.search(name):
+        return "it has a control character, a backslash or a colon"
+    if any(part in ("", ".", "..") for part in parts):
+        return "expected a path below the snapshot, without '..' and empty parts"
+    if max(lengths) > MAX_PART_BYTES or sum(lengths) + len(parts) > MAX_NAME_BYTES:
+        return f"it is too long (at most {MAX_PART_BYTES} bytes a part, {MAX_NAME_BYTES} in all)"
+    if any(part[-1] in ". " or part[0] == " " for part in parts):
+        return "a part of it begins with a space or ends with a space or dot, which Windows drops"
+    if any(_RESERVED.fullmatch(part) for part in parts) or name == RECORD:
+        return "a part of it is a device name on Windows, or the name of our own record"
+    return "expected lower-case letters" if name != lower_name(name) else None
+
+
+def check_collisions(names: Iterable[tuple[str, str]]) -> None:
+    """Refuse two files with one name, or a file where another needs a folder.
+
+    Args:
+        names: (staged name, what the user knows the file as).
+
+    Raises:
+        NameCollision: naming both as the user knows them.
+    """
+    known: dict[str, str] = {}
+    for staged, shown in names:
+        if staged in known:
+            raise NameCollision(known[staged], shown, staged)
+        known[staged] = shown
+    for staged, shown in known.items():
+        for above in _folders_of(staged):
+            if above in known:
+                raise NameCollision(known[above], shown, above)
+
+
+def _folders_of(name: str) -> Iterator[str]:
+    cut = name.rfind("/")
+    while cut > 0:
+        yield name[:cut]
+        cut = name.rfind("/", 0, cut)
+
+
+def check_manifest(manifest: Manifest) -> None:
+    """Refuse a manifest that names anything outside its own tree, or two files that would become one.
+
+    Raises:
+        BadManifest, HostileName, NameCollision.
+    """
+    if not 0 < len(manifest.files) <= MAX_FILES:
+        raise BadManifest(f"it has {len(manifest.files)} files, expected 1 to {MAX_FILES}")
+    for file in manifest.files:
+        check_name(file.path)
+        if file.size_bytes < 0 or not _SHA256.fullmatch(file.sha256):
+            raise BadManifest(f"size or sha256 of {file.path!r} is none")
+    check_collisions((file.path, file.path) for file in manifest.files)
+    if manifest.kind not in ("gams", "lp"):
+        raise BadManifest(f"its kind is {manifest.kind!r}, expected 'gams' or 'lp'")
+    _check_references(manifest)
+    for name, value in manifest.parameters:
+        _check_parameter(name, value)
+
+
+def _check_references(manifest: Manifest) -> None:
+    names = {file.path for file in manifest.files}
+    folders = {folder for name in names for folder in _folders_of(name)}
+    for what in (manifest.driver, manifest.restart):
+        if what is not None and what not in names:
+            raise BadManifest(f"{what!r} is not among its files")
+    for idir in manifest.idirs:
+        if idir not in folders:
+            raise BadManifest(f"its input folder {idir!r} holds no file")
+    if manifest.gdxpath is not None:
+        check_name(manifest.gdxpath.removesuffix("/"))
+
+
+def _check_parameter(name: str, value: str) -> None:
+    if not _PARAMETER.fullmatch(name) or not (name.startswith("--") or name.lower() in KEPT_OPTIONS):
+        raise BadManifest(f"{name!r} is not a parameter that may travel")
+    if len(value) > 1000 or not value.isprintable():
+        raise BadManifest(f"the value of {name!r} is too long or not printable")

@@ -1,0 +1,3 @@
+"""Scans and runs in Redis: the connection, one Lua script a verb, the documents."""
+
+from __future__ import annotations

@@ -1,0 +1,70 @@
+"""Connections to the server, with the time-outs that keep a black hole from making anyone deaf.
+
+Without them a lost network leaves a client blocked for 0.8 times the length of the outage after it is over
+(measured). `socket_keepalive` with a unix socket is a TypeError: it is left out there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from times_doctor_tasks.config.settings import shown_url
+from times_doctor_tasks.contract.errors import BrokerUnavailable
+
+#: Seconds to wait for an answer, and for a connection.
+SOCKET_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 5.0
+#: Seconds between checks that an idle connection of Celery's still lives. Ours are not checked: a command that fails on
+#: one is sent again on a new one, and a PING before it costs a round trip each time that a slot frees after a solve.
+HEALTH_CHECK_S = 5
+#: Oldest server we speak to: streams, functions of TIME in scripts and AOF as tested.
+OLDEST_SERVER = (7, 0)
+
+
+def is_socket(url: str) -> bool:
+    """Whether a broker URL names a unix socket."""
+    return url.startswith("redis+socket://")
+
+
+def connect(url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S, retries: int | None = None) -> redis.Redis:
+    """A client for a broker URL as we write it (`redis+socket://` for a unix socket). Opens nothing yet.
+
+    Args:
+        retries: How often a command is sent again before its error is told; None leaves it to redis-py, which waits
+            for seconds between them. A screen that a person looks at takes 0, and tells of the outage itself.
+    """
+    options: dict[str, Any] = {
+        "socket_timeout": socket_timeout_s,
+        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+    }
+    if retries is not None:
+        options["retry"] = Retry(NoBackoff(), retries)
+    if is_socket(url):
+        return redis.Redis.from_url("unix://" + url.removeprefix("redis+socket://"), **options)
+    return redis.Redis.from_url(url, socket_keepalive=True, **options)
+
+
+def check(client: redis.Redis, url: str) -> str:
+    """The server's version.
+
+    Raises:
+        BrokerUnavailable: it does not answer, wants a password, or is too old.
+    """
+    try:
+        info: Any = client.info("server")
+    except redis.AuthenticationError as error:
+        # Without a password redis-py shows what its HELLO was answered: a paragraph that helps nobody.
+        refused = "" if "WRONGPASS" not in str(error) and "invalid" not in str(error) else ", and not this one"
+        raise BrokerUnavailable(
+            shown_url(url), f"it wants a password{refused}: redis://user:password@host, in the environment or a file"
+        ) from error
+    except redis.RedisError as error:
+        raise BrokerUnavailable(shown_url(url), str(error).rstrip(".") or type(error).__name__) from error
+    version = str(info.get("redis_version", "0"))
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_SERVER:
+        raise BrokerUnavailable(shown_url(url), f"it is version {version}")
+    return version

@@ -1,0 +1,356 @@
+"""What Redis holds of scans, runs and hosts, for whoever reads; `store.RunStore` adds the verbs that write.
+
+Readers tolerate absence: everything here expires. Every method may raise `redis.RedisError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from times_doctor_tasks.contract.errors import SchemaMismatch
+from times_doctor_tasks.contract.keys import Keys
+from times_doctor_tasks.contract.messages import (
+    AnyEvent,
+    Attempt,
+    Document,
+    HostCard,
+    ProgressMade,
+    Report,
+    RunResult,
+    RunSpec,
+    ScanSpec,
+    decode,
+    decode_event,
+)
+from times_doctor_tasks.contract.states import RunState, ScanMode
+
+if TYPE_CHECKING:
+    import redis
+
+_Document = TypeVar("_Document", bound=Document)
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """The state document of a run."""
+
+    state: RunState
+    attempt: int = 0
+    host: str = ""
+    beat: int = 0
+    since_ms: int = 0
+    handbacks: int = 0
+    reason: str = ""
+    instance: str = ""
+    """Which start of that host's worker claimed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a scan stands, all of it read at one moment."""
+
+    last_event: str
+    """Id of the newest event; "0" when there is none. What comes after it is not in here."""
+    statuses: dict[str, RunStatus]
+    looks: dict[str, ProgressMade]
+    """The newest look at each run that had one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """What there is of a scan's runs, by run where it is a dict, in the scan's order."""
+
+    statuses: dict[str, RunStatus]
+    runs: list[RunSpec]
+    """Those whose document is gone are left out."""
+    results: dict[str, RunResult]
+    """With the run's history of attempts; of those that have one."""
+
+
+def initial_state(spec: ScanSpec, run: str) -> RunState:
+    """Where a run stands before anybody touched it: a reused one has ended."""
+    if run in spec.reused:
+        return RunState.DONE
+    waits = spec.mode is ScanMode.CHAIN and run != next(one for one in spec.runs if one not in spec.reused)
+    return RunState.PENDING if waits else RunState.QUEUED
+
+
+class Records:
+    """Scans, runs, hosts and events under one key prefix, read only."""
+
+    def __init__(self, client: redis.Redis, prefix: str = "td") -> None:
+        self.client: Any = client
+        self.keys = Keys(prefix)
+
+    # -- scans ----------------------------------------------------------------------------------------------------
+
+    def scan(self, scan: str) -> ScanSpec | None:
+        """The scan, or None when it is unknown or expired."""
+        raw = self.client.get(self.keys.scan(scan))
+        return decode(raw, ScanSpec) if raw else None
+
+    def scans(self, *, newest: int = 1000) -> list[str]:
+        """Ids of scans, newest first."""
+        return [scan.decode() for scan in self.client.zrevrange(self.keys.scans(), 0, newest - 1)]
+
+    def specs(self, scans: Sequence[str]) -> list[ScanSpec]:
+        """Those of `scans` that are there and that this version can read, in the same order."""
+        raws = self.client.mget([self.keys.scan(scan) for scan in scans]) if scans else []
+        return [spec for raw in raws if raw and (spec := _readable(raw, ScanSpec)) is not None]
+
+    def cancel_flags(self, scan: str) -> dict[str, str]:
+        """Run id or `*` to the flag."""
+        return {run.decode(): flag.decode() for run, flag in self.client.hgetall(self.keys.cancel(scan)).items()}
+
+    def is_reported(self, scan: str) -> bool:
+        """Whether the done mark is set."""
+        return bool(self.client.exists(self.keys.reported(scan)))
+
+    def presence(self, scan: str) -> tuple[bool, bool]:
+        """Whether the scan is there, and whether its done mark is set; in one round trip."""
+        pipe = self.client.pipeline(transaction=False)
+        pipe.exists(self.keys.scan(scan))
+        pipe.exists(self.keys.reported(scan))
+        is_there, is_reported = pipe.execute()
+        return bool(is_there), bool(is_reported)
+
+    def reported(self, scans: Sequence[str]) -> set[str]:
+        """Those of `scans` whose done mark is set."""
+        marks = self.client.mget([self.keys.reported(scan) for scan in scans]) if scans else []
+        return {scan for scan, mark in zip(scans, marks, strict=True) if mark}
+
+    def report(self, scan: str) -> Report | None:
+        """The report, once its done mark is set."""
+        raw = self.client.get(self.keys.report(scan)) if self.is_reported(scan) else None
+        return decode(raw, Report) if raw else None
+
+    def ended(self, scan: str) -> int:
+        """How many runs have become terminal; reused ones are not counted."""
+        return int(self.client.scard(self.keys.ended(scan)))
+
+    # -- runs -----------------------------------------------------------------------------------------------------
+
+    def run(self, scan: str, run: str) -> RunSpec | None:
+        """One run as asked for."""
+        raw = self.client.get(self.keys.run(scan, run))
+        return decode(raw, RunSpec) if raw else None
+
+    def task(self, scan: str, run: str) -> tuple[ScanSpec | None, RunSpec | None]:
+        """A scan and one run of it, as asked for, in one round trip."""
+        asked, one = self.client.mget([self.keys.scan(scan), self.keys.run(scan, run)])
+        return decode(asked, ScanSpec) if asked else None, decode(one, RunSpec) if one else None
+
+    def runs(self, spec: ScanSpec) -> list[RunSpec]:
+        """All runs of a scan, in order; those whose document is gone are left out."""
+        return self._runs(spec.scan, spec.runs)
+
+    def history(self, scan: str, run: str) -> list[Attempt]:
+        """Attempts at a run, oldest first."""
+        return [decode(raw, Attempt) for raw in self.client.lrange(self.keys.history(scan, run), 0, -1)]
+
+    def status(self, spec: ScanSpec, run: str) -> RunStatus:
+        """State of one run."""
+        return _status(self.client.hgetall(self.keys.state(spec.scan, run)), initial_state(spec, run))
+
+    def statuses(self, spec: ScanSpec) -> dict[str, RunStatus]:
+        """State of every run, in order."""
+        pipe = self.client.pipeline(transaction=False)
+        for run in spec.runs:
+            pipe.hgetall(self.keys.state(spec.scan, run))
+        return {run: _status(raw, initial_state(spec, run)) for run, raw in zip(spec.runs, pipe.execute(), strict=True)}
+
+    def result(self, spec: ScanSpec, run: str) -> RunResult | None:
+        """One run's result, with its history of attempts; None while there is none."""
+        return self._results(spec, [run]).get(run)
+
+    def results(self, spec: ScanSpec) -> dict[str, RunResult]:
+        """Results there are, by run, with the run's history of attempts."""
+        return self._results(spec, spec.runs)
+
+    def documents(self, spec: ScanSpec) -> Documents:
+        """All that a report is made of, in one round trip."""
+        pipe = self.client.pipeline(transaction=True)
+        for run in spec.runs:
+            pipe.hgetall(self.keys.state(spec.scan, run))
+            pipe.get(self.keys.run(spec.scan, run))
+            pipe.get(self.keys.result(spec.scan, run))
+            pipe.lrange(self.keys.history(spec.scan, run), 0, -1)
+        answers = pipe.execute()
+        states, specs, results, histories = (answers[first::4] for first in range(4))
+        runs = [decode(raw, RunSpec) for raw in specs if raw]
+        found = {
+            run: _with_history(decode(raw, RunResult), history)
+            for run, raw, history in zip(spec.runs, results, histories, strict=True)
+            if raw
+        }
+        return Documents(
+            statuses={run: _status(raw, initial_state(spec, run)) for run, raw in zip(spec.runs, states, strict=True)},
+            runs=runs,
+            results=found | {run.run: run.reused for run in runs if run.reused is not None},
+        )
+
+    def message(self, scan: str, run: str) -> dict[str, bytes]:
+        """The kept message; empty when none was published yet."""
+        return {name.decode(): value for name, value in self.client.hgetall(self.keys.message(scan, run)).items()}
+
+    def published(self, spec: ScanSpec) -> dict[str, bool]:
+        """Whether a message of each run was ever kept."""
+        pipe = self.client.pipeline(transaction=False)
+        for run in spec.runs:
+            pipe.exists(self.keys.message(spec.scan, run))
+        return {run: bool(kept) for run, kept in zip(spec.runs, pipe.execute(), strict=True)}
+
+    # -- events ---------------------------------------------------------------------------------------------------
+
+    def events(
+        self, scan: str, *, after: str = "0", block_ms: int | None = None, count: int = 1000
+    ) -> list[tuple[str, int, AnyEvent]]:
+        """Events after an id, oldest first: (id, server ms, event). Blocks up to `block_ms` when there is none.
+
+        Those of a newer version that this one cannot read are left out.
+        """
+        while True:
+            answer = self.client.xread({self.keys.events(scan): after}, count=count, block=block_ms)
+            if not answer:
+                return []
+            entries = answer[0][1] if isinstance(answer, list) else next(iter(answer.values()))[0]
+            after = entries[-1][0].decode()
+            read = [(eid.decode(), int(eid.split(b"-")[0]), _event(fields)) for eid, fields in entries]
+            known = [(eid, at_ms, event) for eid, at_ms, event in read if event is not None]
+            if known:
+                return known
+
+    def standing(self, spec: ScanSpec) -> Standing:
+        """How a scan stands, for a watcher who comes late: everything up to its newest event, and nothing after it."""
+        pipe = self.client.pipeline(transaction=True)
+        pipe.xrevrange(self.keys.events(spec.scan), count=1)
+        for run in spec.runs:
+            pipe.hgetall(self.keys.state(spec.scan, run))
+            pipe.get(self.keys.progress(spec.scan, run))
+        newest, *documents = pipe.execute()
+        looks = {run: decode_event(raw) for run, raw in zip(spec.runs, documents[1::2], strict=True) if raw}
+        return Standing(
+            last_event=newest[0][0].decode() if newest else "0",
+            statuses={
+                run: _status(raw, initial_state(spec, run)) for run, raw in zip(spec.runs, documents[::2], strict=True)
+            },
+            looks={run: look for run, look in looks.items() if isinstance(look, ProgressMade)},
+        )
+
+    # -- hosts and the server -------------------------------------------------------------------------------------
+
+    def host(self, host: str) -> HostCard | None:
+        """One host's card; None when it has not beaten lately."""
+        raw = self.client.get(self.keys.host(host))
+        return decode(raw, HostCard) if raw else None
+
+    def live_hosts(self) -> list[HostCard]:
+        """Cards of the hosts that beat lately, by name; also of those whose messages this version cannot speak."""
+        names = [name.decode() for name in self.client.zrange(self.keys.hosts(), 0, -1)]
+        raws = self.client.mget([self.keys.host(name) for name in names]) if names else []
+        return sorted((_card(raw) for raw in raws if raw), key=lambda card: card.host)
+
+    def waiting(self, queues: Iterable[str]) -> int:
+        """Messages in these queues that nobody has taken."""
+        pipe = self.client.pipeline(transaction=False)
+        for queue in queues:
+            for name in self.keys.queue_lists(queue):
+                pipe.llen(name)
+        return sum(pipe.execute())
+
+    def server_run(self) -> str:
+        """Id of this start of the server: another one means that it may have lost its last second."""
+        return str(self.client.info("server")["run_id"])
+
+    def server_ms(self) -> int:
+        """The server's clock, which every event and state is told in."""
+        seconds, micros = self.client.time()
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    def _runs(self, scan: str, runs: Sequence[str]) -> list[RunSpec]:
+        raws = self.client.mget([self.keys.run(scan, run) for run in runs]) if runs else []
+        return [decode(raw, RunSpec) for raw in raws if raw]
+
+    def _results(self, spec: ScanSpec, runs: Iterable[str]) -> dict[str, RunResult]:
+        wanted = list(runs)
+        pipe = self.client.pipeline(transaction=False)
+        for run in wanted:
+            pipe.get(self.keys.result(spec.scan, run))
+            pipe.lrange(self.keys.history(spec.scan, run), 0, -1)
+        answers = pipe.execute()
+        found = {
+            run: _with_history(decode(raw, RunResult), history)
+            for run, raw, history in zip(wanted, answers[::2], answers[1::2], strict=True)
+            if raw
+        }
+        reused = [run for run in wanted if run in spec.reused]
+        return found | {run.run: run.reused for run in self._runs(spec.scan, reused) if run.reused is not None}
+
+
+class _AnyCard(msgspec.Struct, frozen=True):
+    """What even a card of another major says."""
+
+    host: str
+    schema: int = 0
+    schemas: tuple[int, ...] = ()
+    roles: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    version: str = ""
+
+
+def _card(raw: bytes) -> HostCard:
+    card = _readable(raw, HostCard)
+    if card is not None:
+        return card
+    other = msgspec.json.decode(raw, type=_AnyCard)
+    return HostCard(
+        host=other.host,
+        instance="",
+        pid=0,
+        roles=other.roles,
+        slots=0,
+        cores=0,
+        memory_mb=0,
+        queues=other.queues,
+        schemas=other.schemas or (other.schema,),
+        version=other.version,
+        notes=("Its card is of another version: not everything about it can be read.",),
+    )
+
+
+def _readable(raw: bytes, kind: type[_Document]) -> _Document | None:
+    try:
+        return decode(raw, kind)
+    except SchemaMismatch:
+        return None
+
+
+def _event(fields: dict[bytes, bytes]) -> AnyEvent | None:
+    try:
+        return decode_event(fields[b"e"])
+    except SchemaMismatch:
+        return None
+
+
+def _status(raw: dict[bytes, bytes], initial: RunState) -> RunStatus:
+    if not raw:
+        return RunStatus(initial)
+    number = {name: int(raw.get(name, b"0")) for name in (b"attempt", b"beat", b"since_ms", b"handbacks")}
+    return RunStatus(
+        state=RunState(raw.get(b"state", initial.encode()).decode()),
+        attempt=number[b"attempt"],
+        host=raw.get(b"host", b"").decode(),
+        beat=number[b"beat"],
+        since_ms=number[b"since_ms"],
+        handbacks=number[b"handbacks"],
+        reason=raw.get(b"reason", b"").decode(),
+        instance=raw.get(b"instance", b"").decode(),
+    )
+
+
+def _with_history(result: RunResult, history: Sequence[bytes]) -> RunResult:
+    return msgspec.structs.replace(result, attempts=tuple(decode(entry, Attempt) for entry in history))

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from times_doctor_tasks.config.settings import CONFIG_NAME, Settings, shown_url
+from times_doctor_tasks.contract.errors import UsageError
+
+
+def load(folder: Path, **environ: str) -> Settings:
+    return Settings.load({"HOME": str(folder), **environ}, folder=folder)
+
+
+def test_the_environment_beats_the_file_and_the_file_beats_the_default(tmp_path: Path) -> None:
+    (tmp_path / CONFIG_NAME).write_text("lease_s = 10\ngrace_s = 7\n")
+    settings = load(tmp_path, TIMES_DOCTOR_LEASE_S="12")
+    assert (settings.lease_s, settings.grace_s, settings.key_prefix) == (12.0, 7.0, "td")
+    assert settings.origins["lease_s"] == "TIMES_DOCTOR_LEASE_S"
+    assert settings.origins["grace_s"].endswith(CONFIG_NAME)
+
+
+def test_the_command_line_beats_all(tmp_path: Path) -> None:
+    settings = Settings.load(
+        {"HOME": str(tmp_path), "TIMES_DOCTOR_LEASE_S": "12"}, folder=tmp_path, overrides={"lease_s": 3.0}
+    )
+    assert (settings.lease_s, settings.origins["lease_s"]) == (3.0, "command line")
+
+
+def test_the_nearest_file_in_a_parent_folder_counts(tmp_path: Path) -> None:
+    (tmp_path / CONFIG_NAME).write_text('host = "far"\n')
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    (tmp_path / "a" / CONFIG_NAME).write_text('host = "near"\n')
+    assert load(below).host == "near"
+
+
+def test_all_wrong_values_are_named_at_once(tmp_path: Path) -> None:
+    (tmp_path / CONFIG_NAME).write_text("lesae_s = 10\n")
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, TIMES_DOCTOR_LEASE_S="soon", TIMES_DOCTOR_BROKER_URL="http://x", TD_MAX_WORKERS="0")
+    for word in ("lesae_s", "TIMES_DOCTOR_LEASE_S", "soon", "http://x", "TD_MAX_WORKERS", "whole number"):
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "expected"),
+    [
+        ("TIMES_DOCTOR_LEASE_S", "0.5", "seconds, from 1 to 3,600"),
+        ("TIMES_DOCTOR_LEASE_S", "3601", "seconds, from 1 to 3,600"),
+        ("TIMES_DOCTOR_LEASE_S", "nan", "seconds, from 1 to 3,600"),
+        ("TIMES_DOCTOR_MAX_ATTEMPTS", "0", "a whole number, from 1 to 100"),
+        ("TIMES_DOCTOR_MAX_ATTEMPTS", "2.5", "a whole number, from 1 to 100"),
+        ("TIMES_DOCTOR_GRACE_S", "-1", "seconds, from 1 to 86,400"),
+        ("TIMES_DOCTOR_STOP_CAP_S", "inf", "seconds, from 1 to 604,800"),
+    ],
+)
+def test_what_recovery_and_stopping_go_by_has_bounds(tmp_path: Path, variable: str, text: str, expected: str) -> None:
+    with pytest.raises(UsageError, match=f"expected {expected}"):
+        load(tmp_path, **{variable: text})
+
+
+def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
+    (tmp_path / CONFIG_NAME).write_text("lease_s: 10\n")
+    with pytest.raises(UsageError, match="not valid TOML"):
+        load(tmp_path)
+
+
+def test_a_missing_broker_says_how_to_set_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="TIMES_DOCTOR_BROKER_URL"):
+        load(tmp_path).require_broker()
+
+
+def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+    assert load(tmp_path, TIMES_DOCTOR_LEASE_S="").lease_s == 30.0
+
+
+def test_no_password_is_ever_shown() -> None:
+    assert "secret" not in shown_url("rediss://me:secret@host:6380/1")
+    assert shown_url("redis://host/0") == "redis://host/0"
