@@ -21,7 +21,7 @@ from pathlib import Path
 
 from times_doctor_cli.look.run_dir import look
 from times_doctor_tasks.profiles.registry import resolve, with_threads
-from times_doctor_worker.gams_system import clean_environ, find_gams
+from times_doctor_worker.engines.gams_installation import clean_environ, find_gams
 
 PROFILES = ("dual", "sift", "bar_nox")
 #: Runs at once.

@@ -41,7 +41,7 @@ def main() -> None:
         print(f"{name}: median {1000 * statistics.median(values):.0f} ms [{1000 * min(values):.0f}]")
     client = resident_mb("times_doctor_cli.local_scan, times_doctor_tasks.celery_app.canvas")
     print(f"command line with everything a scan needs: {client:.0f} MB (target 90 MB)")
-    print(f"worker: {resident_mb('times_doctor_worker.boot'):.0f} MB (target 90 MB)")
+    print(f"worker: {resident_mb('times_doctor_worker.service.worker'):.0f} MB (target 90 MB)")
 
 
 if __name__ == "__main__":

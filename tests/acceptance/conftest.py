@@ -15,7 +15,7 @@ import pytest
 
 from tests.recorded.install import install_recorded_gams
 from times_doctor_tasks.contract.errors import EngineNotFound
-from times_doctor_worker.gams_system import find_gams
+from times_doctor_worker.engines.gams_installation import find_gams
 
 MODELS = Path(__file__).parents[1] / "recorded" / "models"
 

@@ -20,7 +20,7 @@ from times_doctor_tasks.contract.states import StopReason, Verdict
 from times_doctor_tasks.parsers.gams.trace import TraceRow, read_trace
 from times_doctor_tasks.profiles.registry import built_in_profiles, with_threads
 from times_doctor_tasks.results.run_reader import read_highs_run
-from times_doctor_worker.gams_system import find_gams
+from times_doctor_worker.engines.gams_installation import find_gams
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -17,7 +17,7 @@ from tests.acceptance.conftest import Cli, RunFolder
 from tests.acceptance.test_queue import SLOW, detach, document, start_worker, wait_for_running
 from tests.conftest import Server, wait_until
 from tests.recorded.install import install_recorded_gams
-from times_doctor_worker.gams_system import find_gams
+from times_doctor_worker.engines.gams_installation import find_gams
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120), pytest.mark.xdist_group("gdx")]
 

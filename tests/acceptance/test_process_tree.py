@@ -18,13 +18,13 @@ import pytest
 from tests.conftest import wait_until
 from times_doctor_tasks.contract.errors import EngineNotFound
 from times_doctor_tasks.parsers.gams.trace import TraceRow, read_trace
-from times_doctor_worker import supervisor
-from times_doctor_worker.gams_system import GamsSystem, clean_environ, find_gams
-from times_doctor_worker.memory import TreeMeter
-from times_doctor_worker.processes import Ended, SolverProcess
-from times_doctor_worker.stopping import StagedStop, StopAction, StopTimes
-from times_doctor_worker.tail import LogTail
-from times_doctor_worker.warden import Warden, start_warden
+from times_doctor_worker.engines.gams_installation import GamsSystem, clean_environ, find_gams
+from times_doctor_worker.execution.stop_policy import StagedStop, StopAction, StopTimes
+from times_doctor_worker.process import supervisor
+from times_doctor_worker.process.fork_server import Warden, start_warden
+from times_doctor_worker.process.log_tail import LogTail
+from times_doctor_worker.process.process_usage import TreeMeter
+from times_doctor_worker.process.solver_process import Ended, SolverProcess
 
 TESTS = Path(__file__).parents[1]
 MODELS = TESTS / "recorded" / "models"

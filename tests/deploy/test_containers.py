@@ -17,8 +17,8 @@ from tests.conftest import wait_until
 from times_doctor_cli.local.server_binary import find_server
 from times_doctor_tasks.config.settings import SETTINGS
 from times_doctor_tasks.state_store.connection import connect
-from times_doctor_worker.drain import HAND_BACK_S
-from times_doctor_worker.plan import read_words
+from times_doctor_worker.service.options import read_words
+from times_doctor_worker.service.shutdown import HAND_BACK_S
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text("utf-8")

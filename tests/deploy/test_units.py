@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from times_doctor_cli.main import make_app
 from times_doctor_tasks.config.settings import SETTINGS
-from times_doctor_worker.drain import HAND_BACK_S
-from times_doctor_worker.plan import read_words
+from times_doctor_worker.service.options import read_words
+from times_doctor_worker.service.shutdown import HAND_BACK_S
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(400)]
 FIVE = ("bar-1", "dual-1", "sift-1", "bar-2", "dual-2")
 STORE = "times_doctor_tasks.state_store.run_store:RunStore"
 BACKEND = "times_doctor_tasks.celery_app.result_backend:ErrorProofBackend"
-POSTMAN = "times_doctor_worker.postman:Postman"
+POSTMAN = "times_doctor_worker.redis_io.publisher:Postman"
 #: Where a solve worker dies.
 SOLVE_POINTS = {
     "claimed": f"{STORE}.claim:after",

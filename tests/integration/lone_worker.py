@@ -5,7 +5,7 @@ python lone_worker.py '{"argv": [...], "cwd": "...", "env": {...}, "marker": "..
 
 from __future__ import annotations
 
-from times_doctor_worker.warden import start_warden
+from times_doctor_worker.process.fork_server import start_warden
 
 WARDEN = start_warden()
 

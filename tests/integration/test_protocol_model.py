@@ -27,9 +27,9 @@ from times_doctor_tasks.contract.messages import AggregateTask, Reported, RunSpe
 from times_doctor_tasks.contract.states import OWNED, TERMINAL, RunState, ScanMode, StopReason
 from times_doctor_tasks.state_store.connection import connect
 from times_doctor_tasks.state_store.run_store import Done, Fence, Owned, Room, RunStatus
-from times_doctor_worker.remedies import Remedies
-from times_doctor_worker.reporting import AGGREGATE_LEASE_S, Reporter
-from times_doctor_worker.sweeper import Sweeper
+from times_doctor_worker.recovery.actions import Remedies
+from times_doctor_worker.recovery.report_builder import AGGREGATE_LEASE_S, Reporter
+from times_doctor_worker.recovery.sweeper import Sweeper
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 

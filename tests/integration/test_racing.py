@@ -6,8 +6,8 @@ from msgspec import structs
 from tests.integration.conftest import Submit, make_result, make_runs
 from times_doctor_tasks.contract.messages import ScanSpec
 from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
-from times_doctor_tasks.racing import Referee
 from times_doctor_tasks.state_store.run_store import Owned, Room, RunStore
+from times_doctor_worker.recovery.race import Referee
 
 pytestmark = pytest.mark.server
 THREE = ("cplex.a", "cplex.b", "cplex.c")

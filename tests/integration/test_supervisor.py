@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 import pytest
 
-from times_doctor_worker import supervisor
-from times_doctor_worker.processes import Ended, SolverProcess, end_leftovers
-from times_doctor_worker.warden import Warden, start_warden
+from times_doctor_worker.process import supervisor
+from times_doctor_worker.process.fork_server import Warden, start_warden
+from times_doctor_worker.process.solver_process import Ended, SolverProcess, end_leftovers
 
 LONE_WORKER = Path(__file__).with_name("lone_worker.py")
 ENV = {"PATH": os.environ["PATH"]}

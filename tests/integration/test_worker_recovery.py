@@ -9,10 +9,10 @@ from tests.integration.conftest import Submit, make_result, make_runs
 from times_doctor_tasks.contract.messages import AggregateTask, ScanSpec
 from times_doctor_tasks.contract.states import RunState, ScanMode, StopReason
 from times_doctor_tasks.state_store.run_store import Fence, Owned, Room, RunStore
-from times_doctor_worker import sweeper
-from times_doctor_worker.leftovers import give_back_own
-from times_doctor_worker.remedies import Remedies
-from times_doctor_worker.sweeper import CALLBACK_GRACE_S, CALLBACK_TRIPS, GAP_S, SWEEP_S, Sweeper
+from times_doctor_worker.recovery import sweeper
+from times_doctor_worker.recovery.actions import Remedies
+from times_doctor_worker.recovery.orphans import give_back_own
+from times_doctor_worker.recovery.sweeper import CALLBACK_GRACE_S, CALLBACK_TRIPS, GAP_S, SWEEP_S, Sweeper
 
 pytestmark = pytest.mark.server
 

@@ -15,7 +15,7 @@ from tests.integration.workers import PATIENCE_S, Broker, Team, Worker, endless_
 from times_doctor_tasks.blob_store.factory import open_store
 from times_doctor_tasks.contract.messages import Report, ScanSpec
 from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
-from times_doctor_worker.recovery import FIRST_PATIENCE_S
+from times_doctor_worker.recovery.rules import FIRST_PATIENCE_S
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
 

@@ -25,8 +25,8 @@ from typing import Any
 
 from times_doctor_tasks.profiles.builtin import BUILT_IN
 from times_doctor_tasks.profiles.option_file import with_mip_start, with_threads
-from times_doctor_worker.gams_system import GamsSystem, clean_environ, find_gams
-from times_doctor_worker.tail import LogTail
+from times_doctor_worker.engines.gams_installation import GamsSystem, clean_environ, find_gams
+from times_doctor_worker.process.log_tail import LogTail
 
 HERE = Path(__file__).parent
 RECORDINGS = HERE.parent / "data" / "recordings"

@@ -14,7 +14,7 @@ from tests.conftest import wait_until
 from tests.recorded.install import install_recorded_gams
 
 from times_doctor_tasks.parsers.gams.trace import TraceRow, read_trace
-from times_doctor_worker.gams_system import find_gams
+from times_doctor_worker.engines.gams_installation import find_gams
 
 HERE = Path(__file__).parent
 INDEX: list[dict[str, Any]] = json.loads((HERE.parent / "data" / "recordings" / "index.json").read_text())

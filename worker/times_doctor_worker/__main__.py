@@ -1,4 +1,4 @@
-"""`python -m times_doctor_worker`: a team's worker (see `plan.py` for its words), or the private one of a local scan.
+"""`python -m times_doctor_worker`: a team's worker (see `service/options.py` for its words), or the private one of a local scan.
 
 `--local FOLDER`: the plan is taken from `FOLDER/worker.json` as soon as it is there; standard input is the lifeline.
 The warden is forked before anything heavy is imported; the imports of a private worker then run while the command line
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from times_doctor_worker.warden import Warden, start_warden
+from times_doctor_worker.process.fork_server import Warden, start_warden
 
 #: Seconds between looks for the plan; the imports before it take a hundred times as long.
 PLAN_POLL_S = 0.005
@@ -31,8 +31,8 @@ def _private(folder: str, warden: Warden) -> int:
     from pathlib import Path
 
     from times_doctor_tasks.contract.messages import WorkerPlan, decode
-    from times_doctor_worker import boot
-    from times_doctor_worker.logs import configure_logging
+    from times_doctor_worker.service import worker
+    from times_doctor_worker.service.logging_config import configure_logging
 
     configure_logging("INFO", who="worker")
     path = Path(folder) / "worker.json"
@@ -40,7 +40,7 @@ def _private(folder: str, warden: Warden) -> int:
         lifeline, _, _ = select.select([0], [], [], PLAN_POLL_S)
         if lifeline:
             return 0  # the scan ended before it had a plan
-    return boot.run_private(decode(path.read_bytes(), WorkerPlan), warden, lifeline_fd=0)
+    return worker.run_private(decode(path.read_bytes(), WorkerPlan), warden, lifeline_fd=0)
 
 
 def _service(words: list[str], warden: Warden) -> int:
@@ -49,16 +49,16 @@ def _service(words: list[str], warden: Warden) -> int:
 
     from times_doctor_tasks.config.cache_dir import require_cache_folder
     from times_doctor_tasks.contract.errors import TimesDoctorError, UsageError
-    from times_doctor_worker.logs import configure_logging
-    from times_doctor_worker.plan import read_words
+    from times_doctor_worker.service.logging_config import configure_logging
+    from times_doctor_worker.service.options import read_words
 
     try:
         service = read_words(words, os.environ)
         require_cache_folder(Path(service.plan.cache_dir), service.cache_from)
         configure_logging("INFO", who=service.card_name)
-        from times_doctor_worker import boot  # heavy: after what may be wrong at once
+        from times_doctor_worker.service import worker  # heavy: after what may be wrong at once
 
-        return boot.run_service(service, warden)
+        return worker.run_service(service, warden)
     except TimesDoctorError as error:
         sys.stderr.write(f"times-doctor: {error}\n")
         return USAGE if isinstance(error, UsageError) else INFRASTRUCTURE

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from times_doctor_tasks.config import resources
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_worker.service.options import CONTROL_SLOTS, Service, read_words
+
+BROKER = {"TIMES_DOCTOR_BROKER_URL": "redis://broker/0", "HOME": "/home/w"}
+
+
+def read(folder: Path, *words: str, **environ: str) -> Service:
+    return read_words(words, BROKER | environ, folder=folder)
+
+
+def test_a_worker_without_words_solves_with_all_cores_and_has_control_beside(tmp_path: Path) -> None:
+    service = read(tmp_path)
+    plan = service.plan
+    assert (plan.roles, plan.slots, plan.cores) == (("solve",), resources.cores(), resources.cores())
+    assert (service.has_control_child, service.has_lifeline, service.drain_s) == (True, False, 60.0)
+    assert (plan.store_url, plan.check_solvers, service.cache_bytes) == ("redis", True, 20 * 10**9)
+
+
+def test_words_come_before_settings(tmp_path: Path) -> None:
+    service = read(tmp_path, "--name", "h7", "--slots", "3", "--threads=6", TIMES_DOCTOR_HOST="other")
+    assert (service.plan.host, service.plan.slots, service.plan.cores) == ("h7", 3, 6)
+    assert service.card_name == "h7"
+
+
+def test_slots_default_to_the_threads_given(tmp_path: Path) -> None:
+    assert read(tmp_path, "--threads", "5").plan.slots == 5
+
+
+def test_a_control_worker_beats_beside_the_hosts_own_name(tmp_path: Path) -> None:
+    service = read(tmp_path, "--role", "control", "--name", "h1", "--lifeline")
+    assert (service.plan.roles, service.plan.slots, service.card_name) == (("control",), CONTROL_SLOTS, "control@h1")
+    assert (service.has_control_child, service.has_lifeline) == (False, True)
+
+
+def test_settings_come_from_the_configuration_file_too(tmp_path: Path) -> None:
+    (tmp_path / "times-doctor.toml").write_text('broker_url = "redis://b/1"\ndrain_s = 5\ncache_gb = 0.5\n')
+    service = read_words([], {"HOME": "/h"}, folder=tmp_path)
+    assert (service.plan.broker_url, service.drain_s, service.cache_bytes) == ("redis://b/1", 5.0, 500_000_000)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--role", "king"], "invalid choice: 'king'"),
+        (["--slots", "0"], "'0' is not a whole number of 1 or more"),
+        (["--threads", "two"], "'two' is not a whole number of 1 or more"),
+        (["--name", "a b"], "--name 'a b': expected letters"),
+        (["--frobnicate"], "unrecognized arguments: --frobnicate"),
+    ],
+)
+def test_a_wrong_word_is_named(tmp_path: Path, words: list[str], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path, *words)
+    assert said in str(caught.value)
+
+
+def test_a_worker_without_a_broker_says_how_to_set_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"A worker needs a broker and none is configured\. Set TIMES_DOC"):
+        read_words([], {"HOME": "/h"}, folder=tmp_path)

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import wait_until
+from times_doctor_worker.service.shutdown import LEFT, Drain
+
+
+class Intake:
+    def __init__(self) -> None:
+        self.said: list[object] = []
+        self.ended = threading.Event()
+
+    def stop_taking(self) -> None:
+        self.said.append("stop")
+
+    def shut_down(self, code: int) -> None:
+        self.said.append(code)
+        self.ended.set()
+
+
+class Host:
+    """A drain with `running` runs, which end when the test, or the hand-back, says so."""
+
+    def __init__(
+        self, *running: str, drain_s: float = 60.0, ends_when_handed_back: bool = True, leave_s: float = 60.0
+    ) -> None:
+        self.intake = Intake()
+        self.running = list(running)
+        self.left: list[int] = []
+        self.drain = Drain(
+            self.intake,
+            running=self._running,
+            put_back=lambda: self.intake.said.append("parked"),
+            drain_s=drain_s,
+            leave=self.left.append,
+            leave_s=leave_s,
+        )
+        self._ends = ends_when_handed_back
+
+    def _running(self) -> list[str]:
+        if self._ends and self.drain.handing_back.is_set():
+            self.running.clear()
+        return list(self.running)
+
+    def wait(self) -> None:
+        assert self.intake.ended.wait(5)
+        self.drain.ended()
+
+
+def test_an_idle_worker_stops_taking_puts_parked_runs_back_and_leaves() -> None:
+    host = Host()
+    host.drain.urge()
+    host.wait()
+    assert host.intake.said == ["stop", "parked", 0]
+    assert not host.drain.handing_back.is_set()
+
+
+def test_running_solves_may_end_by_themselves() -> None:
+    host = Host("s1 a")
+    host.drain.urge()
+    wait_until(lambda: "parked" in host.intake.said)
+    host.running.clear()
+    host.wait()
+    assert not host.drain.handing_back.is_set()
+
+
+def test_what_does_not_end_in_time_is_handed_back() -> None:
+    host = Host("s1 a", drain_s=0.05)
+    host.drain.urge()
+    host.wait()
+    assert host.drain.handing_back.is_set()
+    assert host.intake.said[-1] == 0
+
+
+def test_a_second_signal_hands_back_and_a_third_leaves() -> None:
+    host = Host("s1 a", ends_when_handed_back=False)
+    host.drain.urge()
+    assert not host.drain.handing_back.is_set()
+    host.drain.urge()
+    assert host.drain.handing_back.is_set()
+    assert host.left == []
+    host.drain.urge()
+    assert host.left == [LEFT]
+    host.running.clear()
+    host.wait()
+
+
+def test_a_watchdog_waits_as_long_as_solves_take_and_asks_for_a_restart() -> None:
+    host = Host("s1 a", drain_s=0.0)
+    host.drain.begin("watchdog: deaf", wait_s=None, code=75)
+    host.drain.begin("told to end", wait_s=0.0)
+    wait_until(lambda: "parked" in host.intake.said)
+    assert not host.intake.ended.wait(0.1)
+    host.running.clear()
+    host.wait()
+    assert host.intake.said[-1] == 75
+
+
+def test_a_loop_that_is_blocked_is_left_by_force() -> None:
+    host = Host(leave_s=0.05)
+    host.drain.begin("watchdog: blocked", wait_s=None, code=75)
+    wait_until(lambda: host.left == [75])
+
+
+def test_a_loop_that_ended_is_not_left_by_force() -> None:
+    host = Host(leave_s=0.2)
+    host.drain.ended()
+    host.drain.begin("told to end", wait_s=0.0)
+    host.wait()
+    host.drain._thread.join(5)
+    assert host.left == []
+
+
+@pytest.fixture
+def own_handlers() -> Iterator[None]:
+    """This process's handlers come back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("own_handlers")
+def test_signals_urge_and_then_do_no_harm_any_more() -> None:
+    host = Host("s1 a", ends_when_handed_back=False)
+    with host.drain.on_signals():
+        os.kill(os.getpid(), signal.SIGTERM)
+        wait_until(lambda: host.drain.is_begun)
+        os.kill(os.getpid(), signal.SIGINT)
+        wait_until(host.drain.handing_back.is_set)
+        host.running.clear()
+        host.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("running", [(), ("s1 a",)])
+def test_a_closed_lifeline_hands_back_without_waiting(running: tuple[str, ...]) -> None:
+    host = Host(*running)
+    host.drain.hand_back("lifeline closed")
+    host.wait()
+    assert host.intake.said == ["stop", "parked", 0]

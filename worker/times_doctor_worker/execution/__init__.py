@@ -1,0 +1,3 @@
+"""One run on this host: claim, stage, solve, watch, stop, collect, finish."""
+
+from __future__ import annotations

@@ -1,0 +1,239 @@
+"""One attempt at one run, from its claim to its result: stage, solve, collect."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from times_doctor_tasks.blob_store.errors import StoreUnreachable
+from times_doctor_tasks.contract.clock import monotonic_s, now_ms
+from times_doctor_tasks.contract.errors import TimesDoctorError
+from times_doctor_tasks.contract.messages import RunResult
+from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
+from times_doctor_tasks.parsers.progress.tracker import ProgressTracker
+from times_doctor_tasks.results.profile_check import Statement, find_statements, judge_application
+from times_doctor_tasks.results.run_reader import RunReading
+from times_doctor_tasks.snapshot.manifest import Manifest
+from times_doctor_worker.engines.port import Command, Engine, Job
+from times_doctor_worker.execution.artefacts import keep_artefacts
+from times_doctor_worker.execution.memory_limit import oom_kills, said_so, seems_killed
+from times_doctor_worker.execution.monitor import RunWatch
+from times_doctor_worker.execution.result_builder import Facts, solved, unsolved
+from times_doctor_worker.execution.run_reporter import Line, Uplink
+from times_doctor_worker.execution.stop_policy import StopTimes
+from times_doctor_worker.host.engine_availability import HostFault, Rotation
+from times_doctor_worker.process.fork_server import Warden
+from times_doctor_worker.process.log_tail import LogTail
+from times_doctor_worker.process.solver_process import SolverProcess
+from times_doctor_worker.workspace.workspace import DiskFull, Workspace
+
+_T = TypeVar("_T")
+logger = logging.getLogger(__name__)
+
+#: What an engine writes beside its log.
+OUTPUT = "stdout.txt"
+#: Seconds between tries of a store that does not answer.
+STORE_PAUSE_S = 1.0
+#: What a full or broken disk, a machine at its limits and missing rights say; no model can be blamed for them.
+_OWN_FAULTS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EACCES,
+     errno.EPERM}
+)  # fmt: skip
+
+
+class Disowned(Exception):
+    """Another attempt owns the run now: nothing of this one counts any more."""
+
+
+class Cancelled(Exception):
+    """The run was cancelled, or its worker was told to end, before its engine started."""
+
+    def __init__(self, reason: StopReason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What an attempt works with; the same for all attempts of a worker."""
+
+    warden: Warden
+    workspace: Workspace
+    uplink: Uplink
+    host: str
+    instance: str
+    rotation: Rotation
+    shutdown: Callable[[], bool]
+    """Whether this worker must end now and hand its runs back."""
+    pause: Callable[[float], object]
+    """Waits so many seconds, or until the worker must end."""
+
+
+class Attempt:
+    """One attempt. `perform` always returns a result, unless the run is not ours any more."""
+
+    def __init__(self, bench: Bench, line: Line) -> None:
+        self._bench = bench
+        self._line = line
+        self._run = line.run
+        self._spec = line.spec
+        self._tracker = ProgressTracker()
+        #: How many processes the kernel killed for want of memory while the engine ran, whosoever they were.
+        self._memory_kills = 0
+        self.facts = Facts(attempt=line.fence.attempt, host=bench.host, claimed_ms=now_ms())
+
+    def perform(self) -> RunResult:
+        """Stages, solves and collects.
+
+        Raises:
+            Disowned: stop without a result.
+            HostFault: this host cannot run it, another one may.
+        """
+        try:
+            return self._perform()
+        except Cancelled as stop:
+            self.facts.stop_reason = stop.reason
+            return unsolved(
+                self._run, self.facts, state=RunState.CANCELLED, sentence="Cancelled before the solver started."
+            )
+        except (TimesDoctorError, OSError) as error:
+            if isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in _OWN_FAULTS):
+                raise HostFault(self._run.engine, str(error)) from error
+            logger.exception("attempt failed", extra={"action": "attempt_failed", **self._ids()})
+            return self.failed(f"Host {self._bench.host} could not run it: {error}")
+
+    def failed(self, sentence: str, *, next_step: str = "See the worker's log on that host.") -> RunResult:
+        """The result of an attempt that came to nothing for no reason that the model knows."""
+        verdict = Verdict.SOLVER_FAILURE
+        return unsolved(
+            self._run, self.facts, state=RunState.FAILED, verdict=verdict, sentence=sentence, next_step=next_step
+        )
+
+    def _perform(self) -> RunResult:
+        run, bench = self._run, self._bench
+        engine = bench.rotation.engine(run.engine)
+        if engine is None:
+            raise HostFault(run.engine, f"{bench.host} has no {run.engine}")
+        self.facts.engine_version = engine.version
+        self.facts.licence = bench.rotation.licence(run.engine)
+        bench.uplink.advance(self._line, RunState.STAGING)
+        with ExitStack() as used:
+            job = self._stage(used)
+            command = engine.prepare(job)
+            self._raise_if_stopped()
+            bench.uplink.advance(self._line, RunState.RUNNING)
+            self._solve(engine, job, command)
+            bench.uplink.advance(self._line, RunState.COLLECTING)
+            return self._collect(engine, job)
+
+    def _stage(self, used: ExitStack) -> Job:
+        workspace, snapshot = self._bench.workspace, self._spec.model.snapshot
+        manifest = self._from_store(lambda: workspace.manifest(snapshot))
+        tree = self._from_store(lambda: used.enter_context(workspace.tree(snapshot, manifest)))
+        folder = used.enter_context(
+            workspace.attempt_folder(self._spec.scan, self._run.run, self._line.fence, tree=tree, manifest=manifest)
+        )
+        self.facts.directory = str(folder)
+        return Job(self._run, manifest, tree, folder)
+
+    def _from_store(self, get: Callable[[], _T]) -> _T:
+        """Waits for a store that does not answer: it is well again sooner or later, like Redis."""
+        while True:
+            try:
+                return get()
+            except StoreUnreachable as error:
+                logger.warning("%s", error, extra={"action": "store_waits", **self._ids()})
+            self._bench.pause(STORE_PAUSE_S)
+            self._raise_if_stopped()
+
+    def _solve(self, engine: Engine, job: Job, command: Command) -> None:
+        marker = self._bench.workspace.marker(self._spec.scan, self._run.run)
+        output = job.directory / OUTPUT
+        self.facts.started_ms = now_ms()
+        start_s, kills_before = monotonic_s(), oom_kills()
+        with self._spawn(command, job, marker, output) as process, LogTail(command.log) as tail:
+            watch = RunWatch(
+                self._line,
+                self.facts,
+                self._tracker,
+                engine.reader(),
+                process,
+                tail,
+                StopTimes(grace_s=self._spec.grace_s, stop_cap_s=self._spec.stop_cap_s),
+                is_worker_ending=self._bench.shutdown,
+            )
+            watch.until_it_ends()
+        self.facts.ended_ms = now_ms()
+        self.facts.runtime_s = monotonic_s() - start_s
+        if self._line.disowned:
+            raise Disowned
+        self._memory_kills = oom_kills() - kills_before
+        if self.facts.stop_reason is None and said_so(self.facts.returncode, (output, command.log)):
+            self.facts.stop_reason = StopReason.OUT_OF_MEMORY
+
+    def _spawn(self, command: Command, job: Job, marker: Path, output: Path) -> SolverProcess:
+        try:
+            return self._bench.warden.spawn(
+                command.argv,
+                cwd=job.directory,
+                env=command.environ,
+                marker=marker,
+                stdout_path=output,
+                stderr_path=output,
+            )
+        except OSError as error:
+            if error.errno == errno.E2BIG:  # the words of a command line come from the model
+                raise
+            raise HostFault(self._run.engine, f"{self._run.engine} cannot be started: {error}") from error
+
+    def _collect(self, engine: Engine, job: Job) -> RunResult:
+        reading = self._read(engine, job)
+        statements = overruling_statements(job.tree, job.manifest)
+        application = judge_application(self._run, reading, statements)
+        self.facts.artefacts = keep_artefacts(self._bench.workspace.blobs, engine.artefacts(job))
+        result = solved(self._run, self.facts, reading, self._tracker, application)
+        if result.stop_reason is StopReason.OUT_OF_MEMORY and self._run.mem_mb and self.facts.peak_memory_mb:
+            used = f"It used {self.facts.peak_memory_mb:,.0f} MB and was given {self._run.mem_mb:,} MB."
+            result = msgspec.structs.replace(result, sentence=f"{result.sentence} {used}")
+        return result
+
+    def _read(self, engine: Engine, job: Job) -> RunReading:
+        facts = self.facts
+        reading = engine.read(job, returncode=facts.returncode, stop_reason=facts.stop_reason)
+        solver_status = reading.solves[-1].solver_status if reading.solves else None
+        if facts.stop_reason or not self._memory_kills or not seems_killed(facts.returncode, solver_status):
+            return reading
+        # What the kernel kills leaves no word about it: GAMS only knows that its solver has gone.
+        facts.stop_reason = StopReason.OUT_OF_MEMORY
+        return engine.read(job, returncode=facts.returncode, stop_reason=facts.stop_reason)
+
+    def _raise_if_stopped(self) -> None:
+        if self._line.disowned:
+            raise Disowned
+        if self._line.stop is not None:
+            raise Cancelled(self._line.stop.reason)
+        if self._bench.shutdown():
+            raise Cancelled(StopReason.SHUTDOWN)
+
+    def _ids(self) -> dict[str, object]:
+        return {"scan": self._spec.scan, "run": self._run.run, "attempt": self._line.fence.attempt}
+
+
+def overruling_statements(tree: Path, manifest: Manifest) -> Iterator[Statement]:
+    """Lines of the staged driver and of files beside it that name a solver or an option file by themselves.
+
+    One after the other, as they are asked for: a model's whole text takes longer to search than its log to read.
+    """
+    for file in manifest.files:
+        if not file.path.endswith((".run", ".gms", ".inc", ".mod", ".dd")) or file.size_bytes > 1 << 20:
+            continue
+        with (tree / file.path).open(encoding="latin-1") as lines:
+            yield from find_statements(os.path.basename(file.path), lines)  # noqa: PTH119  # posix text, not a path here

@@ -1,0 +1,293 @@
+"""What the solve task calls: claim a run, carry an attempt through, finish it, let the next parked run in."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable
+
+import msgspec
+import redis
+from kombu.exceptions import OperationalError
+
+from times_doctor_tasks.contract.errors import SchemaMismatch
+from times_doctor_tasks.contract.keys import host_queue
+from times_doctor_tasks.contract.messages import RunResult, RunSpec, ScanSpec, SolveTask
+from times_doctor_tasks.contract.states import CONCLUSIVE, RunState, StopReason, Verdict
+from times_doctor_tasks.state_store.run_store import Claim, Done, Leased, Owned, Parked, Room, RunStore
+from times_doctor_worker.execution.attempt import Attempt, Bench, Disowned
+from times_doctor_worker.execution.host_faults import HANDED_BACK, HostFaults
+from times_doctor_worker.execution.result_spool import Spool
+from times_doctor_worker.execution.run_reporter import Line, parse_cancel
+from times_doctor_worker.host.admission import Admission
+from times_doctor_worker.host.engine_availability import HostFault
+from times_doctor_worker.redis_io.publisher import Postman
+from times_doctor_worker.redis_io.retry import GivenUp, insist
+
+logger = logging.getLogger(__name__)
+#: Seconds between looks whether this worker must leave, while an attempt is waited for.
+WAIT_S = 0.5
+_RunDocuments = tuple[ScanSpec, RunSpec] | None
+
+
+class Executor:
+    """The solve port of a worker."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        bench: Bench,
+        admission: Admission,
+        postman: Postman,
+        spool: Spool,
+        faults: HostFaults,
+        *,
+        is_taking: Callable[[], bool],
+        leaving: threading.Event,
+    ) -> None:
+        """Args:
+        is_taking: Whether this worker still begins runs.
+        leaving: Set when this worker waits for nothing any more.
+        """
+        self._store = store
+        self._bench = bench
+        self._admission = admission
+        self._postman = postman
+        self._spool = spool
+        self._faults = faults
+        self._is_taking = is_taking
+        self._leaving = leaving
+        self._busy: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._may_be_parked = True
+        """Whether a run may wait here for room: who asks each time makes a freed slot wait for the answer."""
+
+    def busy(self) -> list[str]:
+        """`<scan> <run>` of every delivery that is being dealt with."""
+        with self._lock:
+            return sorted(self._busy)
+
+    def solve(self, task: SolveTask) -> str | None:
+        """Runs one delivery; see `SolvePort`."""
+        member = f"{task.scan} {task.run}"
+        with self._lock:
+            self._busy[member] = self._busy.get(member, 0) + 1
+        try:
+            return self._solve(task)
+        except GivenUp:
+            return None
+        finally:
+            with self._lock:
+                self._busy[member] -= 1
+                if not self._busy[member]:
+                    del self._busy[member]
+
+    def put_back_parked(self) -> None:
+        """Sends runs that wait for room here back to their queues: this host ends, or offers less."""
+        try:
+            for scan, run, _ in self._store.parked(self._bench.host):
+                if self._store.unpark(self._bench.host, scan, run):
+                    self._postman.again(scan, run)
+        except (redis.RedisError, OperationalError) as error:
+            # The sweeper publishes waiting runs again.
+            logger.warning("parked runs not put back: %s", error, extra={"action": "put_back_failed"})
+
+    def pick(self) -> None:
+        """Lets the best parked run in that fits now."""
+        if not self._may_be_parked:
+            return
+        self._may_be_parked = False  # before the look: what is parked after it counts
+        try:
+            for scan, run, need in self._store.parked(self._bench.host):
+                self._may_be_parked = True
+                free = self._admission.free()
+                fits = need.threads <= free.threads and need.mem_mb <= free.mem_mb
+                if fits and self._is_taking() and self._store.unpark(self._bench.host, scan, run):
+                    self._postman.to_host(scan, run, self._bench.host)
+                    return
+        except (redis.RedisError, OperationalError):
+            # Redis is away: the sweeper publishes waiting runs again.
+            self._may_be_parked = True
+            logger.warning("no parked run picked", exc_info=True, extra={"action": "pick_failed"})
+
+    def _solve(self, task: SolveTask) -> str | None:
+        try:
+            documents = self._documents(task)
+        except SchemaMismatch as error:
+            # A host that reads them takes the run: it is published again when it has waited for long.
+            logger.error("%s", error, extra={"action": "run_unreadable", "scan": task.scan, "run": task.run})
+            return None
+        if documents is None:
+            logger.warning("unknown run", extra={"action": "run_unknown", "scan": task.scan, "run": task.run})
+            return "unknown"
+        spec, run = documents
+        refusal = self._bench.rotation.refusal(run.engine)
+        is_pinned = run.queue == host_queue(self._bench.host)
+        if not self._is_taking() or (refusal and not is_pinned):
+            logger.info("not taken: put back", extra={"action": "put_back", "scan": spec.scan, "run": run.run})
+            self._publish(run, to_head=True)
+            return None
+        if self._is_at_it(spec, run):
+            logger.info("runs here already", extra={"action": "copy_dropped", "scan": spec.scan, "run": run.run})
+            return None
+        claim = self._claim(spec, run, refusal)
+        return self._carry(spec, run, claim) if isinstance(claim, Owned) else _answer(claim, task)
+
+    def _is_at_it(self, spec: ScanSpec, run: RunSpec) -> bool:
+        """Whether an attempt of this worker carries the run on, whatever a message says that came again.
+
+        It may have been requeued while this host was stopped, or the server may have forgotten the claim. One that is
+        not ours any more has to be over first: two attempts of one host would share a folder, a marker and a line.
+        """
+        line = self._bench.uplink.find(spec.scan, run.run)
+        if line is None:
+            return False
+        if insist(lambda: line.is_still_ours(self._store), what=f"asking for {run.run}", ending=self._leaving):
+            return True
+        while not line.closed.wait(WAIT_S):
+            if self._leaving.is_set():
+                raise GivenUp(run.run)
+        return False
+
+    def _documents(self, task: SolveTask) -> _RunDocuments:
+        def read() -> _RunDocuments:
+            spec, run = self._store.task(task.scan, task.run)
+            return (spec, run) if spec and run else None
+
+        return insist(read, what=f"reading run {task.run}", ending=self._leaving)
+
+    def _claim(self, spec: ScanSpec, run: RunSpec, closed: str) -> Claim:
+        token, need, bench = secrets.token_hex(8), self._admission.need(run), self._bench
+
+        def ask(free: Room) -> Claim:
+            return self._store.claim(
+                spec, run, host=bench.host, instance=bench.instance, token=token, need=need, free=free, closed=closed
+            )
+
+        def claim(free: Room) -> Claim:
+            answer = insist(lambda: ask(free), what=f"claiming run {run.run}", ending=self._leaving)
+            if isinstance(answer, Parked):  # known before any room is given back: whoever does that picks it
+                self._may_be_parked = True
+            return answer
+
+        return self._admission.claim(f"{spec.scan} {run.run}", need, claim)
+
+    def _carry(self, spec: ScanSpec, run: RunSpec, claim: Owned) -> str | None:
+        ids = {"scan": spec.scan, "run": run.run, "attempt": claim.fence.attempt}
+        logger.info("run taken", extra={"action": "run_taken", **ids})
+        try:
+            with self._admission.released_after(f"{spec.scan} {run.run}"):
+                line = self._bench.uplink.open(spec, run, claim.fence)
+                line.stop = parse_cancel(claim.cancel)
+                try:
+                    result = self._perform(line)
+                    return None if result is None else self._end(line, result)
+                finally:
+                    self._bench.uplink.close(line)
+        finally:
+            self.pick()
+
+    def _perform(self, line: Line) -> RunResult | None:
+        """The attempt's result; None when the run goes on elsewhere. Raises nothing but `GivenUp`."""
+        attempt = Attempt(self._bench, line)
+        try:
+            result = attempt.perform()
+            fault = self._faults.behind(result)
+        except Disowned:
+            logger.warning("run is another host's now", extra={"action": "disowned", **line.ids()})
+            return None
+        except HostFault as found:
+            fault, result = found, attempt.failed(f"Host {self._bench.host} could not run it: {found}")
+        except Exception as error:
+            # A defect of ours must end as a run document: a raising header task would stop its chord for ever.
+            logger.exception("defect", extra={"action": "defect", **line.ids()})
+            return attempt.failed(
+                f"times-doctor itself failed on {self._bench.host}: {type(error).__name__}: {error}",
+                next_step="Report this with the worker's log.",
+            )
+        return result if fault is None else self._elsewhere(line, result, fault)
+
+    def _elsewhere(self, line: Line, result: RunResult, fault: HostFault) -> RunResult | None:
+        """This host takes itself out; the run goes to another, or ends where it has been to enough of them."""
+        if not self._faults.take_out(fault, result):
+            return result
+        tries = insist(lambda: self._faults.hosts_failed(line), what=f"history of {line.run.run}", ending=self._leaving)
+        if len(tries) >= line.spec.max_attempts:
+            sentence = f"No host could run it: {', '.join(tries)}. The last one said: {fault}"
+            return msgspec.structs.replace(result, sentence=sentence)
+        self._hand_back(line, f"{self._bench.host} cannot run it: {fault}", counted=True)
+        return None
+
+    def _end(self, line: Line, result: RunResult) -> str | None:
+        if result.stop_reason is StopReason.SHUTDOWN:
+            if result.verdict not in CONCLUSIVE:
+                self._hand_back(line, f"{HANDED_BACK} by {self._bench.host}", counted=False)
+                return None
+            result = msgspec.structs.replace(result, stop_reason=None)  # it was faster than its stop
+        self._tell_failure(line, result)
+        self._spool.put(result, line.fence)
+        ended = insist(
+            lambda: self._store.finish(line.spec, result, line.fence),
+            what=f"finishing run {result.run}",
+            ending=self._leaving,
+        )
+        self._spool.taken(result, line.fence)
+        if not ended:
+            logger.warning("result refused: the run is another host's", extra={"action": "refused", **line.ids()})
+            return None
+        logger.info("run ended as %s", result.state, extra={"action": "run_ended", **line.ids()})
+        if ended + len(line.spec.reused) >= len(line.spec.runs):
+            self._call_back(line)
+        return result.state
+
+    def _hand_back(self, line: Line, reason: str, *, counted: bool) -> None:
+        ours = insist(
+            lambda: self._store.release(line.spec, line.run.run, line.fence, reason=reason, counted=counted),
+            what=f"releasing run {line.run.run}",
+            ending=self._leaving,
+        )
+        if ours:
+            logger.warning("run handed back", extra={"action": "handed_back", **line.ids()})
+            self._publish(line.run, to_head=True)
+
+    def _publish(self, run: RunSpec, *, to_head: bool) -> None:
+        insist(
+            lambda: self._postman.again(run.scan, run.run, to_head=to_head),
+            what=f"publishing run {run.run}",
+            ending=self._leaving,
+        )
+
+    def _call_back(self, line: Line) -> None:
+        """Has the report made at once by whoever knows that all runs have ended.
+
+        Celery needs four more round trips to count the parts of a chord; its own callback then finds the report there.
+        """
+        try:
+            self._postman.callback(line.spec)
+        except (redis.RedisError, OperationalError) as error:
+            logger.info("Celery has to call back: %s", error, extra={"action": "callback_failed", **line.ids()})
+
+    def _tell_failure(self, line: Line, result: RunResult) -> None:
+        """A run's error is one named line at once, not only in the report."""
+        if result.state is RunState.FAILED or result.verdict in (Verdict.NOT_APPLIED, Verdict.INFEASIBLE):
+            line.note(result.sentence, level="error")
+            try:
+                line.send(self._store, 0.0)
+            except redis.RedisError:
+                logger.warning("note not sent", exc_info=True, extra={"action": "note_lost", **line.ids()})
+
+
+def _answer(claim: Claim, task: SolveTask) -> str | None:
+    ids = {"scan": task.scan, "run": task.run}
+    match claim:
+        case Done(state):
+            return state  # a copy of a done run returns, so that its chain or chord goes on
+        case Leased(host):
+            logger.info("runs on %s already", host, extra={"action": "copy_dropped", **ids})
+        case Parked(reason):
+            logger.info("parked: %s", reason, extra={"action": "parked", **ids})
+        case _:
+            logger.warning("unknown run", extra={"action": "run_unknown", **ids})
+            return "unknown"
+    return None

@@ -1,0 +1,138 @@
+"""Watches one running engine: its log, its memory, its time limit, and whoever wants it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.messages import ProgressMade
+from times_doctor_tasks.contract.progress import SOLVING
+from times_doctor_tasks.contract.states import StopReason
+from times_doctor_tasks.parsers.progress.tracker import ProgressTracker
+from times_doctor_worker.engines.port import LogReader
+from times_doctor_worker.execution.memory_limit import limit_bytes
+from times_doctor_worker.execution.result_builder import Facts
+from times_doctor_worker.execution.run_reporter import Line, StopRequest
+from times_doctor_worker.execution.stop_policy import StagedStop, StopAction, StopTimes
+from times_doctor_worker.process.log_tail import LogTail
+from times_doctor_worker.process.process_usage import TreeMeter
+from times_doctor_worker.process.solver_process import SolverProcess
+
+#: Seconds between looks at a running engine's log: the table shows a line within this and the uplink's tick.
+POLL_S = 0.05
+#: Seconds between samples of a running engine's memory and CPU.
+SAMPLE_S = 0.5
+
+
+class RunWatch:
+    """The look at one engine. What it sees goes into the attempt's facts, its tracker and its line."""
+
+    def __init__(
+        self,
+        line: Line,
+        facts: Facts,
+        tracker: ProgressTracker,
+        reader: LogReader,
+        process: SolverProcess,
+        tail: LogTail,
+        times: StopTimes,
+        *,
+        is_worker_ending: Callable[[], bool],
+    ) -> None:
+        self._line = line
+        self._facts = facts
+        self._tracker = tracker
+        self._reader = reader
+        self._process = process
+        self._tail = tail
+        self._is_worker_ending = is_worker_ending
+        self._start_s = monotonic_s()
+        self._stop = StagedStop(times)
+        self._meter = TreeMeter(process.pid)
+        self._next_sample_s = 0.0
+        self._obeyed: StopRequest | None = None
+        self._limit_bytes = limit_bytes(line.run.mem_mb)
+        self._is_over = False
+
+    def until_it_ends(self) -> None:
+        """Returns when the engine is gone and its log is read to the end."""
+        while (ended := self._process.wait(POLL_S)) is None:
+            self._read(self._tail.poll())
+            self._sample()
+            self._heed()
+        self._read(self._tail.drain())
+        self._tracker.update(self._reader.close(), now_s=self._runtime_s())
+        self._facts.returncode = ended.returncode
+        # A solve may end between two samples; the largest single process is known all the same.
+        seen_bytes = max(self._meter.peak_rss_bytes, ended.max_rss_bytes or 0)
+        self._facts.peak_memory_mb = round(seen_bytes / (1 << 20), 1) if seen_bytes else None
+
+    def _runtime_s(self) -> float:
+        return monotonic_s() - self._start_s
+
+    def _read(self, text: str) -> None:
+        if not text:
+            return
+        self._tracker.update(self._reader.feed(text), now_s=self._runtime_s())
+        if self._tracker.progress is not None:
+            self._line.show(
+                ProgressMade(
+                    run=self._line.run.run,
+                    attempt=self._line.fence.attempt,
+                    progress=self._tracker.progress,
+                    runtime_s=round(self._runtime_s(), 3),
+                    memory_mb=self._facts.peak_memory_mb,
+                )
+            )
+
+    def _sample(self) -> None:
+        now_s = monotonic_s()
+        if now_s < self._next_sample_s:
+            return
+        self._next_sample_s = now_s + SAMPLE_S
+        usage = self._meter.sample()
+        self._is_over = self._is_over or usage.rss_bytes > self._limit_bytes
+        self._facts.peak_memory_mb = round(self._meter.peak_rss_bytes / (1 << 20), 1)
+        progress = self._tracker.progress
+        action = self._stop.step(
+            now_s,
+            log_bytes=self._tail.size_bytes,
+            cpu_s=usage.cpu_s,
+            is_alive=True,
+            is_solving=progress is not None and progress.phase in SOLVING,
+        )
+        self._act(action)
+
+    def _heed(self) -> None:
+        """Notices that the run must stop; the first reason is the one that counts."""
+        request = self._request()
+        if request is None or request == self._obeyed:
+            return
+        self._obeyed = request
+        if self._facts.stop_reason is None:
+            self._facts.stop_reason = request.reason
+        self._stop.ask(now=request.now)
+        self._next_sample_s = 0.0
+        self._sample()
+
+    def _request(self) -> StopRequest | None:
+        if self._line.disowned:
+            return StopRequest(StopReason.HOST_LOST, now=True)
+        if self._is_worker_ending():
+            return StopRequest(StopReason.SHUTDOWN, now=True)
+        if self._line.stop is not None:
+            return self._line.stop
+        if self._is_over:
+            return StopRequest(StopReason.OUT_OF_MEMORY, now=True)
+        limit_s = self._line.run.timeout_s
+        if limit_s is not None and self._runtime_s() >= limit_s:
+            return StopRequest(StopReason.TIMEOUT)
+        return None
+
+    def _act(self, action: StopAction | None) -> None:
+        if action is StopAction.INTERRUPT:
+            self._process.interrupt()
+        elif action is StopAction.TERMINATE:
+            self._process.terminate()
+        elif action is StopAction.KILL:
+            self._process.kill()

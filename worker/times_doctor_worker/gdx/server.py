@@ -1,0 +1,209 @@
+"""The desk where clients ask a host for GDX files: one after the other into the store, beside whatever solves."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import redis
+
+from times_doctor_tasks.blob_store.content import CHUNK_BYTES
+from times_doctor_tasks.blob_store.errors import ContentChanged, StoreFull, StoreUnreachable, Unwanted
+from times_doctor_tasks.blob_store.factory import BlobStore
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.errors import SchemaMismatch, StoreFailed
+from times_doctor_tasks.state_store.gdx_requests import (
+    GDX_FILE,
+    GdxAnswer,
+    GdxRequests,
+    GdxState,
+    Refusal,
+    SendGdx,
+    ask_of,
+    read_request,
+)
+from times_doctor_worker.workspace.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between looks for requests where no bell was heard, and between what is said of a file on its way.
+LOOK_S = 1.0
+#: Seconds to wait for a store that does not answer, and between two tries.
+STORE_PATIENCE_S = 20.0
+STORE_PAUSE_S = 1.0
+#: From this size on it is worth a look whether a store is large enough.
+WORTH_A_LOOK_BYTES = 50 * 1024 * 1024
+#: Life of a GDX in a store that forgets by itself, seconds: its client takes it at once, and then removes it.
+GDX_TTL_S = 6 * 3600.0
+
+
+class _Ending(Exception):
+    """This worker ends; its successor goes on where it stopped."""
+
+
+@dataclass
+class _Visit:
+    """One request while it is served."""
+
+    raw: bytes
+    request: SendGdx
+    size_bytes: int = 0
+    beat: int = 0
+    next_word_s: float = field(default_factory=monotonic_s)
+
+    def answer(self, state: GdxState, **fields: object) -> GdxAnswer:
+        self.beat += 1
+        about = {"ask": self.request.ask, "beat": self.beat, "size_bytes": self.size_bytes}
+        return GdxAnswer(state=state, **(about | fields))  # type: ignore[arg-type]
+
+
+class GdxDesk:
+    """Serves one host's list of requests. `attend` is to be called again and again, by one thread."""
+
+    def __init__(
+        self,
+        requests: GdxRequests,
+        workspace: Workspace,
+        store: BlobStore,
+        host: str,
+        *,
+        is_ending: Callable[[], bool],
+        pause: Callable[[float], object],
+    ) -> None:
+        """Args:
+        store: Where the files go; of its own, since what it holds for clients lives shorter than a model.
+        is_ending: Whether this worker must leave what it sends.
+        pause: Waits so many seconds, or until it must.
+        """
+        self._requests = requests
+        self._bell = requests.bell(host)
+        self._workspace = workspace
+        self._store = store
+        self._host = host
+        self._is_ending = is_ending
+        self._pause = pause
+
+    def attend(self) -> None:
+        """Waits for the bell, but not for long, and looks. Raises as `look`."""
+        try:
+            self._bell.wait(LOOK_S)
+            self.look()
+        except Exception:  # whatever it is: not again at once
+            self._pause(LOOK_S)
+            raise
+
+    def look(self) -> None:
+        """Serves what is asked for now.
+
+        Raises:
+            redis.RedisError: it does not answer; what is still asked for is served with the next look.
+        """
+        while not self._is_ending() and (asked := self._requests.open(self._host)):
+            self._serve(asked[-1])
+
+    def _serve(self, raw: bytes) -> None:
+        try:
+            visit = _Visit(raw, read_request(raw))
+        except SchemaMismatch as error:
+            logger.warning("%s", error, extra={"action": "request_refused"})
+            answer = GdxAnswer(ask=ask_of(raw), state=GdxState.REFUSED, refusal=Refusal.MISUNDERSTOOD, words=str(error))
+            self._requests.say([answer])
+            return
+        try:
+            answer = self._answer(visit)
+        except (Unwanted, _Ending) as stop:
+            why = "this worker ends" if isinstance(stop, _Ending) else "nobody waits for it any more"
+            logger.info("gdx not sent: %s", why, extra={"action": "gdx_unwanted", **_ids(visit.request)})
+            return
+        self._requests.say([answer])
+        what = "sent" if answer.state is GdxState.SENT else f"refused: {answer.refusal} {answer.words}".rstrip()
+        logger.info("gdx of %d bytes %s", visit.size_bytes, what, extra={"action": "gdx", **_ids(visit.request)})
+
+    def _answer(self, visit: _Visit) -> GdxAnswer:
+        request = visit.request
+        try:
+            with self._workspace.kept_folder(request.scan, request.run, request.attempt) as folder:
+                return self._answer_from(folder, visit)
+        except (OSError, ContentChanged) as error:
+            return visit.answer(GdxState.REFUSED, refusal=Refusal.UNREADABLE, words=str(error))
+        except StoreFailed as error:
+            return visit.answer(GdxState.REFUSED, refusal=Refusal.STORE, words=str(error))
+
+    def _answer_from(self, folder: Path | None, visit: _Visit) -> GdxAnswer:
+        if folder is None:
+            return visit.answer(GdxState.REFUSED, refusal=Refusal.GONE)
+        path, most_bytes = folder / GDX_FILE, visit.request.max_bytes
+        if path.is_symlink() or not path.is_file():
+            return visit.answer(GdxState.REFUSED, refusal=Refusal.NONE)
+        visit.size_bytes = path.stat().st_size
+        if most_bytes is not None and visit.size_bytes > most_bytes:
+            return visit.answer(GdxState.REFUSED, refusal=Refusal.TOO_LARGE)
+        return self._send(visit, path)
+
+    def _send(self, visit: _Visit, path: Path) -> GdxAnswer:
+        """Puts the file into the store, whole; what an earlier try has sent of it need not be sent again."""
+        self._require_room(visit.size_bytes)
+        name = self._hash(visit, path)
+        deadline_s = monotonic_s() + STORE_PATIENCE_S
+        while True:
+            try:
+                sent = self._store.put({name: path}, lambda done, _: self._tell(visit, done))
+                break
+            except StoreUnreachable:
+                if monotonic_s() > deadline_s:
+                    raise
+                self._pause(STORE_PAUSE_S)
+                self._tell(visit, 0)
+        return visit.answer(
+            GdxState.SENT, done_bytes=visit.size_bytes, sha256=name, was_there=sent.blobs == 0 and visit.size_bytes > 0
+        )
+
+    def _require_room(self, size_bytes: int) -> None:
+        """Sends nothing of a file that the store could not hold if it were empty: it would be full for all meanwhile.
+
+        A GDX does not shrink by compression. What is there of it from an earlier try counts as used.
+        """
+        if size_bytes < WORTH_A_LOOK_BYTES:
+            return
+        usage = self._store.usage()
+        most_bytes = usage.used_bytes + usage.room_bytes
+        if size_bytes > most_bytes:
+            advice = "copy the file from there"
+            raise StoreFull(self._store.where, size_bytes, most_bytes, usage.limit, "the file takes", advice)
+
+    def _hash(self, visit: _Visit, path: Path) -> str:
+        digest = hashlib.sha256()
+        with path.open("rb") as content:
+            while chunk := content.read(CHUNK_BYTES):
+                digest.update(chunk)
+                self._tell(visit, 0)
+        return digest.hexdigest()
+
+    def _tell(self, visit: _Visit, done_bytes: int) -> None:
+        """Says now and then how far it is, and to all others that they wait.
+
+        Raises:
+            Unwanted: its client does not wait any more.
+            _Ending: nor does this worker.
+        """
+        if self._is_ending():
+            raise _Ending
+        if monotonic_s() < visit.next_word_s:
+            return
+        visit.next_word_s = monotonic_s() + LOOK_S
+        try:
+            asked = self._requests.open(self._host)
+            if visit.raw not in asked:
+                raise Unwanted
+            others = [ask_of(raw) for raw in asked if raw != visit.raw]
+            waiting = [GdxAnswer(ask=ask, state=GdxState.WAITING, beat=visit.beat) for ask in others]
+            self._requests.say([visit.answer(GdxState.SENDING, done_bytes=done_bytes), *waiting])
+        except redis.RedisError as error:
+            logger.debug("not told how far: %s", error, extra={"action": "gdx_untold"})
+
+
+def _ids(request: SendGdx) -> dict[str, object]:
+    return {"scan": request.scan, "run": request.run, "attempt": request.attempt}

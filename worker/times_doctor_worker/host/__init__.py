@@ -1,0 +1,3 @@
+"""What this host is and offers: name, registration, admission, which engines it can use now."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Finding runs that stand still, deciding what to do, and doing it; the report of a scan."""
+
+from __future__ import annotations

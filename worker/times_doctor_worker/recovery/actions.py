@@ -1,0 +1,96 @@
+"""What is done to a run that nobody carries on: published again, or ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from times_doctor_tasks.contract.clock import now_ms
+from times_doctor_tasks.contract.messages import RunResult, ScanSpec
+from times_doctor_tasks.contract.states import RunState, StopReason
+from times_doctor_tasks.state_store.run_store import RunStatus, RunStore
+from times_doctor_worker.execution.host_faults import HANDED_BACK
+
+
+class Publisher(Protocol):
+    """Publishes messages of runs."""
+
+    def again(self, scan: str, run: str, *, to_head: bool = False) -> bool:
+        """The kept message of a run; False when none was ever published."""
+
+    def fresh(self, spec: ScanSpec, run: str) -> None:
+        """A new message for a run that never had one."""
+
+
+class Remedies:
+    """The acts of recovery."""
+
+    def __init__(self, store: RunStore, publisher: Publisher) -> None:
+        self._store = store
+        self._publisher = publisher
+
+    def publish(self, spec: ScanSpec, run: str, *, to_head: bool = False) -> None:
+        """Publishes the message of a run again; a copy too many dies at CLAIM."""
+        if not self._publisher.again(spec.scan, run, to_head=to_head):
+            self._publisher.fresh(spec, run)
+
+    def requeue(self, spec: ScanSpec, run: str, seen: RunStatus, *, reason: str) -> None:
+        """Gives a run to whoever takes it next.
+
+        Marked after the publication: a death in between leaves a silent run, which the next look finds.
+        """
+        self.publish(spec, run, to_head=True)
+        self._store.requeued(spec, run, seen=seen, reason=reason)
+
+    def lose(self, spec: ScanSpec, run: str, seen: RunStatus) -> None:
+        """Ends a run whose attempts are used up. Where several workers ended, it is likely the cause."""
+        history = self._store.history(spec.scan, run)
+        hosts = [attempt.host for attempt in history if not attempt.ended_as.startswith(HANDED_BACK)]
+        if len(hosts) > 1:
+            sentence = f"Every worker that ran it ended: {', '.join(hosts)}."
+            self._conclude(spec, run, RunState.FAILED, StopReason.HOST_LOST, sentence, seen=seen)
+        else:
+            sentence = f"Its worker on {seen.host} is gone."
+            self._conclude(spec, run, RunState.LOST, StopReason.HOST_LOST, sentence, seen=seen)
+
+    def cancel(self, spec: ScanSpec, run: str, reason: StopReason) -> None:
+        """Ends a run that waits."""
+        self._conclude(spec, run, RunState.CANCELLED, reason, "Cancelled before it started.")
+
+    def _conclude(
+        self,
+        spec: ScanSpec,
+        run: str,
+        state: RunState,
+        reason: StopReason,
+        sentence: str,
+        *,
+        seen: RunStatus | None = None,
+    ) -> None:
+        document = self._store.run(spec.scan, run)
+        if document is None:
+            return
+        is_gone = reason is StopReason.HOST_LOST
+        result = RunResult(
+            scan=spec.scan,
+            run=run,
+            engine=document.engine,
+            solver=document.solver,
+            profile=document.profile,
+            state=state,
+            attempt=seen.attempt if seen else 0,
+            host=seen.host if seen else None,
+            stop_reason=reason,
+            sentence=sentence,
+            next_step="See memory and the worker's log on those hosts." if is_gone else "",
+            threads=document.threads,
+            finished_ms=now_ms(),
+        )
+        self._store.conclude(spec, result, seen=seen)
+
+
+def open_scans(store: RunStore, amount: int) -> Sequence[str]:
+    """Ids of those of the newest scans that have no report, newest first."""
+    scans = store.scans(newest=amount)
+    reported = store.reported(scans)
+    return [scan for scan in scans if scan not in reported]

@@ -1,0 +1,36 @@
+"""Runs that an earlier worker of this name still owns in Redis: given back at once, and not when their leases end."""
+
+from __future__ import annotations
+
+import logging
+
+from times_doctor_tasks.contract.states import OWNED
+from times_doctor_tasks.state_store.run_store import RunStore
+from times_doctor_worker.recovery.actions import Remedies, open_scans
+from times_doctor_worker.recovery.rules import used_up
+
+logger = logging.getLogger(__name__)
+
+#: Newest open scans that are looked at; control finds the rest by their leases.
+NEWEST = 200
+
+
+def give_back_own(store: RunStore, remedies: Remedies, *, host: str, instance: str) -> list[str]:
+    """Gives back what a predecessor owned; the caller has seen to it that it is dead. `<scan> <run>` of each.
+
+    Raises:
+        redis.RedisError, kombu's OperationalError: to be called again.
+    """
+    given = []
+    for spec in store.specs(open_scans(store, NEWEST)):
+        for run, status in store.statuses(spec).items():
+            if status.state not in OWNED or status.host != host or status.instance == instance:
+                continue
+            if used_up(spec, status):
+                remedies.lose(spec, run, status)
+            else:
+                remedies.requeue(spec, run, status, reason=f"the worker on {host} was started again")
+            ids = {"scan": spec.scan, "run": run, "attempt": status.attempt}
+            logger.warning("my predecessor's run given back", extra={"action": "leftover_run", **ids})
+            given.append(f"{spec.scan} {run}")
+    return given

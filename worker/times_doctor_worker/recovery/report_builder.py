@@ -1,0 +1,76 @@
+"""What the aggregate task calls: from the documents of a scan to its report."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+
+from times_doctor_tasks.analysis.comparison import compare
+from times_doctor_tasks.analysis.recommendation import recommend
+from times_doctor_tasks.contract.clock import now_ms
+from times_doctor_tasks.contract.messages import AggregateTask, Report, RunResult, RunSpec, ScanSpec
+from times_doctor_tasks.contract.states import TERMINAL, RunState
+from times_doctor_tasks.state_store.run_store import RunStatus, RunStore
+from times_doctor_worker.redis_io.retry import GivenUp, insist
+
+logger = logging.getLogger(__name__)
+#: Seconds that one aggregator may take before another may try.
+AGGREGATE_LEASE_S = 30
+
+
+class Reporter:
+    """The aggregate port of a control worker."""
+
+    def __init__(self, store: RunStore, ending: threading.Event) -> None:
+        self._store = store
+        self._ending = ending
+
+    def aggregate(self, task: AggregateTask) -> str:
+        """Makes the report of a scan; see `AggregatePort`."""
+        try:
+            return insist(lambda: self._aggregate(task.scan), what=f"report of {task.scan}", ending=self._ending)
+        except GivenUp:
+            return "given up"
+
+    def _aggregate(self, scan: str) -> str:
+        spec = self._store.scan(scan)
+        if spec is None:
+            return "unknown"
+        found = self._store.documents(spec)
+        if any(status.state not in TERMINAL for status in found.statuses.values()):
+            return "open"  # the callback of a chain whose last run was dropped: the sweeper calls again
+        if not self._store.begin_report(scan, secrets.token_hex(8), lease_s=AGGREGATE_LEASE_S):
+            return "done"
+        self._store.write_report(make_report(spec, found.runs, found.results, found.statuses))
+        logger.info("scan %s reported", scan, extra={"action": "reported"})
+        return "reported"
+
+
+def make_report(
+    spec: ScanSpec, runs: list[RunSpec], results: dict[str, RunResult], statuses: dict[str, RunStatus]
+) -> Report:
+    """The report of a scan: results in the scan's order, what they say together, and which profile to use."""
+    ordered = tuple(results[run.run] if run.run in results else _vanished(run, statuses[run.run].state) for run in runs)
+    comparison = compare(ordered, spec)
+    return Report(
+        scan=spec.scan,
+        spec=spec,
+        runs=ordered,
+        comparison=comparison,
+        recommendation=recommend(ordered, comparison, spec),
+        created_ms=now_ms(),
+    )
+
+
+def _vanished(run: RunSpec, state: RunState) -> RunResult:
+    return RunResult(
+        scan=run.scan,
+        run=run.run,
+        engine=run.engine,
+        solver=run.solver,
+        profile=run.profile,
+        state=state,
+        sentence="Its result is not in Redis any more.",
+        next_step="Scan again; check that Redis does not evict keys (maxmemory-policy noeviction).",
+    )

@@ -1,0 +1,3 @@
+"""Calls to Redis that are repeated until they succeed, or now and then."""
+
+from __future__ import annotations

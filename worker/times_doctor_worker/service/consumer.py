@@ -1,0 +1,181 @@
+"""The intake: Celery's consumer in this process, which queues it takes from, and the end of taking.
+
+Remote control is off, so queues are added and cancelled in the consumer's own loop. A message that is on its way when
+its queue is cancelled goes back to Redis ("Requeuing undeliverable message", kombu).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from celery import signals
+from celery.exceptions import WorkerShutdown
+from celery.worker import WorkController, state
+
+from times_doctor_tasks.celery_app.app import app
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_worker.service.event_sender import EventMail
+from times_doctor_worker.service.thread_pool import WakingPool
+
+logger = logging.getLogger(__name__)
+
+#: Seconds to wait until the loop has carried out a change of queues; it may be busy connecting again.
+APPLY_S = 2.0
+#: Seconds between ticks of the loop: what the watchdog sees of its life.
+TICK_S = 1.0
+#: Seconds between the events by which a dashboard sees that we live; it takes two missing ones for death.
+EVENT_BEAT_S = 5.0
+
+
+class Intake:
+    """Takes messages from queues and gives each to a thread of the pool."""
+
+    def __init__(self, *, nodename: str, slots: int, sends_events: bool = False) -> None:
+        """`sends_events`: of tasks and of its own life, for a dashboard: with remote control off nobody can ask."""
+        self.slots = slots
+        self._sends_events = sends_events
+        self._nodename = nodename
+        self._wanted: set[str] = set()
+        self._controller: WorkController | None = None
+        self._closed = False
+        self._code: int | None = None
+        self.ticked_s: float | None = None
+        """When the loop last showed that it lives; None before it ran."""
+        self.received = 0
+        """Messages taken so far."""
+        self._running = 0
+        self._count_lock = threading.Lock()
+
+    @property
+    def queues(self) -> frozenset[str]:
+        """What is taken from now."""
+        return frozenset(self._wanted)
+
+    @property
+    def running(self) -> int:
+        """Tasks that run now, by Celery's own signals before and after each."""
+        return self._running
+
+    @property
+    def reserved(self) -> int:
+        """Tasks that Celery counts against the slots."""
+        return len(state.reserved_requests)
+
+    def run(self) -> int:
+        """Consumes until `shut_down`; the exit code it was given, or Celery's own when it broke down."""
+        if self._code is not None:
+            return self._code
+        listeners: list[tuple[Any, Callable[..., None]]] = [
+            (signals.task_received, self._on_received),
+            (signals.task_prerun, self._on_start),
+            (signals.task_postrun, self._on_end),
+        ]
+        for signal, listener in listeners:
+            signal.connect(listener, weak=False)
+        try:
+            return self._consume()
+        finally:
+            for signal, listener in listeners:
+                signal.disconnect(listener)
+
+    def take_from(self, queues: Iterable[str]) -> None:
+        """Takes from these queues and no others from now on; returns when that is so, or after `APPLY_S`."""
+        if self._closed:
+            return
+        self._wanted = set(queues)
+        self._apply()
+
+    def stop_taking(self) -> None:
+        """Takes nothing any more; tasks that run go on."""
+        self._closed = True
+        self._wanted = set()
+        self._apply()
+
+    def shut_down(self, code: int) -> None:
+        """Ends `run` as soon as no task runs."""
+        self._code = code
+        # Looked at wherever the loop or its connecting begins anew; the call below wakes a loop that waits.
+        state.should_stop = code
+        self._in_loop(_raise_shutdown)
+
+    def _consume(self) -> int:
+        controller = WorkController(
+            app=app,
+            hostname=self._nodename,
+            pool_cls=WakingPool,
+            concurrency=self.slots,
+            queues=sorted(self._wanted),
+            ready_callback=self._on_ready,
+            without_mingle=True,
+            without_gossip=True,
+            task_events=self._sends_events,
+            without_heartbeat=not self._sends_events,
+            heartbeat_interval=EVENT_BEAT_S,
+            loglevel=logging.WARNING,
+        )
+        self._controller = controller
+        if self._code is None:
+            with EventMail(controller.consumer):
+                controller.start()
+        code = self._code if self._code is not None else controller.exitcode
+        return os.EX_OK if code is None else int(code)
+
+    def _on_ready(self, consumer: Any) -> None:
+        consumer.timer.call_repeatedly(TICK_S, self._tick)
+        self._tick()
+        self._apply_now()  # what was asked for while it connected
+
+    def _tick(self) -> None:
+        self.ticked_s = monotonic_s()
+
+    def _apply(self) -> None:
+        applied = threading.Event()
+
+        def apply() -> None:
+            self._apply_now()
+            applied.set()
+
+        if self._in_loop(apply):
+            applied.wait(APPLY_S)
+
+    def _apply_now(self) -> None:
+        """In the loop: from what is consumed to what is wanted."""
+        consumer = self._controller.consumer if self._controller else None
+        if consumer is None or consumer.task_consumer is None:
+            return
+        consumed = set(app.amqp.queues.consume_from)
+        try:
+            for name in consumed - self._wanted:
+                consumer.cancel_task_queue(name)
+            for name in self._wanted - consumed:
+                app.amqp.queues[name]  # defined on the first look, as a queue named at the start is
+                consumer.add_task_queue(name)
+        except consumer.connection_errors as error:
+            # Celery's table of queues is changed by now: connecting again brings what is wanted.
+            logger.info("queues are changed when Redis is back: %s", error, extra={"action": "queues_wait"})
+
+    def _in_loop(self, call: Callable[[], None]) -> bool:
+        consumer = getattr(self._controller, "consumer", None)
+        if consumer is None:
+            return False
+        consumer.call_soon(call)
+        return True
+
+    def _on_received(self, **_: Any) -> None:
+        self.received += 1
+
+    def _on_start(self, **_: Any) -> None:
+        with self._count_lock:
+            self._running += 1
+
+    def _on_end(self, **_: Any) -> None:
+        with self._count_lock:
+            self._running -= 1
+
+
+def _raise_shutdown() -> None:
+    raise WorkerShutdown(state.should_stop)

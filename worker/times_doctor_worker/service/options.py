@@ -1,0 +1,105 @@
+"""From the words of `times-doctor worker` and the settings to a worker's plan."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from times_doctor_tasks.config import resources
+from times_doctor_tasks.config.settings import SETTINGS, Settings
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.messages import WorkerPlan
+from times_doctor_worker.host.naming import card_name
+
+ROLES = ("solve", "control", "both")
+#: Tasks that a control worker carries out at once: reports, milliseconds each.
+CONTROL_SLOTS = 2
+_GB = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A worker that serves a team."""
+
+    plan: WorkerPlan
+    drain_s: float
+    cache_bytes: int
+    cache_from: str | None
+    """What named the cache folder; None: nobody did."""
+    has_control_child: bool
+    """Its control worker runs beside it, in a process of its own."""
+    has_lifeline: bool
+    """It ends when its standard input does."""
+
+    @property
+    def card_name(self) -> str:
+        """Under which name it beats."""
+        return card_name(self.plan.host, self.plan.roles)
+
+
+def read_words(words: Sequence[str], environ: Mapping[str, str], *, folder: Path | None = None) -> Service:
+    """What a worker is asked to be.
+
+    Raises:
+        UsageError: a word or a setting is not as it must be, or no broker is configured.
+    """
+    parsed = _parser().parse_args(words)
+    name = _checked_name(parsed.name)
+    settings = Settings.load(environ, folder=folder, overrides={"host": name})
+    cores = parsed.threads or resources.cores()
+    is_control = parsed.role == "control"
+    plan = WorkerPlan(
+        broker_url=settings.require_broker("A worker"),
+        store_url=settings.store_url or "redis",
+        store_quota_bytes=settings.store_quota_bytes,
+        key_prefix=settings.key_prefix,
+        host=settings.host,
+        roles=("control",) if is_control else ("solve",),
+        slots=CONTROL_SLOTS if is_control else parsed.slots or cores,
+        cores=cores,
+        memory_mb=resources.memory_mb(),
+        cache_dir=str(settings.cache_dir),
+        gams_path=str(settings.gams_path) if settings.gams_path else None,
+        gams_path_from=settings.origins.get("gams_path", "configuration"),
+    )
+    return Service(
+        plan,
+        drain_s=settings.drain_s,
+        cache_bytes=int(settings.cache_gb * _GB),
+        cache_from=settings.origins.get("cache_dir"),
+        has_control_child=parsed.role == "both",
+        has_lifeline=parsed.lifeline,
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]  # argparse says it never returns: it does not
+        raise UsageError(f"{message}; see times-doctor worker --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="times-doctor worker", description="Serve a team: take runs from its broker and solve them.")
+    parser.add_argument("--role", choices=ROLES, default="both", help="both is the default: solve, and control beside")
+    parser.add_argument("--slots", type=_count, metavar="N", help="runs at once; default: one a core")
+    parser.add_argument("--threads", type=_count, metavar="N", help="threads that all runs share; default: the cores")
+    parser.add_argument("--name", metavar="H", help="name of this host among all; default: the machine's")
+    parser.add_argument("--lifeline", action="store_true", help=argparse.SUPPRESS)
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
+def _checked_name(name: str | None) -> str | None:
+    if name is None:
+        return None
+    setting = next(setting for setting in SETTINGS if setting.name == "host")
+    try:
+        return str(setting.read(name))
+    except ValueError as error:
+        raise UsageError(f"--name {name!r}: expected {setting.expected}.") from error

@@ -1,0 +1,215 @@
+"""The solve role: what a worker needs to carry runs, put together."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from times_doctor_tasks.blob_store.base import StoreSight, see_store
+from times_doctor_tasks.blob_store.factory import open_store
+from times_doctor_tasks.contract.keys import host_queue
+from times_doctor_tasks.contract.messages import WorkerPlan
+from times_doctor_tasks.state_store.gdx_requests import SERVED, GdxRequests
+from times_doctor_tasks.state_store.run_store import RunStore
+from times_doctor_worker.engines.discovery import find_engine
+from times_doctor_worker.execution.attempt import Bench
+from times_doctor_worker.execution.executor import Executor
+from times_doctor_worker.execution.host_faults import HostFaults
+from times_doctor_worker.execution.result_spool import Spool
+from times_doctor_worker.execution.run_reporter import Uplink
+from times_doctor_worker.gdx.server import GDX_TTL_S, GdxDesk
+from times_doctor_worker.host.admission import Admission
+from times_doctor_worker.host.engine_availability import LOOK_S, Offer, Rotation
+from times_doctor_worker.host.instance_lock import Tenure
+from times_doctor_worker.process.fork_server import Warden
+from times_doctor_worker.recovery.actions import Remedies
+from times_doctor_worker.recovery.orphans import give_back_own
+from times_doctor_worker.redis_io.periodic import Repeating
+from times_doctor_worker.redis_io.publisher import Postman
+from times_doctor_worker.redis_io.retry import insist
+from times_doctor_worker.service.consumer import Intake
+from times_doctor_worker.service.shutdown import Drain
+from times_doctor_worker.workspace.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between looks at the spool, and at what the workspace takes.
+SPOOL_S = 2.0
+#: Seconds between looks at the store's mark: so long a store that lost its data is taken for another one.
+STORE_LOOK_S = 5.0
+PRUNE_S = 3600.0
+
+
+class SolveRole:
+    """Engines, workspace, executor and their threads, of one worker."""
+
+    def __init__(
+        self,
+        plan: WorkerPlan,
+        store: RunStore,
+        warden: Warden,
+        tenure: Tenure,
+        drain: Drain,
+        *,
+        is_private: bool,
+        cache_bytes: int | None,
+    ) -> None:
+        self._plan = plan
+        self._store = store
+        self._warden = warden
+        self._tenure = tenure
+        self._drain = drain
+        self._is_private = is_private
+        self._cache_bytes = cache_bytes
+        self.on_change: Callable[[], object] = lambda: None
+        """Called when what is offered has changed."""
+        self._open_store = functools.partial(
+            open_store,
+            plan.store_url,
+            broker_url=plan.broker_url,
+            prefix=plan.key_prefix,
+            quota_bytes=plan.store_quota_bytes,
+        )
+        blobs = self._open_store()
+        self.store_sight = StoreSight(blobs.where)
+        """The blob store as this host sees it."""
+        self._workspace = Workspace(Path(plan.cache_dir), blobs, markers=tenure.markers)
+        self._rotation = Rotation(
+            functools.partial(find_engine, plan=plan, environ=os.environ, anew=True), self._workspace.disk_fault
+        )
+        self._executor: Executor | None = None
+
+    def offer(self) -> Offer:
+        """What this host offers now."""
+        return self._rotation.offer()
+
+    @property
+    def serves(self) -> tuple[str, ...]:
+        """What it does for clients beside runs; files of a scan on this machine are at hand."""
+        return () if self._is_private else (SERVED,)
+
+    def busy(self) -> list[str]:
+        """`<scan> <run>` of what runs here."""
+        return self._executor.busy() if self._executor else []
+
+    def put_back_parked(self) -> None:
+        """Sends runs that wait for room here back to their queues."""
+        if self._executor:
+            self._executor.put_back_parked()
+
+    @contextmanager
+    def at_work(
+        self, intake: Intake, postman: Postman, remedies: Remedies, other_queues: Sequence[str]
+    ) -> Iterator[Executor]:
+        """Finds the engines, settles what a predecessor left in Redis, and keeps the role's threads."""
+        plan, store, drain = self._plan, self._store, self._drain
+        self._rotation.begin({name: find_engine(name, plan, os.environ) for name in plan.engines})
+        self._tell_offer()
+        spool = Spool(self._tenure.spool, store)
+        uplink = Uplink(store)
+        executor = self._executor = Executor(
+            store,
+            self._bench(uplink),
+            Admission(cores=plan.cores, memory_mb=plan.memory_mb),
+            postman,
+            spool,
+            HostFaults(store, self._rotation, self._workspace, is_private=self._is_private),
+            is_taking=lambda: not drain.is_begun,
+            leaving=drain.leaving,
+        )
+        self._settle(spool, remedies)
+
+        def take() -> None:
+            intake.take_from([*other_queues, *self._rotation.offer().queues, host_queue(plan.host)])
+
+        def on_change() -> None:
+            take()
+            executor.put_back_parked()
+            self.on_change()
+
+        take()
+        self._rotation.on_change = on_change
+        uplink.start()
+        with ExitStack() as stack:
+            stack.callback(uplink.stop)
+            stack.enter_context(Repeating(spool.offer, period_s=SPOOL_S, name="spool"))
+            if not self._is_private:
+                stack.enter_context(Repeating(self._rotation.look, period_s=LOOK_S, name="rotation"))
+                stack.enter_context(Repeating(self._desk().attend, period_s=0.0, name="gdx desk"))
+                # In a thread of its own: a share that hangs must not keep the host's card from beating.
+                stack.enter_context(Repeating(self._see_store, period_s=STORE_LOOK_S, name="store"))
+            if self._cache_bytes is not None:
+                stack.enter_context(Repeating(self._prune, period_s=PRUNE_S, name="workspace"))
+            yield executor
+
+    def _bench(self, uplink: Uplink) -> Bench:
+        return Bench(
+            self._warden,
+            self._workspace,
+            uplink,
+            self._plan.host,
+            self._tenure.instance,
+            self._rotation,
+            shutdown=self._drain.handing_back.is_set,
+            pause=self._drain.handing_back.wait,
+        )
+
+    def _desk(self) -> GdxDesk:
+        return GdxDesk(
+            GdxRequests(self._store.client, self._store.keys),
+            self._workspace,
+            self._open_store(ttl_s=GDX_TTL_S),
+            self._plan.host,
+            is_ending=self._drain.leaving.is_set,
+            pause=self._drain.leaving.wait,
+        )
+
+    def _settle(self, spool: Spool, remedies: Remedies) -> None:
+        """Results of a predecessor first: a run that has one need not run again."""
+        leaving, host, instance = self._drain.leaving, self._plan.host, self._tenure.instance
+        insist(spool.offer, what="offering spooled results", ending=leaving)
+        insist(
+            lambda: give_back_own(self._store, remedies, host=host, instance=instance),
+            what="giving back runs of my predecessor",
+            ending=leaving,
+        )
+        self.put_back_parked()
+
+    def _see_store(self) -> None:
+        before, self.store_sight = self.store_sight, see_store(self._workspace.blobs)
+        if before == self.store_sight:
+            return
+        if self.store_sight.fault:
+            logger.warning("%s", self.store_sight.fault, extra={"action": "store_fault", "host": self._plan.host})
+        self.on_change()
+
+    def _prune(self) -> None:
+        from times_doctor_worker.workspace.eviction import prune
+
+        prune(self._workspace.cache, limit_bytes=self._cache_bytes or 0)
+
+    def _tell_offer(self) -> None:
+        """What this host offers, and what it lacks and how to get it, for whoever reads its log."""
+        offer, plan = self._rotation.offer(), self._plan
+        engines = ", ".join(f"{name} {version}" for name, version in offer.engines.items())
+        logger.info(
+            "offers %s: %s; %d slots, %d threads, %d MB",
+            engines or "nothing",
+            " ".join(offer.solvers) or "no solver",
+            plan.slots,
+            plan.cores,
+            plan.memory_mb,
+            extra={"action": "offer", "host": plan.host},
+        )
+        for note in offer.notes:
+            logger.warning("%s", note, extra={"action": "host_note", "host": plan.host})
+        if not offer.engines:
+            logger.error(
+                "can solve nothing: no work is taken until an engine is found; looked for every %.0f s",
+                LOOK_S,
+                extra={"action": "no_engine", "host": plan.host},
+            )

@@ -1,0 +1,230 @@
+"""Puts a worker together and runs it: broker, name, roles, host card, watchdog, consumer, and the way it all ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from times_doctor_tasks.celery_app import ports
+from times_doctor_tasks.celery_app.app import app, configure
+from times_doctor_tasks.celery_app.canvas import keeping_messages
+from times_doctor_tasks.contract.keys import CONTROL_QUEUE
+from times_doctor_tasks.contract.messages import WorkerPlan
+from times_doctor_tasks.state_store.connection import connect
+from times_doctor_tasks.state_store.reader import Records
+from times_doctor_tasks.state_store.run_store import RunStore
+from times_doctor_worker.host.engine_availability import Offer
+from times_doctor_worker.host.instance_lock import Tenure
+from times_doctor_worker.host.naming import card_name
+from times_doctor_worker.host.registration import BEAT_S, Registration
+from times_doctor_worker.process.fork_server import Warden
+from times_doctor_worker.recovery.actions import Remedies
+from times_doctor_worker.recovery.report_builder import Reporter
+from times_doctor_worker.recovery.sweeper import Sweeper
+from times_doctor_worker.redis_io.periodic import Repeating
+from times_doctor_worker.redis_io.publisher import Postman
+from times_doctor_worker.redis_io.retry import GivenUp, insist
+from times_doctor_worker.service.broker_wait import wait_for_broker
+from times_doctor_worker.service.consumer import Intake
+from times_doctor_worker.service.control_process import ControlChild
+from times_doctor_worker.service.options import Service
+from times_doctor_worker.service.shutdown import Drain
+from times_doctor_worker.service.solve_role import SolveRole
+from times_doctor_worker.service.watchdog import PERIOD_S, SOCKET_TIMEOUT_S, Watchdog, watch
+
+logger = logging.getLogger(__name__)
+
+#: Exit code of a worker whose name another one has taken over.
+NAME_LOST = 5
+_NOTHING = Offer(engines={}, solvers=(), licence="", expires=None, notes=())
+
+
+class Worker:
+    """One worker process: solves, or controls, or (for a scan on this machine) both."""
+
+    def __init__(
+        self,
+        plan: WorkerPlan,
+        warden: Warden,
+        *,
+        is_private: bool,
+        drain_s: float,
+        cache_bytes: int | None = None,
+        version: str = "",
+        child_words: Sequence[str] = (),
+    ) -> None:
+        """Args:
+        is_private: It serves one scan on this machine, with a broker that goes when the scan does.
+        drain_s: How long its solves may run on when it is told to end.
+        cache_bytes: What its workspace may take; None = that is not looked after.
+        child_words: Command line of the control worker beside it; empty for none.
+        """
+        self._plan = plan
+        self._is_private = is_private
+        self._version = version
+        self._child_words = child_words
+        # One more try, for a pooled connection that the server closed; all longer waiting is said and done by us.
+        self._client = connect(plan.broker_url, retries=1)
+        self._store = RunStore(self._client, plan.key_prefix)
+        self._name = card_name(plan.host, plan.roles)
+        self._tenure = Tenure(Path(plan.cache_dir), self._name, broker_url=plan.broker_url, key_prefix=plan.key_prefix)
+        is_solver = "solve" in plan.roles
+        self._intake = Intake(
+            nodename=f"{'solver' if is_solver else 'control'}@{plan.host}",
+            slots=plan.slots,
+            sends_events=not is_private,
+        )
+        self.drain = Drain(self._intake, running=self._busy, put_back=self._put_back, drain_s=drain_s)
+        self._solve_role: SolveRole | None = None
+        if is_solver:
+            self._solve_role = SolveRole(
+                plan, self._store, warden, self._tenure, self.drain, is_private=is_private, cache_bytes=cache_bytes
+            )
+
+    def run(self) -> int:
+        """Works until it is told to end; the exit code.
+
+        Raises:
+            NameTaken: another worker of this name lives.
+            BrokerUnavailable: the broker refuses us.
+            OSError: the cache folder cannot be written.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(self.drain.on_signals())
+            try:
+                self._settle()
+                stack.callback(self._tenure.close, forget=self._is_private)
+                configure(self._plan.broker_url, prefix=self._plan.key_prefix)
+                app.finalize()
+                stack.enter_context(keeping_messages(self._store))
+                stack.enter_context(self._roles())
+            except GivenUp:
+                return os.EX_OK
+            if self._child_words:
+                stack.enter_context(ControlChild(self._child_words))
+            stack.enter_context(self._registered())
+            stack.enter_context(self._watched())
+            code = self._intake.run()
+            self.drain.ended()
+            return code
+
+    def _settle(self) -> None:
+        """Finds the broker, makes sure of the name, and ends what a predecessor left running."""
+        wait_for_broker(self._client, self._plan.broker_url, self._pause)
+        self._tenure.take(
+            lambda: insist(lambda: self._store.host(self._name), what="reading host cards", ending=self.drain.leaving),
+            self._pause,
+        )
+        ended = self._tenure.end_leftovers()
+        if ended:
+            logger.warning("ended %d engines of my predecessor", len(ended), extra={"action": "leftovers"})
+
+    def _pause(self, seconds: float) -> None:
+        if self.drain.leaving.wait(seconds):
+            raise GivenUp
+
+    @contextmanager
+    def _roles(self) -> Iterator[None]:
+        """Installs the ports of this worker's roles and runs their threads."""
+        remedies = Remedies(self._store, postman := Postman(self._store))
+        reporter = Reporter(self._store, self.drain.leaving)
+        queues = [CONTROL_QUEUE] if "control" in self._plan.roles else []
+        with ExitStack() as stack:
+            stack.callback(ports.install)
+            if self._solve_role is None:
+                ports.install(aggregator=reporter)
+                self._intake.take_from(queues)
+            else:
+                solver = stack.enter_context(self._solve_role.at_work(self._intake, postman, remedies, queues))
+                ports.install(solver=solver, aggregator=reporter)
+            if queues:
+                sweeper = Sweeper(self._store, reporter, remedies)
+                sweeper.start()
+                stack.callback(sweeper.stop)
+            yield
+
+    @contextmanager
+    def _registered(self) -> Iterator[None]:
+        """Says that this host lives, for as long as it does."""
+        registration = Registration(
+            self._store,
+            self._plan,
+            self._tenure.instance,
+            offer=lambda: self._solve_role.offer() if self._solve_role else _NOTHING,
+            store_sight=lambda: self._solve_role.store_sight if self._solve_role else None,
+            running=self._busy,
+            is_taking=lambda: not self.drain.is_begun,
+            on_replaced=self._on_replaced,
+            version=self._version,
+            serves=self._solve_role.serves if self._solve_role else (),
+        )
+        beating = Repeating(registration.beat, period_s=BEAT_S, name="host card")
+        self.drain.on_begin = beating.soon
+        if self._solve_role is not None:
+            self._solve_role.on_change = beating.soon
+        try:
+            with beating:
+                yield
+        finally:
+            registration.withdraw()
+
+    def _on_replaced(self) -> None:
+        self.drain.begin(
+            f"another worker beats as {self._name!r}: it took this one for dead", wait_s=None, code=NAME_LOST
+        )
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        records = Records(connect(self._plan.broker_url, socket_timeout_s=SOCKET_TIMEOUT_S, retries=0))
+        records.keys = self._store.keys
+        look = watch(Watchdog(), self._intake, records.waiting, self.drain)
+        with Repeating(look, period_s=PERIOD_S, name="watchdog"):
+            yield
+
+    def _busy(self) -> list[str]:
+        return self._solve_role.busy() if self._solve_role else []
+
+    def _put_back(self) -> None:
+        if self._solve_role:
+            self._solve_role.put_back_parked()
+
+
+def end_with_lifeline(worker: Worker, fd: int) -> None:
+    """Ends the worker when the other end of `fd` is closed: whoever started it is gone."""
+
+    def wait() -> None:
+        while os.read(fd, 1024):
+            pass
+        worker.drain.hand_back("lifeline closed")
+
+    threading.Thread(target=wait, name="lifeline", daemon=True).start()
+
+
+def run_private(plan: WorkerPlan, warden: Warden, *, lifeline_fd: int) -> int:
+    """Runs the worker of one scan on this machine to its end; its exit code."""
+    worker = Worker(plan, warden, is_private=True, drain_s=0.0)
+    end_with_lifeline(worker, lifeline_fd)
+    return worker.run()
+
+
+def run_service(service: Service, warden: Warden) -> int:
+    """Runs a team's worker to its end; its exit code. Raises as `Worker.run`."""
+    from importlib.metadata import version  # 70 ms that a scan on this machine need not wait for
+
+    child_words = ["--role", "control", "--name", service.plan.host, "--lifeline"]
+    worker = Worker(
+        service.plan,
+        warden,
+        is_private=False,
+        drain_s=service.drain_s,
+        cache_bytes=service.cache_bytes,
+        version=version("times-doctor"),
+        child_words=child_words if service.has_control_child else (),
+    )
+    if service.has_lifeline:
+        end_with_lifeline(worker, 0)
+    return worker.run()

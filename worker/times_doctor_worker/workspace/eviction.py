@@ -1,0 +1,118 @@
+"""Keeps the workspace small: by age, and by size with the least recently used first; never what is in use."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from times_doctor_tasks.snapshot.staging import remove_staged
+from times_doctor_worker.workspace.locks import lock_beside
+
+logger = logging.getLogger(__name__)
+
+#: Days that working folders and staged snapshots are kept without use.
+KEEP_DAYS = 14.0
+#: Seconds after which a tree that is being staged is taken for what a killed stager left.
+KEEP_PARTS_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Something that may be removed."""
+
+    used_s: float
+    size_bytes: int
+    path: Path
+    lock: Path
+    is_staged: bool
+
+    def remove(self) -> bool:
+        """False when it is in use."""
+        try:
+            fd = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if self.is_staged:
+                remove_staged(self.path)
+            else:
+                shutil.rmtree(self.path, ignore_errors=True)
+                # Its name is never used again, so nobody can hold the file that goes; a snapshot's stays.
+                self.lock.unlink(missing_ok=True)
+        except OSError:
+            return False
+        finally:
+            os.close(fd)
+        logger.info("removed %s, %d MB", self.path, self.size_bytes >> 20, extra={"action": "pruned"})
+        return True
+
+
+def prune(cache: Path, *, limit_bytes: int, now_s: float | None = None) -> int:
+    """Removes what nobody used for `KEEP_DAYS`, then the least recently used beyond `limit_bytes`; bytes removed."""
+    now_s = time.time() if now_s is None else now_s
+    oldest_s = now_s - KEEP_DAYS * 86_400
+    _remove_parts(cache, now_s - KEEP_PARTS_S)
+    kept = sorted(_kept(cache), key=lambda one: one.used_s)
+    total_bytes = sum(one.size_bytes for one in kept)
+    removed_bytes = 0
+    for one in kept:
+        if (one.used_s < oldest_s or total_bytes - removed_bytes > limit_bytes) and one.remove():
+            removed_bytes += one.size_bytes
+    _remove_empty_scans(cache)
+    return removed_bytes
+
+
+def make_room(cache: Path, is_enough: Callable[[], bool]) -> None:
+    """Removes the least recently used until there `is_enough` room, or nothing is left that may go."""
+    for one in sorted(_kept(cache), key=lambda one: one.used_s):
+        if is_enough():
+            return
+        one.remove()
+
+
+def _kept(cache: Path) -> Iterator[_Kept]:
+    for scan in _folders(cache / "runs"):
+        for folder in _folders(scan):
+            with contextlib.suppress(FileNotFoundError):  # another process prunes as well
+                yield _Kept(folder.stat().st_mtime, _size_bytes(folder), folder, lock_beside(folder), is_staged=False)
+    for tree in _folders(cache / "staged"):
+        if tree.name.startswith("."):
+            continue  # it is being staged
+        used, lock = tree.with_name(f"{tree.name}.used"), tree.with_name(f"{tree.name}.lock")
+        with contextlib.suppress(FileNotFoundError):
+            used_s = (used if used.exists() else tree).stat().st_mtime
+            yield _Kept(used_s, _size_bytes(tree), tree, lock, is_staged=True)
+
+
+def _size_bytes(folder: Path) -> int:
+    total = 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += (Path(where) / name).lstat().st_size
+    return total
+
+
+def _remove_parts(cache: Path, oldest_s: float) -> None:
+    for part in _folders(cache / "staged"):
+        with contextlib.suppress(OSError):
+            if part.name.startswith(".") and part.stat().st_mtime < oldest_s:
+                remove_staged(part)
+
+
+def _remove_empty_scans(cache: Path) -> None:
+    for scan in _folders(cache / "runs"):
+        with contextlib.suppress(OSError):
+            scan.rmdir()
+
+
+def _folders(parent: Path) -> list[Path]:
+    return [path for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
