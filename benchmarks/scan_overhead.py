@@ -19,7 +19,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from times_doctor_cli.look.run_dir import look
+from times_doctor_cli.run_folder.run_dir import look
 from times_doctor_tasks.profiles.registry import resolve, with_threads
 from times_doctor_worker.engines.gams_installation import clean_environ, find_gams
 

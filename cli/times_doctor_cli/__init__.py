@@ -1,6 +1,6 @@
 """What a person sees: commands, views, the live table, report writers, and the private stack of a local scan.
 
-For programs: the names below (see `library.py`, which documents them) scan models on a team's hosts from Python. They
+For programs: the names below (see `api.py`, which documents them) scan models on a team's hosts from Python. They
 are imported when they are first used: most of what imports this package wants one module and no broker.
 """
 
@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from times_doctor_cli.client import Client
-    from times_doctor_cli.library import (
+    from times_doctor_cli.api import (
         Fetched,
         cancel,
         connect,
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
         submit_scan,
         watch,
     )
-    from times_doctor_cli.request import ScanRequest
+    from times_doctor_cli.client.session import Client
+    from times_doctor_cli.planning.request import ScanRequest
 
 __all__ = [
     "Client",
@@ -47,6 +47,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from times_doctor_cli import library
+    from times_doctor_cli import api
 
-    return getattr(library, name)
+    return getattr(api, name)

@@ -12,23 +12,10 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 import typer
 
 from times_doctor_cli import exit_codes
-from times_doctor_cli.commands import (
-    cancel,
-    check,
-    demo,
-    fetch,
-    flower,
-    hosts,
-    profiles,
-    prune,
-    report,
-    scan,
-    scans,
-    seats,
-    watch,
-    worker,
-)
-from times_doctor_cli.console import fail
+from times_doctor_cli.commands.admin import flower, prune, worker
+from times_doctor_cli.commands.scan import demo, profiles, report, scan
+from times_doctor_cli.commands.team import cancel, check, fetch, hosts, scans, seats, watch
+from times_doctor_cli.terminal.console import fail
 from times_doctor_tasks.contract.errors import TimesDoctorError
 
 if TYPE_CHECKING:

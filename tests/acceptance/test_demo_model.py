@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import wait_until
-from times_doctor_cli.demo import DemoFiles, demo_texts, write_demo
-from times_doctor_cli.demo_data import mean_weather, read_system
-from times_doctor_cli.demo_lp import LinearProgram, build_plan
+from times_doctor_cli.demo.data import mean_weather, read_system
+from times_doctor_cli.demo.files import DemoFiles, demo_texts, write_demo
+from times_doctor_cli.demo.mps import LinearProgram, build_plan
 from times_doctor_tasks.contract.states import StopReason, Verdict
 from times_doctor_tasks.parsers.gams.trace import TraceRow, read_trace
 from times_doctor_tasks.profiles.registry import built_in_profiles, with_threads

@@ -20,9 +20,9 @@ from tests.cluster.cluster import PATIENCE_S, Cluster
 from tests.cluster.network import why_no_network
 from tests.conftest import wait_until
 from tests.integration.workers import endless_mps
-from times_doctor_cli.demo import demo_texts
-from times_doctor_cli.demo_data import mean_weather, read_system
-from times_doctor_cli.demo_lp import build_plan
+from times_doctor_cli.demo.data import mean_weather, read_system
+from times_doctor_cli.demo.files import demo_texts
+from times_doctor_cli.demo.mps import build_plan
 from times_doctor_cli.local.server_binary import find_server
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]

@@ -11,14 +11,14 @@ import pytest
 
 from tests.conftest import Server, wait_until
 from tests.integration.conftest import Submit, make_result, make_runs
-from times_doctor_cli import library
-from times_doctor_cli.board import Board
-from times_doctor_cli.client import Client
-from times_doctor_cli.feed import Feed
-from times_doctor_cli.finding import find_scan
-from times_doctor_cli.overview import scan_lines
-from times_doctor_cli.request import ScanRequest
-from times_doctor_cli.standing import board_of
+from times_doctor_cli import api
+from times_doctor_cli.client.event_stream import Feed
+from times_doctor_cli.client.scan_lookup import find_scan
+from times_doctor_cli.client.scan_summaries import scan_lines
+from times_doctor_cli.client.session import Client
+from times_doctor_cli.planning.request import ScanRequest
+from times_doctor_cli.scan_state.board import Board
+from times_doctor_cli.scan_state.snapshot import board_of
 from times_doctor_tasks.blob_store.errors import StoreUnreachable
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import BrokerUnavailable, InfrastructureError, NoHostForSolver, UsageError
@@ -178,7 +178,7 @@ def test_two_watch_and_one_cancels_and_all_agree(client: Client, submit: Submit,
     screens = [(Feed(client, spec), Board.of(spec, runs)) for _ in range(2)]
     for feed, board in screens:
         drain(feed, board)
-    assert library.cancel(client, spec.scan, ["a"]) == ("cplex.a",)
+    assert api.cancel(client, spec.scan, ["a"]) == ("cplex.a",)
     assert host.store.beat(spec, "cplex.a", fence, state=RunState.RUNNING).cancel == "user"
     host.store.finish(spec, make_result(spec, "cplex.a", RunState.CANCELLED), fence)
     seen = [states(drain(feed, board)) for feed, board in screens]
@@ -190,7 +190,7 @@ def test_watching_ends_with_the_report(client: Client, submit: Submit, host: Hos
     spec = submit(runs=("cplex.a",))
     host.store.finish(spec, make_result(spec, "cplex.a"), host.begin(spec, make_runs(spec)[0]))
     report = host.report(spec)
-    seen = list(library.watch(client, spec.scan))
+    seen = list(api.watch(client, spec.scan))
     assert seen[-1] == report
     assert any(isinstance(event, StateChanged) and event.state is RunState.DONE for event in seen)
 
@@ -247,17 +247,17 @@ def test_cancelling_names_a_profile_or_the_whole_scan_and_is_patient_with_what_h
     spec = submit()
     host.store.finish(spec, make_result(spec, "cplex.a"), host.begin(spec, make_runs(spec)[0]))
     with pytest.raises(UsageError, match="There is no run 'nosuch'"):
-        library.cancel(client, spec.scan, ["nosuch"])
-    assert library.cancel(client, spec.scan, now=True) == ("cplex.b",)
+        api.cancel(client, spec.scan, ["nosuch"])
+    assert api.cancel(client, spec.scan, now=True) == ("cplex.b",)
     assert client.store.cancel_flags(spec.scan) == {"*": "user now"}
     host.store.conclude(spec, make_result(spec, "cplex.b", RunState.CANCELLED))
-    assert library.cancel(client, spec.scan) == ()
+    assert api.cancel(client, spec.scan) == ()
 
 
 def test_a_report_that_is_not_there_yet_says_how_far_the_scan_is(client: Client, submit: Submit) -> None:
     spec = submit()
     with pytest.raises(UsageError, match=r"has no report yet: 0 of 2 runs have ended. `times-doctor watch s1`"):
-        library.report(client, spec.scan)
+        api.report(client, spec.scan)
 
 
 def test_files_are_fetched_from_another_machine(
@@ -272,7 +272,7 @@ def test_files_are_fetched_from_another_machine(
     result = make_result(spec, "cplex.a", artefacts=(listing,))
     host.store.finish(spec, result, host.begin(spec, make_runs(spec)[0]))
     host.report(spec)
-    fetched = library.fetch(client, spec.scan)
+    fetched = api.fetch(client, spec.scan)
     assert fetched.folder == Path("times_doctor_out") / spec.scan
     assert (fetched.folder / "scan_runs" / "cplex.a" / "run.lst").read_bytes() == content
     assert (tmp_path / "times_doctor_out" / "scan_report.html").is_file()
@@ -284,10 +284,10 @@ def test_files_are_fetched_from_another_machine(
 def test_what_no_host_can_run_is_refused_before_anything_is_sent(client: Client, lp_file: Path, host: Host) -> None:
     request = ScanRequest(run_path=lp_file)
     with pytest.raises(NoHostForSolver, match="No control worker is live"):
-        library.submit_scan(client, request)
+        api.submit_scan(client, request)
     host.register(roles=("control",))
     with pytest.raises(NoHostForSolver, match="No solver host is live"):
-        library.submit_scan(client, request)
+        api.submit_scan(client, request)
     assert client.store.scans() == []
     assert client.blobs.stored() == []
 
@@ -295,7 +295,7 @@ def test_what_no_host_can_run_is_refused_before_anything_is_sent(client: Client,
 def test_a_submitted_scan_is_complete_before_any_host_sees_it(client: Client, lp_file: Path, host: Host) -> None:
     host.register()
     sent: list[tuple[int, int]] = []
-    scan = library.submit_scan(
+    scan = api.submit_scan(
         client, ScanRequest(run_path=lp_file, parallel=True), lambda done, total: sent.append((done, total))
     )
     spec = client.store.scan(scan)
@@ -309,9 +309,9 @@ def test_a_submitted_scan_is_complete_before_any_host_sees_it(client: Client, lp
 
 def test_a_second_scan_of_the_same_model_sends_nothing(client: Client, lp_file: Path, host: Host) -> None:
     host.register()
-    library.submit_scan(client, ScanRequest(run_path=lp_file))
+    api.submit_scan(client, ScanRequest(run_path=lp_file))
     sent: list[int] = []
-    library.submit_scan(client, ScanRequest(run_path=lp_file), lambda done, total: sent.append(total))
+    api.submit_scan(client, ScanRequest(run_path=lp_file), lambda done, total: sent.append(total))
     assert sent == []
 
 
@@ -320,14 +320,14 @@ def test_resume_takes_what_this_broker_has_and_says_so(
 ) -> None:
     host.register()
     request = ScanRequest(run_path=lp_file, profiles=("bar", "dual"))
-    first = client.store.scan(library.submit_scan(client, request))
+    first = client.store.scan(api.submit_scan(client, request))
     assert first is not None
     run = client.store.runs(first)[0]
     result = make_result(first, run.run, engine_version="1.16.0", objective=1.0)
     host.store.finish(first, result, host.begin(first, run))
 
     again = ScanRequest(run_path=lp_file, profiles=("bar", "dual"), resume=True)
-    spec = client.store.scan(library.submit_scan(client, again))
+    spec = client.store.scan(api.submit_scan(client, again))
     assert spec is not None
     assert spec.reused == ("highs.bar",)
     assert states(board_of(client, spec)) == {
@@ -343,14 +343,14 @@ def test_resume_takes_what_this_broker_has_and_says_so(
 def test_a_chain_waits_for_the_first_run_that_is_not_reused(client: Client, lp_file: Path, host: Host) -> None:
     host.register()
     profiles = ("bar", "dual", "pdlp")
-    first = client.store.scan(library.submit_scan(client, ScanRequest(run_path=lp_file, profiles=profiles)))
+    first = client.store.scan(api.submit_scan(client, ScanRequest(run_path=lp_file, profiles=profiles)))
     assert first is not None
     middle = client.store.runs(first)[1]
     host.store.conclude(first, make_result(first, "highs.bar", RunState.CANCELLED))
     result = make_result(first, middle.run, engine_version="1.16.0")
     host.store.finish(first, result, host.begin(first, middle))
     again = ScanRequest(run_path=lp_file, profiles=profiles, resume=True)
-    spec = client.store.scan(library.submit_scan(client, again))
+    spec = client.store.scan(api.submit_scan(client, again))
     assert spec is not None
     runs = client.store.runs(spec)
     assert [status.state for status in client.store.statuses(spec).values()] == [
@@ -365,11 +365,11 @@ def test_a_chain_waits_for_the_first_run_that_is_not_reused(client: Client, lp_f
 def test_without_resume_nothing_is_reused(client: Client, lp_file: Path, host: Host) -> None:
     host.register()
     request = ScanRequest(run_path=lp_file, profiles=("bar",))
-    first = client.store.scan(library.submit_scan(client, request))
+    first = client.store.scan(api.submit_scan(client, request))
     assert first is not None
     run = client.store.runs(first)[0]
     host.store.finish(first, make_result(first, run.run, engine_version="1.16.0"), host.begin(first, run))
-    second = client.store.scan(library.submit_scan(client, request))
+    second = client.store.scan(api.submit_scan(client, request))
     assert second is not None
     assert second.reused == ()
 
@@ -414,10 +414,10 @@ def test_a_broker_that_dies_before_anything_is_written_leaves_nothing(
 ) -> None:
     client = make_client(own_server.url)
     Host(client.store).register()
-    prepared = library.prepare_scan(client, ScanRequest(run_path=lp_file))
+    prepared = api.prepare_scan(client, ScanRequest(run_path=lp_file))
     kill(own_server)
     with pytest.raises((BrokerUnavailable, StoreUnreachable), match="Check TIMES_DOCTOR_"):
-        library.submit_prepared(client, prepared)
+        api.submit_prepared(client, prepared)
 
 
 @pytest.mark.parametrize("parallel", [True, False])
@@ -430,7 +430,7 @@ def test_a_broker_that_dies_while_a_scan_is_published_says_how_it_goes_on(
 ) -> None:
     client = make_client(own_server.url)
     Host(client.store).register()
-    prepared = library.prepare_scan(client, ScanRequest(run_path=lp_file, parallel=parallel))
+    prepared = api.prepare_scan(client, ScanRequest(run_path=lp_file, parallel=parallel))
     written = client.store.submit
 
     def submit_and_die(spec: ScanSpec, runs: list[RunSpec]) -> None:
@@ -439,7 +439,7 @@ def test_a_broker_that_dies_while_a_scan_is_published_says_how_it_goes_on(
 
     monkeypatch.setattr(client.store, "submit", submit_and_die)
     with pytest.raises(InfrastructureError, match=rf"`times-doctor watch {prepared.spec.scan}` shows it"):
-        library.submit_prepared(client, prepared)
+        api.submit_prepared(client, prepared)
 
 
 def test_a_watcher_is_not_stopped_by_a_broker_that_comes_and_goes(

@@ -12,8 +12,8 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.integration.workers import PATIENCE_S, Team, Worker, endless_mps
-from times_doctor_cli.client import Client
-from times_doctor_cli.gdx_files import GdxOutcome, fetch_gdx_files
+from times_doctor_cli.client.session import Client
+from times_doctor_cli.gdx.download import GdxOutcome, fetch_gdx_files
 from times_doctor_tasks.blob_store.factory import open_store
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.messages import RunResult

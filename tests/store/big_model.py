@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import Server
-from times_doctor_cli.look.snapshot import Snapshot
-from times_doctor_cli.upload import upload
+from times_doctor_cli.client.upload import upload
+from times_doctor_cli.run_folder.snapshot import Snapshot
 from times_doctor_tasks.blob_store.factory import BlobStore, open_store
 from times_doctor_tasks.snapshot.manifest import Manifest, StagedFile
 from times_doctor_tasks.snapshot.staging import remove_staged, stage

@@ -1,4 +1,4 @@
-"""`python -m times_doctor_worker`: a team's worker (see `service/options.py` for its words), or the private one of a local scan.
+"""`python -m times_doctor_worker`: a team's worker (see `service/options.py`), or the private one of a local scan.
 
 `--local FOLDER`: the plan is taken from `FOLDER/worker.json` as soon as it is there; standard input is the lifeline.
 The warden is forked before anything heavy is imported; the imports of a private worker then run while the command line

@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.cells import cell_len
 from rich.text import Text
 
-from times_doctor_cli.menu import Menu
-from times_doctor_cli.views.lines import Lines
-from times_doctor_cli.views.words import cut_end, glyphs
+from times_doctor_cli.scan_state.menu import Menu
+from times_doctor_cli.terminal.lines import Lines
+from times_doctor_cli.terminal.units import cut_end, glyphs
 
 #: Lines it takes, whatever the width.
 MENU_LINES = 3

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from rich.console import Group
 from rich.text import Text
 
-from times_doctor_cli.rows import Notice
-from times_doctor_cli.views.lines import Paragraph
-from times_doctor_cli.views.words import glyphs, printable
+from times_doctor_cli.scan_state.rows import Notice
+from times_doctor_cli.terminal.lines import Paragraph
+from times_doctor_cli.terminal.units import glyphs, printable
 
 _STYLES = {"error": "bold red", "warning": "yellow"}
 

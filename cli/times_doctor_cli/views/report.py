@@ -9,9 +9,9 @@ from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from times_doctor_cli.histories import begun_again
-from times_doctor_cli.views.lines import GAP, Cell, Column, Lines, Paragraph, header_of, row_of
-from times_doctor_cli.views.words import (
+from times_doctor_cli.reports.attempts import begun_again
+from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, Paragraph, header_of, row_of
+from times_doctor_cli.terminal.units import (
     Glyphs,
     count,
     glyphs,

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
-from times_doctor_cli.board import Board
-from times_doctor_cli.rows import Headline, Row
-from times_doctor_cli.views.layout import columns_for
-from times_doctor_cli.views.lines import Cell, Column, Lines, header_of, row_of
-from times_doctor_cli.views.progress import progress_cell, residual
-from times_doctor_cli.views.words import (
+from times_doctor_cli.scan_state.board import Board
+from times_doctor_cli.scan_state.rows import Headline, Row
+from times_doctor_cli.terminal.lines import Cell, Column, Lines, header_of, row_of
+from times_doctor_cli.terminal.units import (
     Glyphs,
     count,
     cut_end,
@@ -27,6 +25,8 @@ from times_doctor_cli.views.words import (
     state_glyph,
     verdict_words,
 )
+from times_doctor_cli.views.layout import columns_for
+from times_doctor_cli.views.progress import progress_cell, residual
 from times_doctor_tasks.contract.states import OWNED, SOLVED, TERMINAL, RunState
 
 #: With fewer lines than this there is room for nothing but rows.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rich.console import Console, RenderableType
 
-from times_doctor_cli.board import Board
+from times_doctor_cli.scan_state.board import Board
 from times_doctor_tasks.contract.messages import ModelRef, ProgressMade, RunResult, RunSpec, ScanSpec, StateChanged
 from times_doctor_tasks.contract.progress import Phase, Progress
 from times_doctor_tasks.contract.states import RunState, ScanMode, Verdict

@@ -1,0 +1,260 @@
+"""What a program can do with scans on a team's hosts; the command line uses nothing else.
+
+    from times_doctor_cli import ScanRequest, connect, fetch, submit_scan, watch
+
+    client = connect("redis://broker.example:6379/0")
+    scan = submit_scan(client, ScanRequest(run_path=Path("models/demo"), parallel=True))
+    for event in watch(client, scan):
+        print(event)                      # StateChanged, ProgressMade, Noted; the last one is the Report
+    folder = fetch(client, scan).folder
+
+Every function may raise `UsageError` (what was asked cannot be done) and `InfrastructureError` (broker, store, hosts);
+both say what to do next.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from times_doctor_cli.client.event_stream import Feed
+from times_doctor_cli.client.scan_lookup import LAST, find_scan, looks_like_scan
+from times_doctor_cli.client.session import Client
+from times_doctor_cli.planning.builder import OUT, Prepared, look_at, prepare, publish, send_model, whoami, with_reused
+from times_doctor_cli.planning.hosts import muster
+from times_doctor_cli.planning.request import ScanRequest
+from times_doctor_cli.planning.reuse import earlier_in, earlier_on, reuse
+from times_doctor_cli.planning.runs import engine_of
+from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.run_folder.hash_cache import HashCache
+from times_doctor_cli.run_folder.snapshot import take_snapshot
+from times_doctor_cli.scan_state.board import Board
+from times_doctor_cli.scan_state.menu import select
+from times_doctor_cli.scan_state.snapshot import board_of
+from times_doctor_tasks.blob_store.base import StoreSight
+from times_doctor_tasks.blob_store.transfer_progress import OnSent
+from times_doctor_tasks.config.settings import Settings
+from times_doctor_tasks.contract.errors import StoreFailed, UsageError
+from times_doctor_tasks.contract.messages import AnyEvent, HostCard, Report, ScanSpec
+from times_doctor_tasks.contract.states import TERMINAL
+from times_doctor_tasks.snapshot.manifest import Manifest, decode_manifest
+
+if TYPE_CHECKING:
+    from times_doctor_cli.gdx.download import GdxOutcome
+    from times_doctor_cli.gdx.request import OnStep
+
+__all__ = [
+    "LAST",
+    "Board",
+    "Client",
+    "Fetched",
+    "Prepared",
+    "ScanRequest",
+    "cancel",
+    "connect",
+    "fetch",
+    "fetch_gdx",
+    "find",
+    "hosts",
+    "looks_like_scan",
+    "prepare_scan",
+    "publish",
+    "report",
+    "send_model",
+    "standing",
+    "submit_prepared",
+    "submit_scan",
+    "watch",
+]
+
+#: Seconds between two looks for events.
+_POLL_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What `fetch` brought."""
+
+    folder: Path
+    """The scan's folder: its reports, and `scan_runs/<run>/` with the files of each run."""
+    report: Report
+    """Its `warnings` say which files could not be had."""
+
+
+def connect(
+    broker_url: str | None = None,
+    *,
+    store_url: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    who: str = "This",
+) -> Client:
+    """A client of a broker that has answered.
+
+    Args:
+        broker_url: Instead of the configured one.
+        store_url: Instead of the configured one; by default files travel through the broker.
+        environ: Where configuration is looked up.
+        who: Needs a broker; for the words when none is configured.
+    """
+    settings = Settings.load(
+        os.environ if environ is None else environ, overrides={"broker_url": broker_url, "store_url": store_url}
+    )
+    return Client.open(settings, who=who)
+
+
+def find(client: Client, scan: str) -> ScanSpec:
+    """The scan with this id; the beginning of one will do, and `last` is your newest."""
+    return find_scan(client, scan, me=whoami(client.settings))
+
+
+def hosts(client: Client) -> list[HostCard]:
+    """The hosts that are live, by name."""
+    with client.answering():
+        return client.store.live_hosts()
+
+
+def prepare_scan(
+    client: Client,
+    request: ScanRequest,
+    *,
+    environ: Mapping[str, str] | None = None,
+    on_read: OnSent | None = None,
+) -> Prepared:
+    """Reads the run folder, hashes its files, and sees to it that live hosts can run what is asked.
+
+    Nothing is sent yet. With `resume`, runs whose inputs are the same as those of an earlier one (of RUN_DIR's own
+    reports, or on this broker) carry its result. `on_read` is told how far the reading of files is.
+    """
+    settings = client.settings
+    request = replace(request, queue=True).with_configured(settings)
+    run_dir = look_at(request, settings, os.environ if environ is None else environ)
+    engine = engine_of(run_dir)
+    store = StoreSight(client.blobs.where, client.blobs.identity())  # one that does not answer says so now
+    fleet = muster(hosts(client), request, engine, broker=client.shown_broker, today=date.today(), store=store)
+    snapshot = take_snapshot(run_dir, HashCache(settings.cache_dir, run_dir.root), on_read)
+    prepared = prepare(request, settings, run_dir, snapshot, fleet, now_ms=client.now_ms())
+    if request.resume:
+        with client.answering():
+            on_broker = list(earlier_on(client.store, prepared.spec.model.snapshot))
+        earlier = [*earlier_in(prepared.out.parent), *on_broker]
+        prepared = with_reused(prepared, reuse(prepared.spec, prepared.runs, fleet, earlier))
+    return prepared
+
+
+def submit_prepared(client: Client, prepared: Prepared, on_sent: OnSent | None = None) -> str:
+    """Sends what the store lacks and publishes the scan; returns its id."""
+    send_model(client, prepared, on_sent)
+    publish(client, prepared)
+    return prepared.spec.scan
+
+
+def submit_scan(client: Client, request: ScanRequest, on_sent: OnSent | None = None) -> str:
+    """Prepares and submits a scan; returns its id. It goes on without this process.
+
+    Args:
+        request: What to scan; `queue` need not be set.
+        on_sent: Told now and then how far the upload is.
+    """
+    return submit_prepared(client, prepare_scan(client, request), on_sent)
+
+
+def watch(client: Client, scan: str) -> Iterator[AnyEvent | Report]:
+    """What happens in a scan, as it happens; first, in short, what happened before. The last item is its report."""
+    spec = find(client, scan)
+    feed = Feed(client, spec)
+    while (events := feed.next_events(_POLL_S)) is not None:
+        yield from (event for _, event in events)
+    yield report(client, spec.scan)
+
+
+def cancel(client: Client, scan: str, names: Sequence[str] = (), *, now: bool = False) -> tuple[str, ...]:
+    """Asks runs of a scan to stop; their hosts notice within a second. Returns their ids.
+
+    Args:
+        scan: Its id.
+        names: Profiles or run ids; none: all of the scan.
+        now: Do not let solvers end gracefully: what they have by now is lost.
+    """
+    spec = find(client, scan)
+    with client.answering():
+        rows = board_of(client, spec).rows
+        chosen = select(", ".join(names), rows) if names else tuple(r.run for r in rows if r.state not in TERMINAL)
+        if chosen:
+            client.cancel(spec.scan, chosen if names else ("*",), now=now)
+    return chosen
+
+
+def report(client: Client, scan: str) -> Report:
+    """The report of a scan that has ended."""
+    spec = find(client, scan)
+    found = client.report(spec.scan)
+    if found is None:
+        head = standing(client, spec.scan).headline(client.now_ms())
+        raise UsageError(
+            f"Scan {spec.scan} has no report yet: {head.done} of {head.total} runs have ended. "
+            f"`times-doctor watch {spec.scan}` shows it."
+        )
+    return found
+
+
+def standing(client: Client, scan: str) -> Board:
+    """How a scan stands right now: every run, and the scan in one line."""
+    spec = find(client, scan)
+    with client.answering():
+        return board_of(client, spec)
+
+
+def fetch(client: Client, scan: str, folder: Path | None = None, on_sent: OnSent | None = None) -> Fetched:
+    """Brings the files of a scan that has ended and writes its reports.
+
+    Args:
+        client: Of the broker it ran on.
+        scan: Its id.
+        folder: Where its folder goes; by default RUN_DIR/times_doctor_out where the scan was asked for on this
+            machine, else `times_doctor_out` here.
+        on_sent: Told now and then how far it is.
+    """
+    from times_doctor_cli.reports.collect import bring_results  # the writers: nothing else here needs them
+
+    spec = find(client, scan)
+    harvest = harvest_of_scan(client, spec, folder)
+    brought = bring_results(client, report(client, spec.scan), harvest, on_sent)
+    return Fetched(harvest.out, brought)
+
+
+def fetch_gdx(
+    client: Client, fetched: Fetched, names: Sequence[str] = (), on_step: OnStep = lambda _: None
+) -> Iterator[GdxOutcome]:
+    """Brings GDX files of a scan from the hosts that keep them, and says of each what became of it, as it comes.
+
+    Args:
+        client: Of the broker it ran on.
+        fetched: The scan as `fetch` brought it; each file lands in its run's folder there.
+        names: Profiles or run ids; none: all of the scan.
+        on_step: Told how far each one is.
+    """
+    from times_doctor_cli.gdx.download import fetch_gdx_files, select_runs
+
+    return fetch_gdx_files(client, select_runs(fetched.report, names), fetched.folder, on_step)
+
+
+def harvest_of_scan(client: Client, spec: ScanSpec, folder: Path | None = None) -> Harvest:
+    """Where the files of a scan go that was submitted before, perhaps by another machine."""
+    run_dir = Path(spec.model.run_dir)
+    here = spec.client.endswith(f"@{client.settings.host}") and run_dir.is_dir()
+    parent = folder or (run_dir / OUT if here and os.access(run_dir, os.W_OK) else Path(OUT))
+    with client.answering():
+        runs = client.store.runs(spec)
+    return Harvest(parent / spec.scan, runs, _manifest(client, spec), copy_to=run_dir if here else None)
+
+
+def _manifest(client: Client, spec: ScanSpec) -> Manifest | None:
+    try:
+        with client.blobs.open(spec.model.snapshot) as content:
+            return decode_manifest(content.read())
+    except (StoreFailed, UsageError):
+        return None  # the report says without it which snapshot it was

@@ -1,0 +1,3 @@
+"""A team's scans and hosts, as a program sees them through Redis."""
+
+from __future__ import annotations

@@ -1,0 +1,153 @@
+"""The events of one scan as they come, from wherever it stands: increments only, after one look at the documents."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import redis
+
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.errors import InfrastructureError
+from times_doctor_tasks.contract.messages import (
+    AnyEvent,
+    Noted,
+    ProgressMade,
+    Reported,
+    RunResult,
+    ScanSpec,
+    StateChanged,
+)
+from times_doctor_tasks.contract.states import TERMINAL
+from times_doctor_tasks.state_store.reader import RunStatus, Standing, initial_state
+
+if TYPE_CHECKING:
+    from times_doctor_cli.client.session import Client
+
+#: Seconds without an answer of the broker after which a watcher gives up.
+PATIENCE_S = 120.0
+
+TimedEvent = tuple[int, AnyEvent]
+
+
+class Feed:
+    """Events of one scan, oldest first, until its report exists. What happened before is told first, in short."""
+
+    def __init__(self, client: Client, spec: ScanSpec, *, patience_s: float = PATIENCE_S) -> None:
+        self._client = client
+        self._spec = spec
+        self._patience_s = patience_s
+        self._after: str | None = None
+        self._results: dict[str, RunResult] = {}
+        self._away_since_s: float | None = None
+        self._is_over = False
+
+    def next_events(self, timeout_s: float) -> list[TimedEvent] | None:
+        """What happened since the last call; waits up to `timeout_s` for something. None: the report exists.
+
+        While the broker is away it is empty, but for one line that says so.
+
+        Raises:
+            InfrastructureError: the broker did not answer for long, or came back without the scan.
+        """
+        try:
+            told = self._history() if self._after is None else self._news(timeout_s)
+        except redis.RedisError as error:
+            return self._without_answer(error, timeout_s)
+        back = self._comes_back()
+        return told if told is None else [*back, *told]
+
+    def result_of(self, run: str) -> RunResult | None:
+        """The result of a run that has ended; None where it cannot be had now."""
+        known = self._results.pop(run, None)
+        if known is not None:
+            return known
+        try:
+            return self._client.store.result(self._spec, run)
+        except redis.RedisError:
+            return None
+
+    def _history(self) -> list[TimedEvent]:
+        store = self._client.store
+        standing = store.standing(self._spec)
+        self._results = store.results(self._spec)
+        self._after = standing.last_event
+        return history(self._spec, standing, self._results)
+
+    def _news(self, timeout_s: float) -> list[TimedEvent] | None:
+        assert self._after is not None
+        if self._is_over:
+            return None
+        store, scan = self._client.store, self._spec.scan
+        events = store.events(scan, after=self._after, block_ms=max(1, int(timeout_s * 1000)))
+        if not events:
+            is_there, is_reported = store.presence(scan)
+            if is_reported:
+                return None
+            if not is_there:
+                raise self._lost()
+        else:
+            self._after = events[-1][0]
+            # The next call need not wait: nothing comes after the report.
+            self._is_over = isinstance(events[-1][2], Reported)
+        return [(at_ms, event) for _, at_ms, event in events]
+
+    def _lost(self) -> InfrastructureError:
+        """A server may come back empty so soon that nobody saw it away: no answer would ever come."""
+        return InfrastructureError(
+            f"The broker {self._client.shown_broker!r} is back without scan {self._spec.scan}: it lost its data. "
+            "Have it keep them (appendonly yes), and scan again."
+        )
+
+    def _comes_back(self) -> list[TimedEvent]:
+        if self._away_since_s is None:
+            return []
+        self._away_since_s = None
+        return [(self._client.now_ms(), Noted(text="The broker answers again.", level="info"))]
+
+    def _without_answer(self, error: redis.RedisError, timeout_s: float) -> list[TimedEvent]:
+        client, now_s = self._client, monotonic_s()
+        told: list[TimedEvent] = []
+        if self._away_since_s is None:
+            self._away_since_s = now_s
+            why = str(error).rstrip(".")
+            words = f"The broker does not answer ({why}). The solves go on; trying for {self._patience_s:.0f} s."
+            told = [(client.now_ms(), Noted(text=words, level="warning"))]
+        if now_s - self._away_since_s > self._patience_s:
+            raise InfrastructureError(
+                f"The broker {client.shown_broker!r} has not answered for {self._patience_s:.0f} s: {error}. Hosts "
+                f"that run go on. Once it is back, `times-doctor watch {self._spec.scan}` shows the scan again."
+            ) from error
+        time.sleep(timeout_s)
+        return told
+
+
+def history(spec: ScanSpec, standing: Standing, results: Mapping[str, RunResult]) -> list[TimedEvent]:
+    """What the documents say of every run that is not where it began, as events in the order in which it came about."""
+    told: list[TimedEvent] = []
+    for run, status in standing.statuses.items():
+        # Where runs are reused, the first of a chain is not where a screen expects it.
+        if not status.since_ms and status.state is initial_state(spec, run) and not spec.reused:
+            continue
+        told.append((status.since_ms or spec.created_ms, _came_to(run, status, results.get(run))))
+        look = standing.looks.get(run)
+        if look is not None and status.state not in TERMINAL:
+            told.append((_seen_ms(status, look), look))
+    return sorted(told, key=lambda event: event[0])
+
+
+def _came_to(run: str, status: RunStatus, result: RunResult | None) -> StateChanged:
+    return StateChanged(
+        run=run,
+        attempt=status.attempt,
+        state=status.state,
+        host=status.host or (result.host or "" if result else ""),
+        reason=status.reason,
+        verdict=result.verdict if result else None,
+    )
+
+
+def _seen_ms(status: RunStatus, look: ProgressMade) -> int:
+    """When a look was taken: the document says only how long the engine had run by then."""
+    return status.since_ms + int(look.runtime_s * 1000)

@@ -1,0 +1,264 @@
+"""What `check` looks at: whether scans can run here and on the team's hosts, and what to do where they cannot."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import redis
+
+from times_doctor_cli.client.session import Client
+from times_doctor_cli.planning.hosts import ENGINE_NAMES, ONE_STORE, other_store, solvers_of
+from times_doctor_cli.terminal.units import size
+from times_doctor_tasks.blob_store.base import StoreSight, see_store
+from times_doctor_tasks.config.settings import SETTINGS, Settings, shown_url
+from times_doctor_tasks.contract.clock import monotonic_s, now_ms
+from times_doctor_tasks.contract.errors import InfrastructureError, StoreFailed, UsageError
+from times_doctor_tasks.contract.messages import SCHEMA, HostCard
+from times_doctor_tasks.profiles.registry import built_in_profiles
+
+if TYPE_CHECKING:
+    from times_doctor_cli.local.stack import LocalStack
+
+#: Less room than this for staged models and hashes is worth a word.
+LITTLE_DISK_BYTES = 2 << 30
+#: Round trips slower than this make screens lag.
+SLOW_MS = 100.0
+#: Clocks further apart make times in reports hard to compare.
+CLOCK_APART_S = 60.0
+#: Days before its end from which a licence is worth a word.
+LICENCE_DAYS = 14
+
+
+class Level(StrEnum):
+    """How a finding is meant."""
+
+    OK = "ok"
+    INFO = "info"
+    """Nothing is wrong, and nothing is there: a part of the product that is not set up."""
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    level: Level
+    what: str
+    words: str
+    next_step: str = ""
+    """What to do; empty where nothing need be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A configuration value in force."""
+
+    name: str
+    value: str
+    origin: str
+    variable: str
+
+
+def values_of(settings: Settings) -> list[Value]:
+    """Every setting with where it came from; passwords are not shown."""
+    found = []
+    for setting in SETTINGS:
+        value = getattr(settings, setting.name)
+        shown = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        if setting.name.endswith("_url"):
+            shown = shown_url(shown)
+        found.append(Value(setting.name, shown, settings.origins.get(setting.name, "default"), setting.variable))
+    return found
+
+
+def check_cache(settings: Settings) -> Finding:
+    """The folder for hashes and staged models."""
+    folder = settings.cache_dir
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        return Finding(
+            Level.FAIL,
+            "cache folder",
+            f"{folder} cannot be written",
+            "Set TIMES_DOCTOR_CACHE_DIR to a folder of yours.",
+        )
+    free = shutil.disk_usage(nearest).free
+    level = Level.OK if free >= LITTLE_DISK_BYTES else Level.WARN
+    step = "" if level is Level.OK else "Free some space there, or set TIMES_DOCTOR_CACHE_DIR."
+    return Finding(level, "cache folder", f"{folder}, {size(free)} free", step)
+
+
+def check_times_source(settings: Settings) -> Finding:
+    """The TIMES source, where it is configured."""
+    folder = settings.times_src
+    if folder is None:
+        return Finding(Level.INFO, "TIMES source", "not configured: taken from VTRUN.CMD, or --times-src")
+    if not folder.is_dir():
+        origin = settings.origins.get("times_src", "configuration")
+        return Finding(
+            Level.FAIL, "TIMES source", f"{folder} is no folder (from {origin})", "Correct it, or leave it out."
+        )
+    return Finding(Level.OK, "TIMES source", str(folder))
+
+
+def check_here(card: HostCard | None, trouble: str = "") -> list[Finding]:
+    """What a scan on this machine can use: what its private worker said of itself, or why there is none."""
+    if card is None:
+        return [Finding(Level.WARN, "scans here", trouble)]
+    found = []
+    for engine, name in ENGINE_NAMES.items():
+        if engine in card.engines:
+            licence = f", {card.licence}" if engine == "gams" and card.licence else ""
+            profiled = {profile.solver for profile in built_in_profiles(engine=engine)}
+            solvers = ", ".join(solver for solver in solvers_of(card, engine) if solver in profiled)
+            found.append(Finding(Level.OK, f"{name} here", f"{card.engines[engine]}{licence}; {solvers}"))
+    found += [Finding(Level.WARN, "scans here", note) for note in card.notes]
+    return found
+
+
+def check_broker(client: Client) -> Iterator[Finding]:
+    """The broker that answers: how fast, whether it keeps data, its clock."""
+    info: dict[str, Any] = client.store.client.info()
+    began_s = monotonic_s()
+    client.store.client.ping()
+    trip_ms = (monotonic_s() - began_s) * 1000
+    name = "Valkey" if "valkey_version" in info else "Redis"
+    version = info.get("valkey_version") or info.get("redis_version", "?")
+    slow = trip_ms > SLOW_MS
+    yield Finding(
+        Level.WARN if slow else Level.OK,
+        "broker",
+        f"{client.shown_broker}: {name} {version}, answers in {trip_ms:.1f} ms",
+        "Tables will lag: use a broker that is nearer." if slow else "",
+    )
+    yield _check_memory(info)
+    keeps = bool(int(info.get("aof_enabled", 0)))
+    yield Finding(
+        Level.OK if keeps else Level.WARN,
+        "broker data",
+        "kept on disk (appendonly yes)" if keeps else "lost when the server restarts (appendonly no)",
+        "" if keeps else "Set `appendonly yes` on the server: scans then survive its restart.",
+    )
+    apart_s = abs(client.store.server_ms() - now_ms()) / 1000
+    yield Finding(
+        Level.OK if apart_s <= CLOCK_APART_S else Level.WARN,
+        "clocks",
+        f"this machine and the broker are {apart_s:.1f} s apart",
+        "" if apart_s <= CLOCK_APART_S else "Have both synchronise their clocks. Scans are right all the same.",
+    )
+
+
+def _check_memory(info: dict[str, Any]) -> Finding:
+    limit, used = int(info.get("maxmemory", 0)), int(info.get("used_memory", 0))
+    policy = info.get("maxmemory_policy", "noeviction")
+    words = f"{size(used)} used" + (f" of {size(limit)}" if limit else ", no limit")
+    if policy != "noeviction" and limit:
+        return Finding(
+            Level.FAIL,
+            "broker memory",
+            f"{words}; it evicts keys when full ({policy})",
+            "Set `maxmemory-policy noeviction` on the server: a key that is gone is a run that is lost.",
+        )
+    if limit and used > 0.9 * limit:
+        return Finding(Level.WARN, "broker memory", words, "Give it more memory, or free some: `times-doctor prune`.")
+    return Finding(Level.OK, "broker memory", words)
+
+
+def check_store(client: Client) -> Finding:
+    """Where models and results travel."""
+    try:
+        usage = client.blobs.usage()
+    except StoreFailed as error:
+        return Finding(Level.FAIL, "store", str(error), "Check TIMES_DOCTOR_STORE_URL; hosts need the same one.")
+    words = f"{client.blobs.where}: {size(usage.used_bytes)} used, {size(usage.room_bytes)} free ({usage.limit})"
+    little = usage.room_bytes < 0.1 * (usage.used_bytes + usage.room_bytes)
+    step = "Free some with `times-doctor prune`, or set TIMES_DOCTOR_STORE_URL to a larger one." if little else ""
+    return Finding(Level.WARN if little else Level.OK, "store", words, step)
+
+
+def check_hosts(
+    cards: Sequence[HostCard], *, version: str, today: date, store: StoreSight | None = None
+) -> Iterator[Finding]:
+    """The hosts that are live, as a client of `version` needs them."""
+    solving = [card for card in cards if "solve" in card.roles]
+    control = [card for card in cards if "control" in card.roles]
+    yield _check_role(control, "control workers", "`times-doctor worker --role control`: nobody makes reports now")
+    yield _check_role(solving, "solver hosts", "`times-doctor worker` on a machine with GAMS or HiGHS")
+    for card in cards:
+        yield from _check_host(card, version=version, today=today)
+        if store is not None and (words := other_store(card, store)):
+            step = f"S{ONE_STORE[1:]}: it can run nothing that is sent from here."
+            yield Finding(Level.FAIL, f"host {card.host}", words, step)
+
+
+def _check_role(cards: Sequence[HostCard], what: str, start: str) -> Finding:
+    if not cards:
+        return Finding(Level.FAIL, what, "none is live", f"Start {start}.")
+    return Finding(Level.OK, what, ", ".join(card.host for card in cards))
+
+
+def _check_host(card: HostCard, *, version: str, today: date) -> Iterator[Finding]:
+    what = f"host {card.host}"
+    if SCHEMA not in card.schemas:
+        older = "here" if min(card.schemas, default=0) > SCHEMA else f"on {card.host}"
+        words = f"speaks message version {', '.join(map(str, card.schemas))}, this client {SCHEMA}: it takes no part"
+        yield Finding(Level.FAIL, what, words, f"Upgrade times-doctor {older}.")
+    elif card.version and card.version != version:
+        yield Finding(
+            Level.WARN, what, f"runs times-doctor {card.version}, here is {version}", "Upgrade the older one."
+        )
+    if card.licence_expires:
+        yield from _check_licence(what, card, today)
+    for note in card.notes:
+        if not (card.licence_expires and "licence" in note):
+            yield Finding(Level.WARN, what, note)
+
+
+def _check_licence(what: str, card: HostCard, today: date) -> Iterator[Finding]:
+    days = (date.fromisoformat(card.licence_expires or "") - today).days
+    if days < 0:
+        yield Finding(Level.FAIL, what, f"its GAMS licence ended on {card.licence_expires}", "Renew it there.")
+    elif days < LICENCE_DAYS:
+        words = f"its GAMS licence ends on {card.licence_expires}, in {days} day{'' if days == 1 else 's'}"
+        yield Finding(Level.WARN, what, words, "Renew it there.")
+
+
+def check_team(settings: Settings, *, version: str, today: date) -> list[Finding]:
+    """Broker, store and hosts; one line where none is set up."""
+    if settings.broker_url is None:
+        words = "none is set: scans run on this machine only"
+        return [Finding(Level.INFO, "broker", words, "Set TIMES_DOCTOR_BROKER_URL to use --queue.")]
+    try:
+        client = Client.open(settings)
+    except (InfrastructureError, UsageError) as error:
+        return [Finding(Level.FAIL, "broker", str(error))]
+    try:
+        cards = client.store.live_hosts()
+        store = see_store(client.blobs)
+        findings = check_hosts(cards, version=version, today=today, store=store)
+        return [*check_broker(client), check_store(client), *findings]
+    except redis.RedisError as error:
+        words = f"{client.shown_broker} refuses: {error}"
+        return [Finding(Level.FAIL, "broker", words, "Does its ACL let clients read what they need?")]
+    finally:
+        client.close()
+
+
+def card_of_here(settings: Settings, stack: LocalStack | None) -> tuple[HostCard | None, str]:
+    """What the private worker of a scan here would say of itself; else why there is none."""
+    from times_doctor_cli.scan import local_scan  # what it needs is heavy, and a checkup on Windows does without
+
+    if stack is None:
+        return None, local_scan.NOT_ON_WINDOWS if sys.platform == "win32" else local_scan.NO_SERVER
+    try:
+        return local_scan.look_here(settings, stack), ""
+    except (InfrastructureError, UsageError) as error:  # UsageError: the cache folder, which has a finding of its own
+        return None, str(error)

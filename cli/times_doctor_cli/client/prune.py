@@ -1,0 +1,58 @@
+"""`prune`: frees room in stores. Reports and files in RUN_DIR are never touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from times_doctor_cli.client.scan_summaries import scan_lines
+from times_doctor_cli.client.session import Client
+from times_doctor_cli.planning.builder import local_store_url
+from times_doctor_tasks.blob_store.factory import open_store
+from times_doctor_tasks.blob_store.pruning import prune_blobs
+from times_doctor_tasks.config.settings import Settings
+from times_doctor_tasks.contract.errors import UsageError
+
+#: Newest scans that are looked through for open ones.
+NEWEST = 1000
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class PrunedStore:
+    """What went from one store."""
+
+    where: str
+    blobs: int
+    freed_bytes: int
+
+
+def prune(settings: Settings, *, days: float) -> list[PrunedStore]:
+    """Removes what nobody used for `days` from the store of local scans, and from the team's where a broker is set.
+
+    Raises:
+        UsageError: an open scan of the team is older: its hosts may still need what would go.
+        StoreFailed: a store does not answer.
+    """
+    stores = [open_store(local_store_url(settings))]
+    if settings.broker_url is not None:
+        client = Client.open(settings, who="prune")
+        _refuse_if_needed(client, days)
+        stores.append(client.blobs)
+    pruned = []
+    for store in stores:
+        went = prune_blobs(store, unused_s=days * DAY_S)
+        pruned.append(PrunedStore(store.where, went.blobs, went.freed_bytes))
+    return pruned
+
+
+def _refuse_if_needed(client: Client, days: float) -> None:
+    lines = scan_lines(client, newest=NEWEST, only_open=True)
+    if not lines:
+        return
+    oldest = min(lines, key=lambda line: line.spec.created_ms)
+    age_days = (client.now_ms() - oldest.spec.created_ms) / 1000 / DAY_S
+    if age_days >= days:
+        raise UsageError(
+            f"Scan {oldest.spec.scan} is open for {age_days:.1f} days, and its hosts may still need its files. Give "
+            f"--days {age_days + 1:.0f} or more, or cancel it."
+        )

@@ -1,0 +1,58 @@
+"""Scans of a broker at a glance, newest first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from times_doctor_cli.client.session import Client
+from times_doctor_tasks.contract.messages import ScanSpec
+from times_doctor_tasks.contract.states import OWNED, TERMINAL, RunState
+
+
+@dataclass(frozen=True, slots=True)
+class ScanLine:
+    """One scan."""
+
+    spec: ScanSpec
+    counts: Mapping[RunState, int]
+    """How many runs are in which state."""
+    reported: bool
+
+    def count(self, states: Iterable[RunState]) -> int:
+        """How many runs are in one of `states`."""
+        return sum(self.counts.get(state, 0) for state in states)
+
+    @property
+    def ended(self) -> int:
+        """How many runs have ended, however they did."""
+        return self.count(TERMINAL)
+
+    @property
+    def running(self) -> int:
+        """How many runs a host works on."""
+        return self.count(OWNED)
+
+
+def scan_lines(client: Client, *, newest: int, only_open: bool = False) -> list[ScanLine]:
+    """The newest scans; those that this version cannot read are left out.
+
+    Args:
+        client: Of the broker.
+        newest: How many are looked at.
+        only_open: Leave out those that have their report.
+
+    Raises:
+        BrokerUnavailable: it does not answer.
+    """
+    with client.answering():
+        scans = client.store.scans(newest=newest)
+        reported = client.store.reported(scans)
+        specs = client.store.specs([scan for scan in scans if not (only_open and scan in reported)])
+        return [
+            ScanLine(
+                spec, Counter(s.state for s in client.store.statuses(spec).values()), reported=spec.scan in reported
+            )
+            for spec in specs
+        ]

@@ -1,0 +1,3 @@
+"""Commands for whoever keeps a team running."""
+
+from __future__ import annotations

@@ -1,0 +1,31 @@
+"""`times-doctor prune`: frees room in stores."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def prune(
+    days: Annotated[float, typer.Option(min=0, help="Remove what nobody used for so many days.")] = 14.0,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Remove models and results that nobody used lately.
+
+    They stand in the stores; reports in run folders stay.
+    """
+    import os
+
+    from times_doctor_cli.client.prune import prune as prune_stores
+    from times_doctor_cli.terminal.console import emit_json, say
+    from times_doctor_cli.terminal.units import size
+    from times_doctor_tasks.config.settings import Settings
+
+    pruned = prune_stores(Settings.load(os.environ), days=days)
+    if json:
+        emit_json({"stores": pruned})
+        return
+    for store in pruned:
+        files = f"{store.blobs:,} file{'' if store.blobs == 1 else 's'}"
+        say(f"{store.where}: {files} removed, {size(store.freed_bytes)} freed")

@@ -1,0 +1,34 @@
+"""`times-doctor demo`: writes the sample model."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write it.")] = Path("demo"),
+) -> None:
+    """Write a small energy-system model to try scans with.
+
+    As a GAMS run folder, and as a larger LP file for HiGHS alone.
+    """
+    from times_doctor_cli.demo.files import write_demo
+    from times_doctor_cli.terminal.console import say
+
+    files = write_demo(folder)
+    say(f"Wrote the sample model to {folder}. Next:")
+    program = typed_program()
+    say(f"  {program} scan {files.run_dir} --parallel       by GAMS")
+    say(f"  {program} scan {files.lp_file} --parallel   by HiGHS, without GAMS")
+
+
+def typed_program() -> str:
+    """How this program is called from here: by its path where it is not on PATH, as after `make demo`."""
+    path = Path(sys.argv[0])
+    is_unknown = path.name == "times-doctor" and shutil.which(path.name) is None
+    return str(path) if is_unknown and path.is_file() else "times-doctor"

@@ -1,0 +1,28 @@
+"""`times-doctor profiles`: which profiles there are, what they do and when to use them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def profiles(
+    solver: Annotated[str | None, typer.Option(help="Only those of one solver.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """List the built-in profiles."""
+    from times_doctor_cli.terminal.console import emit_json, show, stdout_console
+    from times_doctor_cli.views.profiles import profiles_view
+    from times_doctor_tasks.contract.errors import UsageError
+    from times_doctor_tasks.profiles.builtin import BUILT_IN
+
+    found = [profile for profile in BUILT_IN if solver is None or profile.solver == solver.lower()]
+    if not found:
+        known = dict.fromkeys(profile.solver for profile in BUILT_IN)
+        raise UsageError(f"No built-in profile is for solver {solver!r}; there are for {', '.join(known)}.")
+    if json:
+        emit_json({"profiles": list(found)})
+    else:
+        console = stdout_console()
+        show(profiles_view(found, width=console.width), console)

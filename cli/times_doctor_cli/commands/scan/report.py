@@ -1,0 +1,133 @@
+"""`times-doctor report`: a scan's report, or how an existing run ended, without running anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from times_doctor_cli.reports.reader import SavedReport
+
+
+def report(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCAN|RUN_DIR|LOG",
+            help="A scan's id, its beginning or 'last'; the folder of a scan; or a run folder, a log or a listing.",
+        ),
+    ],
+    html: Annotated[bool, typer.Option("--html", help="Bring a scan's HTML page and say where it is.")] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open that page in the browser.")] = False,
+    trace: Annotated[Path | None, typer.Option(help="Write a scan as a GAMS trace file (PAVER) and stop.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Show a scan's report, or how an existing run ended.
+
+    A run is read from its log, listing and trace, whoever started it.
+    """
+    from times_doctor_cli.reports.reader import find_saved
+    from times_doctor_tasks.contract.errors import UsageError
+
+    page = html or open_page
+    path = Path(what)
+    if trace is not None:
+        _write_trace(what, trace)
+        return
+    if not path.exists():
+        _of_broker(what, page=page, open_page=open_page, as_json=json)
+    elif (saved := find_saved(path, newest=page)) is not None:
+        _of_folder(saved, page=page, open_page=open_page, as_json=json)
+    elif page:
+        raise UsageError(f"{what!r} holds no report of a scan, so there is no page. Expected a scan or its folder.")
+    else:
+        _of_run(path, as_json=json)
+
+
+def _write_trace(what: str, trace: Path) -> None:
+    from times_doctor_cli import api
+    from times_doctor_cli.reports.collect import as_typed
+    from times_doctor_cli.reports.reader import find_saved
+    from times_doctor_cli.reports.writers.trace_file import write_trace
+    from times_doctor_cli.terminal.console import say
+
+    saved = find_saved(Path(what), newest=True) if Path(what).exists() else None
+    if saved is not None:
+        found = saved.report
+    else:
+        client = api.connect(who="report --trace of a scan that is in no folder here")
+        found = api.report(client, api.find(client, what).scan)
+    say(f"Wrote {as_typed(write_trace(found, trace))}")
+
+
+def _of_broker(scan: str, *, page: bool, open_page: bool, as_json: bool) -> None:
+    from times_doctor_cli import api
+    from times_doctor_cli.reports.collect import show_results
+    from times_doctor_cli.reports.reader import show_page
+    from times_doctor_cli.terminal.console import stderr_console, stdout_console
+    from times_doctor_cli.terminal.progress_bar import shown_transfer
+    from times_doctor_tasks.config.settings import Settings
+    from times_doctor_tasks.contract.errors import UsageError
+
+    settings = Settings.load(_environ())
+    if settings.broker_url is None or not api.looks_like_scan(scan):
+        raise UsageError(
+            f"{scan!r} does not exist: expected a run folder, a log, a listing or the folder of a scan"
+            + (", or the id of a scan with TIMES_DOCTOR_BROKER_URL set." if settings.broker_url is None else ".")
+        )
+    client = api.connect(who="report")
+    try:
+        spec = api.find(client, scan)
+    except UsageError as error:
+        raise UsageError(f"There is no file or folder {scan!r} here, and no such scan. {error}") from error
+    if page:
+        with shown_transfer("Fetching files", stderr_console()) as on_sent:
+            show_page(api.fetch(client, spec.scan, on_sent=on_sent).folder, open_page=open_page)
+        return
+    found = api.report(client, spec.scan)
+    show_results(found, api.harvest_of_scan(client, spec), stdout_console(), as_json=as_json)
+
+
+def _of_folder(saved: SavedReport, *, page: bool, open_page: bool, as_json: bool) -> None:
+    from times_doctor_cli.reports.collect import show_results
+    from times_doctor_cli.reports.destination import Harvest
+    from times_doctor_cli.reports.reader import show_page
+    from times_doctor_cli.terminal.console import stdout_console
+
+    if page:
+        show_page(saved.folder, open_page=open_page)
+        return
+    show_results(saved.report, Harvest(saved.folder, saved.runs), stdout_console(), as_json=as_json)
+
+
+def _of_run(path: Path, *, as_json: bool) -> None:
+    from times_doctor_cli.reports.reader import find_saved
+    from times_doctor_cli.terminal.console import emit_json, show, shows_unicode, stdout_console
+    from times_doctor_cli.views.reading import reading_view
+    from times_doctor_tasks.contract.errors import UsageError
+    from times_doctor_tasks.results.run_reader import find_run_files, read_run, to_json
+
+    try:
+        files = find_run_files(path)
+    except FileNotFoundError as error:
+        # A run folder that was only ever scanned: no run of its own, but the scan's report.
+        if (saved := find_saved(path, newest=True)) is not None:
+            _of_folder(saved, page=False, open_page=False, as_json=as_json)
+            return
+        raise UsageError(f"{str(path)!r} holds no log, listing or trace of GAMS, no log of HiGHS, no scan.") from error
+    reading = read_run(files)
+    if not (reading.solves or reading.phases or reading.gams_version):
+        raise UsageError(f"{str(path)!r} holds nothing of a run: expected a log or listing of GAMS, or a log of HiGHS.")
+    if as_json:
+        emit_json(to_json(reading))
+    else:
+        console = stdout_console()
+        show(reading_view(reading, width=console.width, unicode=shows_unicode(console)), console)
+
+
+def _environ() -> dict[str, str]:
+    import os
+
+    return dict(os.environ)

@@ -1,0 +1,38 @@
+"""`times-doctor cancel`: stops runs of a scan, from any machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def cancel(
+    scan: Annotated[str, typer.Argument(metavar="SCAN", help="A scan's id, its beginning, or 'last'.")],
+    profile: Annotated[
+        list[str] | None, typer.Option("--profile", "-p", help="Only this profile or run; repeat.")
+    ] = None,
+    now: Annotated[bool, typer.Option("--now", help="Do not let solvers end gracefully.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Stop a scan, or some of its runs."""
+    from times_doctor_cli.api import cancel as cancel_runs
+    from times_doctor_cli.api import connect, find
+    from times_doctor_cli.terminal.console import emit_json, say
+
+    client = connect(who="cancel")
+    spec = find(client, scan)
+    runs = cancel_runs(client, spec.scan, profile or (), now=now)
+    if json:
+        emit_json({"scan": spec.scan, "cancelled": list(runs)})
+    elif not runs:
+        say(f"Scan {spec.scan} has ended already: nothing to cancel.")
+    else:
+        how = " at once" if now else "; what the solver has by now is kept"
+        who = f"scan {spec.scan} ({spec.model.title}, by {spec.client})"
+        say(f"Told {_amount(runs)} of {who} to stop{how}.")
+        say(f"`times-doctor watch {spec.scan}` shows them end.")
+
+
+def _amount(runs: tuple[str, ...]) -> str:
+    return runs[0] if len(runs) == 1 else f"{len(runs)} runs"

@@ -1,0 +1,47 @@
+"""`times-doctor check`: what is right and what is wrong, here and with the team's hosts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+
+def check(
+    context: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Say what works here and in the team, and what to mend.
+
+    Looks at this machine, its configuration, and broker, store and hosts where they are configured.
+    """
+    import os
+    from datetime import date
+    from importlib.metadata import version
+
+    from times_doctor_cli import exit_codes
+    from times_doctor_cli.client import health
+    from times_doctor_cli.terminal.console import emit_json, show, shows_unicode, stdout_console
+    from times_doctor_cli.views.checkup import checkup_view
+    from times_doctor_tasks.config.settings import Settings
+
+    settings = Settings.load(os.environ)
+    card, trouble = health.card_of_here(settings, _stack(context))
+    findings = [
+        *health.check_here(card, trouble),
+        health.check_cache(settings),
+        health.check_times_source(settings),
+        *health.check_team(settings, version=version("times-doctor"), today=date.today()),
+    ]
+    values = health.values_of(settings)
+    failed = any(finding.level is health.Level.FAIL for finding in findings)
+    if json:
+        emit_json({"ok": not failed, "findings": findings, "configuration": values})
+    else:
+        console = stdout_console()
+        show(checkup_view(findings, values, unicode=shows_unicode(console)), console)
+    raise typer.Exit(exit_codes.INFRASTRUCTURE if failed else exit_codes.OK)
+
+
+def _stack(context: typer.Context) -> Any:
+    return (context.obj or {}).get("stack")

@@ -1,0 +1,90 @@
+"""`times-doctor fetch`: brings the files of a scan that has ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from times_doctor_cli.api import Fetched
+    from times_doctor_cli.client.session import Client
+    from times_doctor_cli.gdx.download import GdxOutcome
+
+
+def fetch(
+    scan: Annotated[str, typer.Argument(metavar="SCAN", help="A scan's id, its beginning, or 'last'.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the scan's folder, instead of RUN_DIR/times_doctor_out.")
+    ] = None,
+    gdx: Annotated[
+        bool, typer.Option("--gdx", help="The GDX of every run too, from the hosts that keep them.")
+    ] = False,
+    profile: Annotated[
+        list[str] | None, typer.Option("--profile", "-p", help="With --gdx: only this profile's or run's; repeat.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Bring a scan's reports and its runs' files to this machine.
+
+    Listings, logs, option files, traces and the recommended run's GDX come by themselves, other GDX files when asked.
+    """
+    from times_doctor_cli import exit_codes
+    from times_doctor_cli.api import connect, find
+    from times_doctor_cli.api import fetch as fetch_files
+    from times_doctor_cli.reports.collect import as_typed
+    from times_doctor_cli.terminal.console import emit_json, say, stderr_console
+    from times_doctor_cli.terminal.progress_bar import shown_transfer
+    from times_doctor_tasks.contract.errors import UsageError
+
+    if profile and not gdx:
+        raise UsageError("--profile says whose GDX files come: use it with --gdx. All other files come anyway.")
+    client = connect(who="fetch")
+    spec = find(client, scan)
+    with shown_transfer("Fetching files", stderr_console()) as on_sent:
+        fetched = fetch_files(client, spec.scan, out, on_sent)
+    warnings = fetched.report.warnings
+    if not json:
+        for words in warnings:
+            say(f"Warning: {words}", stderr_console())
+        say(f"Files of scan {spec.scan}: {as_typed(fetched.folder)}")
+    outcomes = (
+        _bring_gdx(client, fetched, profile or (), as_json=json)
+        if gdx
+        else _bring_recommended(client, fetched, as_json=json)
+    )
+    if json:
+        emit_json({"scan": spec.scan, "folder": str(fetched.folder), "warnings": warnings, "gdx": outcomes})
+    if gdx and any(outcome.is_lost for outcome in outcomes):
+        raise typer.Exit(exit_codes.INFRASTRUCTURE)
+
+
+def _bring_gdx(client: Client, fetched: Fetched, names: Sequence[str], *, as_json: bool) -> list[GdxOutcome]:
+    from times_doctor_cli.api import fetch_gdx
+    from times_doctor_cli.live.gdx_progress import shown_steps, tell
+    from times_doctor_cli.terminal.console import stderr_console, stdout_console
+
+    outcomes = []
+    with shown_steps(stderr_console()) as steps:
+        for outcome in fetch_gdx(client, fetched, names, steps.on_step):
+            outcomes.append(outcome)
+            steps.clear()
+            tell(outcome, stderr_console() if as_json else stdout_console())
+    return outcomes
+
+
+def _bring_recommended(client: Client, fetched: Fetched, *, as_json: bool) -> list[GdxOutcome]:
+    from times_doctor_cli.gdx.auto_fetch import Unasked
+    from times_doctor_cli.live.gdx_progress import shown_steps, tell
+    from times_doctor_cli.terminal.console import stderr_console, stdout_console
+
+    unasked = Unasked(client, fetched.report, fetched.folder)
+    unasked.begin()
+    with shown_steps(stderr_console()) as steps:
+        outcome = unasked.finish(steps.on_step)
+    if outcome is not None:
+        tell(outcome, stderr_console() if as_json else stdout_console())
+    return [outcome] if outcome is not None else []

@@ -1,0 +1,3 @@
+"""Flower, and what it asks of hosts."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The sample model that `times-doctor demo` writes."""
+
+from __future__ import annotations

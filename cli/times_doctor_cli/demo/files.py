@@ -1,0 +1,91 @@
+"""The sample model: an electricity system as a GAMS run folder like VEDA's, and as a larger LP file for HiGHS."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from times_doctor_cli.demo.data import mean_weather, read_system
+from times_doctor_cli.demo.mps import build_plan
+from times_doctor_tasks.contract.errors import UsageError
+
+LP_NAME = "demo_large.mps"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoFiles:
+    """Where the sample stands."""
+
+    run_dir: Path
+    """What `times-doctor scan` takes: the folder of the case, with driver, VTRUN.CMD and option file."""
+    lp_file: Path
+    """The same system as one larger linear program, in MPS format."""
+
+
+def write_demo(target: Path) -> DemoFiles:
+    """Write the sample below `target`; what stands there unchanged from an earlier time is left alone.
+
+    Raises:
+        UsageError: `target` cannot be written, or holds files of the sample that somebody changed.
+    """
+    contents = _contents()
+    try:
+        changed = [name for name, content in contents.items() if _differs(target / name, content)]
+        if changed:
+            raise UsageError(
+                f"{str(target)!r} already holds a sample model, which was changed or is of another version: "
+                f"{', '.join(changed)}. Nothing was written. Name another folder, or move that one away."
+            )
+        # all folders first: what stands in the way shows before the first file
+        for name in contents:
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            _write(target / name, content)
+    except OSError as error:
+        raise UsageError(
+            f"The sample model cannot be written to {str(target)!r}: {error.strerror}. "
+            "Name a folder that you may write to."
+        ) from error
+    return DemoFiles(run_dir=target / "parscen", lp_file=target / LP_NAME)
+
+
+def demo_texts() -> list[str]:
+    """The data files of the sample."""
+    return [content.decode() for name, content in _package_files().items() if name.endswith(".dd")]
+
+
+def _contents() -> dict[str, bytes]:
+    contents = _package_files()
+    data = read_system(demo_texts())
+    years = data.names("WY")
+    plan = build_plan(data, [mean_weather(data, year, [year], weight=1 / len(years)) for year in years])
+    return contents | {LP_NAME: "".join(plan.mps()).encode()}
+
+
+def _package_files() -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+
+    def collect(folder: Traversable, prefix: str) -> None:
+        for entry in folder.iterdir():
+            if entry.is_dir():
+                collect(entry, f"{prefix}{entry.name}/")
+            else:
+                found[prefix + entry.name] = entry.read_bytes()
+
+    collect(files("times_doctor_cli.demo") / "model", "")
+    return dict(sorted(found.items()))
+
+
+def _differs(path: Path, content: bytes) -> bool:
+    return path.exists() and path.read_bytes() != content
+
+
+def _write(path: Path, content: bytes) -> None:
+    if path.exists():
+        return
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)

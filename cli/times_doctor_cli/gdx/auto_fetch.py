@@ -1,0 +1,146 @@
+"""The recommended run's GDX, which comes by itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import redis
+
+from times_doctor_cli.client.session import Client
+from times_doctor_cli.gdx.download import GdxOutcome, came, gdx_path, not_taken, take
+from times_doctor_cli.gdx.request import Asking, GdxStays, GdxStep, OnStep, Patience, how_to_get, where
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.errors import StoreFailed
+from times_doctor_tasks.contract.messages import Report, RunResult
+from times_doctor_tasks.state_store.gdx_requests import GDX_FILE
+
+#: The recommended run's GDX comes by itself up to this size: as large as any other file that does.
+UNASKED_BYTES = 50 * 1024 * 1024
+#: Seconds that it may take all in all, and that its host may be silent: nobody asked for it.
+UNASKED_S = 30.0
+#: Seconds between looks whether somebody wants to leave, and to take a request back when somebody does.
+LOOK_S = 0.05
+LEAVE_S = 1.0
+UNASKED_PATIENCE = Patience(silent_s=10.0, gone_s=5.0, repeat_s=2.0)
+
+
+class Unasked:
+    """The recommended run's GDX, which comes beside a scan's other files; whatever fails costs a sentence.
+
+    `begin` before the reports are written, `finish` when they are shown: the host works meanwhile. All of it is done by
+    a thread of its own, which is left alone when it takes too long: what nobody asked for keeps nobody waiting, not
+    even where a line has become a black hole.
+    """
+
+    def __init__(self, client: Client, report: Report, out: Path) -> None:
+        self._client = client
+        self._out = out
+        self._run = recommended_run(report)
+        self._outcome: GdxOutcome | None = None
+        self._shown = threading.Event()
+        self._reason_to_stop = ""
+        self._on_step: OnStep = _ignore
+        self._telling = threading.Lock()
+        self._thread = threading.Thread(target=self._bring, args=(self._run,), name="gdx", daemon=True)
+
+    def begin(self) -> None:
+        """Asks the host, if there is anything to ask for. Returns at once: a report must not wait for it."""
+        run = self._run
+        if run is not None and run.engine == "gams" and not gdx_path(self._out, run).is_file():
+            self._thread.start()
+
+    def finish(self, on_step: OnStep, is_told_to_end: Callable[[], bool] = lambda: False) -> GdxOutcome | None:
+        """Waits for it, not for long, and says what became of it; None where there is nothing to say."""
+        run = self._run
+        if run is None or self._thread.ident is None:
+            return None
+        self._on_step = on_step
+        self._shown.set()
+        deadline_s = monotonic_s() + UNASKED_S
+        try:
+            while self._thread.is_alive() and monotonic_s() < deadline_s and not is_told_to_end():
+                self._thread.join(LOOK_S)
+            took_too_long = monotonic_s() >= deadline_s
+        except KeyboardInterrupt:
+            took_too_long = False
+        if not self._thread.is_alive():
+            return self._outcome
+        why = f"it takes longer than {UNASKED_S:.0f} s" if took_too_long else "you did not wait for it"
+        return self._left(run, f"{why}. {how_to_get(run)}")
+
+    def _left(self, run: RunResult, why: str) -> GdxOutcome | None:
+        """Leaves the thread alone: it takes its request back and removes what it wrote, if its line lets it."""
+        with self._telling:
+            self._on_step = _ignore
+        self._reason_to_stop = why
+        self._thread.join(LEAVE_S)
+        return self._outcome if self._has_come() else _lost(run, f"{where(run)}: {why}")
+
+    def _has_come(self) -> bool:
+        return self._outcome is not None and self._outcome.came
+
+    def _bring(self, run: RunResult) -> None:
+        try:
+            with Asking(self._client, run, max_bytes=UNASKED_BYTES, patience=UNASKED_PATIENCE) as asking:
+                self._shown.wait()  # nothing that goes on the screen, or over the line, before the report has
+                answer = asking.wait(self._tell, lambda: self._reason_to_stop)
+            target = gdx_path(self._out, run)
+            take(self._client, run, answer, target, self._tell_of_reading)
+            self._outcome = came(run, answer, target)
+        except GdxStays as stays:
+            self._outcome = _lost(run, str(stays)) if stays.is_lost else None
+        except (redis.RedisError, StoreFailed, OSError) as error:
+            self._outcome = _lost(run, f"{not_taken(run, error)} {how_to_get(run)}")
+
+    def _tell(self, step: GdxStep) -> None:
+        with self._telling:
+            self._on_step(step)
+
+    def _tell_of_reading(self, step: GdxStep) -> None:
+        if self._reason_to_stop:
+            raise GdxStays(self._reason_to_stop)
+        self._tell(step)
+
+
+def _ignore(_: GdxStep) -> None:
+    """Nobody looks."""
+
+
+def _lost(run: RunResult, why: str) -> GdxOutcome:
+    return GdxOutcome(run.run, run.host or "", came=False, why=why, is_lost=True)
+
+
+def recommended_run(report: Report) -> RunResult | None:
+    """The run that the report recommends."""
+    return next((run for run in report.runs if run.run == report.recommendation.run), None)
+
+
+def keep_recommended_here(report: Report, out: Path) -> str:
+    """After a scan on this machine: the recommended run's GDX beside its other files. A sentence where it cannot be."""
+    run = recommended_run(report)
+    source = Path(run.directory) / GDX_FILE if run is not None and run.directory else None
+    if run is None or source is None or not source.is_file():
+        return ""
+    try:
+        _link_or_copy(source, gdx_path(out, run))
+    except OSError as error:
+        return f"The GDX of {run.run} stays in {run.directory}: {error.strerror or error}."
+    return ""
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    """A link takes no time and no room, whatever the size; across file systems it is a copy."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        try:
+            os.link(source, part)
+        except OSError:
+            shutil.copyfile(source, part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,177 @@
+"""Ctrl-C, hang-up and the keys of the menu, turned into choices."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+from times_doctor_cli.scan_state.board import Board
+from times_doctor_cli.scan_state.menu import Choice, Menu, Wish
+from times_doctor_cli.scan_state.rows import Notice
+from times_doctor_cli.terminal.console import Keyboard
+
+#: A second Ctrl-C this soon after the first means all, also when the menu was closed in between, ms.
+DOUBLE_MS = 1_000
+#: After "cancel all" and after "cancel now" further Ctrl-C are ignored this long, ms: people press it many times.
+DEAF_MS = 1_000
+
+#: Said where Ctrl-C came before anything was published.
+NOTHING_STARTED = "Interrupted before the scan was submitted: nothing was started."
+_CANCEL_WORDS = {
+    Wish.CANCEL_ALL: "Cancelling all runs; what their solvers have by now is kept.",
+    Wish.CANCEL_NOW: "Stopping all runs at once.",
+}
+
+
+class Signals:
+    """Counts Ctrl-C and notes a hang-up; the handlers do nothing else, and the old ones come back at the end."""
+
+    #: Somebody else wants us to end. Absent names do not exist on this platform.
+    _ENDING = ("SIGHUP", "SIGTERM", "SIGBREAK")
+
+    def __init__(self) -> None:
+        self.must_end = False
+        self.hung_up = False
+        """The terminal is gone too."""
+        self._presses = 0
+        self._before: dict[signal.Signals, Any] = {}
+
+    def take_presses(self) -> int:
+        """How often Ctrl-C was pressed since the last call."""
+        presses = self._presses
+        self._presses -= presses  # not "= 0": a handler may run between these two lines
+        return presses
+
+    def __enter__(self) -> Signals:
+        if threading.current_thread() is threading.main_thread():
+            self._install(signal.SIGINT, self._press)
+            for name in self._ENDING:
+                if hasattr(signal, name):
+                    self._install(getattr(signal, name), self._end)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _install(self, number: signal.Signals, handler: Callable[[int, FrameType | None], None]) -> None:
+        # Ignored on purpose by whoever started us: nohup, or a shell that put us in the background.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            self._before[number] = signal.signal(number, handler)
+
+    def _press(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self._presses += 1
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self.must_end = True
+        self.hung_up = self.hung_up or signal.Signals(number).name == "SIGHUP"
+
+
+class Controls:
+    """What the person wants: one Ctrl-C opens the menu, two cancel all, more insist.
+
+    After "cancel all" the next Ctrl-C cancels at once, and one more leaves without waiting.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        keys: Keyboard | None,
+        on_choice: Callable[[Choice], None],
+        *,
+        can_detach: bool,
+        is_mine: bool = True,
+    ) -> None:
+        self.menu: Menu | None = None
+        self.cancelled: Wish | None = None
+        self.detached = False
+        self.left = False
+        self._board = board
+        self._keys = keys
+        self._on_choice = on_choice
+        self._can_detach = can_detach
+        self._is_mine = is_mine
+        self._last_press_ms: int | None = None
+        self._cancelled_ms = 0
+
+    def handle(self, signals: Signals, at_ms: int) -> bool:
+        """Act on what was pressed and typed; whether the screen should follow at once."""
+        changed = False
+        for _ in range(signals.take_presses()):
+            self._press(at_ms)
+            changed = True
+        if signals.must_end and self.cancelled is None:
+            self._cancel_unasked(at_ms)
+        if self.menu is not None and self._keys is not None:
+            typed = self._keys.read()
+            if typed:
+                self._choose(self.menu.type(typed), at_ms)
+                changed = True
+        return changed
+
+    @property
+    def hint(self) -> str:
+        """What Ctrl-C does next."""
+        match self.cancelled:
+            case Wish.CANCEL_ALL:
+                return "Cancelling. Ctrl-C: stop at once"
+            case Wish.CANCEL_NOW:
+                return "Stopping. Ctrl-C: leave"
+        if self._keys is None:
+            return "Ctrl-C: cancel" if self._is_mine else "Ctrl-C: leave"
+        return "Ctrl-C: menu"
+
+    def _press(self, at_ms: int) -> None:
+        first_ms, self._last_press_ms = self._last_press_ms, at_ms
+        if self.cancelled is not None:
+            if at_ms - self._cancelled_ms >= DEAF_MS:
+                self._insist(at_ms)
+            return
+        twice = first_ms is not None and at_ms - first_ms <= DOUBLE_MS
+        if self._keys is None:
+            self._cancel_unasked(at_ms)
+        elif self.menu is not None or twice or self._board.is_over:
+            self._cancel(Wish.CANCEL_ALL, at_ms)
+        else:
+            self._keys.discard()
+            self.menu = Menu(self._board, can_detach=self._can_detach)
+
+    def _cancel_unasked(self, at_ms: int) -> None:
+        """The scan ends with its terminal; a mere watcher leaves it to go on."""
+        if self._is_mine:
+            self._cancel(Wish.CANCEL_ALL, at_ms)
+        else:
+            self.detached = True
+
+    def _insist(self, at_ms: int) -> None:
+        if self.cancelled is Wish.CANCEL_ALL:
+            self._cancel(Wish.CANCEL_NOW, at_ms)
+        else:
+            self.left = True
+
+    def _choose(self, choice: Choice | None, at_ms: int) -> None:
+        if choice is None:
+            return
+        self.menu = None
+        match choice.wish:
+            case Wish.CANCEL_ALL:
+                self._cancel(Wish.CANCEL_ALL, at_ms)
+            case Wish.CANCEL_SOME:
+                names = ", ".join(choice.runs)
+                self._board.tell(Notice("info", f"Cancelling {names}."))
+                self._on_choice(choice)
+            case Wish.DETACH:
+                self.detached = True
+                self._on_choice(choice)
+
+    def _cancel(self, wish: Wish, at_ms: int) -> None:
+        self.menu = None
+        self.cancelled = wish
+        self._cancelled_ms = at_ms
+        self._board.tell(Notice("info", _CANCEL_WORDS[wish]))
+        self._on_choice(Choice(wish))

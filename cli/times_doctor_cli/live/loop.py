@@ -1,0 +1,149 @@
+"""The loop that shows a scan while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from rich.console import Console
+
+from times_doctor_cli.live.interrupts import Controls, Signals
+from times_doctor_cli.live.plain_screen import PlainScreen
+from times_doctor_cli.live.table_screen import FRAME_S, Screen, TableScreen
+from times_doctor_cli.scan_state.board import Board
+from times_doctor_cli.scan_state.menu import Choice
+from times_doctor_cli.terminal.console import Keyboard, keyboard, shows_frames
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.clock import now_ms as wall_ms
+from times_doctor_tasks.contract.messages import AnyEvent, Reported, RunResult, StateChanged
+from times_doctor_tasks.contract.states import TERMINAL
+
+#: While a menu is open keys are looked for this often.
+KEY_S = 0.04
+#: Events are asked for at most this often: many small answers cost more than one large.
+POLL_S = 0.05
+
+
+class EventSource(Protocol):
+    """Where a scan's events come from."""
+
+    def next_events(self, timeout_s: float) -> Sequence[tuple[int, AnyEvent]] | None:
+        """What happened since the last call, oldest first, as (at_ms, event); None once the scan is over.
+
+        Waits up to `timeout_s` for the first event, then returns an empty sequence.
+        """
+
+
+class Ending(StrEnum):
+    """Why `show` returned."""
+
+    OVER = "over"
+    """The scan has ended: the source said so."""
+    DETACHED = "detached"
+    """The person leaves the scan to its hosts."""
+    LEFT = "left"
+    """The person asked to cancel all, to cancel now, and then pressed Ctrl-C once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How the showing of a scan ended."""
+
+    ending: Ending
+    interrupted: bool
+    """All runs were asked to stop: exit code 130."""
+
+
+def show(
+    source: EventSource,
+    board: Board,
+    console: Console,
+    *,
+    on_interrupt: Callable[[Choice], None],
+    result_of: Callable[[str], RunResult | None] | None = None,
+    can_detach: bool = False,
+    is_mine: bool = True,
+    signals: Signals | None = None,
+    now_ms: Callable[[], int] = wall_ms,
+    tick_s: Callable[[], float] = monotonic_s,
+    keys: Callable[[], AbstractContextManager[Keyboard | None]] = keyboard,
+) -> Shown:
+    """Show a scan until it is over, as a table on a terminal, else as a line per change.
+
+    Args:
+        source: its events. What it raises ends the show and goes on to the caller, with the terminal as it was.
+        board: the scan as known so far; events are folded into it.
+        console: where to.
+        on_interrupt: called in this thread with CANCEL_SOME, CANCEL_ALL, CANCEL_NOW or DETACH; it must not block.
+        result_of: the result of a run by its id, asked for when the run has ended; None where it cannot be had now.
+            Without it the table cannot show objectives of runs that have ended, only of those under way.
+        can_detach: whether the scan lives on without this process.
+        is_mine: whether it ends with this terminal. What would cancel all without asking (the terminal closes, SIGTERM,
+            Ctrl-C where no menu can be shown) only ends the show for a mere watcher, as detached.
+        signals: already noted since before the scan was submitted; None: from now on.
+        now_ms: the clock that the events' times are on.
+        tick_s: a clock that never jumps, to pace frames.
+        keys: holds the keyboard.
+    """
+    frames = shows_frames(console)
+    noting = contextlib.nullcontext(signals) if signals else Signals()
+    with noting as noted, keys() if frames else contextlib.nullcontext() as held:
+        controls = Controls(board, held, on_interrupt, can_detach=can_detach, is_mine=is_mine)
+        screen: Screen = TableScreen(board, console, tick_s=tick_s) if frames else PlainScreen(board, console)
+        try:
+            ending = _Loop(source, board, screen, noted, controls, result_of).run(now_ms, tick_s)
+        finally:
+            with _forgiving(noted):
+                screen.close(now_ms())
+    return Shown(ending, interrupted=controls.cancelled is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loop:
+    source: EventSource
+    board: Board
+    screen: Screen
+    signals: Signals
+    controls: Controls
+    result_of: Callable[[str], RunResult | None] | None
+
+    def run(self, now_ms: Callable[[], int], tick_s: Callable[[], float]) -> Ending:
+        urgent = True
+        while True:
+            with _forgiving(self.signals):
+                self.screen.refresh(now_ms(), self.controls.menu, hint=self.controls.hint, urgent=urgent)
+            asked_s = tick_s()
+            events = self.source.next_events(KEY_S if self.controls.menu else FRAME_S)
+            if events is None:
+                self.board.apply(Reported(), at_ms=now_ms())
+                return Ending.OVER
+            with _forgiving(self.signals):
+                self._fold(events)
+            urgent = self.controls.handle(self.signals, now_ms())
+            if self.controls.detached:
+                return Ending.DETACHED
+            if self.controls.left:
+                return Ending.LEFT
+            if events and not self.board.reported:
+                time.sleep(max(0.0, min(POLL_S, POLL_S - (tick_s() - asked_s))))
+
+    def _fold(self, events: Sequence[tuple[int, AnyEvent]]) -> None:
+        for at_ms, event in events:
+            if self._settle(event, at_ms) or self.board.apply(event, at_ms=at_ms):
+                self.screen.took(at_ms, event)
+
+    def _settle(self, event: AnyEvent, at_ms: int) -> bool:
+        if self.result_of is None or not isinstance(event, StateChanged) or event.state not in TERMINAL:
+            return False
+        result = self.result_of(event.run)
+        return result is not None and self.board.settle(result, at_ms=at_ms)
+
+
+def _forgiving(signals: Signals) -> AbstractContextManager[None]:
+    """After a hang-up the terminal is gone: what is written to it fails, and nobody misses it."""
+    return contextlib.suppress(*([OSError] if signals.hung_up else []))

@@ -1,0 +1,92 @@
+"""A scan on this screen until it is over: its feed folded into a board, a person's wishes turned into cancel flags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import redis
+from rich.console import Console
+
+from times_doctor_cli.client.event_stream import Feed, TimedEvent
+from times_doctor_cli.client.session import Client
+from times_doctor_cli.live.interrupts import Signals
+from times_doctor_cli.live.loop import Shown, show
+from times_doctor_cli.scan_state.board import Board
+from times_doctor_cli.scan_state.menu import Choice, Wish
+from times_doctor_cli.scan_state.rows import Notice
+from times_doctor_tasks.contract.messages import RunSpec, ScanSpec
+
+
+def show_scan(
+    client: Client,
+    spec: ScanSpec,
+    runs: Sequence[RunSpec],
+    console: Console,
+    *,
+    note: str = "",
+    can_detach: bool = False,
+    is_mine: bool = True,
+    signals: Signals | None = None,
+    expected_s: Mapping[str, float] | None = None,
+    check: Callable[[], None] | None = None,
+) -> Shown:
+    """Shows the scan until its report exists; Ctrl-C becomes cancel flags.
+
+    Args:
+        can_detach: The scan lives on without this process.
+        is_mine: It ends with this terminal: when that closes, all runs are cancelled. A mere watcher only leaves.
+        signals: See `live.show`.
+        expected_s: How long runs took before, by their ids.
+        check: Asked now and then; raises where the scan cannot go on (its private broker has ended).
+    """
+    board = Board.of(spec, runs, note=note, expected_s=expected_s)
+    source = _Source(client, spec, board, check)
+    return show(
+        source,
+        board,
+        console,
+        on_interrupt=source.obey,
+        result_of=source.feed.result_of,
+        can_detach=can_detach,
+        is_mine=is_mine,
+        signals=signals,
+        now_ms=client.now_ms,
+    )
+
+
+class _Source:
+    """The feed, and cancel flags that wait while the broker is away."""
+
+    def __init__(self, client: Client, spec: ScanSpec, board: Board, check: Callable[[], None] | None) -> None:
+        self._check = check
+        self.feed = Feed(client, spec)
+        self._client = client
+        self._scan = spec.scan
+        self._board = board
+        self._wishes: list[Choice] = []
+
+    def next_events(self, timeout_s: float) -> list[TimedEvent] | None:
+        """See `live.EventSource`."""
+        if self._check is not None:
+            self._check()
+        self._send()
+        return self.feed.next_events(timeout_s)
+
+    def obey(self, choice: Choice) -> None:
+        """What the person wants; sent at once, or as soon as the broker answers."""
+        if choice.wish in (Wish.CANCEL_SOME, Wish.CANCEL_ALL, Wish.CANCEL_NOW):
+            self._wishes.append(choice)
+            if not self._send():
+                words = "The broker does not answer: the hosts learn of it as soon as it does. Do not leave before."
+                self._board.tell(Notice("warning", words))
+
+    def _send(self) -> bool:
+        while self._wishes:
+            choice = self._wishes[0]
+            runs = choice.runs if choice.wish is Wish.CANCEL_SOME else ("*",)
+            try:
+                self._client.cancel(self._scan, runs, now=choice.wish is Wish.CANCEL_NOW)
+            except redis.RedisError:
+                return False
+            self._wishes.pop(0)
+        return True

@@ -1,0 +1,3 @@
+"""From a request to a scan: profiles, hosts, runs, estimates."""
+
+from __future__ import annotations

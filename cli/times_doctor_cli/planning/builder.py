@@ -1,0 +1,240 @@
+"""A scan from its request to its messages: look, profiles, threads, documents, upload, publication."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from times_doctor_cli import machine
+from times_doctor_cli.client.session import Client
+from times_doctor_cli.client.upload import upload
+from times_doctor_cli.planning.hosts import ENGINE_NAMES, Fleet, queues_for
+from times_doctor_cli.planning.request import ScanRequest
+from times_doctor_cli.planning.runs import (
+    Capacity,
+    choose_profiles,
+    choose_solvers,
+    make_runs,
+    named_solvers,
+    new_scan_id,
+    share_out,
+)
+from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.run_folder.model import RunDir
+from times_doctor_cli.run_folder.run_dir import look
+from times_doctor_cli.run_folder.snapshot import Snapshot
+from times_doctor_tasks.blob_store.transfer_progress import OnSent
+from times_doctor_tasks.config.settings import Settings
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.messages import HostCard, ModelRef, RunSpec, ScanSpec, WorkerPlan
+from times_doctor_tasks.contract.states import ScanMode
+from times_doctor_tasks.snapshot.manifest import manifest_sha256
+
+#: Folder below RUN_DIR for everything a scan leaves.
+OUT = "times_doctor_out"
+#: A private worker is watched closely: seconds of silence after which its run is started again.
+LOCAL_LEASE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A scan that only has to be submitted."""
+
+    spec: ScanSpec
+    runs: Sequence[RunSpec]
+    run_dir: RunDir
+    snapshot: Snapshot
+    capacity: Capacity
+    fleet: Fleet
+    out: Path
+    """Folder of this scan's files."""
+
+
+def look_at(request: ScanRequest, settings: Settings, environ: Mapping[str, str]) -> RunDir:
+    """Reads the run folder with what command line and configuration say about the TIMES source."""
+    configured = settings.times_src if settings.origins.get("times_src") != "TIMES_SRC" else None
+    return look(
+        request.run_path,
+        times_src=request.times_src,
+        includes=request.includes,
+        restart=request.restart,
+        environ=environ,
+        config_times_src=configured,
+    )
+
+
+def local_worker_plan(request: ScanRequest, settings: Settings, broker_url: str, engine: str) -> WorkerPlan:
+    """The plan of the private worker: all of this machine, one run at a time in a chain."""
+    cores = machine.cores()
+    most = request.max_workers or max(cores, 1)
+    return WorkerPlan(
+        broker_url=broker_url,
+        store_url=local_store_url(settings),
+        key_prefix=settings.key_prefix,
+        host=settings.host,
+        slots=most if request.parallel else 1,
+        cores=cores,
+        memory_mb=machine.memory_mb(),
+        cache_dir=str(settings.cache_dir),
+        engines=(engine,),
+        gams_path=str(request.gams_path or settings.gams_path) if request.gams_path or settings.gams_path else None,
+        gams_path_from="--gams-path" if request.gams_path else settings.origins.get("gams_path", "configuration"),
+        check_solvers=False,
+    )
+
+
+def local_store_url(settings: Settings) -> str:
+    """Where blobs of local scans are kept: below the cache folder."""
+    return (settings.cache_dir / "blobs").absolute().as_uri()
+
+
+def prepare(
+    request: ScanRequest, settings: Settings, run_dir: RunDir, snapshot: Snapshot, fleet: Fleet, *, now_ms: int
+) -> Prepared:
+    """Chooses profiles and makes the scan's documents.
+
+    Args:
+        now_ms: On the broker's clock, by which scans are listed.
+
+    Raises:
+        UsageError: a profile, solver or folder is not as it must be.
+        NoHostForSolver: a profile's solver is on no host.
+    """
+    if request.queue:
+        fleet.require(named_solvers(request))
+    solvers = choose_solvers(request, run_dir, fleet.solvers)
+    profiles = choose_profiles(request, run_dir, solvers)
+    needed = {profile.solver for profile in profiles}
+    fleet.require(needed)
+    rooms = [(card.cores, card.slots) for card in fleet.fit if any(card in fleet.having(one) for one in needed)]
+    capacity = share_out(request, len(profiles) * request.repeat, rooms)
+    scan = new_scan_id()
+    runs = make_runs(request, scan, profiles, capacity.threads)
+    if request.queue:
+        queues = queues_for(fleet, [run.solver for run in runs], capacity.threads)
+        runs = [msgspec.structs.replace(run, queue=queue) for run, queue in zip(runs, queues, strict=True)]
+    spec = _spec(request, settings, run_dir, snapshot, runs, now_ms=now_ms)
+    return Prepared(spec, runs, run_dir, snapshot, capacity, fleet, out_folder(request, run_dir) / scan)
+
+
+def _spec(
+    request: ScanRequest,
+    settings: Settings,
+    run_dir: RunDir,
+    snapshot: Snapshot,
+    runs: Sequence[RunSpec],
+    *,
+    now_ms: int,
+) -> ScanSpec:
+    files = snapshot.manifest.files
+    return ScanSpec(
+        scan=runs[0].scan,
+        created_ms=now_ms,
+        mode=ScanMode.CHORD if request.parallel else ScanMode.CHAIN,
+        model=ModelRef(
+            title=run_dir.driver.stem,
+            run_dir=str(run_dir.root),
+            snapshot=manifest_sha256(snapshot.manifest),
+            driver=snapshot.manifest.driver,
+            files=len(files),
+            size_bytes=sum(file.size_bytes for file in files),
+        ),
+        runs=tuple(run.run for run in runs),
+        client=whoami(settings),
+        lease_s=settings.lease_s if request.queue else min(LOCAL_LEASE_S, settings.lease_s),
+        max_attempts=settings.max_attempts,
+        grace_s=settings.grace_s,
+        stop_cap_s=settings.stop_cap_s,
+        race=request.race,
+        cap_factor=request.cap_factor,
+    )
+
+
+def with_reused(prepared: Prepared, runs: Sequence[RunSpec]) -> Prepared:
+    """The same scan, with results of earlier runs in those `runs` that carry one."""
+    reused = tuple(run.run for run in runs if run.reused is not None)
+    return replace(prepared, spec=msgspec.structs.replace(prepared.spec, reused=reused), runs=runs)
+
+
+def out_folder(request: ScanRequest, run_dir: RunDir) -> Path:
+    """Where reports go, checked before anything is solved.
+
+    Raises:
+        UsageError: nothing can be written there.
+    """
+    folder = request.out or run_dir.root / OUT
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise UsageError(f"Reports cannot be written to {str(folder)!r}: no right to write there. Use --out DIR.")
+    return folder
+
+
+def engine_note(fleet: Fleet) -> str:
+    """A few words on the engine for the headline: `GAMS 54.6.1, demo licence until 26 Nov 2026`."""
+    cards = fleet.fit
+    versions = " and ".join(dict.fromkeys(card.engines[fleet.engine] for card in cards))
+    words = [f"{ENGINE_NAMES[fleet.engine]} {versions}" + ("" if len(cards) == 1 else f" on {len(cards)} hosts")]
+    if fleet.engine == "gams":
+        words += dict.fromkeys(card.licence for card in cards if card.licence)
+    return ", ".join(words)
+
+
+def warnings_of(prepared: Prepared) -> tuple[str, ...]:
+    """What a person should know before the scan starts, each once."""
+    fleet = prepared.fleet
+    others = [name for engine, name in ENGINE_NAMES.items() if engine != fleet.engine]
+    said_by: dict[str, list[HostCard]] = {}
+    for card in fleet.fit:
+        for note in card.notes:
+            if not any(name in note for name in others):
+                said_by.setdefault(note, []).append(card)
+    notes = [note if fleet.is_here else f"{host_names(cards)}: {note}" for note, cards in said_by.items()]
+    return (*prepared.run_dir.warnings, *fleet.left_out(), *notes)
+
+
+def harvest_of(prepared: Prepared, trace: Path | None = None) -> Harvest:
+    """Where the files of a scan go whose RUN_DIR is at hand."""
+    run_dir = prepared.run_dir
+    return Harvest(
+        prepared.out,
+        prepared.runs,
+        prepared.snapshot.manifest,
+        copy_to=run_dir.root,
+        listing=run_dir.listing,
+        trace=trace,
+    )
+
+
+def send_model(client: Client, prepared: Prepared, on_sent: OnSent | None = None) -> None:
+    """Uploads what the store lacks of the model. Nothing is started by it."""
+    upload(prepared.snapshot, client.blobs, on_sent)
+
+
+def publish(client: Client, prepared: Prepared) -> None:
+    """Publishes a scan whose model is in the store."""
+    client.submit(prepared.spec, prepared.runs)
+
+
+def whoami(settings: Settings) -> str:
+    """Who asks: user@host."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        user = "unknown"
+    return f"{user}@{settings.host}"
+
+
+def plan_json(plan: WorkerPlan) -> bytes:
+    """The private worker's plan as it is written to its file."""
+    return msgspec.json.encode(plan)
+
+
+def host_names(cards: Sequence[HostCard], most: int = 5) -> str:
+    """Hosts for people: `h1, h2 and 3 more`."""
+    names = [card.host for card in cards]
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

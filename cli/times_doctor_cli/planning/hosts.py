@@ -1,0 +1,194 @@
+"""The live hosts as one scan sees them: which can take its runs, why others cannot, and to which queue a run goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from times_doctor_cli.planning.request import ScanRequest
+from times_doctor_tasks.blob_store.base import StoreSight
+from times_doctor_tasks.contract.errors import EngineNotFound, NoHostForSolver
+from times_doctor_tasks.contract.keys import host_queue, solve_queue
+from times_doctor_tasks.contract.messages import SCHEMA, HostCard
+from times_doctor_tasks.profiles.registry import built_in_profiles
+
+#: Names of engines for people.
+ENGINE_NAMES = {"gams": "GAMS", "highs": "HiGHS"}
+#: What to do about a host with another store.
+ONE_STORE = "set TIMES_DOCTOR_STORE_URL to the same store there and here"
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Live hosts, for one engine."""
+
+    engine: str
+    live: tuple[HostCard, ...]
+    fit: tuple[HostCard, ...]
+    """Those that can take a run of this scan, by name."""
+    unfit: Mapping[str, str] = field(default_factory=dict)
+    """The other solver hosts, and why."""
+    pinned: bool = False
+    """`--hosts`: nobody else may take a run, not even later."""
+    is_here: bool = False
+    """It is this machine alone, with the worker of this scan."""
+
+    @classmethod
+    def here(cls, card: HostCard, engine: str) -> Fleet:
+        """The private worker of a scan on this machine.
+
+        Raises:
+            EngineNotFound: it has no such engine; says why in its own words.
+        """
+        if engine not in card.engines:
+            raise EngineNotFound(" ".join(card.notes) or f"No {ENGINE_NAMES[engine]} on {card.host}.")
+        return cls(engine, (card,), (card,), is_here=True)
+
+    @property
+    def solvers(self) -> tuple[str, ...]:
+        """Solvers that some fit host has, without their engine."""
+        return tuple(sorted({solver for card in self.fit for solver in solvers_of(card, self.engine)}))
+
+    def having(self, solver: str) -> tuple[HostCard, ...]:
+        """Fit hosts that have `solver`."""
+        return tuple(card for card in self.fit if f"{self.engine}.{solver}" in card.solvers)
+
+    def require(self, solvers: Iterable[str]) -> None:
+        """Sees to it that each solver is on a fit host.
+
+        Raises:
+            NoHostForSolver: says what each host has instead, and why others were left out.
+        """
+        lacking = sorted({solver for solver in solvers if not self.having(solver)})
+        if not lacking:
+            return
+        if self.is_here:
+            raise NoHostForSolver(f"No {' or '.join(lacking)} here. Usable are: {_listed(self.solvers)}.")
+        has = [f"{card.host} has {_listed(solvers_of(card, self.engine))}" for card in self.fit]
+        raise NoHostForSolver(
+            f"No live host has {' or '.join(lacking)}: {'; '.join([*has, *self.unfit.values()])}. "
+            f"Choose another --solver, or have {_way_to_get(self.engine)} on one of them and restart its worker."
+        )
+
+    def left_out(self) -> tuple[str, ...]:
+        """Why hosts take no part, a sentence each."""
+        return tuple(f"{why}: it takes no part." for why in self.unfit.values())
+
+
+def muster(
+    cards: Sequence[HostCard],
+    request: ScanRequest,
+    engine: str,
+    *,
+    broker: str,
+    today: date,
+    store: StoreSight | None = None,
+) -> Fleet:
+    """The fleet of a scan.
+
+    Args:
+        cards: Hosts that are live.
+        broker: Its URL, as people may see it.
+        store: Where the model goes, as this machine sees it.
+
+    Raises:
+        NoHostForSolver: nobody would solve, or nobody would make the report; says who lacks what.
+    """
+    if not any("control" in card.roles and SCHEMA in card.schemas for card in cards):
+        raise NoHostForSolver(
+            f"No control worker is live at {broker!r}, so nobody would make the report. "
+            "Start `times-doctor worker` on a host (it brings one), or `times-doctor worker --role control`."
+        )
+    solving = [card for card in cards if "solve" in card.roles]
+    if not solving:
+        raise NoHostForSolver(
+            f"No solver host is live at {broker!r}. Start `times-doctor worker` on a machine with "
+            f"{ENGINE_NAMES[engine]}, or scan on this machine without --queue."
+        )
+    missing = sorted(set(request.hosts) - {card.host for card in solving})
+    if missing:
+        raise NoHostForSolver(
+            f"--hosts {', '.join(missing)}: no live solver host is called so. Live: {_listed(c.host for c in solving)}."
+        )
+    wanted = [card for card in solving if not request.hosts or card.host in request.hosts]
+    unfit = {card.host: why for card in wanted if (why := why_unfit(card, request, engine, today, store))}
+    fit = tuple(card for card in wanted if card.host not in unfit)
+    if not fit:
+        raise NoHostForSolver(f"No live host can take this scan: {'; '.join(unfit.values())}.")
+    return Fleet(engine, tuple(cards), fit, unfit, pinned=bool(request.hosts))
+
+
+def why_unfit(card: HostCard, request: ScanRequest, engine: str, today: date, store: StoreSight | None = None) -> str:
+    """Why a host can take no run of a scan, as a clause that begins with its name; empty when it can."""
+    name, host = ENGINE_NAMES[engine], card.host
+    if SCHEMA not in card.schemas:
+        which = "upgrade times-doctor here" if min(card.schemas, default=0) > SCHEMA else f"upgrade it on {host}"
+        return f"{host} speaks message version {_listed(map(str, card.schemas))}, this client {SCHEMA} ({which})"
+    if not card.taking:
+        return f"{host} is ending and takes nothing new"
+    if store is not None and (other := other_store(card, store)):
+        return f"{host} {other} ({ONE_STORE})"
+    if engine not in card.engines:
+        return f"{host} has no {name}" + (f" ({card.notes[0].rstrip('.')})" if card.notes else "")
+    if engine == "gams" and card.licence_expires and card.licence_expires < today.isoformat():
+        return f"the GAMS licence of {host} ended on {card.licence_expires}"
+    if request.threads is not None and request.threads > card.cores:
+        return f"{host} has {card.cores} cores, fewer than --threads {request.threads}"
+    if request.mem_mb is not None and request.mem_mb > card.memory_mb:
+        return f"{host} has {card.memory_mb} MB, less than --mem {request.mem_mb}"
+    return ""
+
+
+def other_store(card: HostCard, store: StoreSight) -> str:
+    """In which way a host uses another store than this machine, as words after its name.
+
+    Empty where it is the same one, or where that cannot be seen: an older host does not say.
+    """
+    if not card.store_id or not store.identity or card.store_id == store.identity:
+        return ""
+    if card.store == store.where:
+        return f"calls its store {card.store} as this machine does, and it is another one"
+    return f"uses the store {card.store}, this machine {store.where}, and these are not the same"
+
+
+def queues_for(fleet: Fleet, solvers: Sequence[str], threads: int) -> list[str]:
+    """The queue of each run, given its solver.
+
+    All hosts with the solver share one queue, and whoever is free takes the next run. Where one of them must not take
+    it (too small, another version, not named by `--hosts`), the runs are dealt out to the others' own queues instead,
+    in proportion to their cores.
+    """
+    dealt = dict.fromkeys((card.host for card in fleet.fit), 0)
+    queues = []
+    for solver in solvers:
+        takers = [card for card in fleet.having(solver) if card.cores >= threads] or list(fleet.having(solver))
+        shared = solve_queue(fleet.engine, solver)
+        if not fleet.pinned and _subscribers(fleet.live, shared) <= {card.host for card in takers}:
+            queues.append(shared)
+            continue
+        taker = min(takers, key=lambda card: ((dealt[card.host] + threads) / card.cores, card.host))
+        dealt[taker.host] += threads
+        queues.append(host_queue(taker.host))
+    return queues
+
+
+def solvers_of(card: HostCard, engine: str) -> tuple[str, ...]:
+    """Solvers of a host under `engine`, those with profiles first."""
+    found = [name.split(".", 1)[1] for name in card.solvers if name.startswith(f"{engine}.")]
+    known = {profile.solver for profile in built_in_profiles(engine=engine)}
+    return tuple(sorted(found, key=lambda solver: (solver not in known, solver)))
+
+
+def _subscribers(cards: Iterable[HostCard], queue: str) -> set[str]:
+    return {card.host for card in cards if queue in card.queues and card.taking}
+
+
+def _listed(words: Iterable[str], most: int = 6) -> str:
+    found = list(words)
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(found[:most]) + more or "none"
+
+
+def _way_to_get(engine: str) -> str:
+    return "a GAMS licence that includes it" if engine == "gams" else "it (pip install 'times-doctor[worker]')"

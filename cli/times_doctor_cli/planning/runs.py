@@ -1,0 +1,214 @@
+"""From a request and a run folder to the runs of a scan: which profiles, with what text, threads and queue."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from times_doctor_cli.planning.request import PRIORITIES, ScanRequest
+from times_doctor_cli.run_folder.run_dir import RunDir, RunKind
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.keys import solve_queue
+from times_doctor_tasks.contract.messages import RunSpec
+from times_doctor_tasks.profiles.registry import (
+    CURRENT,
+    Profile,
+    by_key,
+    own_profile,
+    resolve,
+    with_display,
+    with_mip_start,
+    with_threads,
+)
+
+#: Folder of a run directory that holds the user's own profiles, one folder per solver.
+OPT_FILES = "_td_opt_files"
+#: Origin of a profile that is not the user's.
+BUILT_IN = "built in"
+#: Solvers that `--solver both` means, as in dlg0/times-doctor.
+BOTH = ("cplex", "gurobi")
+#: GAMS solvers that `--solver auto` tries, best first, when nothing in RUN_DIR speaks for one.
+PREFERRED = ("cplex", "gurobi", "xpress", "copt", "mosek", "highs", "cbc")
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How much runs at once, and with how many threads each."""
+
+    slots: int
+    threads: int
+
+
+def new_scan_id() -> str:
+    """A short id that sorts by time, to a hundredth of a second, and is safe in a file name: `261123-142305-47a1`."""
+    now_s = time.time()
+    hundredths = int(now_s * 100) % 100
+    return f"{time.strftime('%y%m%d-%H%M%S', time.localtime(now_s))}-{hundredths:02d}{secrets.token_hex(1)}"
+
+
+def engine_of(run_dir: RunDir) -> str:
+    """The engine that a run folder needs."""
+    return "highs" if run_dir.kind is RunKind.LP else "gams"
+
+
+def choose_solvers(request: ScanRequest, run_dir: RunDir, usable: Sequence[str]) -> tuple[str, ...]:
+    """The solvers to scan.
+
+    Args:
+        usable: Solvers (without their engine) that some host can run.
+
+    Raises:
+        UsageError: the named solver is not usable; lists those that are.
+    """
+    if engine_of(run_dir) == "highs":
+        if request.solver not in ("auto", "highs"):
+            raise UsageError(
+                f"--solver {request.solver!r}: an LP file is solved by HiGHS; GAMS solvers need a GAMS model."
+            )
+        return ("highs",)
+    wanted = named_solvers(request) or _auto_solvers(request, run_dir, usable)
+    missing = [solver for solver in wanted if solver not in usable]
+    if missing:
+        raise UsageError(
+            f"--solver {request.solver}: no host has {', '.join(missing)}. "
+            f"Usable here: {', '.join(sorted(usable)) or 'none'}."
+        )
+    return wanted
+
+
+def named_solvers(request: ScanRequest) -> tuple[str, ...]:
+    """Solvers that `--solver` names; none for `auto`."""
+    asked = request.solver.lower()
+    return {"auto": (), "both": BOTH}.get(asked, (asked,))
+
+
+def _auto_solvers(request: ScanRequest, run_dir: RunDir, usable: Sequence[str]) -> tuple[str, ...]:
+    named = [name.split(":")[0] for name in request.profiles if ":" in name]
+    if named and len(named) == len(request.profiles):
+        return tuple(dict.fromkeys(named))
+    with_files = [path.name.lower() for path in _opt_folders(run_dir.root)]
+    if with_files:
+        return tuple(with_files)
+    with_options = [solver for solver in PREFERRED if solver in run_dir.option_files and solver in usable]
+    for solver in (*with_options, *PREFERRED):
+        if solver in usable:
+            return (solver,)
+    raise UsageError(f"No host has an LP solver that times-doctor knows: found {', '.join(usable) or 'none'}.")
+
+
+def own_profiles(request: ScanRequest, run_dir: RunDir, solvers: Sequence[str]) -> Mapping[str, Profile]:
+    """The user's profiles: RUN_DIR's own option file as `current`, `_td_opt_files/<solver>/*.opt`, `--opt-file`."""
+    engine = engine_of(run_dir)
+    found = []
+    for solver in solvers:
+        path = run_dir.option_files.get(solver)
+        if path is not None:
+            found.append(own_profile(CURRENT, solver, read_options(path), origin=str(path), engine=engine))
+    for folder in _opt_folders(run_dir.root):
+        found += [
+            own_profile(path.stem, folder.name.lower(), read_options(path), origin=str(path), engine=engine)
+            for path in sorted(folder.glob("*.opt"))
+        ]
+    for path in request.opt_files:
+        solver = path.stem.lower() if path.stem.lower() in solvers else solvers[0]
+        found.append(own_profile(path.stem, solver, read_options(path), origin=str(path), engine=engine))
+    return by_key(found)
+
+
+def read_options(path: Path) -> str:
+    """Text of an option file; bytes that are not UTF-8 come back as they were when it is written.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    if path.exists() and not path.is_file():  # to read a pipe could take for ever
+        raise UsageError(f"The option file {str(path)!r} is no file that can be read. Name a plain file.")
+    try:
+        return path.read_text("utf-8", "surrogateescape")
+    except OSError as error:
+        raise UsageError(f"The option file {str(path)!r} cannot be read: {error.strerror}. Check its name.") from error
+
+
+def choose_profiles(request: ScanRequest, run_dir: RunDir, solvers: Sequence[str]) -> tuple[Profile, ...]:
+    """The profiles to run: those named, else the user's own, else the default set; `current` first.
+
+    `--opt-file` adds to what is named; alone it is what runs, after the baseline.
+    """
+    own = own_profiles(request, run_dir, solvers)
+    engine = engine_of(run_dir)
+    if not request.opt_files:
+        return resolve(request.profiles, solvers, own, engine=engine)
+    given = {str(path) for path in request.opt_files}
+    files = tuple(profile for profile in own.values() if profile.origin in given)
+    if request.profiles:
+        named = resolve(request.profiles, solvers, own, engine=engine)
+    else:
+        named = tuple(profile for profile in own.values() if profile.name == CURRENT)
+    return tuple(dict.fromkeys((*named, *files)))
+
+
+def share_out(request: ScanRequest, runs: int, hosts: Sequence[tuple[int, int]]) -> Capacity:
+    """How many runs go at once, and the most threads with which so many fit.
+
+    A chain runs one at a time with all cores of the largest host. `--threads` fixes what each run gets, and then as
+    many run at once as there are cores for.
+
+    Args:
+        hosts: Cores and slots of each.
+
+    >>> share_out(ScanRequest(run_path=Path("."), parallel=True), 3, [(8, 8)])
+    Capacity(slots=3, threads=2)
+    >>> share_out(ScanRequest(run_path=Path("."), parallel=True), 3, [(16, 4), (16, 4)])
+    Capacity(slots=3, threads=8)
+    """
+    most = min(runs, request.max_workers or runs) if request.parallel else 1
+    if request.threads is not None:
+        return Capacity(max(1, min(most, _fitting(hosts, request.threads))), request.threads)
+    slots = max(1, min(most, _fitting(hosts, 1)))
+    largest = max(cores for cores, _ in hosts)
+    return Capacity(slots, next((t for t in range(largest, 1, -1) if _fitting(hosts, t) >= slots), 1))
+
+
+def _fitting(hosts: Sequence[tuple[int, int]], threads: int) -> int:
+    return sum(min(slots, cores // threads) for cores, slots in hosts)
+
+
+def make_runs(request: ScanRequest, scan: str, profiles: Sequence[Profile], threads: int) -> list[RunSpec]:
+    """The runs of a scan, repeats of a profile next to each other."""
+    runs: list[RunSpec] = []
+    for profile in profiles:
+        text = with_display(with_threads(profile.options, profile.solver, threads), profile.solver)
+        if profile.origin == BUILT_IN:
+            # A MIP's root and nodes then use the profile's method too; an LP is not touched by it.
+            text = with_mip_start(text, profile.solver)
+        for repeat in range(1, request.repeat + 1):
+            name = f"{profile.solver}.{profile.name}"
+            runs.append(
+                RunSpec(
+                    scan=scan,
+                    run=name if request.repeat == 1 else f"{name}.{repeat}",
+                    index=len(runs),
+                    engine=profile.engine,
+                    solver=profile.solver,
+                    profile=profile.name,
+                    options=text,
+                    repeat=repeat,
+                    origin=profile.origin,
+                    threads=threads,
+                    mem_mb=request.mem_mb,
+                    timeout_s=request.timeout_s,
+                    interior=profile.interior,
+                    baseline=profile.name == CURRENT,
+                    queue=solve_queue(profile.engine, profile.solver),
+                    priority=PRIORITIES[request.priority],
+                )
+            )
+    return runs
+
+
+def _opt_folders(root: Path) -> list[Path]:
+    base = root / OPT_FILES
+    return sorted(path for path in base.iterdir() if path.is_dir() and any(path.glob("*.opt"))) if base.is_dir() else []

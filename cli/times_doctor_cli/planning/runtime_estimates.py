@@ -1,0 +1,54 @@
+"""How long runs took before: what earlier scans of the same run folder say of a profile."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+import msgspec
+
+from times_doctor_cli.reports.writers.json_report import NAME
+from times_doctor_tasks.contract.errors import SchemaMismatch
+from times_doctor_tasks.contract.messages import Report, RunSpec, ScanSpec, decode
+from times_doctor_tasks.contract.states import SOLVED
+
+#: Newest scans that are asked; older ones ran an older model.
+NEWEST = 5
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    run_specs: tuple[RunSpec, ...] = ()
+
+
+def expected_runtimes(out: Path, spec: ScanSpec, runs: Sequence[RunSpec]) -> dict[str, float]:
+    """Seconds each run may take, by its id: the median of earlier runs with the same options and threads that solved.
+
+    Args:
+        out: The folder of this run folder's scans.
+        spec: The scan that runs now; an earlier one counts if it had the same driver.
+        runs: Its runs. Those that never ran before are left out.
+    """
+    seconds: dict[tuple[str, str, int], list[float]] = defaultdict(list)
+    found = (path for path in out.glob(f"*/{NAME}") if path.is_file() and path.parent.name != spec.scan)
+    for path in sorted(found, reverse=True)[:NEWEST]:
+        for run, runtime_s in _runtimes(path, spec.model.driver):
+            seconds[_kind(run)].append(runtime_s)
+    return {run.run: median(seconds[_kind(run)]) for run in runs if _kind(run) in seconds}
+
+
+def _runtimes(path: Path, driver: str) -> list[tuple[RunSpec, float]]:
+    try:
+        raw = path.read_bytes()
+        report, asked = decode(raw, Report), msgspec.json.decode(raw, type=_Asked)
+    except (OSError, SchemaMismatch, msgspec.DecodeError):
+        return []
+    if report.spec.model.driver != driver:
+        return []
+    solved = {run.run: run.runtime_s for run in report.runs if run.verdict in SOLVED and run.runtime_s is not None}
+    return [(run, solved[run.run]) for run in asked.run_specs if run.run in solved]
+
+
+def _kind(run: RunSpec) -> tuple[str, str, int]:
+    return run.solver, run.options, run.threads

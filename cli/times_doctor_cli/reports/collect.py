@@ -1,0 +1,194 @@
+"""What a finished scan leaves: artefacts fetched, report files written, the report on the screen."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from times_doctor_cli.client.session import Client
+from times_doctor_cli.file_names import safe_name
+from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.reports.writers.csv_report import write_csv
+from times_doctor_cli.reports.writers.files import write_atomically
+from times_doctor_cli.reports.writers.html_report import write_html
+from times_doctor_cli.reports.writers.json_report import report_json, write_json
+from times_doctor_cli.reports.writers.option_file import FOLDER as RECOMMENDED
+from times_doctor_cli.reports.writers.option_file import write_recommended
+from times_doctor_cli.reports.writers.scan_manifest import write_manifest
+from times_doctor_cli.reports.writers.trace_file import write_trace
+from times_doctor_cli.run_folder.size_check import size_warning
+from times_doctor_cli.scan_state.rows import Notice
+from times_doctor_cli.terminal.console import emit_json, say, show, shows_unicode
+from times_doctor_cli.views.notices import notices_view
+from times_doctor_cli.views.report import ReportFiles, report_view
+from times_doctor_tasks.blob_store.transfer_progress import OnSent
+from times_doctor_tasks.contract.errors import StoreFailed, UsageError
+from times_doctor_tasks.contract.messages import Report, RunResult
+from times_doctor_tasks.profiles.registry import CURRENT
+
+#: Folder of one run's files below the scan's.
+RUNS = "scan_runs"
+#: The files of a report, of which the newest scan's also stand one folder up.
+REPORTS = ("scan_report.csv", "scan_report.json", "scan_report.html")
+#: Bytes of a failed run's log that the HTML report shows.
+TAIL_BYTES = 8_000
+
+
+@dataclass(slots=True)
+class _Fetched:
+    """What came of fetching."""
+
+    tails: dict[str, str] = field(default_factory=dict)
+    """End of the log, by run."""
+    missing: dict[type[StoreFailed], list[str]] = field(default_factory=dict)
+    """Runs whose files could not be had, by what went wrong."""
+    errors: dict[type[StoreFailed], StoreFailed] = field(default_factory=dict)
+    """The first error of each kind."""
+
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence for each kind of error."""
+        return tuple(
+            f"Files of {listed(names)} are missing here. {self.errors[kind]}" for kind, names in self.missing.items()
+        )
+
+
+def bring_results(client: Client, report: Report, harvest: Harvest, on_sent: OnSent | None = None) -> Report:
+    """Fetches and writes everything; returns the report with what the client had to add.
+
+    Args:
+        client: Whose store has the files.
+        report: Of a scan that has ended.
+        harvest: Where to.
+        on_sent: Told now and then how far the fetching is.
+
+    Raises:
+        UsageError: the folder cannot be written.
+    """
+    fetched = _fetch(client, report, harvest.out, on_sent)
+    warning = size_warning(report.runs, harvest.listing)
+    report = msgspec.structs.replace(report, warnings=(*report.warnings, *filter(None, [warning]), *fetched.warnings()))
+    _write(report, harvest, fetched)
+    if harvest.trace is not None:
+        write_trace(report, harvest.trace)
+    _copy_newest(harvest.out)
+    return report
+
+
+def show_results(report: Report, harvest: Harvest, console: Console, *, as_json: bool) -> None:
+    """The report on the screen, or as the document that `scan_report.json` is."""
+    if as_json:
+        emit_json(json.loads(report_json(report, {run.run: run for run in harvest.runs})))
+        return
+    best = next((run for run in report.runs if run.run == report.recommendation.run), None)
+    is_new = best is not None and best.profile != CURRENT  # the user's own file is where it belongs
+    where = ReportFiles(
+        folder=as_typed(harvest.out),
+        reports=REPORTS,
+        recommended=f"{RECOMMENDED}/{best.solver}.opt" if best and is_new else "",
+        # GAMS looks for it where it starts; HiGHS is told a path.
+        copy_to=as_typed(harvest.copy_to) if best and best.engine == "gams" and harvest.copy_to else "",
+    )
+    show_report(report, console, files=where if harvest.out.is_dir() else None)
+
+
+def show_report(report: Report, console: Console, *, files: ReportFiles | None = None) -> None:
+    """The report on the screen, what is to be minded first."""
+    unicode = shows_unicode(console)
+    if report.warnings:
+        show(notices_view([Notice("warning", words) for words in report.warnings], unicode=unicode), console)
+        console.print()
+    show(report_view(report, width=console.width, unicode=unicode, files=files), console)
+    for words in reused_words(report):
+        say(words, console)
+
+
+def reused_words(report: Report) -> list[str]:
+    """Which runs were not run, a line for each scan that their results come from."""
+    by_scan: dict[str, list[str]] = {}
+    for run in report.runs:
+        if run.reused_from:
+            by_scan.setdefault(run.reused_from, []).append(run.run)
+    return [f"Taken from scan {scan}, not run again: {', '.join(runs)}" for scan, runs in by_scan.items()]
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Names for people: `a, b and 3 more`."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def as_typed(path: Path) -> str:
+    """A path as short as it can be typed from here."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _fetch(client: Client, report: Report, out: Path, on_sent: OnSent | None) -> _Fetched:
+    """Brings the files of every run, and the ends of their logs."""
+    fetched = _Fetched()
+    total_bytes = sum(artefact.kept_bytes for run in report.runs for artefact in run.artefacts)
+    done_bytes = 0
+    for run in report.runs:
+        folder = out / RUNS / safe_name(run.run)
+        try:
+            fetched.tails[run.run] = _tail(_files_of(client, run, folder, out.parent))
+        except StoreFailed as error:
+            fetched.missing.setdefault(type(error), []).append(run.run)
+            fetched.errors.setdefault(type(error), error)
+        except OSError as error:
+            raise cannot_write(out, error) from error
+        done_bytes += sum(artefact.kept_bytes for artefact in run.artefacts)
+        if on_sent is not None:
+            on_sent(done_bytes, total_bytes)
+    return fetched
+
+
+def _files_of(client: Client, run: RunResult, folder: Path, beside: Path) -> list[Path]:
+    """The files of a run; those of a reused one from the earlier scan's folder, where it is still there."""
+    earlier = beside / safe_name(run.reused_from or "_") / RUNS / safe_name(run.run)
+    if run.reused_from and earlier.is_dir():
+        shutil.copytree(earlier, folder, dirs_exist_ok=True)
+        return list(folder.iterdir())
+    return client.fetch(run, folder)
+
+
+def _tail(paths: Sequence[Path]) -> str:
+    log = next((path for path in paths if path.name == "run.log"), None)
+    if log is None:
+        return ""
+    with log.open("rb") as content:
+        content.seek(max(0, log.stat().st_size - TAIL_BYTES))
+        return content.read().decode("utf-8", "replace")
+
+
+def _write(report: Report, harvest: Harvest, fetched: _Fetched) -> None:
+    specs = {run.run: run for run in harvest.runs}
+    write_manifest(report, harvest.out, specs=specs, inputs=harvest.inputs)
+    write_recommended(report, harvest.out, specs=specs)
+    write_csv(report, harvest.out)
+    write_json(report, harvest.out, specs=specs)
+    write_html(report, harvest.out, specs=specs, log_tails=fetched.tails)
+
+
+def _copy_newest(out: Path) -> None:
+    """The newest scan's reports also stand directly in the output folder; fetching an older one leaves them there."""
+    scans = [folder.name for folder in out.parent.iterdir() if (folder / REPORTS[1]).is_file()]
+    if out.name < max(scans, default=""):
+        return
+    for name in REPORTS:
+        write_atomically(out.parent / name, (out / name).read_bytes())
+
+
+def cannot_write(folder: Path, error: OSError) -> UsageError:
+    """The error for a folder that takes no files."""
+    return UsageError(
+        f"Files cannot be written to {str(folder)!r}: {error.strerror or error}. "
+        "Expected a writable folder with room; choose another with --out DIR."
+    )

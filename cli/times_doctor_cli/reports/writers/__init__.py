@@ -1,0 +1,3 @@
+"""One module a report file."""
+
+from __future__ import annotations

@@ -1,0 +1,49 @@
+"""`recommended/<solver>.opt`: exactly what ran, and a line on where to copy it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from times_doctor_cli.reports.writers.files import write_atomically
+from times_doctor_tasks.contract.messages import Report, RunSpec
+from times_doctor_tasks.profiles.registry import CURRENT
+
+FOLDER = "recommended"
+
+
+def write_recommended(report: Report, directory: Path, *, specs: Mapping[str, RunSpec]) -> tuple[Path, ...]:
+    """Writes the recommended option file and its README; nothing where no run is recommended.
+
+    Args:
+        specs: what was asked of each run, by its id; it holds the text that ran.
+    """
+    run = report.recommendation.run
+    spec = specs.get(run) if run else None
+    if spec is None:
+        return ()
+    name = f"{spec.solver}.opt"
+    folder = directory / FOLDER
+    return (
+        write_atomically(folder / name, spec.options),
+        write_atomically(folder / "README.txt", f"{copy_line(report, spec)}\n"),
+    )
+
+
+def copy_line(report: Report, spec: RunSpec) -> str:
+    """What to copy where, in one line.
+
+    >>> copy_line(report, spec)  # doctest: +SKIP
+    'Copy cplex.opt into models/demo/parscen, beside parscen.run, and run GAMS with LP=CPLEX OPTFILE=1; ...'
+    """
+    name = f"{spec.solver}.opt"
+    driver = PurePosixPath(report.spec.model.driver).name
+    ran = f"It is exactly what ran as {spec.run}, threads and display options included."
+    if spec.engine == "highs":
+        return f"Run HiGHS with it: highs --options_file {name} {driver}. {ran}"
+    if spec.profile == CURRENT:
+        return f"This is your own option file ({spec.origin}) as it ran: keep it. {ran}"
+    return (
+        f"Copy {name} into {report.spec.model.run_dir}, beside {driver}, where GAMS starts, "
+        f"and run GAMS with LP={spec.solver.upper()} OPTFILE=1. {ran}"
+    )

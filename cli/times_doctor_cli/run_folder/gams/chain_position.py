@@ -1,0 +1,98 @@
+"""Where the reader of a chain stands: what it has found, and how sure the next line is to be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+
+from times_doctor_cli.run_folder.gams.dollar import DollarLine
+
+
+class Reach(IntEnum):
+    """Whether a line is read when the model runs; the smaller of two applies."""
+
+    NEVER = 0
+    MAYBE = 1
+    SURELY = 2
+
+
+@dataclass(frozen=True, slots=True)
+class GdxUse:
+    """A `$gdxin` or an `execute_load`, with every name it may have."""
+
+    file: Path
+    line: int
+    raw: str
+    names: tuple[str, ...]
+    reach: Reach
+    at_run_time: bool
+    """`execute_load`: looked up in the working directory only."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetUse:
+    """A `$set` line: its value may be a path, or name a GDX file."""
+
+    file: Path
+    line: int
+    name: str
+    raw: str
+    reach: Reach
+
+
+@dataclass(slots=True)
+class Chain:
+    """What reading the chain brought to light, besides the files (those are in the finder)."""
+
+    gdx_uses: list[GdxUse] = field(default_factory=list)
+    set_uses: list[SetUse] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Block:
+    """One `$ifthen` ... `$endif`."""
+
+    reach: Reach
+    undecided: bool
+    """A branch before this one may have been taken."""
+    taken: bool
+    """A branch before this one was surely taken."""
+
+
+@dataclass(slots=True)
+class FileReading:
+    """Where the reader stands in one file."""
+
+    path: Path
+    args: tuple[str, ...] | None
+    reach: Reach
+    lines: list[DollarLine]
+    at: int = 0
+    blocks: list[Block] = field(default_factory=list)
+    until: tuple[str, ...] = ()
+    """Keywords that end the text block being skipped."""
+    skip_to_label: str = ""
+    skip_reach: Reach = Reach.SURELY
+    next_line: tuple[int, Reach] | None = None
+    """A `$if` without a command applies to the line with this number."""
+    scoped: list[str] = field(default_factory=list)
+
+    @property
+    def line(self) -> int:
+        """Number of the line being read."""
+        return self.lines[self.at].number
+
+    @property
+    def where(self) -> str:
+        """File and line, as messages say it."""
+        return f"{self.path.name}:{self.line}"
+
+    def reach_here(self) -> Reach:
+        """How sure the line is to be read, by all that stands before it."""
+        reach = min((self.reach, *(block.reach for block in self.blocks)))
+        if self.skip_to_label:
+            reach = min(reach, self.skip_reach)
+        if self.next_line and self.next_line[0] == self.line:
+            reach = min(reach, self.next_line[1])
+        return reach

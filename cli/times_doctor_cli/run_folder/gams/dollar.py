@@ -1,0 +1,128 @@
+"""The dollar lines of GAMS text: all of a file that decides which other files it reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from times_doctor_cli.run_folder.hash_cache import FileUnreadable
+
+#: Longer dollar lines are no dollar lines (GAMS's own limit is 80,000 characters).
+MAX_LINE_BYTES = 100_000
+#: Statements that load a GDX file while the model runs are looked for in files up to this size: larger ones are data.
+MAX_CODE_BYTES = 4 * 1024 * 1024
+_CHUNK_BYTES = 4 * 1024 * 1024
+_BOM = b"\xef\xbb\xbf"
+_LOAD = re.compile(
+    rb"""^(?![*$])[^\n]*?\b(execute_load(?:point|dc|handle)?|execute\s*\.\s*load\w*)\s+(?:'([^'\n]*)'|"([^"\n]*)"|([^\s,;'"(]+))""",
+    re.IGNORECASE | re.MULTILINE,
+)
+_DIRECTIVE = re.compile(r"\s*([A-Za-z]+)(?:\.[A-Za-z0-9_]+)?[ \t]*(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class DollarLine:
+    """One line with `$` in column 1 (GAMS knows no other dollar lines)."""
+
+    number: int
+    text: str
+    """What follows the `$`, as latin-1: one character a byte, so that nothing is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A statement that loads a GDX file while the model runs."""
+
+    number: int
+    written: str
+
+
+def split_directive(text: str) -> tuple[str, str]:
+    """Keyword in lower case, and what follows it; tags (`ifthen.two`) are dropped.
+
+    >>> split_directive("   BATINCLUDE initsys.mod  ")
+    ('batinclude', 'initsys.mod')
+    >>> split_directive("ifThen.two set x")
+    ('ifthen', 'set x')
+    """
+    match = _DIRECTIVE.match(text.lstrip("$"))
+    return (match[1].lower(), match[2].strip()) if match else ("", "")
+
+
+def dollar_lines(path: Path) -> list[DollarLine]:
+    """The dollar lines of a file, in order; at more than 500 MB/s, in constant memory.
+
+    Raises:
+        FileUnreadable: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return list(_scan(stream))
+    except OSError as exc:
+        raise FileUnreadable(str(path), exc.strerror or str(exc)) from exc
+
+
+def _scan(stream: BinaryIO) -> Iterator[DollarLine]:
+    carry, number = b"\n", 0  # a newline before the file's first line makes it like every other
+    first = True
+    while chunk := stream.read(_CHUNK_BYTES):
+        more = len(chunk) == _CHUNK_BYTES
+        if first:
+            chunk, first = chunk.removeprefix(_BOM), False
+        data = carry + chunk
+        start = counted = 0
+        carry = data[-1:] if data[-1:] == b"\n" else b""
+        while (hit := data.find(b"$", start)) >= 0:  # one byte: ten times as fast as two
+            start = hit + 1
+            if data[hit - 1 : hit] != b"\n":
+                continue
+            number += data.count(b"\n", counted, hit)
+            counted = hit
+            end = data.find(b"\n", hit)
+            if end < 0:
+                carry = data[hit - 1 :] if len(data) - hit <= MAX_LINE_BYTES else b""
+                break
+            yield DollarLine(number, _text(data[hit:end]))
+            start = end
+        if more:  # the number of a line behind this chunk depends on every line end in it
+            number += data.count(b"\n", counted)
+        if carry:
+            number -= 1  # its line end is counted again, with the next chunk
+    if carry.startswith(b"\n$"):
+        yield DollarLine(number + 1, _text(carry[1:]))
+
+
+def _text(line: bytes) -> str:
+    return line.rstrip(b"\r")[1:].decode("latin-1")
+
+
+def gdx_loads(path: Path) -> list[Load]:
+    """The statements of a (small) file that load a GDX file while the model runs."""
+    try:
+        if path.stat().st_size > MAX_CODE_BYTES:
+            return []
+        data = path.read_bytes()
+    except OSError as exc:
+        raise FileUnreadable(str(path), exc.strerror or str(exc)) from exc
+    if b"xecute" not in data.lower():
+        return []
+    return [
+        Load(data.count(b"\n", 0, match.start(1)) + 1, (match[2] or match[3] or match[4] or b"").decode("latin-1"))
+        for match in _LOAD.finditer(data)
+    ]
+
+
+def name_text(written: str) -> str:
+    """A file name out of latin-1 text, as the file system has it: UTF-8 where it is that, else Windows' own.
+
+    >>> name_text("Ã\\x89tÃ©.dd"), name_text("\\xc9t\\xe9.dd")
+    ('Été.dd', 'Été.dd')
+    """
+    raw = written.encode("latin-1", errors="replace")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", errors="replace")

@@ -1,0 +1,185 @@
+"""Which file GAMS (or HiGHS) is started with."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from times_doctor_cli.run_folder.caseless_names import Folders, base_of
+from times_doctor_cli.run_folder.errors import DriverAmbiguous, DriverNotFound, RunDirUnreadable
+from times_doctor_cli.run_folder.gams.conditions import read_condition
+from times_doctor_cli.run_folder.gams.dollar import dollar_lines, name_text, split_directive
+from times_doctor_cli.run_folder.gams.macros import HERE, UNKNOWN, Macros, first_token, tokens
+from times_doctor_cli.run_folder.vtrun.batch_file import read_batch
+from times_doctor_cli.run_folder.vtrun.gams_command import GamsCall, is_gams, parmfile_words, read_gams_words
+
+_GAMS_SUFFIXES = (".run", ".gms")
+_LP_SUFFIXES = (".mps", ".mps.gz", ".lp")
+_BATCH_NAMES = ("vtrun.cmd", "ansrun.cmd", "vtrun.bat", "ansrun.bat")
+#: A larger .gms file does not start another one, bytes.
+_MAX_WRAPPER_BYTES = 256 * 1024
+#: Folders looked into for a driver when there is none where one was expected.
+_MAX_CASES = 200
+
+
+@dataclass(slots=True)
+class Choice:
+    """A driver, why it is the one, and what a command file says of starting it."""
+
+    driver: Path
+    why: str
+    call: GamsCall | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+def is_lp_file(path: Path) -> bool:
+    """Whether HiGHS reads this file as a model.
+
+    >>> [is_lp_file(Path(name)) for name in ("a.MPS", "a.mps.gz", "a.lp", "a.gz", "a.run")]
+    [True, True, True, False, False]
+    """
+    return path.name.lower().endswith(_LP_SUFFIXES)
+
+
+def choose_driver(run_path: Path, folders: Folders, environ: Mapping[str, str]) -> Choice:
+    """The file named, else the one VTRUN.CMD calls, else the folder's namesake, else the only one.
+
+    Raises:
+        RunDirUnreadable, DriverNotFound, DriverAmbiguous.
+    """
+    if run_path.is_file():
+        return _named(run_path, folders, environ)
+    if not run_path.is_dir():
+        raise RunDirUnreadable(str(run_path), "is not there" if not run_path.exists() else "is neither file nor folder")
+    try:
+        next(run_path.iterdir(), None)
+    except OSError as exc:
+        raise RunDirUnreadable(str(run_path), f"cannot be read ({exc.strerror})") from exc
+    calls, warnings = _calls(run_path, folders, environ)
+    choice = _called(run_path, calls, folders, warnings) or _found(run_path, folders)
+    choice.warnings = warnings
+    choice.call = choice.call or _wrapper_call(choice.driver, folders)
+    return choice
+
+
+def _named(path: Path, folders: Folders, environ: Mapping[str, str]) -> Choice:
+    if is_lp_file(path):
+        return Choice(path, "named")
+    if path.suffix.lower() not in _GAMS_SUFFIXES:
+        raise RunDirUnreadable(str(path), "is not a driver")
+    calls, warnings = _calls(path.parent, folders, environ)
+    own = [call for call in calls if _driver_of(call, path.parent, folders) == path]
+    call = own[0] if own else _wrapper_call(path, folders)
+    if call is None and calls:
+        call = calls[0]
+        warnings.append(f"{call.source} starts {call.driver!r}; its folders and parameters are used for {path.name!r}.")
+    return Choice(path, "named", call, warnings)
+
+
+def _calls(folder: Path, folders: Folders, environ: Mapping[str, str]) -> tuple[list[GamsCall], list[str]]:
+    for name in _BATCH_NAMES:
+        path = folders.find_file(folder, name)
+        if path is not None:
+            batch = read_batch(path, folders, environ)
+            return [call for call in batch.calls if call.driver], batch.warnings
+    return [], []
+
+
+def _driver_of(call: GamsCall, root: Path, folders: Folders) -> Path | None:
+    """The file a call starts; under the path of another machine, its name in this folder."""
+    base = base_of(call.driver)
+    for extension in ("", ".gms"):
+        for folder, written in ((call.folder, call.driver), (root, base)):
+            if path := folders.find_file(folder, written + extension):
+                return path
+    return None
+
+
+def _called(root: Path, calls: list[GamsCall], folders: Folders, warnings: list[str]) -> Choice | None:
+    started: dict[Path, GamsCall] = {}
+    for call in calls:
+        path = _driver_of(call, root, folders)
+        if path is None:
+            warnings.append(f"{call.source} starts {call.driver!r}, which is not here.")
+        else:
+            started.setdefault(path, call)
+    if len(started) > 1:
+        raise DriverAmbiguous(str(root), tuple(path.name for path in started))
+    return next((Choice(path, call.source, call) for path, call in started.items()), None)
+
+
+def _found(root: Path, folders: Folders) -> Choice:
+    files = [root / name for name in folders.names(root) if (root / name).is_file()]
+    for suffix in _GAMS_SUFFIXES:
+        candidates = [path for path in files if path.suffix.lower() == suffix]
+        namesakes = [path for path in candidates if path.stem.lower() == root.resolve().name.lower()]
+        if len(namesakes) == 1:
+            return Choice(namesakes[0], "has the folder's name")
+        if len(candidates) == 1:
+            return Choice(candidates[0], f"the only {suffix} file")
+        if candidates:
+            raise DriverAmbiguous(str(root), tuple(path.name for path in candidates))
+    models = [path for path in files if is_lp_file(path)]
+    if len(models) > 1:
+        raise DriverAmbiguous(str(root), tuple(path.name for path in models))
+    if not models:
+        raise DriverNotFound(str(root), _cases_below(root))
+    return Choice(models[0], "the only model file")
+
+
+def _cases_below(root: Path) -> tuple[str, ...]:
+    """Folders in `root` that hold a driver: somebody who names the folder of all cases means one of them."""
+    with contextlib.suppress(OSError):
+        below = sorted(path for path in root.iterdir() if path.is_dir())[:_MAX_CASES]
+        return tuple(path.name for path in below if _has_driver(path))
+    return ()
+
+
+def _has_driver(folder: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return any(path.suffix.lower() in _GAMS_SUFFIXES or is_lp_file(path) for path in folder.iterdir())
+    return False
+
+
+def _wrapper_call(driver: Path, folders: Folders) -> GamsCall | None:
+    """How a .gms file beside the driver starts it with `$call gams ...` (TIMES_Demo and xl2times do)."""
+    for name in folders.names(driver.parent):
+        path = driver.parent / name
+        is_small_gms = name.lower().endswith(".gms") and path.is_file() and path.stat().st_size <= _MAX_WRAPPER_BYTES
+        if path != driver and is_small_gms:
+            for call in _calls_in(path, folders):
+                if _driver_of(call, driver.parent, folders) == driver:
+                    return call
+    return None
+
+
+def _calls_in(path: Path, folders: Folders) -> list[GamsCall]:
+    macros, calls = Macros(), []
+    for line in dollar_lines(path):
+        keyword, rest = split_directive(line.text)
+        certain = True
+        while keyword.startswith("if"):
+            condition = read_condition(keyword, rest, macros, None, lambda _: None)
+            certain = condition.truth is True
+            keyword, rest = split_directive(condition.rest)
+        if keyword in ("set", "setglobal", "setlocal"):
+            name, rest, _ = first_token(rest)
+            macros.set(name, rest.strip().strip("'\""), path.name, certain=certain)
+        elif keyword in ("call", "hiddencall"):
+            source = f"{path.name} line {line.number}"
+            calls += [call for text in macros.expand(rest) if (call := _call_from(text, source, path, folders))]
+    return calls
+
+
+def _call_from(text: str, source: str, path: Path, folders: Folders) -> GamsCall | None:
+    words = list(tokens(name_text(text.replace(HERE, f"{path.parent}/"))))
+    start = next((number for number, word in enumerate(words) if is_gams(word)), None)
+    if start is None or UNKNOWN in " ".join(words[start + 1 : start + 2]):
+        return None
+    known = [word for word in words[start + 1 :] if UNKNOWN not in word]
+    call = read_gams_words(known, GamsCall(source, path.parent))
+    if call.parmfile and (parmfile := folders.find_file(path.parent, call.parmfile)):
+        read_gams_words(parmfile_words(parmfile.read_text("latin-1")), call)
+    return call

@@ -1,0 +1,264 @@
+"""What a run folder holds: its driver, where GAMS looks for files, and every file the model reads."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from times_doctor_cli.run_folder.caseless_names import Folders, base_of, physical
+from times_doctor_cli.run_folder.errors import EmptyModel, NameIsNoText, RestartNotFound, RunDirUnreadable
+from times_doctor_cli.run_folder.findings import facts_of
+from times_doctor_cli.run_folder.gams.chain_position import Chain
+from times_doctor_cli.run_folder.gams.driver import Choice, choose_driver, is_lp_file
+from times_doctor_cli.run_folder.gams.file_finder import Finder, Found
+from times_doctor_cli.run_folder.gams.includes import ChainReader
+from times_doctor_cli.run_folder.gams.macros import Macros
+from times_doctor_cli.run_folder.gams.rewrites import Rewriter
+from times_doctor_cli.run_folder.gdx_inputs import GdxPlan, GdxReader
+from times_doctor_cli.run_folder.model import (
+    ComputedGroup,
+    FoundFile,
+    InputDir,
+    InputFile,
+    Parameter,
+    Rewrite,
+    Role,
+    RunDir,
+    RunKind,
+    SearchDir,
+    SearchLimits,
+)
+from times_doctor_cli.run_folder.search_path import Places, find_places, find_written
+from times_doctor_cli.run_folder.snapshot_layout import Layout, lay_out
+from times_doctor_tasks.snapshot.manifest import KEPT_OPTIONS
+
+__all__ = [
+    "ComputedGroup",
+    "InputDir",
+    "InputFile",
+    "Parameter",
+    "Rewrite",
+    "Role",
+    "RunDir",
+    "RunKind",
+    "SearchLimits",
+    "look",
+]
+
+#: Solvers whose own option file (`<solver>.opt`) a run folder may hold.
+SOLVERS = frozenset(
+    {"cplex", "gurobi", "highs", "xpress", "mosek", "copt", "cbc", "conopt", "soplex", "ipopt", "knitro", "odhcplex"}
+)
+#: What an earlier run left is no input, whoever names it.
+_OUTPUTS = frozenset({".lst", ".log", ".lxi", ".ref"})
+#: Variables the worker sets itself; the user's value does not travel.
+_OURS = frozenset({"--err_abort", "--gdxpath"})
+
+
+def look(
+    run_path: Path,
+    *,
+    times_src: Path | None = None,
+    includes: Sequence[Path] = (),
+    restart: str = "auto",
+    environ: Mapping[str, str],
+    config_times_src: Path | None = None,
+    limits: SearchLimits | None = None,
+) -> RunDir:
+    """Read a run folder, or a single .run/.gms/.mps/.lp file; nothing is executed and nothing is changed.
+
+    Args:
+        run_path: a folder, or the driver or LP file in it.
+        times_src: the value of `--times-src`.
+        includes: the values of `--include`: files or folders the model needs beside what its chain names.
+        restart: `auto` (what VTRUN.CMD says, else none), `none`, or a file.
+        environ: where TIMES_SRC and the variables of command files are looked up.
+        config_times_src: `times_src` of times-doctor.toml.
+        limits: how much is too much.
+
+    Raises:
+        UsageError: one of `look.errors`; the message names the thing, what was expected and what to do.
+    """
+    try:
+        folders = Folders()
+        choice = choose_driver(physical(run_path), folders, environ)
+        _require_text(choice.driver.parent)
+        if is_lp_file(choice.driver):
+            run = _lp_run(choice)
+        else:
+            places = find_places(
+                choice.driver,
+                choice.call,
+                folders,
+                times_src=times_src,
+                environ=environ,
+                config_times_src=config_times_src,
+                includes=includes,
+            )
+            for search in places.dirs:
+                _require_text(search.path)
+            run = _Look(choice, places, folders, limits or SearchLimits()).result(restart)
+    except OSError as exc:  # a folder or file that may not be read, or went away meanwhile
+        raise RunDirUnreadable(str(exc.filename or run_path), f"cannot be read ({exc.strerror})") from exc
+    return dataclasses.replace(run, facts=facts_of(run))
+
+
+def _require_text(folder: Path) -> None:
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise NameIsNoText(str(folder)) from None
+
+
+def _lp_run(choice: Choice) -> RunDir:
+    if choice.driver.stat().st_size == 0:
+        raise EmptyModel(str(choice.driver))
+    found = FoundFile(choice.driver, choice.driver.parent, Role.DRIVER, choice.why)
+    layout = lay_out([found], [SearchDir(choice.driver.parent, "run folder", "model")])
+    return RunDir(
+        root=choice.driver.parent,
+        driver=choice.driver,
+        kind=RunKind.LP,
+        driver_source=choice.why,
+        inputs=(_input(found, layout),),
+        warnings=tuple(choice.warnings),
+        option_files=_option_files(choice.driver.parent, Folders()),
+    )
+
+
+class _Look:
+    """One look, step by step."""
+
+    def __init__(self, choice: Choice, places: Places, folders: Folders, limits: SearchLimits) -> None:
+        self._choice = choice
+        self._call = choice.call
+        self._places = places
+        self._folders = folders
+        self._finder = Finder(places.dirs, folders, limits, places.extra)
+        for sentence in choice.warnings + places.warnings:
+            self._finder.warn(sentence)
+        self._macros = Macros(
+            {name[2:]: value for name, value in (self._call.parameters if self._call else ()) if name.startswith("--")}
+        )
+
+    def result(self, restart: str) -> RunDir:
+        driver = Found(self._choice.driver, self._choice.driver.parent)
+        self._finder.take(driver, Role.DRIVER, self._choice.why)
+        chain = ChainReader(self._finder, self._macros, self._finder.limits).read(driver.path)
+        self._take_named_values(chain)
+        gdx = GdxReader(self._finder, self._macros, chain, driver.path).read(
+            self._call.gdxpath if self._call else None, self._call.source if self._call else None
+        )
+        restart_path, restart_source = self._restart(restart)
+        for path in self._places.extra:
+            self._finder.take(Found(path, path.parent), Role.EXTRA, "--include")
+        return self._assembled(chain, gdx, restart_path, restart_source)
+
+    def _take_named_values(self, chain: Chain) -> None:
+        """A `$set` whose value is the name of a file there is: TIMES controls such as PEAKCHP include it."""
+        for use in chain.set_uses:
+            if "." in use.raw and "%" not in use.raw and Path(use.raw).suffix.lower() not in _OUTPUTS:
+                found = self._finder.find(use.raw, use.file, extensions=("",))
+                if found is not None and found.path not in self._finder.files:
+                    self._finder.take(found, None, f"{use.file.name}:{use.line} sets {use.name} to it")
+
+    def _restart(self, restart: str) -> tuple[Path | None, str | None]:
+        if restart == "none":
+            return None, None
+        if restart != "auto":
+            path = physical(Path(restart))
+            if not path.is_file():
+                raise RestartNotFound(restart)
+            return path, "--restart"
+        if self._call is None or not self._call.restart:
+            return None, None
+        return self._restart_of_call(self._call.restart, self._call.source)
+
+    def _restart_of_call(self, written: str, source: str) -> tuple[Path | None, str | None]:
+        assert self._call is not None
+        base = base_of(written)
+        for extension in ("", ".g00"):
+            path = find_written(written + extension, self._call.folder, self._folders)
+            if path is None and self._finder.source is not None:
+                path = self._folders.find_file(self._finder.source, base + extension)
+            if path is not None and path.is_file():
+                return path, source
+        self._finder.warn(
+            f"{source} restarts from {written!r}, which is not on this machine: running without it. "
+            "A GAMS licence for TIMES only needs it: give it with --restart FILE."
+        )
+        return None, None
+
+    def _assembled(self, chain: Chain, gdx: GdxPlan, restart: Path | None, restart_source: str | None) -> RunDir:
+        finder, choice = self._finder, self._choice
+        dirs = [*finder.dirs, *(SearchDir(p.parent, "--include", "include") for p in self._places.extra)]
+        layout = lay_out(finder.files.values(), dirs)
+        idirs = self._idirs(dirs, layout)
+        rewriter = Rewriter(layout, [idir.name for idir in idirs], dirs, self._folders)
+        rewrites = rewriter.rewrites(finder.uses, chain.set_uses)
+        root = choice.driver.parent
+        return RunDir(
+            root=root,
+            driver=choice.driver,
+            kind=RunKind.GAMS,
+            driver_source=choice.why,
+            inputs=tuple(_input(file, layout) for file in finder.files.values()),
+            idirs=idirs,
+            parameters=self._parameters(gdx, rewriter),
+            restart=_restart_file(restart, restart_source),
+            restart_source=restart_source,
+            gdxpath=gdx.gdxpath,
+            gdxpath_source=gdx.source,
+            source=finder.source if any(f.role is Role.SOURCE for f in finder.files.values()) else None,
+            computed=tuple(finder.computed),
+            rewrites=tuple(rewrites),
+            warnings=tuple(finder.warnings),
+            option_files=_option_files(root, self._folders),
+            listing=_newest_listing(root, self._folders),
+        )
+
+    def _idirs(self, dirs: Sequence[SearchDir], layout: Layout) -> tuple[InputDir, ...]:
+        result: dict[str, InputDir] = {}
+        for search in dirs:
+            name = layout.folder_name(search.path)
+            if name is not None and layout.holds_files(name):
+                result.setdefault(name, InputDir(search.path, search.source, name))
+        return tuple(result.values())
+
+    def _parameters(self, gdx: GdxPlan, rewriter: Rewriter) -> tuple[Parameter, ...]:
+        kept: dict[str, Parameter] = {}
+        for name, value in self._call.parameters if self._call else ():
+            key = name.lower()
+            if (key.startswith("--") and key not in _OURS) or key in KEPT_OPTIONS:
+                assert self._call is not None
+                value = gdx.parameters.get(key[2:]) or rewriter.staged_value(value) or value
+                kept[key] = Parameter(name, value, key.startswith("--"), self._call.source)
+        return tuple(kept.values())
+
+
+def _input(file: FoundFile, layout: Layout) -> InputFile:
+    return InputFile(file.path, layout.names[file.path], file.role, file.path.stat().st_size, file.why)
+
+
+def _restart_file(path: Path | None, source: str | None) -> InputFile | None:
+    if path is None:
+        return None
+    layout = lay_out(
+        [FoundFile(path, path.parent, Role.RESTART, source or "")], [SearchDir(path.parent, source or "", "restart")]
+    )
+    return InputFile(path, layout.names[path], Role.RESTART, path.stat().st_size, source or "")
+
+
+def _option_files(root: Path, folders: Folders) -> dict[str, Path]:
+    names = (Path(name) for name in folders.names(root))
+    return {
+        name.stem.lower(): root / name
+        for name in names
+        if name.suffix.lower() == ".opt" and name.stem.lower() in SOLVERS and (root / name).is_file()
+    }
+
+
+def _newest_listing(root: Path, folders: Folders) -> Path | None:
+    listings = [root / name for name in folders.names(root) if name.lower().endswith(".lst")]
+    return max((path for path in listings if path.is_file()), key=lambda path: path.stat().st_mtime, default=None)

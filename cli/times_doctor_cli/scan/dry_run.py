@@ -1,0 +1,73 @@
+"""A prepared scan before it starts: what `--dry-run` shows, and the one question it may ask."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+from rich.console import Console
+
+from times_doctor_cli import exit_codes
+from times_doctor_cli.planning.builder import Prepared, engine_note, host_names, warnings_of
+from times_doctor_cli.planning.request import MANY_RUNS, ScanRequest
+from times_doctor_cli.terminal.console import emit_json, show, shows_unicode
+from times_doctor_cli.views.plan import PlanFact, PlannedRun, PlanView, plan_view
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.messages import RunSpec
+
+
+def show_plan(prepared: Prepared, console: Console, *, as_json: bool) -> int:
+    """Shows what would run and from where each thing was read; nothing is started."""
+    if as_json:
+        plan = {"spec": prepared.spec, "runs": list(prepared.runs), "facts": list(prepared.run_dir.facts)}
+        emit_json(plan | {"warnings": list(warnings_of(prepared))})
+    else:
+        show(plan_view(view_of(prepared), width=console.width, unicode=shows_unicode(console)), console)
+    return exit_codes.OK
+
+
+def view_of(prepared: Prepared) -> PlanView:
+    """The plan as its view takes it."""
+    capacity = prepared.capacity
+    at_once = f"{capacity.slots} at once" if capacity.slots > 1 else "one after the other"
+    facts = [PlanFact(what, value) for what, value in prepared.run_dir.facts]
+    if not prepared.fleet.is_here:
+        facts.append(PlanFact("hosts", host_names(prepared.fleet.fit)))
+    facts += [
+        PlanFact("engine", engine_note(prepared.fleet)),
+        PlanFact("runs", f"{len(prepared.runs)}{_reused(prepared.runs)}, {at_once}, {capacity.threads} threads each"),
+        PlanFact("reports", str(prepared.out)),
+    ]
+    runs = tuple(
+        PlannedRun(run.run, run.solver, run.threads, run.options, _origin(run.origin, run.reused is not None))
+        for run in prepared.runs
+    )
+    return PlanView(tuple(facts), runs, warnings_of(prepared), reused=len(prepared.spec.reused))
+
+
+def ask_about_many(request: ScanRequest, prepared: Prepared) -> None:
+    """The one question a scan may ask.
+
+    Raises:
+        UsageError: more runs than usual, and nobody there to say yes.
+    """
+    amount = len(prepared.runs) - len(prepared.spec.reused)
+    if amount <= MANY_RUNS or request.yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"This scan has {amount} runs. Say --yes to start more than {MANY_RUNS}.")
+    if not typer.confirm(f"This scan has {amount} runs. Start them?", err=True):
+        raise typer.Exit(exit_codes.USAGE)
+
+
+def _reused(runs: Sequence[RunSpec]) -> str:
+    taken = [run.reused.reused_from for run in runs if run.reused is not None]
+    scans = tuple(dict.fromkeys(taken))
+    if not scans:
+        return ""
+    return f" ({len(taken)} of them reused from scan{'s' if len(scans) > 1 else ''} {' and '.join(scans)})"
+
+
+def _origin(origin: str, reused: bool) -> str:
+    return f"{origin}, reused" if reused else origin

@@ -1,0 +1,3 @@
+"""A scan as a screen needs it, folded from its events."""
+
+from __future__ import annotations

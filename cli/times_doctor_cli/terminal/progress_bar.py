@@ -1,0 +1,84 @@
+"""How far a transfer is: a bar on a terminal, a line elsewhere, nothing where it is over at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from times_doctor_cli.terminal.console import say, shows_frames, shows_unicode
+from times_doctor_cli.terminal.units import size
+from times_doctor_tasks.blob_store.transfer_progress import OnSent
+from times_doctor_tasks.contract.clock import monotonic_s
+
+#: Less is sent before anybody could read a bar.
+WORTH_A_BAR_BYTES = 8_000_000
+#: Seconds of an empty screen that nobody minds: what is over by then shows no bar.
+WORTH_A_BAR_S = 1.0
+
+
+@contextmanager
+def shown_transfer(
+    what: str,
+    console: Console,
+    *,
+    began_s: float | None = None,
+    quiet: bool = False,
+    clock: Callable[[], float] = monotonic_s,
+) -> Iterator[OnSent]:
+    """Shows a transfer while it lasts, once the callback was told that it is large.
+
+    Args:
+        what: What is done: "Sending the model".
+        console: Where to.
+        began_s: Since when the screen is empty, on `clock`; by default since now.
+        quiet: Say nothing where no bar can be drawn: nothing leaves this machine.
+        clock: Seconds.
+    """
+    due_s = (clock() if began_s is None else began_s) + WORTH_A_BAR_S
+    shown = _Shown(what, console, quiet=quiet, due_s=due_s, clock=clock)
+    try:
+        yield shown.on_sent
+    finally:
+        shown.close()
+
+
+class _Shown:
+    def __init__(self, what: str, console: Console, *, quiet: bool, due_s: float, clock: Callable[[], float]) -> None:
+        self._what = what
+        self._console = console
+        self._due_s = due_s
+        self._clock = clock
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+        self._draws = shows_frames(console)
+        self._said = quiet
+
+    def on_sent(self, done: int, total: int) -> None:
+        if total < WORTH_A_BAR_BYTES:
+            return
+        if not self._draws:
+            self._say(total)
+        elif self._progress is not None or self._clock() >= self._due_s:
+            progress = self._progress or self._start(total)
+            progress.update(self._task, completed=done, total=total, amount=f"{size(done)} of {size(total)}")
+
+    def close(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def _say(self, total: int) -> None:
+        if not self._said:
+            say(f"{self._what}: {size(total)}", self._console)
+            self._said = True
+
+    def _start(self, total: int) -> Progress:
+        # The bar is made of letters that not every terminal has.
+        bar = [BarColumn(bar_width=24)] if shows_unicode(self._console) else []
+        columns = [TextColumn(self._what), *bar, TextColumn("{task.fields[amount]}"), TimeRemainingColumn(compact=True)]
+        self._progress = Progress(*columns, console=self._console, transient=True)
+        self._progress.start()
+        self._task = self._progress.add_task(self._what, total=total, amount="")
+        return self._progress

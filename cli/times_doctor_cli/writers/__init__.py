@@ -1,3 +1,0 @@
-"""Report files: CSV, JSON, manifest, HTML."""
-
-from __future__ import annotations

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from times_doctor_cli.planning.hosts import Fleet, muster, queues_for, why_unfit
+from times_doctor_cli.planning.request import ScanRequest
+from times_doctor_tasks.blob_store.base import StoreSight
+from times_doctor_tasks.contract.errors import EngineNotFound, NoHostForSolver
+from times_doctor_tasks.contract.keys import solve_queue
+from times_doctor_tasks.contract.messages import SCHEMA, HostCard
+
+TODAY = date(2026, 11, 23)
+CONTROL = HostCard(
+    host="control@c", instance="i", pid=1, roles=("control",), slots=1, cores=1, memory_mb=1, queues=("control",)
+)
+
+
+def make_card(host: str = "h1", *solvers: str, **changes: object) -> HostCard:
+    names = solvers or ("gams.cplex",)
+    fields: dict[str, object] = {
+        "host": host,
+        "instance": "i",
+        "pid": 1,
+        "roles": ("solve",),
+        "slots": 4,
+        "cores": 16,
+        "memory_mb": 32_000,
+        "queues": (*(solve_queue(*name.split(".")) for name in names), f"host.{host}"),
+        "engines": {name.split(".")[0]: "54.6" for name in names},
+        "solvers": names,
+    }
+    return HostCard(**(fields | changes))  # type: ignore[arg-type]
+
+
+def make_fleet(*cards: HostCard, **request: object) -> Fleet:
+    return muster([CONTROL, *cards], make_request(**request), "gams", broker="redis://b", today=TODAY)
+
+
+def make_request(**fields: object) -> ScanRequest:
+    return ScanRequest(run_path=Path(), queue=True, **fields)  # type: ignore[arg-type]
+
+
+def test_without_a_control_worker_nobody_would_make_the_report() -> None:
+    with pytest.raises(NoHostForSolver, match="No control worker is live at 'redis://b'"):
+        muster([make_card()], make_request(), "gams", broker="redis://b", today=TODAY)
+
+
+@pytest.mark.parametrize(
+    ("there", "mark", "words"),
+    [
+        ("/data", "b" * 16, "h1 calls its store /data as this machine does, and it is another one"),
+        ("redis://b:***@r:6379/0", "b" * 16, "h1 uses the store redis://b:***@r:6379/0, this machine /data"),
+        ("/mnt/elsewhere", "a" * 16, ""),
+        ("", "", ""),  # a host of an older version does not say
+        ("/data", "", ""),  # one that cannot look at its store says that in a note
+    ],
+)
+def test_a_host_with_another_store_takes_no_part(there: str, mark: str, words: str) -> None:
+    store = StoreSight("/data", "a" * 16)
+    why = why_unfit(make_card(store=there, store_id=mark), make_request(), "gams", TODAY, store)
+    assert why.startswith(words) if words else not why
+    assert ("TIMES_DOCTOR_STORE_URL" in why) == bool(words)
+    assert why_unfit(make_card(store=there, store_id=mark), make_request(), "gams", TODAY, StoreSight("/data")) == ""
+
+
+def test_a_scan_that_no_host_could_get_its_model_for_is_not_sent() -> None:
+    cards = [CONTROL, make_card(store="/data", store_id="b" * 16)]
+    store = StoreSight("/data", "a" * 16)
+    with pytest.raises(NoHostForSolver, match=r"No live host can take this scan: h1 calls its store /data"):
+        muster(cards, make_request(), "gams", broker="redis://b", today=TODAY, store=store)
+
+
+def test_without_a_solver_host_it_says_how_to_start_one() -> None:
+    with pytest.raises(NoHostForSolver, match=r"No solver host is live.*`times-doctor worker` on a machine with GAMS"):
+        make_fleet()
+
+
+def test_a_solver_nobody_has_is_answered_with_what_each_host_has() -> None:
+    fleet = make_fleet(make_card("h1"), make_card("h2", "gams.highs", "gams.conopt"))
+    with pytest.raises(NoHostForSolver) as caught:
+        fleet.require(["gurobi"])
+    words = str(caught.value)
+    assert "No live host has gurobi: h1 has cplex; h2 has highs, conopt." in words
+    assert "a GAMS licence that includes it" in words
+
+
+def test_hosts_that_cannot_take_the_scan_are_named_with_their_reason() -> None:
+    small, other = make_card("small", cores=4), make_card("other", "highs.highs", notes=("GAMS was not found.",))
+    fleet = make_fleet(make_card("big"), small, other, threads=8)
+    assert [card.host for card in fleet.fit] == ["big"]
+    assert fleet.left_out() == (
+        "small has 4 cores, fewer than --threads 8: it takes no part.",
+        "other has no GAMS (GAMS was not found): it takes no part.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("card", "request_fields", "why"),
+    [
+        (make_card(cores=4), {"threads": 8}, "h1 has 4 cores, fewer than --threads 8"),
+        (make_card(memory_mb=1000), {"mem_mb": 2000}, "h1 has 1000 MB, less than --mem 2000"),
+        (make_card(licence_expires="2026-11-22"), {}, "the GAMS licence of h1 ended on 2026-11-22"),
+        (make_card(licence_expires="2026-11-23"), {}, ""),
+        (make_card(taking=False), {}, "h1 is ending and takes nothing new"),
+        (make_card(schemas=(SCHEMA + 1,)), {}, "upgrade times-doctor here"),
+        (make_card(schemas=(SCHEMA - 1,)), {}, "upgrade it on h1"),
+        (make_card(schemas=(SCHEMA, SCHEMA + 1)), {}, ""),
+    ],
+)
+def test_a_host_is_unfit_for_a_reason_people_can_act_on(
+    card: HostCard, request_fields: dict[str, int], why: str
+) -> None:
+    found = why_unfit(card, make_request(**request_fields), "gams", TODAY)
+    assert (why in found) if why else not found
+
+
+def test_when_nobody_fits_every_host_says_why() -> None:
+    with pytest.raises(NoHostForSolver, match=r"h1 has 16 cores.*h2 has 2 cores"):
+        make_fleet(make_card("h1"), make_card("h2", cores=2), threads=99)
+
+
+def test_a_host_named_by_mistake_is_answered_with_those_there_are() -> None:
+    with pytest.raises(NoHostForSolver, match=r"--hosts h9: no live solver host is called so. Live: h1\."):
+        make_fleet(make_card("h1"), hosts=("h9",))
+
+
+def test_hosts_that_all_have_the_solver_share_its_queue() -> None:
+    fleet = make_fleet(make_card("h1"), make_card("h2"))
+    assert queues_for(fleet, ["cplex"] * 3, 4) == ["solve.gams.cplex"] * 3
+
+
+def test_named_hosts_get_runs_in_their_own_queues_by_their_cores() -> None:
+    fleet = make_fleet(make_card("h1", cores=16), make_card("h2", cores=8), make_card("h3"), hosts=("h1", "h2"))
+    assert queues_for(fleet, ["cplex"] * 3, 4) == ["host.h1", "host.h1", "host.h2"]
+
+
+def test_a_host_too_small_for_the_threads_is_passed_by() -> None:
+    fleet = make_fleet(make_card("big", cores=16), make_card("small", cores=2))
+    assert queues_for(fleet, ["cplex"], 2) == ["solve.gams.cplex"]
+    assert queues_for(fleet, ["cplex"] * 2, 8) == ["host.big"] * 2
+
+
+def test_a_host_of_another_version_that_listens_on_the_queue_is_passed_by() -> None:
+    fleet = make_fleet(make_card("new"), make_card("old", schemas=(SCHEMA - 1,)))
+    assert queues_for(fleet, ["cplex"], 1) == ["host.new"]
+
+
+def test_the_private_worker_without_the_engine_says_why_in_its_own_words() -> None:
+    with pytest.raises(EngineNotFound, match=r"GAMS was not found\."):
+        Fleet.here(make_card("h1", "highs.highs", notes=("GAMS was not found.",)), "gams")

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from times_doctor_cli.planning.request import ScanRequest
+from times_doctor_tasks.config.settings import Settings
+from times_doctor_tasks.contract.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"queue": True, "gams_path": Path("/gams")}, "--gams-path with --queue: each host uses its own GAMS"),
+        ({"detach": True}, "--detach needs --queue"),
+        ({"hosts": ("h1",)}, "--hosts needs --queue"),
+        ({"cap_factor": 0.5}, "--cap 0.5: expected 1 or more"),
+        ({"cap_factor": float("nan")}, "--cap nan"),
+        ({"priority": "urgent"}, "--priority 'urgent'"),
+    ],
+)
+def test_flags_that_make_no_sense_are_refused_in_one_line(fields: dict[str, object], words: str) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
+        ScanRequest(run_path=Path(), **fields)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_race_and_cap_go_with_and_without_the_queue() -> None:
+    for queue in (True, False):
+        request = ScanRequest(run_path=Path(), queue=queue, race=True, cap_factor=3.0, resume=True)
+        assert (request.race, request.cap_factor) == (True, 3.0)
+
+
+def test_configuration_speaks_where_the_command_line_does_not() -> None:
+    settings = Settings(max_workers=3, timeout_s=60.0)
+    request = ScanRequest(run_path=Path(), timeout_s=5.0).with_configured(settings)
+    assert (request.max_workers, request.timeout_s) == (3, 5.0)

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import wait_until
+from times_doctor_cli.planning.request import ScanRequest, parse_threads
+from times_doctor_cli.planning.runs import (
+    Capacity,
+    choose_profiles,
+    choose_solvers,
+    make_runs,
+    new_scan_id,
+    own_profiles,
+    share_out,
+)
+from times_doctor_cli.run_folder.model import InputFile, Role, RunDir, RunKind
+from times_doctor_tasks.contract.errors import UsageError
+
+USABLE = ("cplex", "highs", "conopt")
+
+
+def make_run_dir(root: Path, *, kind: RunKind = RunKind.GAMS, **option_files: str) -> RunDir:
+    driver = root / "m.run"
+    paths = {}
+    for solver, text in option_files.items():
+        paths[solver] = root / f"{solver}.opt"
+        paths[solver].write_text(text)
+    inputs = (InputFile(driver, "model/m.run", Role.DRIVER, 1, "named"),)
+    return RunDir(root=root, driver=driver, kind=kind, driver_source="named", inputs=inputs, option_files=paths)
+
+
+def make_request(root: Path, **fields: object) -> ScanRequest:
+    return ScanRequest(run_path=root, **fields)  # type: ignore[arg-type]
+
+
+def names(request: ScanRequest, run_dir: RunDir) -> list[str]:
+    return [profile.key for profile in choose_profiles(request, run_dir, choose_solvers(request, run_dir, USABLE))]
+
+
+def test_nothing_named_means_dual_sift_and_bar_nox(tmp_path: Path) -> None:
+    assert names(make_request(tmp_path), make_run_dir(tmp_path)) == ["cplex:dual", "cplex:sift", "cplex:bar_nox"]
+
+
+def test_the_users_own_option_file_comes_first_as_baseline(tmp_path: Path) -> None:
+    run_dir = make_run_dir(tmp_path, cplex="lpmethod 1\n")
+    request = make_request(tmp_path)
+    assert names(request, run_dir)[0] == "cplex:current"
+    runs = make_runs(request, "s", choose_profiles(request, run_dir, ("cplex",)), 2)
+    assert [run.baseline for run in runs] == [True, False, False, False]
+
+
+def test_the_users_profiles_replace_the_default_set(tmp_path: Path) -> None:
+    folder = tmp_path / "_td_opt_files" / "cplex"
+    folder.mkdir(parents=True)
+    (folder / "tight.opt").write_text("epopt 1e-9\n")
+    assert names(make_request(tmp_path), make_run_dir(tmp_path)) == ["cplex:tight"]
+
+
+def test_an_option_file_given_by_path_adds_to_what_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "mine.opt"
+    path.write_text("lpmethod 4\n")
+    request = make_request(tmp_path, opt_files=(path,), profiles=("dual",))
+    assert names(request, make_run_dir(tmp_path)) == ["cplex:dual", "cplex:mine"]
+    assert names(make_request(tmp_path, opt_files=(path,)), make_run_dir(tmp_path)) == ["cplex:mine"]
+
+
+def test_a_missing_option_file_is_named(tmp_path: Path) -> None:
+    request = make_request(tmp_path, opt_files=(tmp_path / "gone.opt",))
+    with pytest.raises(UsageError, match=r"gone\.opt"):
+        own_profiles(request, make_run_dir(tmp_path), ("cplex",))
+
+
+def test_the_users_file_is_never_touched(tmp_path: Path) -> None:
+    run_dir = make_run_dir(tmp_path, cplex="* mine\nthreads 7\nlpmethod 1\n")
+    request = make_request(tmp_path, profiles=("current",))
+    (run,) = make_runs(request, "s", choose_profiles(request, run_dir, ("cplex",)), 2)
+    assert "threads 2" in run.options
+    assert "* mine" in run.options
+    assert (tmp_path / "cplex.opt").read_text() == "* mine\nthreads 7\nlpmethod 1\n"
+
+
+def test_an_unknown_solver_lists_the_usable_ones(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no host has gurobi"):
+        choose_solvers(make_request(tmp_path, solver="both"), make_run_dir(tmp_path), USABLE)
+
+
+def test_auto_takes_the_solver_whose_option_file_lies_in_the_run_folder(tmp_path: Path) -> None:
+    run_dir = make_run_dir(tmp_path, highs="solver = ipm\n")
+    assert choose_solvers(make_request(tmp_path), run_dir, USABLE) == ("highs",)
+
+
+def test_an_lp_file_is_for_highs_alone(tmp_path: Path) -> None:
+    run_dir = make_run_dir(tmp_path, kind=RunKind.LP)
+    assert choose_solvers(make_request(tmp_path), run_dir, ("highs",)) == ("highs",)
+    with pytest.raises(UsageError, match="solved by HiGHS"):
+        choose_solvers(make_request(tmp_path, solver="cplex"), run_dir, ("highs",))
+
+
+@pytest.mark.parametrize(
+    ("fields", "runs", "hosts", "expected"),
+    [
+        ({}, 3, [(8, 1)], Capacity(1, 8)),
+        ({"threads": 3}, 3, [(8, 1)], Capacity(1, 3)),
+        ({"parallel": True}, 3, [(2, 2)], Capacity(2, 1)),
+        ({"parallel": True}, 3, [(16, 16)], Capacity(3, 5)),
+        ({"parallel": True, "max_workers": 2}, 6, [(8, 2)], Capacity(2, 4)),
+        ({"parallel": True, "threads": 7}, 6, [(16, 16)], Capacity(2, 7)),
+        ({"parallel": True, "threads": 7}, 6, [(2, 2)], Capacity(1, 7)),
+        ({"parallel": True}, 3, [(16, 4), (16, 4)], Capacity(3, 8)),
+        ({"parallel": True}, 3, [(16, 1), (16, 1)], Capacity(2, 16)),
+        ({"parallel": True}, 3, [(64, 4), (4, 4)], Capacity(3, 21)),
+        ({"parallel": True, "threads": 4}, 9, [(16, 2), (8, 4)], Capacity(4, 4)),
+        ({}, 3, [(64, 4), (4, 4)], Capacity(1, 64)),
+    ],
+)
+def test_cores_are_shared_out(
+    fields: dict[str, int], runs: int, hosts: list[tuple[int, int]], expected: Capacity
+) -> None:
+    assert share_out(make_request(Path(), **fields), runs, hosts) == expected
+
+
+def test_repeats_stand_next_to_each_other_under_numbered_names(tmp_path: Path) -> None:
+    request = make_request(tmp_path, repeat=2, profiles=("dual", "bar"))
+    runs = make_runs(request, "s", choose_profiles(request, make_run_dir(tmp_path), ("cplex",)), 1)
+    assert [run.run for run in runs] == ["cplex.dual.1", "cplex.dual.2", "cplex.bar.1", "cplex.bar.2"]
+    assert [run.index for run in runs] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("field", ["threads", "max_workers", "timeout_s", "mem_mb", "repeat"])
+def test_a_number_must_be_more_than_zero(field: str) -> None:
+    with pytest.raises(UsageError, match="more than 0"):
+        make_request(Path(), **{field: 0})
+
+
+def test_words_that_are_no_number_of_threads_are_refused() -> None:
+    with pytest.raises(UsageError, match="'many'"):
+        parse_threads("many")
+
+
+def test_scan_ids_are_short_and_safe_in_a_file_name() -> None:
+    scan = new_scan_id()
+    assert len(scan) <= 20
+    assert all(c.isalnum() or c == "-" for c in scan)
+
+
+def test_scan_ids_of_one_second_sort_by_time() -> None:
+    first = new_scan_id()
+    wait_until(lambda: new_scan_id()[:16] != first[:16])
+    assert new_scan_id() > first
