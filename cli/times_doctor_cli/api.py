@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING
 from times_doctor_cli.client.event_stream import Feed
 from times_doctor_cli.client.scan_lookup import LAST, find_scan, looks_like_scan
 from times_doctor_cli.client.session import Client
-from times_doctor_cli.planning.builder import OUT, Prepared, look_at, prepare, publish, send_model, whoami, with_reused
+from times_doctor_cli.planning.builder import Prepared, look_at, prepare, publish, send_model, whoami, with_reused
 from times_doctor_cli.planning.hosts import muster
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_cli.planning.reuse import earlier_in, earlier_on, reuse
 from times_doctor_cli.planning.runs import engine_of
-from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.reports.destination import OUT, Harvest
 from times_doctor_cli.run_folder.hash_cache import HashCache
 from times_doctor_cli.run_folder.snapshot import take_snapshot
 from times_doctor_cli.scan_state.board import Board

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 
+from times_doctor_cli.client.host_cards import ENGINE_NAMES, ONE_STORE, other_store, solvers_of
 from times_doctor_cli.client.session import Client
-from times_doctor_cli.planning.hosts import ENGINE_NAMES, ONE_STORE, other_store, solvers_of
 from times_doctor_cli.terminal.units import size
 from times_doctor_tasks.blob_store.base import StoreSight, see_store
 from times_doctor_tasks.config.settings import SETTINGS, Settings, shown_url
@@ -24,7 +23,7 @@ from times_doctor_tasks.contract.messages import SCHEMA, HostCard
 from times_doctor_tasks.profiles.registry import built_in_profiles
 
 if TYPE_CHECKING:
-    from times_doctor_cli.local.stack import LocalStack
+    pass
 
 #: Less room than this for staged models and hashes is worth a word.
 LITTLE_DISK_BYTES = 2 << 30
@@ -250,15 +249,3 @@ def check_team(settings: Settings, *, version: str, today: date) -> list[Finding
         return [Finding(Level.FAIL, "broker", words, "Does its ACL let clients read what they need?")]
     finally:
         client.close()
-
-
-def card_of_here(settings: Settings, stack: LocalStack | None) -> tuple[HostCard | None, str]:
-    """What the private worker of a scan here would say of itself; else why there is none."""
-    from times_doctor_cli.scan import local_scan  # what it needs is heavy, and a checkup on Windows does without
-
-    if stack is None:
-        return None, local_scan.NOT_ON_WINDOWS if sys.platform == "win32" else local_scan.NO_SERVER
-    try:
-        return local_scan.look_here(settings, stack), ""
-    except (InfrastructureError, UsageError) as error:  # UsageError: the cache folder, which has a finding of its own
-        return None, str(error)

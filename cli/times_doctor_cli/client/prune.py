@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from times_doctor_cli.client.scan_summaries import scan_lines
 from times_doctor_cli.client.session import Client
-from times_doctor_cli.planning.builder import local_store_url
 from times_doctor_tasks.blob_store.factory import open_store
 from times_doctor_tasks.blob_store.pruning import prune_blobs
 from times_doctor_tasks.config.settings import Settings
@@ -33,7 +32,7 @@ def prune(settings: Settings, *, days: float) -> list[PrunedStore]:
         UsageError: an open scan of the team is older: its hosts may still need what would go.
         StoreFailed: a store does not answer.
     """
-    stores = [open_store(local_store_url(settings))]
+    stores = [open_store(settings.local_store_url)]
     if settings.broker_url is not None:
         client = Client.open(settings, who="prune")
         _refuse_if_needed(client, days)

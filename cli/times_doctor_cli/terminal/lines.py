@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.text import Text
 
-from times_doctor_cli.terminal.units import cut_end, cut_middle
+from times_doctor_cli.terminal.signs import cut_end, cut_middle
 
 #: What is not broken over two lines: a path in quotes, a command in backquotes, a word.
 _UNBROKEN = re.compile(r"""(?<!\w)'[^'\n]*[/\\][^'\n]*'\S*|`[^`\n]+`\S*|\S+""")

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from times_doctor_cli.client.health import Finding, Level, Value
-from times_doctor_cli.terminal.units import Glyphs, glyphs, printable
+from times_doctor_cli.terminal.signs import Glyphs, glyphs, printable
 
 _STYLES = {Level.OK: "green", Level.INFO: "dim", Level.WARN: "yellow", Level.FAIL: "bold red"}
 

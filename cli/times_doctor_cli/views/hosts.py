@@ -8,9 +8,10 @@ from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from times_doctor_cli.planning.hosts import ENGINE_NAMES, solvers_of
+from times_doctor_cli.client.host_cards import ENGINE_NAMES, solvers_of
 from times_doctor_cli.terminal.lines import Cell, Column, Lines, Paragraph, header_of, row_of
-from times_doctor_cli.terminal.units import glyphs, memory, printable
+from times_doctor_cli.terminal.signs import glyphs, printable
+from times_doctor_cli.terminal.units import memory
 from times_doctor_tasks.contract.messages import SCHEMA, HostCard
 
 _TITLES = ("host", "roles", "slots used", "cores", "memory", "load", "version")

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from times_doctor_cli.scan_state.rows import Row
 from times_doctor_cli.terminal.lines import GAP, Column
-from times_doctor_cli.terminal.units import printable
+from times_doctor_cli.terminal.signs import printable
 
 #: Left to right, whatever the order of need. The first, without a title, holds the sign or the number of a run.
 _ORDER = (

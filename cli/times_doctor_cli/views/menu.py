@@ -7,7 +7,7 @@ from rich.text import Text
 
 from times_doctor_cli.scan_state.menu import Menu
 from times_doctor_cli.terminal.lines import Lines
-from times_doctor_cli.terminal.units import cut_end, glyphs
+from times_doctor_cli.terminal.signs import cut_end, glyphs
 
 #: Lines it takes, whatever the width.
 MENU_LINES = 3

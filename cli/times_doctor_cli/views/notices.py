@@ -9,7 +9,7 @@ from rich.text import Text
 
 from times_doctor_cli.scan_state.rows import Notice
 from times_doctor_cli.terminal.lines import Paragraph
-from times_doctor_cli.terminal.units import glyphs, printable
+from times_doctor_cli.terminal.signs import glyphs, printable
 
 _STYLES = {"error": "bold red", "warning": "yellow"}
 

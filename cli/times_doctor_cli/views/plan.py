@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, Paragraph, header_of, row_of
-from times_doctor_cli.terminal.units import Glyphs, glyphs, printable
+from times_doctor_cli.terminal.signs import Glyphs, glyphs, printable
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from times_doctor_cli.terminal.units import printable
+from times_doctor_cli.terminal.signs import printable
 from times_doctor_tasks.profiles.registry import Profile
 
 #: From this width on "when to use" has a column of its own.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.cells import cell_len
 from rich.text import Text
 
-from times_doctor_cli.terminal.units import Glyphs, compact, cut_middle, rate
+from times_doctor_cli.terminal.signs import Glyphs, cut_middle
+from times_doctor_cli.terminal.units import compact, rate
 from times_doctor_tasks.contract.progress import Phase, Progress
 
 #: Columns of " 100%".

@@ -9,7 +9,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, Paragraph, header_of, row_of
-from times_doctor_cli.terminal.units import Glyphs, count, glyphs, number, printable, runtime, verdict_words
+from times_doctor_cli.terminal.signs import Glyphs, glyphs, printable
+from times_doctor_cli.terminal.units import count, number, runtime, verdict_words
 from times_doctor_tasks.contract.states import SOLVED, Verdict
 from times_doctor_tasks.parsers.solves.solve import Solve
 from times_doctor_tasks.results.run_reader import RunReading

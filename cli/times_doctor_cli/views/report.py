@@ -11,17 +11,8 @@ from rich.text import Text
 
 from times_doctor_cli.reports.attempts import begun_again
 from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, Paragraph, header_of, row_of
-from times_doctor_cli.terminal.units import (
-    Glyphs,
-    count,
-    glyphs,
-    memory,
-    number,
-    printable,
-    runtime,
-    state_glyph,
-    verdict_words,
-)
+from times_doctor_cli.terminal.signs import Glyphs, glyphs, printable, state_glyph
+from times_doctor_cli.terminal.units import count, memory, number, runtime, verdict_words
 from times_doctor_tasks.analysis.recommendation import faster_words
 from times_doctor_tasks.contract.messages import Report, RunResult
 from times_doctor_tasks.contract.states import PLANNED_STOPS, RunState, StopReason, Verdict

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from times_doctor_cli.client.scan_summaries import ScanLine
 from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, header_of, row_of
-from times_doctor_cli.terminal.units import glyphs, printable
+from times_doctor_cli.terminal.signs import glyphs, printable
 from times_doctor_tasks.contract.states import RunState, ScanMode
 
 _DAY_MS = 86_400_000

@@ -17,7 +17,10 @@ _MB = 1 << 20
 
 def cores(*, cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
     """Processors that this process may use: its affinity, and no more than its control group's quota."""
-    present = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    if sys.platform == "linux":
+        present = len(os.sched_getaffinity(0))
+    else:
+        present = os.cpu_count() or 1
     quotas = [*_v2_quotas(cgroups, own), *_v1_quotas(cgroups, own)]
     return max(1, min([present, *(int(quota) for quota in quotas)]))
 
@@ -33,13 +36,17 @@ def memory_mb(*, cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
 
 def load_1m() -> float | None:
     """The load average of the last minute; None where the platform has none."""
+    if sys.platform == "win32":
+        return None
     try:
         return round(os.getloadavg()[0], 2)
-    except (OSError, AttributeError):
+    except OSError:
         return None
 
 
 def _physical_mb() -> int:
+    if sys.platform == "win32":
+        return UNKNOWN_MEMORY_MB
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _MB
     except (ValueError, OSError):

@@ -138,6 +138,11 @@ class Settings:
     timeout_s: float | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def local_store_url(self) -> str:
+        """Where blobs of scans on this machine are kept: below the cache folder."""
+        return (self.cache_dir / "blobs").absolute().as_uri()
+
     @classmethod
     def load(
         cls, environ: Mapping[str, str], *, folder: Path | None = None, overrides: Mapping[str, Any] | None = None

@@ -12,9 +12,10 @@ from rich.console import Console
 from tests.unit.cli.client.test_health import found
 from tests.unit.cli.planning.test_hosts import CONTROL, make_card
 from times_doctor_cli.entry import needs_local_stack
+from times_doctor_cli.live.report_output import show_report
+from times_doctor_cli.local.private_worker import NOT_ON_WINDOWS
 from times_doctor_cli.planning.request import ScanRequest
-from times_doctor_cli.reports.collect import show_report
-from times_doctor_cli.scan.local_scan import NOT_ON_WINDOWS, run_local_scan
+from times_doctor_cli.scan.local_scan import run_local_scan
 from times_doctor_cli.terminal import console as terminal
 from times_doctor_cli.views.checkup import checkup_view
 from times_doctor_cli.views.hosts import hosts_view

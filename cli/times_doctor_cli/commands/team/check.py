@@ -21,12 +21,13 @@ def check(
 
     from times_doctor_cli import exit_codes
     from times_doctor_cli.client import health
+    from times_doctor_cli.local.private_worker import card_of_here
     from times_doctor_cli.terminal.console import emit_json, show, shows_unicode, stdout_console
     from times_doctor_cli.views.checkup import checkup_view
     from times_doctor_tasks.config.settings import Settings
 
     settings = Settings.load(os.environ)
-    card, trouble = health.card_of_here(settings, _stack(context))
+    card, trouble = card_of_here(settings, _stack(context))
     findings = [
         *health.check_here(card, trouble),
         health.check_cache(settings),

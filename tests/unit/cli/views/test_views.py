@@ -24,7 +24,8 @@ from times_doctor_cli.scan_state.board import Board
 from times_doctor_cli.scan_state.rows import Notice
 from times_doctor_cli.terminal.console import fail, show
 from times_doctor_cli.terminal.lines import wrapped
-from times_doctor_cli.terminal.units import ASCII, UNICODE, printable, verdict_words
+from times_doctor_cli.terminal.signs import ASCII, UNICODE, printable
+from times_doctor_cli.terminal.units import verdict_words
 from times_doctor_cli.views.layout import columns_for
 from times_doctor_cli.views.notices import notices_view
 from times_doctor_cli.views.plan import PlanFact, PlannedRun, PlanView, plan_view

