@@ -14,7 +14,7 @@ import typer
 from times_doctor_cli import exit_codes
 from times_doctor_cli.commands.admin import flower, prune, worker
 from times_doctor_cli.commands.scan import demo, profiles, report, scan
-from times_doctor_cli.commands.team import cancel, check, fetch, hosts, scans, seats, watch
+from times_doctor_cli.commands.team import cancel, check, fetch, hosts, scans, watch
 from times_doctor_cli.terminal.console import fail
 from times_doctor_tasks.contract.errors import TimesDoctorError
 
@@ -61,13 +61,10 @@ COMMANDS: dict[str, tuple[Callable[..., None], str | None]] = {
     "hosts": (hosts.hosts, None),
     "check": (check.check, None),
     "prune": (prune.prune, None),
-    "seats": (seats.seats, None),
     "demo": (demo.demo, None),
     "flower": (flower.flower, None),
     "worker": (worker.worker, worker.EXAMPLES),
 }
-#: Commands that only say that they do not exist yet.
-_HIDDEN = frozenset({"seats"})
 
 
 def make_app(names: Iterable[str] = tuple(COMMANDS)) -> typer.Typer:
@@ -84,7 +81,7 @@ def make_app(names: Iterable[str] = tuple(COMMANDS)) -> typer.Typer:
     app.callback(invoke_without_command=True)(_options)
     for name in names:
         command, epilog = COMMANDS[name]
-        app.command(name, epilog=epilog, hidden=name in _HIDDEN)(_ending_in_words(command))
+        app.command(name, epilog=epilog)(_ending_in_words(command))
     return app
 
 

@@ -2,7 +2,6 @@
 
     TimesDoctorError
     |-- UsageError             the person at the keyboard: a path, a name, an option (exit code 2)
-    |   `-- NotYetHere         a command or flag that this version refuses in one sentence
     |-- SolveFailed            the model or the solver: becomes a run document, never an exit by itself
     `-- InfrastructureError    whoever runs the machines: broker, store, hosts, GAMS (exit code 5)
         |-- BrokerUnavailable
@@ -34,10 +33,6 @@ class TimesDoctorError(Exception):
 
 class UsageError(TimesDoctorError):
     """The command cannot be carried out as it was given."""
-
-
-class NotYetHere(UsageError):
-    """This option is not available in this version."""
 
 
 class SolveFailed(TimesDoctorError):
