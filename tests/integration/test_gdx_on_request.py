@@ -19,7 +19,7 @@ from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.messages import RunResult
 from times_doctor_tasks.contract.states import RunState, StopReason
 from times_doctor_tasks.state_store.gdx_requests import GdxAnswer, GdxRequests, GdxState, Refusal, SendGdx
-from times_doctor_worker.gdx.server import LOOK_S
+from times_doctor_worker.service.gdx_server import LOOK_S
 from times_doctor_worker.workspace.eviction import prune
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]

@@ -23,8 +23,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from times_doctor_tasks.profiles.builtin import BUILT_IN
 from times_doctor_tasks.profiles.option_file import with_mip_start, with_threads
+from times_doctor_tasks.profiles.registry import BUILT_IN
 from times_doctor_worker.engines.gams_installation import GamsSystem, clean_environ, find_gams
 from times_doctor_worker.process.log_tail import LogTail
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import MAX_OPTION_BYTES
-from times_doctor_tasks.profiles.builtin import BUILT_IN, Profile
+from times_doctor_tasks.profiles.builtin import copt, cplex, gurobi, highs, mosek, xpress
 from times_doctor_tasks.profiles.option_file import (
     OptionText,
     broken_lines,
@@ -18,6 +18,7 @@ from times_doctor_tasks.profiles.option_file import (
     with_mip_start,
     with_threads,
 )
+from times_doctor_tasks.profiles.profile import Profile
 
 __all__ = [
     "CURRENT",
@@ -34,6 +35,17 @@ __all__ = [
     "with_mip_start",
     "with_threads",
 ]
+
+#: Every built-in profile, in the order in which they are listed.
+BUILT_IN: tuple[Profile, ...] = (
+    *cplex.PROFILES,
+    *highs.PROFILES,
+    *highs.BARE,
+    *gurobi.PROFILES,
+    *xpress.PROFILES,
+    *copt.PROFILES,
+    *mosek.PROFILES,
+)
 
 #: Name of the profile that is RUN_DIR's own option file; the others are measured against it.
 CURRENT = "current"

@@ -21,7 +21,6 @@ from times_doctor_worker.execution.executor import Executor
 from times_doctor_worker.execution.host_faults import HostFaults
 from times_doctor_worker.execution.result_spool import Spool
 from times_doctor_worker.execution.run_reporter import Uplink
-from times_doctor_worker.gdx.server import GDX_TTL_S, GdxDesk
 from times_doctor_worker.host.admission import Admission
 from times_doctor_worker.host.engine_availability import LOOK_S, Offer, Rotation
 from times_doctor_worker.host.instance_lock import Tenure
@@ -32,6 +31,7 @@ from times_doctor_worker.redis_io.periodic import Repeating
 from times_doctor_worker.redis_io.publisher import Postman
 from times_doctor_worker.redis_io.retry import insist
 from times_doctor_worker.service.consumer import Intake
+from times_doctor_worker.service.gdx_server import GDX_TTL_S, GdxDesk
 from times_doctor_worker.service.shutdown import Drain
 from times_doctor_worker.workspace.workspace import Workspace
 

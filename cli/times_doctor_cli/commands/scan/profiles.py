@@ -15,7 +15,7 @@ def profiles(
     from times_doctor_cli.terminal.console import emit_json, show, stdout_console
     from times_doctor_cli.views.profiles import profiles_view
     from times_doctor_tasks.contract.errors import UsageError
-    from times_doctor_tasks.profiles.builtin import BUILT_IN
+    from times_doctor_tasks.profiles.registry import BUILT_IN
 
     found = [profile for profile in BUILT_IN if solver is None or profile.solver == solver.lower()]
     if not found:

@@ -25,7 +25,7 @@ from times_doctor_tasks.contract.keys import Keys
 from times_doctor_tasks.contract.messages import HostCard, Report, RunResult
 from times_doctor_tasks.state_store.gdx_requests import GdxAnswer, GdxRequests, GdxState, Refusal, read_request
 from times_doctor_tasks.state_store.run_store import RunStore
-from times_doctor_worker.gdx.server import GdxDesk
+from times_doctor_worker.service.gdx_server import GdxDesk
 from times_doctor_worker.workspace.locks import lock_beside
 from times_doctor_worker.workspace.workspace import Workspace
 

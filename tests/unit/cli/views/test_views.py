@@ -39,8 +39,7 @@ from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import Attempt, Recommendation, Report, RunResult
 from times_doctor_tasks.contract.progress import Phase, Progress
 from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
-from times_doctor_tasks.profiles.builtin import BUILT_IN
-from times_doctor_tasks.profiles.registry import built_in_profiles
+from times_doctor_tasks.profiles.registry import BUILT_IN, built_in_profiles
 
 NAMES = ("cplex.current", "cplex.dual", "cplex.bar_nox", "cplex.sift", "cplex.primal", "cplex.[tight]")
 

@@ -15,8 +15,8 @@ from times_doctor_tasks.blob_store.factory import OnSent, Sent, Usage
 from times_doctor_tasks.blob_store.file_store import FileBlobs
 from times_doctor_tasks.contract.keys import Keys
 from times_doctor_tasks.state_store.gdx_requests import GdxAnswer, GdxRequests, GdxState, Refusal, SendGdx
-from times_doctor_worker.gdx import server
-from times_doctor_worker.gdx.server import GdxDesk
+from times_doctor_worker.service import gdx_server
+from times_doctor_worker.service.gdx_server import GdxDesk
 from times_doctor_worker.workspace.eviction import prune
 from times_doctor_worker.workspace.locks import lock_beside
 from times_doctor_worker.workspace.workspace import Workspace
@@ -83,7 +83,7 @@ def host(tmp_path: Path) -> Host:
 
 @pytest.fixture(autouse=True)
 def every_word_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "LOOK_S", 0.0)
+    monkeypatch.setattr(gdx_server, "LOOK_S", 0.0)
 
 
 def test_a_gdx_comes_whole_into_the_store_under_its_hash(host: Host) -> None:
@@ -182,7 +182,7 @@ def test_a_full_store_is_said_in_its_own_words(tmp_path: Path) -> None:
 
 
 def test_what_could_never_fit_is_not_begun(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "WORTH_A_LOOK_BYTES", 1)
+    monkeypatch.setattr(gdx_server, "WORTH_A_LOOK_BYTES", 1)
     monkeypatch.setattr(FileBlobs, "usage", lambda self: Usage(1000, len(CONTENT) - 1001, "quota 1.0 MB"))
     host.keep()
     answer = host.served()
