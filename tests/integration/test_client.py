@@ -24,17 +24,16 @@ from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import BrokerUnavailable, InfrastructureError, NoHostForSolver, UsageError
 from times_doctor_tasks.contract.messages import (
     Artefact,
-    HostCard,
     ModelRef,
     ProgressMade,
-    Report,
     RunSpec,
     ScanSpec,
     StateChanged,
 )
 from times_doctor_tasks.contract.progress import Phase, Progress
 from times_doctor_tasks.contract.states import RunState, ScanMode
-from times_doctor_tasks.state_store.run_store import Fence, Owned, Room, RunStore
+from times_doctor_tasks.state_store.run_store import RunStore
+from times_doctor_tasks.testing.fake_host import FakeHost
 
 pytestmark = pytest.mark.server
 TINY_MPS = """NAME TINY
@@ -69,56 +68,9 @@ def lp_file(tmp_path: Path) -> Path:
     return path
 
 
-class Host:
-    """A solver host as far as Redis sees one."""
-
-    def __init__(self, store: RunStore, name: str = "h1") -> None:
-        self.store = store
-        self.name = name
-
-    def register(self, *, roles: tuple[str, ...] = ("solve", "control"), version: str = "1.16.0") -> None:
-        card = HostCard(
-            host=self.name,
-            instance="i",
-            pid=1,
-            roles=roles,
-            slots=2,
-            cores=4,
-            memory_mb=8_000,
-            queues=("solve.highs.highs", f"host.{self.name}"),
-            engines={"highs": version},
-            solvers=("highs.highs",),
-        )
-        self.store.register_host(card, ttl_s=60)
-
-    def begin(self, spec: ScanSpec, run: RunSpec) -> Fence:
-        claim = self.store.claim(spec, run, host=self.name, token="t", need=Room(1, 0), free=Room(8, 8_000))
-        assert isinstance(claim, Owned)
-        for state in (RunState.STAGING, RunState.RUNNING):
-            self.store.advance(spec, run.run, claim.fence, state)
-        return claim.fence
-
-    def report(self, spec: ScanSpec) -> Report:
-        from times_doctor_tasks.analysis.comparison import compare
-        from times_doctor_tasks.analysis.recommendation import recommend
-
-        runs = tuple(self.store.results(spec).values())
-        comparison = compare(runs, spec)
-        report = Report(
-            scan=spec.scan,
-            spec=spec,
-            runs=runs,
-            comparison=comparison,
-            recommendation=recommend(runs, comparison, spec),
-            created_ms=2_000,
-        )
-        self.store.write_report(report)
-        return report
-
-
 @pytest.fixture
-def host(store: RunStore) -> Host:
-    return Host(store)
+def host(store: RunStore) -> FakeHost:
+    return FakeHost(store)
 
 
 def drain(feed: Feed, board: Board) -> Board:
@@ -136,7 +88,7 @@ def states(board: Board) -> dict[str, RunState]:
 
 
 def test_a_watcher_who_comes_late_sees_what_one_from_the_beginning_sees(
-    client: Client, submit: Submit, host: Host
+    client: Client, submit: Submit, host: FakeHost
 ) -> None:
     spec = submit(runs=("cplex.a", "cplex.b", "cplex.c"))
     runs = make_runs(spec)
@@ -156,7 +108,7 @@ def test_a_watcher_who_comes_late_sees_what_one_from_the_beginning_sees(
     assert late.count([RunState.QUEUED]) == 1
 
 
-def test_a_late_watcher_reads_no_event_twice(client: Client, submit: Submit, host: Host) -> None:
+def test_a_late_watcher_reads_no_event_twice(client: Client, submit: Submit, host: FakeHost) -> None:
     spec = submit()
     runs = make_runs(spec)
     host.begin(spec, runs[0])
@@ -171,7 +123,7 @@ def test_a_late_watcher_reads_no_event_twice(client: Client, submit: Submit, hos
     assert {event.run for _, event in news} == {"cplex.b"}
 
 
-def test_two_watch_and_one_cancels_and_all_agree(client: Client, submit: Submit, host: Host) -> None:
+def test_two_watch_and_one_cancels_and_all_agree(client: Client, submit: Submit, host: FakeHost) -> None:
     spec = submit()
     runs = make_runs(spec)
     fence = host.begin(spec, runs[0])
@@ -186,7 +138,7 @@ def test_two_watch_and_one_cancels_and_all_agree(client: Client, submit: Submit,
     assert seen == [{"cplex.a": RunState.CANCELLED, "cplex.b": RunState.QUEUED}] * 3
 
 
-def test_watching_ends_with_the_report(client: Client, submit: Submit, host: Host) -> None:
+def test_watching_ends_with_the_report(client: Client, submit: Submit, host: FakeHost) -> None:
     spec = submit(runs=("cplex.a",))
     host.store.finish(spec, make_result(spec, "cplex.a"), host.begin(spec, make_runs(spec)[0]))
     report = host.report(spec)
@@ -230,7 +182,7 @@ def test_last_is_my_newest_scan_and_never_a_colleagues(client: Client, store: Ru
         find_scan(client, "last", me="new@desk")
 
 
-def test_scans_are_listed_newest_first_with_how_they_stand(client: Client, store: RunStore, host: Host) -> None:
+def test_scans_are_listed_newest_first_with_how_they_stand(client: Client, store: RunStore, host: FakeHost) -> None:
     now_ms = client.now_ms()
     done = make_named(store, "one", client="me@desk", created_ms=now_ms)
     make_named(store, "two", client="me@desk", created_ms=now_ms + 1)
@@ -242,7 +194,7 @@ def test_scans_are_listed_newest_first_with_how_they_stand(client: Client, store
 
 
 def test_cancelling_names_a_profile_or_the_whole_scan_and_is_patient_with_what_has_ended(
-    client: Client, submit: Submit, host: Host
+    client: Client, submit: Submit, host: FakeHost
 ) -> None:
     spec = submit()
     host.store.finish(spec, make_result(spec, "cplex.a"), host.begin(spec, make_runs(spec)[0]))
@@ -261,7 +213,7 @@ def test_a_report_that_is_not_there_yet_says_how_far_the_scan_is(client: Client,
 
 
 def test_files_are_fetched_from_another_machine(
-    client: Client, submit: Submit, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: Client, submit: Submit, host: FakeHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     content = b"**** REPORT SUMMARY"
@@ -281,7 +233,7 @@ def test_files_are_fetched_from_another_machine(
 # -- submitting -----------------------------------------------------------------------------------------------------
 
 
-def test_what_no_host_can_run_is_refused_before_anything_is_sent(client: Client, lp_file: Path, host: Host) -> None:
+def test_what_no_host_can_run_is_refused_before_anything_is_sent(client: Client, lp_file: Path, host: FakeHost) -> None:
     request = ScanRequest(run_path=lp_file)
     with pytest.raises(NoHostForSolver, match="No control worker is live"):
         api.submit_scan(client, request)
@@ -292,7 +244,7 @@ def test_what_no_host_can_run_is_refused_before_anything_is_sent(client: Client,
     assert client.blobs.stored() == []
 
 
-def test_a_submitted_scan_is_complete_before_any_host_sees_it(client: Client, lp_file: Path, host: Host) -> None:
+def test_a_submitted_scan_is_complete_before_any_host_sees_it(client: Client, lp_file: Path, host: FakeHost) -> None:
     host.register()
     sent: list[tuple[int, int]] = []
     scan = api.submit_scan(
@@ -307,7 +259,7 @@ def test_a_submitted_scan_is_complete_before_any_host_sees_it(client: Client, lp
     assert sent[-1][0] == sent[-1][1] > 0
 
 
-def test_a_second_scan_of_the_same_model_sends_nothing(client: Client, lp_file: Path, host: Host) -> None:
+def test_a_second_scan_of_the_same_model_sends_nothing(client: Client, lp_file: Path, host: FakeHost) -> None:
     host.register()
     api.submit_scan(client, ScanRequest(run_path=lp_file))
     sent: list[int] = []
@@ -316,7 +268,7 @@ def test_a_second_scan_of_the_same_model_sends_nothing(client: Client, lp_file: 
 
 
 def test_resume_takes_what_this_broker_has_and_says_so(
-    client: Client, lp_file: Path, host: Host, tmp_path: Path
+    client: Client, lp_file: Path, host: FakeHost, tmp_path: Path
 ) -> None:
     host.register()
     request = ScanRequest(run_path=lp_file, profiles=("bar", "dual"))
@@ -340,7 +292,7 @@ def test_resume_takes_what_this_broker_has_and_says_so(
     assert client.store.published(spec) == {"highs.bar": False, "highs.dual": True}
 
 
-def test_a_chain_waits_for_the_first_run_that_is_not_reused(client: Client, lp_file: Path, host: Host) -> None:
+def test_a_chain_waits_for_the_first_run_that_is_not_reused(client: Client, lp_file: Path, host: FakeHost) -> None:
     host.register()
     profiles = ("bar", "dual", "pdlp")
     first = client.store.scan(api.submit_scan(client, ScanRequest(run_path=lp_file, profiles=profiles)))
@@ -362,7 +314,7 @@ def test_a_chain_waits_for_the_first_run_that_is_not_reused(client: Client, lp_f
     assert client.store.statuses(spec)["highs.pdlp"].state is RunState.QUEUED
 
 
-def test_without_resume_nothing_is_reused(client: Client, lp_file: Path, host: Host) -> None:
+def test_without_resume_nothing_is_reused(client: Client, lp_file: Path, host: FakeHost) -> None:
     host.register()
     request = ScanRequest(run_path=lp_file, profiles=("bar",))
     first = client.store.scan(api.submit_scan(client, request))
@@ -413,7 +365,7 @@ def test_a_broker_that_dies_before_anything_is_written_leaves_nothing(
     own_server: Server, make_client: Callable[[str], Client], lp_file: Path
 ) -> None:
     client = make_client(own_server.url)
-    Host(client.store).register()
+    FakeHost(client.store).register()
     prepared = api.prepare_scan(client, ScanRequest(run_path=lp_file))
     kill(own_server)
     with pytest.raises((BrokerUnavailable, StoreUnreachable), match="Check TIMES_DOCTOR_"):
@@ -429,7 +381,7 @@ def test_a_broker_that_dies_while_a_scan_is_published_says_how_it_goes_on(
     parallel: bool,
 ) -> None:
     client = make_client(own_server.url)
-    Host(client.store).register()
+    FakeHost(client.store).register()
     prepared = api.prepare_scan(client, ScanRequest(run_path=lp_file, parallel=parallel))
     written = client.store.submit
 
@@ -453,7 +405,7 @@ def test_a_watcher_is_not_stopped_by_a_broker_that_comes_and_goes(
     os.kill(own_server.process.pid, signal.SIGSTOP)
     thawed = threading.Timer(0.2, os.kill, (own_server.process.pid, signal.SIGCONT))
     thawed.start()
-    Host(client.store).begin(spec, make_runs(spec)[0])
+    FakeHost(client.store).begin(spec, make_runs(spec)[0])
     seen: list[object] = []
 
     def has_seen() -> bool:
