@@ -39,7 +39,9 @@ def main() -> None:
     for name, argv in commands.items():
         values = [seconds(argv) for _ in range(rounds)]
         print(f"{name}: median {1000 * statistics.median(values):.0f} ms [{1000 * min(values):.0f}]")
-    client = resident_mb("times_doctor_cli.scan.local_scan, times_doctor_tasks.celery_app.canvas")
+    client = resident_mb(
+        "times_doctor_cli.scan.run, times_doctor_cli.scan.backends, times_doctor_tasks.celery_app.canvas"
+    )
     print(f"command line with everything a scan needs: {client:.0f} MB (target 90 MB)")
     print(f"worker: {resident_mb('times_doctor_worker.service.worker'):.0f} MB (target 90 MB)")
 

@@ -1,4 +1,4 @@
-"""What a program can do with scans on a team's hosts; the command line uses nothing else.
+"""What a program can do with scans on a team's hosts. The commands that name a scan are built on it too.
 
     from times_doctor_cli import ScanRequest, connect, fetch, submit_scan, watch
 
@@ -17,25 +17,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from times_doctor_cli.client.event_stream import Feed
 from times_doctor_cli.client.scan_lookup import LAST, find_scan, looks_like_scan
 from times_doctor_cli.client.session import Client
-from times_doctor_cli.planning.builder import Prepared, look_at, prepare, publish, send_model, whoami, with_reused
-from times_doctor_cli.planning.hosts import muster
+from times_doctor_cli.planning.builder import Prepared, plan_scan, publish, send_model, whoami
+from times_doctor_cli.planning.hosts import call_team
 from times_doctor_cli.planning.request import ScanRequest
-from times_doctor_cli.planning.reuse import earlier_in, earlier_on, reuse
-from times_doctor_cli.planning.runs import engine_of
 from times_doctor_cli.reports.destination import OUT, Harvest
-from times_doctor_cli.run_folder.hash_cache import HashCache
-from times_doctor_cli.run_folder.snapshot import take_snapshot
 from times_doctor_cli.scan_state.board import Board
 from times_doctor_cli.scan_state.menu import select
 from times_doctor_cli.scan_state.snapshot import board_of
-from times_doctor_tasks.blob_store.base import StoreSight
 from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import StoreFailed, UsageError
@@ -124,25 +118,10 @@ def prepare_scan(
     environ: Mapping[str, str] | None = None,
     on_read: OnSent | None = None,
 ) -> Prepared:
-    """Reads the run folder, hashes its files, and sees to it that live hosts can run what is asked.
-
-    Nothing is sent yet. With `resume`, runs whose inputs are the same as those of an earlier one (of RUN_DIR's own
-    reports, or on this broker) carry its result. `on_read` is told how far the reading of files is.
-    """
-    settings = client.settings
-    request = replace(request, queue=True).with_configured(settings)
-    run_dir = look_at(request, settings, os.environ if environ is None else environ)
-    engine = engine_of(run_dir)
-    store = StoreSight(client.blobs.where, client.blobs.identity())  # one that does not answer says so now
-    fleet = muster(hosts(client), request, engine, broker=client.shown_broker, today=date.today(), store=store)
-    snapshot = take_snapshot(run_dir, HashCache(settings.cache_dir, run_dir.root), on_read)
-    prepared = prepare(request, settings, run_dir, snapshot, fleet, now_ms=client.now_ms())
-    if request.resume:
-        with client.answering():
-            on_broker = list(earlier_on(client.store, prepared.spec.model.snapshot))
-        earlier = [*earlier_in(prepared.out.parent), *on_broker]
-        prepared = with_reused(prepared, reuse(prepared.spec, prepared.runs, fleet, earlier))
-    return prepared
+    """Reads the run folder and plans its runs for the hosts that are live; see `plan_scan`. Nothing is sent yet."""
+    request = replace(request, queue=True)
+    environ = os.environ if environ is None else environ
+    return plan_scan(client, request, call_hosts=call_team, environ=environ, on_read=on_read)
 
 
 def submit_prepared(client: Client, prepared: Prepared, on_sent: OnSent | None = None) -> str:

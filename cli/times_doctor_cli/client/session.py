@@ -1,4 +1,4 @@
-"""One broker and one store, as a client sees them: ask, read, fetch. `library.py` is what programs import."""
+"""One broker and one store, as a client sees them: ask, read, fetch. `api.py` is what programs import."""
 
 from __future__ import annotations
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
@@ -15,19 +16,22 @@ from times_doctor_cli.client.session import Client
 from times_doctor_cli.client.upload import upload
 from times_doctor_cli.planning.hosts import Fleet, queues_for
 from times_doctor_cli.planning.request import ScanRequest
+from times_doctor_cli.planning.reuse import earlier_in, earlier_on, reuse
 from times_doctor_cli.planning.runs import (
     Capacity,
     choose_profiles,
     choose_solvers,
+    engine_of,
     make_runs,
     named_solvers,
     new_scan_id,
     share_out,
 )
 from times_doctor_cli.reports.destination import OUT, Harvest
+from times_doctor_cli.run_folder.hash_cache import HashCache
 from times_doctor_cli.run_folder.model import RunDir
 from times_doctor_cli.run_folder.run_dir import look
-from times_doctor_cli.run_folder.snapshot import Snapshot
+from times_doctor_cli.run_folder.snapshot import Snapshot, take_snapshot
 from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import UsageError
@@ -37,6 +41,9 @@ from times_doctor_tasks.snapshot.manifest import manifest_sha256
 
 #: A private worker is watched closely: seconds of silence after which its run is started again.
 LOCAL_LEASE_S = 5.0
+#: Asks for the hosts that have an engine, before the model is read; what it returns is called after that, and waits for
+#: their answer.
+CallHosts: TypeAlias = Callable[[Client, ScanRequest, str], Callable[[], Fleet]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,38 @@ class Prepared:
     fleet: Fleet
     out: Path
     """Folder of this scan's files."""
+
+
+def plan_scan(
+    client: Client,
+    request: ScanRequest,
+    *,
+    call_hosts: CallHosts,
+    environ: Mapping[str, str],
+    on_read: OnSent | None = None,
+) -> Prepared:
+    """Reads the run folder, hashes its files, and sees to it that hosts can run what is asked. Nothing is sent yet.
+
+    Args:
+        client: Of the broker that the scan will run on.
+        request: With `resume`, runs whose inputs are the same as those of an earlier one (of RUN_DIR's own reports, or
+            on this broker) carry its result.
+        call_hosts: Where its runs can go.
+        environ: Where the model's paths may name variables.
+        on_read: Told how far the reading of files is.
+    """
+    settings = client.settings
+    request = request.with_configured(settings)
+    run_dir = look_at(request, settings, environ)
+    hosts = call_hosts(client, request, engine_of(run_dir))
+    snapshot = take_snapshot(run_dir, HashCache(settings.cache_dir, run_dir.root), on_read)
+    prepared = prepare(request, settings, run_dir, snapshot, hosts(), now_ms=client.now_ms())
+    if request.resume:
+        with client.answering():
+            on_broker = list(earlier_on(client.store, prepared.spec.model.snapshot))
+        earlier = [*earlier_in(prepared.out.parent), *on_broker]
+        prepared = with_reused(prepared, reuse(prepared.spec, prepared.runs, prepared.fleet, earlier))
+    return prepared
 
 
 def look_at(request: ScanRequest, settings: Settings, environ: Mapping[str, str]) -> RunDir:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
 from times_doctor_cli.client.host_cards import ENGINE_NAMES, ONE_STORE, other_store, solvers_of
+from times_doctor_cli.client.session import Client
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_tasks.blob_store.base import StoreSight
 from times_doctor_tasks.contract.errors import EngineNotFound, NoHostForSolver
@@ -69,6 +70,19 @@ class Fleet:
     def left_out(self) -> tuple[str, ...]:
         """Why hosts take no part, a sentence each."""
         return tuple(f"{why}: it takes no part." for why in self.unfit.values())
+
+
+def call_team(client: Client, request: ScanRequest, engine: str) -> Callable[[], Fleet]:
+    """The hosts that are live at a team's broker; see `builder.CallHosts`. What they lack is said at once.
+
+    Raises:
+        NoHostForSolver: see `muster`.
+    """
+    store = StoreSight(client.blobs.where, client.blobs.identity())  # one that does not answer says so now
+    with client.answering():
+        cards = client.store.live_hosts()
+    fleet = muster(cards, request, engine, broker=client.shown_broker, today=date.today(), store=store)
+    return lambda: fleet
 
 
 def muster(

@@ -1,3 +1,3 @@
-"""Running a scan from the request to the report."""
+"""A scan from the request to the exit code."""
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -14,8 +13,7 @@ from tests.unit.cli.planning.test_hosts import CONTROL, make_card
 from times_doctor_cli.entry import needs_local_stack
 from times_doctor_cli.live.report_output import show_report
 from times_doctor_cli.local.private_worker import NOT_ON_WINDOWS
-from times_doctor_cli.planning.request import ScanRequest
-from times_doctor_cli.scan.local_scan import run_local_scan
+from times_doctor_cli.scan.backends import private
 from times_doctor_cli.terminal import console as terminal
 from times_doctor_cli.views.checkup import checkup_view
 from times_doctor_cli.views.hosts import hosts_view
@@ -59,7 +57,7 @@ def test_no_private_broker_is_started_on_windows() -> None:
 def test_a_local_scan_on_windows_names_the_two_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(InfrastructureError) as caught:
-        run_local_scan(ScanRequest(run_path=Path()), None, {}, dry_run=False, as_json=False)
+        private(None)
     assert str(caught.value) == NOT_ON_WINDOWS
     assert "--queue" in NOT_ON_WINDOWS
     assert "WSL" in NOT_ON_WINDOWS

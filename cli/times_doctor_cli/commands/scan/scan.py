@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -114,14 +114,8 @@ def scan(
         cap_factor=cap,
         resume=resume,
     )
-    if queue:
-        from times_doctor_cli.scan.queue_scan import run_queue_scan  # heavy: after --help
+    from times_doctor_cli.scan.backends import private, team  # heavy: after --help
+    from times_doctor_cli.scan.run import run
 
-        raise typer.Exit(run_queue_scan(request, os.environ, dry_run=dry_run, as_json=json))
-    from times_doctor_cli.scan.local_scan import run_local_scan  # heavy: after --help
-
-    raise typer.Exit(run_local_scan(request, _stack(context), os.environ, dry_run=dry_run, as_json=json))
-
-
-def _stack(context: typer.Context) -> Any:
-    return (context.obj or {}).get("stack")
+    backend = team() if queue else private((context.obj or {}).get("stack"))
+    raise typer.Exit(run(request, backend, os.environ, dry_run=dry_run, as_json=json))

@@ -13,9 +13,8 @@ def watch(
 ) -> None:
     """Show a scan as it runs, and then its report. What happened before is shown first."""
     from times_doctor_cli.api import connect, find
-    from times_doctor_cli.scan.following import follow
-    from times_doctor_cli.terminal.console import stderr_console, stdout_console
+    from times_doctor_cli.scan.backends import team
+    from times_doctor_cli.scan.run import follow
 
     client = connect(who="watch")
-    console = stderr_console() if json else stdout_console()
-    raise typer.Exit(follow(client, find(client, scan), console, as_json=json))
+    raise typer.Exit(follow(client, find(client, scan), team(), as_json=json))

@@ -15,9 +15,6 @@ from times_doctor_cli.local import guard
 from times_doctor_cli.local import stack as stack_module
 from times_doctor_cli.local.server_binary import find_server
 from times_doctor_cli.local.stack import LocalStack, start_stack
-from times_doctor_cli.planning.builder import Prepared
-from times_doctor_cli.planning.request import ScanRequest
-from times_doctor_cli.scan import local_scan
 from times_doctor_tasks.contract.errors import LocalStackFailed
 
 pytestmark = pytest.mark.server
@@ -169,20 +166,3 @@ def refuse_below(folder: Path, mkdir: Callable[[str, int], None]) -> Callable[[s
         mkdir(path, mode)
 
     return make
-
-
-def test_ctrl_c_while_the_model_is_read_says_that_nothing_was_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def interrupted(*_: object) -> Prepared:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(local_scan, "_prepare", interrupted)
-    environ = {"HOME": str(tmp_path), "TIMES_DOCTOR_CACHE_DIR": str(tmp_path / "cache")}
-
-    code = local_scan.run_local_scan(
-        ScanRequest(run_path=tmp_path), LocalStack(str(tmp_path), 0, -1), environ, dry_run=False, as_json=False
-    )
-
-    assert code == 130
-    assert capsys.readouterr().err == "Interrupted before the scan was submitted: nothing was started.\n"

@@ -1,0 +1,190 @@
+"""The journey of a scan: read the request, plan, submit, follow it live, collect its results, say how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from times_doctor_cli import exit_codes
+from times_doctor_cli.api import harvest_of_scan
+from times_doctor_cli.client.session import Client
+from times_doctor_cli.live.interrupts import NOTHING_STARTED, Signals
+from times_doctor_cli.live.loop import Ending, Shown
+from times_doctor_cli.live.session import show_scan
+from times_doctor_cli.planning.builder import (
+    Prepared,
+    engine_note,
+    harvest_of,
+    host_names,
+    plan_scan,
+    publish,
+    send_model,
+    warnings_of,
+    whoami,
+)
+from times_doctor_cli.planning.request import ScanRequest
+from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.scan.backends import Backend
+from times_doctor_cli.scan.dry_run import ask_about_many, show_plan
+from times_doctor_cli.terminal.console import emit_json, say, stderr_console, stdout_console
+from times_doctor_cli.terminal.progress_bar import shown_transfer
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.messages import Report, ScanSpec
+
+
+def run(request: ScanRequest, backend: Backend, environ: Mapping[str, str], *, dry_run: bool, as_json: bool) -> int:
+    """Runs a scan and returns its exit code."""
+    console = stderr_console() if as_json else stdout_console()
+    began_s = monotonic_s()
+    try:
+        client = backend.connect(environ)
+        with shown_transfer("Reading the model", console, began_s=began_s, quiet=True) as on_read:
+            prepared = plan_scan(client, request, call_hosts=backend.call_hosts, environ=environ, on_read=on_read)
+        if dry_run:
+            return show_plan(prepared, console, as_json=as_json)
+        ask_about_many(request, prepared)
+        for words in warnings_of(prepared):
+            say(f"Warning: {words}", console)
+        sending = "Copying the model" if backend.is_private else "Sending the model"
+        with shown_transfer(sending, console, began_s=began_s, quiet=backend.is_private) as on_sent:
+            send_model(client, prepared, on_sent)
+    except KeyboardInterrupt:
+        say(NOTHING_STARTED, stderr_console())
+        return exit_codes.INTERRUPTED
+    # Noted from here on: a scan whose first message has left ends in a report, or is handed over with its id.
+    with Signals() as signals:
+        backend.on_submit()
+        publish(client, prepared)
+        if not backend.is_private:
+            say(_submitted_words(prepared), console)
+        if request.detach:
+            return _detach(client, prepared.spec, as_json=as_json)
+        return follow(
+            client,
+            prepared.spec,
+            backend,
+            harvest=harvest_of(prepared, request.trace),
+            note=engine_note(prepared.fleet),
+            as_json=as_json,
+            signals=signals,
+        )
+
+
+def follow(
+    client: Client,
+    spec: ScanSpec,
+    backend: Backend,
+    *,
+    harvest: Harvest | None = None,
+    note: str = "",
+    as_json: bool = False,
+    signals: Signals | None = None,
+) -> int:
+    """Shows a submitted scan until its report exists, then collects its results; returns the exit code.
+
+    `harvest` says where the files go of a scan that ends with this terminal. Without it this is a mere watcher, and
+    they go to RUN_DIR if whoever watches is who asked, on the same machine, else nowhere.
+    """
+    console = stderr_console() if as_json else stdout_console()
+    is_collected = harvest is not None or spec.client == whoami(client.settings)
+    place = harvest or harvest_of_scan(client, spec)
+    shown = show_scan(
+        client,
+        spec,
+        place.runs,
+        console,
+        note=note,
+        can_detach=not backend.is_private,
+        is_mine=harvest is not None,
+        expected_s=_expected_s(spec, place) if is_collected else None,
+        signals=signals,
+        check=backend.check,
+    )
+    if shown.ending is Ending.DETACHED:
+        say(_detached_words(spec), console)
+        return exit_codes.OK
+    report = client.report(spec.scan)
+    if report is None:
+        say(f"Left scan {spec.scan} before its report existed; its runs were told to stop.", stderr_console())
+        return exit_codes.INTERRUPTED
+    backend.on_report()
+    if is_collected:
+        _collect(client, report, backend, place, shown, as_json=as_json, signals=signals)
+    else:
+        _show_only(report, place, as_json=as_json)
+    return exit_codes.of_report(report, interrupted=shown.interrupted)
+
+
+def _expected_s(spec: ScanSpec, place: Harvest) -> dict[str, float]:
+    """What runs took before, and all imports that the end of the scan needs: done while the first solves start."""
+    import times_doctor_cli.gdx.auto_fetch
+    import times_doctor_cli.live.report_output  # noqa: F401
+    from times_doctor_cli.planning.runtime_estimates import expected_runtimes
+
+    return expected_runtimes(place.out.parent, spec, place.runs)
+
+
+def _collect(
+    client: Client,
+    report: Report,
+    backend: Backend,
+    place: Harvest,
+    shown: Shown,
+    *,
+    as_json: bool,
+    signals: Signals | None,
+) -> None:
+    """Brings the files of a scan, writes its reports and shows what they say."""
+    from times_doctor_cli.live.report_output import show_results
+    from times_doctor_cli.reports.collect import bring_results
+
+    console = stderr_console() if as_json else stdout_console()
+    # Whoever has interrupted the scan waits for no other machine.
+    asks_gdx = backend.is_private or not shown.interrupted
+    bring_gdx = backend.begin_gdx(client, report, place.out) if asks_gdx else None
+    try:
+        with shown_transfer("Fetching files", console, quiet=backend.is_private) as on_sent:
+            report = bring_results(client, report, place, on_sent)
+    except UsageError:
+        # The files cannot be written; after hours of solving the answer is shown all the same, then the error.
+        show_results(report, place, console, as_json=as_json)
+        raise
+    show_results(report, place, console, as_json=as_json)
+    if bring_gdx is not None:
+        bring_gdx(console, signals)
+
+
+def _show_only(report: Report, place: Harvest, *, as_json: bool) -> None:
+    """The report of somebody else's scan, whose files stay where they are."""
+    from times_doctor_cli.live.report_output import show_results
+
+    show_results(report, place, stdout_console(), as_json=as_json)
+    if not as_json:
+        say(f"\nIts files: times-doctor fetch {report.spec.scan}")
+
+
+def _submitted_words(prepared: Prepared) -> str:
+    spec = prepared.spec
+    amount = len(spec.runs) - len(spec.reused)
+    runs = f"{amount} run{'' if amount == 1 else 's'}"
+    reused = f", {len(spec.reused)} taken from earlier scans" if spec.reused else ""
+    return f"Scan {spec.scan}: {runs} for {host_names(prepared.fleet.fit)}{reused}"
+
+
+def _detach(client: Client, spec: ScanSpec, *, as_json: bool) -> int:
+    if as_json:
+        emit_json({"scan": spec.scan, "runs": spec.runs, "broker": client.shown_broker})
+    else:
+        say(_detached_words(spec))
+    return exit_codes.OK
+
+
+def _detached_words(spec: ScanSpec) -> str:
+    """What to type next when a scan goes on without this terminal."""
+    scan = spec.scan
+    return (
+        f"Scan {scan} goes on without this terminal.\n"
+        f"  times-doctor watch {scan}     shows it again, from any machine\n"
+        f"  times-doctor fetch {scan}     brings its files when it is over\n"
+        f"  times-doctor cancel {scan}    stops it"
+    )
