@@ -13,8 +13,6 @@ TYPE_CHECKING = False  # `typing` costs milliseconds that every start would wait
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: As in `exit_codes`, which takes longer to import than all that is here.
-_USAGE, _INFRASTRUCTURE, _INTERRUPTED = 2, 5, 130
 #: Words of a command line that need no local worker.
 _WITHOUT_WORKER = frozenset({"--queue", "--help", "-h", "--detach", "--llm"})
 
@@ -36,7 +34,9 @@ def main() -> None:
     try:
         os.getcwd()  # noqa: PTH109  # pathlib would be imported for this alone
     except FileNotFoundError:
-        sys.exit(_tell("The folder you are in is gone. Go to one that exists, such as: cd ~", _USAGE))
+        from times_doctor_tasks.contract.exit_codes import USAGE  # as below: heavy, so only on the way out
+
+        sys.exit(_tell("The folder you are in is gone. Go to one that exists, such as: cd ~", USAGE))
     try:
         if needs_local_stack(arguments, sys.platform):
             from times_doctor_cli.local.stack import start_stack
@@ -48,7 +48,9 @@ def main() -> None:
     except KeyboardInterrupt:  # while all this was loaded
         if stack is not None:
             stack.end()
-        code = _INTERRUPTED
+        from times_doctor_tasks.contract.exit_codes import INTERRUPTED
+
+        code = INTERRUPTED
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -57,13 +59,15 @@ def main() -> None:
 
 
 def _tell_of_full_disk(error: OSError) -> int:
+    from times_doctor_tasks.contract.exit_codes import INFRASTRUCTURE
+
     what = repr(error.filename) if error.filename else "What was to be shown"
     try:
         sys.stdout.flush()
     except OSError:  # else Python tries once more at exit, and says so
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     words = f"{what} cannot be written: {error.strerror}. Free some space there, or write elsewhere."
-    return _tell(words, _INFRASTRUCTURE)
+    return _tell(words, INFRASTRUCTURE)
 
 
 def _tell(words: str, code: int) -> int:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 
-from times_doctor_cli import exit_codes
 from times_doctor_cli.commands.admin import flower, prune, worker
 from times_doctor_cli.commands.scan import demo, profiles, report, scan
 from times_doctor_cli.commands.team import cancel, check, fetch, hosts, scans, watch
 from times_doctor_cli.terminal.console import fail
+from times_doctor_tasks.contract import exit_codes
 from times_doctor_tasks.contract.errors import TimesDoctorError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str | None]] = {
     "prune": (prune.prune, None),
     "demo": (demo.demo, None),
     "flower": (flower.flower, None),
-    "worker": (worker.worker, worker.EXAMPLES),
+    "worker": (worker.worker, None),
 }
 
 
@@ -81,7 +81,10 @@ def make_app(names: Iterable[str] = tuple(COMMANDS)) -> typer.Typer:
     app.callback(invoke_without_command=True)(_options)
     for name in names:
         command, epilog = COMMANDS[name]
-        app.command(name, epilog=epilog)(_ending_in_words(command))
+        settings = worker.PASS_ON if command is worker.worker else None
+        app.command(name, epilog=epilog, context_settings=settings, add_help_option=settings is None)(
+            _ending_in_words(command)
+        )
     return app
 
 

@@ -102,11 +102,12 @@ def test_a_unit_is_no_roots_and_takes_credentials_from_a_file(unit: Path) -> Non
 @by_unit
 def test_the_program_takes_the_words_of_a_unit(unit: Path) -> None:
     command, *words = words_of(unit)
+    if command == "worker":
+        assert read_words(words, BROKER).plan.roles
+        return
     # An option that is unknown is refused before --help is answered.
     done = CliRunner().invoke(make_app(), [command, *words, "--help"])
     assert done.exit_code == 0, done.output
-    if command == "worker":
-        assert read_words(words, BROKER).plan.roles
 
 
 def test_a_worker_has_the_time_to_drain_and_its_solvers_are_not_told_to_end() -> None:

@@ -26,6 +26,7 @@ def environ(folder: Path, **more: str) -> dict[str, str]:
     [
         ([], "A worker needs a broker and none is configured. Set TIMES_DOCTOR_BROKER_URL"),
         (["--role", "king"], "invalid choice: 'king'"),
+        (["--local", "/tmp"], "unrecognized arguments: --local"),
         (["--slots", "0"], "'0' is not a whole number of 1 or more"),
         (["--name", "a b"], "--name 'a b': expected letters"),
     ],
@@ -35,6 +36,12 @@ def test_a_worker_that_cannot_be_is_refused_in_words(tmp_path: Path, words: list
     assert done.returncode == 2
     assert done.stderr.startswith("times-doctor: ")
     assert said in done.stderr
+
+
+def test_the_help_is_that_of_the_worker_program(tmp_path: Path) -> None:
+    done = subprocess.run([*CLI, "--help"], env=environ(tmp_path), cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--slots N" in done.stdout
 
 
 def test_a_worker_whose_cache_folder_is_a_file_says_so_before_it_looks_for_its_broker(tmp_path: Path) -> None:

@@ -13,8 +13,6 @@ from times_doctor_worker.process.fork_server import Warden, start_warden
 
 #: Seconds between looks for the plan; the imports before it take a hundred times as long.
 PLAN_POLL_S = 0.005
-#: Exit codes, as of the command line.
-USAGE, INFRASTRUCTURE = 2, 5
 
 
 def main() -> int:
@@ -48,7 +46,8 @@ def _service(words: list[str], warden: Warden) -> int:
     from pathlib import Path
 
     from times_doctor_tasks.config.cache_dir import require_cache_folder
-    from times_doctor_tasks.contract.errors import TimesDoctorError, UsageError
+    from times_doctor_tasks.contract import exit_codes
+    from times_doctor_tasks.contract.errors import TimesDoctorError
     from times_doctor_worker.service.logging_config import configure_logging
     from times_doctor_worker.service.options import read_words
 
@@ -61,10 +60,10 @@ def _service(words: list[str], warden: Warden) -> int:
         return worker.run_service(service, warden)
     except TimesDoctorError as error:
         sys.stderr.write(f"times-doctor: {error}\n")
-        return USAGE if isinstance(error, UsageError) else INFRASTRUCTURE
+        return exit_codes.of_error(error)
     except OSError as error:
         sys.stderr.write(f"times-doctor: the worker cannot start: {error}\n")
-        return INFRASTRUCTURE
+        return exit_codes.INFRASTRUCTURE
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def _private_folder() -> str:
         except OSError:  # not there, or not ours: the next one
             continue
         return folder
-    from times_doctor_cli.exit_codes import INFRASTRUCTURE  # heavy
+    from times_doctor_tasks.contract.exit_codes import INFRASTRUCTURE  # heavy
 
     sys.stderr.write(
         "Error: No folder for the private files of this scan: XDG_RUNTIME_DIR, TMPDIR and /tmp are not writable, "

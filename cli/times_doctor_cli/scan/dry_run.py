@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import typer
 from rich.console import Console
 
-from times_doctor_cli import exit_codes
 from times_doctor_cli.planning.builder import Prepared, engine_note, host_names, warnings_of
 from times_doctor_cli.planning.request import MANY_RUNS, ScanRequest
 from times_doctor_cli.terminal.console import emit_json, show, shows_unicode
 from times_doctor_cli.views.plan import PlanFact, PlannedRun, PlanView, plan_view
+from times_doctor_tasks.contract import exit_codes
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import RunSpec
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from times_doctor_cli import exit_codes
 from times_doctor_cli.api import harvest_of_scan
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.live.interrupts import NOTHING_STARTED, Signals
@@ -27,6 +26,7 @@ from times_doctor_cli.scan.backends import Backend
 from times_doctor_cli.scan.dry_run import ask_about_many, show_plan
 from times_doctor_cli.terminal.console import emit_json, say, stderr_console, stdout_console
 from times_doctor_cli.terminal.progress_bar import shown_transfer
+from times_doctor_tasks.contract import exit_codes
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import Report, ScanSpec

@@ -17,6 +17,16 @@ ROLES = ("solve", "control", "both")
 #: Tasks that a control worker carries out at once: reports, milliseconds each.
 CONTROL_SLOTS = 2
 _GB = 10**9
+_EPILOG = """\
+Examples:
+  times-doctor worker                   solve here, with a control worker beside
+  times-doctor worker --slots 2         at most two runs at once
+  times-doctor worker --role control    only reports and recovery
+
+TIMES_DOCTOR_BROKER_URL or times-doctor.toml names the broker. SIGTERM or Ctrl-C
+drains: runs may finish within TIMES_DOCTOR_DRAIN_S (60), then they are handed
+back. A second signal hands back at once, a third leaves.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +90,16 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="times-doctor worker", description="Serve a team: take runs from its broker and solve them.")
-    parser.add_argument("--role", choices=ROLES, default="both", help="both is the default: solve, and control beside")
+    parser = _Parser(
+        prog="times-doctor worker",
+        usage="%(prog)s [OPTIONS]",
+        description="Serve a team: solve runs from its broker on this machine.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    role = "solve, control (reports and recovery) or both; default: both"
+    parser.add_argument("--role", choices=ROLES, default="both", metavar="ROLE", help=role)
     parser.add_argument("--slots", type=_count, metavar="N", help="runs at once; default: one a core")
     parser.add_argument("--threads", type=_count, metavar="N", help="threads that all runs share; default: the cores")
     parser.add_argument("--name", metavar="H", help="name of this host among all; default: the machine's")

@@ -19,12 +19,12 @@ def check(
     from datetime import date
     from importlib.metadata import version
 
-    from times_doctor_cli import exit_codes
     from times_doctor_cli.client import health
     from times_doctor_cli.local.private_worker import card_of_here
     from times_doctor_cli.terminal.console import emit_json, show, shows_unicode, stdout_console
     from times_doctor_cli.views.checkup import checkup_view
     from times_doctor_tasks.config.settings import Settings
+    from times_doctor_tasks.contract import exit_codes
 
     settings = Settings.load(os.environ)
     card, trouble = card_of_here(settings, _stack(context))

@@ -32,12 +32,12 @@ def fetch(
 
     Listings, logs, option files, traces and the recommended run's GDX come by themselves, other GDX files when asked.
     """
-    from times_doctor_cli import exit_codes
     from times_doctor_cli.api import connect, find
     from times_doctor_cli.api import fetch as fetch_files
     from times_doctor_cli.reports.collect import as_typed
     from times_doctor_cli.terminal.console import emit_json, say, stderr_console
     from times_doctor_cli.terminal.progress_bar import shown_transfer
+    from times_doctor_tasks.contract import exit_codes
     from times_doctor_tasks.contract.errors import UsageError
 
     if profile and not gdx:

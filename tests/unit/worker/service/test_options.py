@@ -61,6 +61,24 @@ def test_a_wrong_word_is_named(tmp_path: Path, words: list[str], said: str) -> N
     assert said in str(caught.value)
 
 
+def test_the_help_has_every_option_and_fits_into_80_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as ending:
+        read(tmp_path, "--help")
+    text = capsys.readouterr().out
+    assert ending.value.code == 0
+    assert text.startswith("usage: times-doctor worker [OPTIONS]")
+    assert all(f"  {option} " in text for option in ("--role", "--slots", "--threads", "--name"))
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_an_option_is_typed_whole(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unrecognized arguments: --slot"):
+        read(tmp_path, "--slot", "2")
+
+
 def test_a_worker_without_a_broker_says_how_to_set_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"A worker needs a broker and none is configured\. Set TIMES_DOC"):
         read_words([], {"HOME": "/h"}, folder=tmp_path)

@@ -1,4 +1,4 @@
-"""Exit codes, in one place: the first that applies."""
+"""Exit codes of the command line and of a worker: the first that applies."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from times_doctor_cli import exit_codes
+from times_doctor_tasks.contract import exit_codes
 from times_doctor_tasks.contract.errors import BrokerUnavailable, SchemaMismatch, SolveFailed, UsageError
 from times_doctor_tasks.contract.messages import Comparison, ModelRef, Recommendation, Report, RunResult, ScanSpec
 from times_doctor_tasks.contract.states import RunState, ScanMode, StopReason, Verdict
