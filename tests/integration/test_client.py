@@ -84,6 +84,28 @@ def states(board: Board) -> dict[str, RunState]:
     return {row.run: row.state for row in board.rows}
 
 
+# -- a team that has just started ------------------------------------------------------------------------------------
+
+
+def test_a_scan_waits_for_the_control_worker_that_a_new_worker_brings(client: Client, host: FakeHost) -> None:
+    host.register(roles=("solve",), brings_control=True)
+    late = threading.Timer(0.3, FakeHost(host.store, "h1-control").register, kwargs={"roles": ("control",)})
+    late.start()
+    team = client.live_team()
+    late.join()
+    assert {card.host for card in team} == {"h1", "h1-control"}
+
+
+def test_a_control_worker_that_never_comes_is_not_waited_for_without_end(client: Client, host: FakeHost) -> None:
+    host.register(roles=("solve",), brings_control=True)
+    assert [card.host for card in client.live_team(timeout_s=0.1)] == ["h1"]
+
+
+def test_no_control_worker_is_waited_for_that_nobody_brings(client: Client, host: FakeHost) -> None:
+    host.register(roles=("solve",))
+    assert [card.host for card in client.live_team(timeout_s=1e9)] == ["h1"]
+
+
 # -- watching -------------------------------------------------------------------------------------------------------
 
 

@@ -240,7 +240,7 @@ def check_team(settings: Settings, *, version: str, today: date) -> list[Finding
     except (InfrastructureError, UsageError) as error:
         return [Finding(Level.FAIL, "broker", str(error))]
     try:
-        cards = client.store.live_hosts()
+        cards = client.live_team()
         store = see_store(client.blobs)
         findings = check_hosts(cards, version=version, today=today, store=store)
         return [*check_broker(client), check_store(client), *findings]

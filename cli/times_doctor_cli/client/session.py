@@ -21,6 +21,8 @@ from times_doctor_tasks.state_store.run_store import RunStore
 
 #: Seconds between looks for a host that has not said hello yet.
 HOST_POLL_S = 0.01
+#: Seconds a worker's control worker may take to register after the worker itself has.
+CONTROL_START_S = 5.0
 #: Seconds a client waits for an answer: somebody looks at a screen that stands still meanwhile.
 ANSWER_TIMEOUT_S = 5.0
 #: How often Celery's result backend, which counts the parts of a chord, is asked again: a person waits. Its own rule
@@ -102,6 +104,20 @@ class Client:
                     raise BrokerUnavailable(self.shown_broker, str(error).rstrip(".")) from error
                 hosts = []
             if hosts or monotonic_s() > deadline_s or hopeless():
+                return hosts
+            time.sleep(HOST_POLL_S)
+
+    def live_team(self, *, timeout_s: float = CONTROL_START_S) -> list[HostCard]:
+        """Live hosts; waits for a control worker that one of them has just started, at most `timeout_s`.
+
+        Raises:
+            redis.RedisError: the broker does not answer.
+        """
+        deadline_s = monotonic_s() + timeout_s
+        while True:
+            hosts = self.store.live_hosts()
+            has_control = any("control" in card.roles for card in hosts)
+            if has_control or not any(card.brings_control for card in hosts) or monotonic_s() > deadline_s:
                 return hosts
             time.sleep(HOST_POLL_S)
 

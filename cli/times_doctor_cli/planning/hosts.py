@@ -80,7 +80,7 @@ def call_team(client: Client, request: ScanRequest, engine: str) -> Callable[[],
     """
     store = StoreSight(client.blobs.where, client.blobs.identity())  # one that does not answer says so now
     with client.answering():
-        cards = client.store.live_hosts()
+        cards = client.live_team()
     fleet = muster(cards, request, engine, broker=client.shown_broker, today=date.today(), store=store)
     return lambda: fleet
 

@@ -16,7 +16,9 @@ class FakeHost:
         self.store = store
         self.name = name
 
-    def register(self, *, roles: tuple[str, ...] = ("solve", "control"), version: str = "1.16.0") -> None:
+    def register(
+        self, *, roles: tuple[str, ...] = ("solve", "control"), version: str = "1.16.0", brings_control: bool = False
+    ) -> None:
         """Writes its card, live for a minute."""
         card = HostCard(
             host=self.name,
@@ -29,6 +31,7 @@ class FakeHost:
             queues=("solve.highs.highs", f"host.{self.name}"),
             engines={"highs": version},
             solvers=("highs.highs",),
+            brings_control=brings_control,
         )
         self.store.register_host(card, ttl_s=60)
 

@@ -41,11 +41,13 @@ class Registration:
         on_replaced: Callable[[], object],
         version: str = "",
         serves: Sequence[str] = (),
+        brings_control: bool = False,
     ) -> None:
         """Args:
         store_sight: The blob store as this host sees it; None for a worker that uses none.
         on_replaced: Called when another worker beats under this name: it took us for dead.
         serves: What it does for clients beside runs.
+        brings_control: A control worker starts beside it.
         """
         self._store = store
         self._offer = offer
@@ -65,6 +67,7 @@ class Registration:
             schemas=tuple(sorted(SPOKEN_SCHEMAS)),
             version=version,
             serves=tuple(serves),
+            brings_control=brings_control,
             started_ms=now_ms(),
         )
         self._host = plan.host

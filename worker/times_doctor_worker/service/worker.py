@@ -159,6 +159,7 @@ class Worker:
             running=self._busy,
             is_taking=lambda: not self.drain.is_begun,
             on_replaced=self._on_replaced,
+            brings_control=bool(self._child_words),
             version=self._version,
             serves=self._solve_role.serves if self._solve_role else (),
         )
