@@ -7,19 +7,53 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pytest
 import redis
 
 from times_doctor_cli.local.server_binary import find_server
+from times_doctor_tasks.contract.errors import EngineNotFound
 from times_doctor_tasks.state_store.connection import connect
 from times_doctor_tasks.state_store.run_store import RunStore
+from times_doctor_worker.engines.gams_installation import find_gams
 
 # Whoever starts the tests may have signals ignored (nohup): the programs under test would inherit that.
 for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL)
+
+
+# Whatever this machine sets for the product or for a terminal, tests do not see it.
+_OURS = ("TIMES_DOCTOR_", "TD_MAX_WORKERS", "TD_TIMEOUT_SECONDS", "GAMS_PATH", "TIMES_SRC")
+_TERMINALS = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+for _name in [name for name in os.environ if name.startswith(_OURS) and name != "TIMES_DOCTOR_CORPUS"]:
+    del os.environ[_name]
+for _name in _TERMINALS:
+    os.environ.pop(_name, None)
+os.environ["TZ"] = "UTC"
+time.tzset()
+
+
+@cache
+def why_no_gams() -> str:
+    """Why tests on real GAMS cannot run here; empty when they can."""
+    try:
+        licence = find_gams().licence
+    except EngineNotFound:
+        return "there is no GAMS here: pip install gamspy-base"
+    if licence.expired or licence.kind == "none":
+        return f"GAMS is not licensed on {date.today()}: {licence.text}"
+    return ""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    # Skipped from one place, for one reason: pytest then sums them up in one line.
+    if item.get_closest_marker("gams") and (reason := why_no_gams()):
+        pytest.skip(reason)
 
 
 def wait_until(condition: Callable[[], object], *, timeout_s: float = 10.0, what: str = "condition") -> None:

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +13,8 @@ import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 import pytest
 
 from tests.recorded.install import install_recorded_gams
-from times_doctor_tasks.contract.errors import EngineNotFound
-from times_doctor_worker.engines.gams_installation import find_gams
 
 MODELS = Path(__file__).parents[1] / "recorded" / "models"
-
-
-def why_no_gams() -> str:
-    """Why tests on real GAMS cannot run here; empty when they can."""
-    try:
-        licence = find_gams().licence
-    except EngineNotFound as error:
-        return str(error)
-    return (
-        f"GAMS is not licensed on {date.today()}: {licence.text}" if licence.expired or licence.kind == "none" else ""
-    )
-
-
-@pytest.fixture(scope="session")
-def real_gams() -> None:
-    reason = why_no_gams()
-    if reason:
-        pytest.skip(reason)
 
 
 class Cli:

@@ -338,9 +338,8 @@ def test_pipes_elsewhere_in_a_run_folder_are_not_read(cli: Cli, make_case: MakeC
     assert (code, [run["run"] for run in report["runs"]]) == (0, ["cplex.dual"])
 
 
-def test_an_option_that_the_solver_does_not_know_is_no_applied_profile(
-    cli: Cli, make_case: MakeCase, real_gams: None
-) -> None:
+@pytest.mark.gams
+def test_an_option_that_the_solver_does_not_know_is_no_applied_profile(cli: Cli, make_case: MakeCase) -> None:
     case = make_case()
     options = case / "_td_opt_files" / "cplex"
     options.mkdir(parents=True)

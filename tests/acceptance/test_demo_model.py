@@ -67,7 +67,7 @@ def _gams(staged: Path, folder: Path, options: str, *words: str) -> tuple[int, l
 
 
 @pytest.fixture(scope="module")
-def solves(real_gams: None, staged: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[TraceRow]]:
+def solves(staged: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[TraceRow]]:
     runs = tmp_path_factory.mktemp("runs")
 
     def solve(profile: str) -> list[TraceRow]:
@@ -129,7 +129,7 @@ def test_gams_and_highs_find_the_same_costs_with_either_form_of_the_network(
 @pytest.mark.gams
 @pytest.mark.parametrize(("words", "returncode"), [((), 3), (("--ERR_ABORT=NO",), 0)])
 def test_a_solve_that_is_cut_short_is_the_last_one(
-    real_gams: None, staged: Path, tmp_path: Path, words: tuple[str, ...], returncode: int
+    staged: Path, tmp_path: Path, words: tuple[str, ...], returncode: int
 ) -> None:
     ended, rows = _gams(staged, tmp_path / "run", _options("dual") + "\nitlim 5\n", *words)
 

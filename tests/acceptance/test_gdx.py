@@ -144,9 +144,8 @@ def test_a_recommended_gdx_whose_host_is_gone_costs_a_sentence_and_no_exit_code(
     assert (out / "scan_runs" / "cplex.dual" / "run.lst").is_file()
 
 
-def test_real_gams_files_are_those_that_the_hosts_have(
-    real_gams: None, make_hosts: Callable[[Path], Hosts], tmp_path: Path
-) -> None:
+@pytest.mark.gams
+def test_real_gams_files_are_those_that_the_hosts_have(make_hosts: Callable[[Path], Hosts], tmp_path: Path) -> None:
     hosts = make_hosts(find_gams().path.parent)
     hosts.laptop.run("demo", tmp_path / "demo")
     runs, scan, out = scanned(hosts, tmp_path / "demo" / "parscen")
