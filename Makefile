@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest
 SEED ?= $(shell date +%s)
 SECONDS_OF_CHAOS ?= 300
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-faults chaos test-store test-cluster test-compose lint format typecheck testcov bench clean
+.PHONY: help house install demo test test-faults chaos test-store test-cluster test-compose lint format typecheck testcov bench clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ test-compose: $(VENV)/.dev ## bring docker-compose.yml up for real, scan against
 testcov: $(VENV)/.dev ## run the tests with branch coverage
 	$(BIN)/python -m pip install --quiet pytest-cov
 	$(PYTEST) -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered
+
+house: $(VENV)/.dev ## the numbers that keep the code walkable: rooms, sizes, layers, journeys
+	$(BIN)/python tools/house.py
 
 lint: $(VENV)/.dev typecheck ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
