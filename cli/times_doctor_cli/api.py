@@ -26,7 +26,8 @@ from times_doctor_cli.client.session import Client
 from times_doctor_cli.planning.builder import Prepared, plan_scan, publish, send_model, whoami
 from times_doctor_cli.planning.hosts import call_team
 from times_doctor_cli.planning.request import ScanRequest
-from times_doctor_cli.reports.destination import OUT, Harvest
+from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.reports.layout import OUT
 from times_doctor_cli.scan_state.board import Board
 from times_doctor_cli.scan_state.menu import select
 from times_doctor_cli.scan_state.snapshot import board_of

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from times_doctor_cli.client.session import Client
-from times_doctor_cli.file_names import safe_name
 from times_doctor_cli.gdx.request import Asking, GdxStays, GdxStep, OnStep, where
-from times_doctor_cli.reports.collect import RUNS, cannot_write
+from times_doctor_cli.reports.collect import cannot_write
+from times_doctor_cli.reports.layout import run_folder
 from times_doctor_tasks.blob_store.errors import BlobDamaged, BlobGone
 from times_doctor_tasks.blob_store.factory import StoredBlob, save
 from times_doctor_tasks.contract.errors import StoreFailed, UsageError
@@ -74,7 +74,7 @@ def fetch_gdx_files(client: Client, runs: Sequence[RunResult], out: Path, on_ste
 
 def gdx_path(out: Path, run: RunResult) -> Path:
     """Where a run's GDX comes to."""
-    return out / RUNS / safe_name(run.run) / GDX_FILE
+    return run_folder(out, run.run) / GDX_FILE
 
 
 def _fetch(client: Client, run: RunResult, out: Path, on_step: OnStep) -> GdxOutcome:

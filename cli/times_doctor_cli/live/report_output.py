@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import webbrowser
+from pathlib import Path
 
 from rich.console import Console
 
-from times_doctor_cli.reports.collect import REPORTS, as_typed
+from times_doctor_cli.reports.collect import as_typed
 from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.reports.layout import HTML, RECOMMENDED, REPORTS
 from times_doctor_cli.reports.writers.json_report import report_json
-from times_doctor_cli.reports.writers.option_file import FOLDER as RECOMMENDED
 from times_doctor_cli.scan_state.rows import Notice
 from times_doctor_cli.terminal.console import emit_json, say, show, shows_unicode
 from times_doctor_cli.views.notices import notices_view
 from times_doctor_cli.views.report import ReportFiles, report_view
+from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import Report
 from times_doctor_tasks.profiles.registry import CURRENT
 
@@ -53,3 +56,17 @@ def reused_words(report: Report) -> list[str]:
         if run.reused_from:
             by_scan.setdefault(run.reused_from, []).append(run.run)
     return [f"Taken from scan {scan}, not run again: {', '.join(runs)}" for scan, runs in by_scan.items()]
+
+
+def show_page(folder: Path, *, open_page: bool) -> None:
+    """Says where a scan's page is, and opens it if asked to.
+
+    Raises:
+        UsageError: it is not there.
+    """
+    page = folder / HTML
+    if not page.is_file():
+        raise UsageError(f"{str(page)!r} is not there. `times-doctor fetch SCAN` writes it.")
+    say(as_typed(page))
+    if open_page and not webbrowser.open(page.absolute().as_uri()):
+        say("No browser could be started here; open the file yourself.")

@@ -27,7 +27,8 @@ from times_doctor_cli.planning.runs import (
     new_scan_id,
     share_out,
 )
-from times_doctor_cli.reports.destination import OUT, Harvest
+from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.reports.layout import OUT
 from times_doctor_cli.run_folder.hash_cache import HashCache
 from times_doctor_cli.run_folder.model import RunDir
 from times_doctor_cli.run_folder.run_dir import look

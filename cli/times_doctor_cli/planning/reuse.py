@@ -10,9 +10,9 @@ from typing import TypeAlias
 import msgspec
 
 from times_doctor_cli.planning.hosts import Fleet
-from times_doctor_cli.reports.writers.json_report import NAME
-from times_doctor_tasks.contract.errors import SchemaMismatch
-from times_doctor_tasks.contract.messages import Report, RunResult, RunSpec, ScanSpec, decode
+from times_doctor_cli.reports.layout import saved_reports
+from times_doctor_cli.reports.reader import readable
+from times_doctor_tasks.contract.messages import RunResult, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import CONCLUSIVE, RunState
 from times_doctor_tasks.state_store.reader import Records
 
@@ -33,21 +33,10 @@ class Earlier:
     result: RunResult
 
 
-class _Asked(msgspec.Struct, frozen=True):
-    """What `scan_report.json` holds beside its report."""
-
-    run_specs: tuple[RunSpec, ...] = ()
-
-
 def earlier_in(out: Path) -> Iterator[Earlier]:
     """Runs of the scans whose reports lie below `out`; reports that cannot be read are left out."""
-    for path in sorted(path for path in out.glob(f"*/{NAME}") if path.is_file()):
-        try:
-            raw = path.read_bytes()
-            report, asked = decode(raw, Report), msgspec.json.decode(raw, type=_Asked)
-        except (OSError, SchemaMismatch, msgspec.DecodeError):
-            continue
-        yield from _pairs(report.spec, asked.run_specs, {run.run: run for run in report.runs})
+    for report, asked in readable(saved_reports(out)):
+        yield from _pairs(report.spec, asked, {run.run: run for run in report.runs})
 
 
 def earlier_on(records: Records, snapshot: str) -> Iterator[Earlier]:

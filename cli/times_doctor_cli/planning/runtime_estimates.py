@@ -7,19 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-import msgspec
-
-from times_doctor_cli.reports.writers.json_report import NAME
-from times_doctor_tasks.contract.errors import SchemaMismatch
-from times_doctor_tasks.contract.messages import Report, RunSpec, ScanSpec, decode
+from times_doctor_cli.reports.layout import saved_reports
+from times_doctor_cli.reports.reader import readable
+from times_doctor_tasks.contract.messages import Report, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import SOLVED
 
 #: Newest scans that are asked; older ones ran an older model.
 NEWEST = 5
-
-
-class _Asked(msgspec.Struct, frozen=True):
-    run_specs: tuple[RunSpec, ...] = ()
 
 
 def expected_runtimes(out: Path, spec: ScanSpec, runs: Sequence[RunSpec]) -> dict[str, float]:
@@ -31,23 +25,17 @@ def expected_runtimes(out: Path, spec: ScanSpec, runs: Sequence[RunSpec]) -> dic
         runs: Its runs. Those that never ran before are left out.
     """
     seconds: dict[tuple[str, str, int], list[float]] = defaultdict(list)
-    found = (path for path in out.glob(f"*/{NAME}") if path.is_file() and path.parent.name != spec.scan)
-    for path in sorted(found, reverse=True)[:NEWEST]:
-        for run, runtime_s in _runtimes(path, spec.model.driver):
-            seconds[_kind(run)].append(runtime_s)
+    found = [path for path in saved_reports(out) if path.parent.name != spec.scan]
+    for report, asked in readable(reversed(found[-NEWEST:])):
+        if report.spec.model.driver == spec.model.driver:
+            for run, runtime_s in _runtimes(report, asked):
+                seconds[_kind(run)].append(runtime_s)
     return {run.run: median(seconds[_kind(run)]) for run in runs if _kind(run) in seconds}
 
 
-def _runtimes(path: Path, driver: str) -> list[tuple[RunSpec, float]]:
-    try:
-        raw = path.read_bytes()
-        report, asked = decode(raw, Report), msgspec.json.decode(raw, type=_Asked)
-    except (OSError, SchemaMismatch, msgspec.DecodeError):
-        return []
-    if report.spec.model.driver != driver:
-        return []
+def _runtimes(report: Report, asked: Sequence[RunSpec]) -> list[tuple[RunSpec, float]]:
     solved = {run.run: run.runtime_s for run in report.runs if run.verdict in SOLVED and run.runtime_s is not None}
-    return [(run, solved[run.run]) for run in asked.run_specs if run.run in solved]
+    return [(run, solved[run.run]) for run in asked if run.run in solved]
 
 
 def _kind(run: RunSpec) -> tuple[str, str, int]:

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from times_doctor_cli.client.session import Client
-from times_doctor_cli.file_names import safe_name
 from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.reports.layout import JSON, REPORTS, run_folder, scan_folder
 from times_doctor_cli.reports.writers.csv_report import write_csv
 from times_doctor_cli.reports.writers.files import write_atomically
 from times_doctor_cli.reports.writers.html_report import write_html
@@ -24,10 +24,6 @@ from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_tasks.contract.errors import StoreFailed, UsageError
 from times_doctor_tasks.contract.messages import Report, RunResult
 
-#: Folder of one run's files below the scan's.
-RUNS = "scan_runs"
-#: The files of a report, of which the newest scan's also stand one folder up.
-REPORTS = ("scan_report.csv", "scan_report.json", "scan_report.html")
 #: Bytes of a failed run's log that the HTML report shows.
 TAIL_BYTES = 8_000
 
@@ -91,7 +87,7 @@ def _fetch(client: Client, report: Report, out: Path, on_sent: OnSent | None) ->
     total_bytes = sum(artefact.kept_bytes for run in report.runs for artefact in run.artefacts)
     done_bytes = 0
     for run in report.runs:
-        folder = out / RUNS / safe_name(run.run)
+        folder = run_folder(out, run.run)
         try:
             fetched.tails[run.run] = _tail(_files_of(client, run, folder, out.parent))
         except StoreFailed as error:
@@ -107,7 +103,7 @@ def _fetch(client: Client, report: Report, out: Path, on_sent: OnSent | None) ->
 
 def _files_of(client: Client, run: RunResult, folder: Path, beside: Path) -> list[Path]:
     """The files of a run; those of a reused one from the earlier scan's folder, where it is still there."""
-    earlier = beside / safe_name(run.reused_from or "_") / RUNS / safe_name(run.run)
+    earlier = run_folder(scan_folder(beside, run.reused_from or "_"), run.run)
     if run.reused_from and earlier.is_dir():
         shutil.copytree(earlier, folder, dirs_exist_ok=True)
         return list(folder.iterdir())
@@ -134,7 +130,7 @@ def _write(report: Report, harvest: Harvest, fetched: _Fetched) -> None:
 
 def _copy_newest(out: Path) -> None:
     """The newest scan's reports also stand directly in the output folder; fetching an older one leaves them there."""
-    scans = [folder.name for folder in out.parent.iterdir() if (folder / REPORTS[1]).is_file()]
+    scans = [folder.name for folder in out.parent.iterdir() if (folder / JSON).is_file()]
     if out.name < max(scans, default=""):
         return
     for name in REPORTS:

@@ -9,9 +9,6 @@ from pathlib import Path
 from times_doctor_tasks.contract.messages import RunSpec
 from times_doctor_tasks.snapshot.manifest import Manifest
 
-#: Folder below RUN_DIR for everything a scan leaves.
-OUT = "times_doctor_out"
-
 
 @dataclass(frozen=True, slots=True)
 class Harvest:

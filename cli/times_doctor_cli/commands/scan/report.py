@@ -64,8 +64,7 @@ def _write_trace(what: str, trace: Path) -> None:
 
 def _of_broker(scan: str, *, page: bool, open_page: bool, as_json: bool) -> None:
     from times_doctor_cli import api
-    from times_doctor_cli.live.report_output import show_results
-    from times_doctor_cli.reports.reader import show_page
+    from times_doctor_cli.live.report_output import show_page, show_results
     from times_doctor_cli.terminal.console import stderr_console, stdout_console
     from times_doctor_cli.terminal.progress_bar import shown_transfer
     from times_doctor_tasks.config.settings import Settings
@@ -91,9 +90,8 @@ def _of_broker(scan: str, *, page: bool, open_page: bool, as_json: bool) -> None
 
 
 def _of_folder(saved: SavedReport, *, page: bool, open_page: bool, as_json: bool) -> None:
-    from times_doctor_cli.live.report_output import show_results
+    from times_doctor_cli.live.report_output import show_page, show_results
     from times_doctor_cli.reports.destination import Harvest
-    from times_doctor_cli.reports.reader import show_page
     from times_doctor_cli.terminal.console import stdout_console
 
     if page:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from times_doctor_cli.reports.layout import CSV, run_folder
 from times_doctor_cli.reports.writers.files import write_atomically
 from times_doctor_tasks.contract.messages import Report, RunResult
 from times_doctor_tasks.contract.states import RunState, StopReason
 
-NAME = "scan_report.csv"
 #: What a spreadsheet would take for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -28,9 +28,9 @@ def write_csv(report: Report, directory: Path) -> Path:
     table = csv.writer(out)
     table.writerow(_COLUMNS)
     for result in report.runs:
-        folder = directory / "scan_runs" / result.run
+        folder = run_folder(directory, result.run)
         table.writerow([_cell(make(result, folder)) for make in _COLUMNS.values()])
-    return write_atomically(directory / NAME, out.getvalue())
+    return write_atomically(directory / CSV, out.getvalue())
 
 
 def clock_text(seconds: float | None) -> str:

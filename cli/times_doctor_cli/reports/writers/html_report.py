@@ -10,12 +10,11 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from times_doctor_cli.reports.layout import HTML
 from times_doctor_cli.reports.writers import html_sections as sections
 from times_doctor_cli.reports.writers.charts import PARTS, RUNS_MAX, chart_data
 from times_doctor_cli.reports.writers.files import write_atomically
 from times_doctor_tasks.contract.messages import Report, RunSpec
-
-NAME = "scan_report.html"
 
 
 def write_html(
@@ -27,7 +26,7 @@ def write_html(
         specs: what was asked of each run, by its id; the option files are shown from there.
         log_tails: the last lines of the log, by run; shown for runs that did not end as they should.
     """
-    return write_atomically(directory / NAME, report_html(report, specs=specs, log_tails=log_tails or {}))
+    return write_atomically(directory / HTML, report_html(report, specs=specs, log_tails=log_tails or {}))
 
 
 def report_html(report: Report, *, specs: Mapping[str, RunSpec], log_tails: Mapping[str, str]) -> str:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import msgspec
 
+from times_doctor_cli.reports.layout import JSON
 from times_doctor_cli.reports.writers.files import write_atomically
 from times_doctor_tasks.contract.messages import Report, RunSpec
-
-NAME = "scan_report.json"
 
 
 def report_json(report: Report, specs: Mapping[str, RunSpec]) -> bytes:
@@ -28,4 +27,4 @@ def report_json(report: Report, specs: Mapping[str, RunSpec]) -> bytes:
 
 def write_json(report: Report, directory: Path, *, specs: Mapping[str, RunSpec]) -> Path:
     """Writes the document into `directory`."""
-    return write_atomically(directory / NAME, report_json(report, specs))
+    return write_atomically(directory / JSON, report_json(report, specs))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from times_doctor_cli.reports.layout import RECOMMENDED
 from times_doctor_cli.reports.writers.files import write_atomically
 from times_doctor_tasks.contract.messages import Report, RunSpec
 from times_doctor_tasks.profiles.registry import CURRENT
-
-FOLDER = "recommended"
 
 
 def write_recommended(report: Report, directory: Path, *, specs: Mapping[str, RunSpec]) -> tuple[Path, ...]:
@@ -23,7 +22,7 @@ def write_recommended(report: Report, directory: Path, *, specs: Mapping[str, Ru
     if spec is None:
         return ()
     name = f"{spec.solver}.opt"
-    folder = directory / FOLDER
+    folder = directory / RECOMMENDED
     return (
         write_atomically(folder / name, spec.options),
         write_atomically(folder / "README.txt", f"{copy_line(report, spec)}\n"),

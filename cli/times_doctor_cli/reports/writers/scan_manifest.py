@@ -8,13 +8,13 @@ from pathlib import Path
 
 import msgspec
 
+from times_doctor_cli.reports.layout import MANIFEST
 from times_doctor_cli.reports.writers.csv_report import iso_time
 from times_doctor_cli.reports.writers.files import write_atomically
 from times_doctor_tasks.contract.messages import Report, RunResult, RunSpec
 from times_doctor_tasks.profiles.option_file import parse_options
 from times_doctor_tasks.snapshot.staging import Manifest
 
-NAME = "manifest.json"
 SCHEMA = 1
 
 
@@ -38,7 +38,7 @@ def write_manifest(
         "inputs": msgspec.to_builtins(inputs) if inputs else None,
         "runs": [_run(result, specs.get(result.run)) for result in report.runs],
     }
-    return write_atomically(directory / NAME, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+    return write_atomically(directory / MANIFEST, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
 
 
 def _run(result: RunResult, spec: RunSpec | None) -> dict[str, object]:

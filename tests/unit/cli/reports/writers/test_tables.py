@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from times_doctor_cli.reports.layout import run_folder
 from times_doctor_cli.reports.writers.csv_report import write_csv
 from times_doctor_cli.reports.writers.files import write_atomically
 from times_doctor_cli.reports.writers.json_report import report_json, write_json
@@ -42,6 +43,21 @@ def test_csv_begins_with_the_columns_of_the_reference(make_report: MakeReport, t
     assert header.startswith(REFERENCE_COLUMNS + ",")
     for column in ("verdict", "basis", "host", "attempts", "peak_memory_mb", "stop_reason", "state", "sentence"):
         assert column in header.split(",")
+
+
+def test_a_run_with_a_long_name_shows_its_folder_and_listing(
+    make_report: MakeReport, make_result: MakeResult, tmp_path: Path
+) -> None:
+    profile = "x" * 220
+    result = make_result(profile)
+    folder = run_folder(tmp_path, result.run)
+    folder.mkdir(parents=True)
+    (folder / "parscen.lst").touch()
+
+    (row,) = rows_of(write_csv(make_report([result]), tmp_path))
+
+    assert folder.name != result.run
+    assert (row["dir"], row["lst"]) == (str(folder), str(folder / "parscen.lst"))
 
 
 def test_csv_row_has_the_reference_values_and_ours(

@@ -1,0 +1,35 @@
+"""Names and paths of what a scan leaves: RUN_DIR/times_doctor_out/<scan-id>/ and what lies in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from times_doctor_cli.file_names import safe_name
+
+#: Folder below RUN_DIR for everything a scan leaves.
+OUT = "times_doctor_out"
+CSV = "scan_report.csv"
+JSON = "scan_report.json"
+HTML = "scan_report.html"
+#: The files of a report, of which the newest scan's also stand one folder up.
+REPORTS = (CSV, JSON, HTML)
+#: What was run, on what: beside the reports.
+MANIFEST = "manifest.json"
+#: Folder of the recommended option file, below the scan's.
+RECOMMENDED = "recommended"
+_RUNS = "scan_runs"
+
+
+def scan_folder(out: Path, scan: str) -> Path:
+    """The folder of a scan below `out`; a name from elsewhere never leads out of it."""
+    return out / safe_name(scan)
+
+
+def run_folder(folder: Path, run: str) -> Path:
+    """The folder of one run's files below its scan's; long names are shortened."""
+    return folder / _RUNS / safe_name(run)
+
+
+def saved_reports(out: Path) -> list[Path]:
+    """The `scan_report.json` of each scan below `out`, oldest first."""
+    return sorted(path for path in out.glob(f"*/{JSON}") if path.is_file())
