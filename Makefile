@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest
 SEED ?= $(shell date +%s)
 SECONDS_OF_CHAOS ?= 300
 .DEFAULT_GOAL := help
-.PHONY: help house install demo test test-faults chaos test-store test-cluster test-compose lint format typecheck testcov bench clean
+.PHONY: help house install demo test test-next test-faults chaos test-store test-cluster test-compose lint format typecheck testcov bench clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,13 @@ test: $(VENV)/.dev ## run the tests
 
 test-faults: $(VENV)/.dev ## kill, stop and cut off real workers and their broker, many times; the protocol against its model, at length
 	TEST_MODEL_EXAMPLES=1000 $(PYTEST) -q -n 4 tests/faults tests/integration/test_protocol_model.py
+
+test-next: $(BIN)/python ## what we use of Celery's inside, against the newest Celery and kombu; allowed to fail, prints what changed
+	@test -x .venv-next/bin/python || $(PYTHON) -m venv .venv-next
+	@.venv-next/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@.venv-next/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --pre celery kombu || true
+	@.venv-next/bin/python -m pip list --disable-pip-version-check 2>/dev/null | grep -E '^(celery|kombu|redis) '
+	-.venv-next/bin/python -m pytest -q --tb=line tests/contract/test_celery_internals.py
 
 chaos: $(VENV)/.dev ## two scans of 50 runs at a time for five minutes of random faults; SEED=n repeats one
 	TD_CHAOS_S=$(SECONDS_OF_CHAOS) TD_CHAOS_SEED=$(SEED) $(PYTEST) -q -s tests/faults/test_chaos.py

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from celery import Celery
 
+from times_doctor_tasks.celery_app import internals
 from times_doctor_tasks.contract.keys import CONTROL_QUEUE
 from times_doctor_tasks.state_store.connection import CONNECT_TIMEOUT_S, HEALTH_CHECK_S, SOCKET_TIMEOUT_S, is_socket
 
@@ -48,10 +48,7 @@ app.conf.update(
     task_ignore_result=False,
     task_publish_retry=True,
 )
-# By URL "module:Class+redis+socket://" does not parse, so the class is put in by name for both schemes.
-app.loader.override_backends = dict.fromkeys(
-    ("redis", "rediss"), "times_doctor_tasks.celery_app.result_backend:ErrorProofBackend"
-)
+internals.use_backend(app, "times_doctor_tasks.celery_app.result_backend:ErrorProofBackend")
 
 
 def configure(broker_url: str, *, prefix: str = "td") -> Celery:
@@ -79,13 +76,6 @@ def configure(broker_url: str, *, prefix: str = "td") -> Celery:
         redis_retry_on_timeout=True,
         redis_backend_health_check_interval=HEALTH_CHECK_S,
     )
-    _let_go_of_connections()
+    internals.forget_connections(app)
     app.set_default()
     return app
-
-
-def _let_go_of_connections() -> None:
-    """Celery keeps its pools for life: without this, a program's second broker would get nothing and its first all."""
-    app._after_fork()  # noqa: SLF001  # what Celery does where a process must not use the connections it was given
-    app._backend_cache = None  # noqa: SLF001
-    app._local = threading.local()  # noqa: SLF001

@@ -8,9 +8,8 @@ from typing import Any
 
 import msgspec
 from celery import Celery, chain, chord, signals
-from kombu.serialization import dumps as serialize
-from kombu.utils.json import dumps as to_json
 
+from times_doctor_tasks.celery_app import internals
 from times_doctor_tasks.celery_app.aggregate_task import aggregate_scan
 from times_doctor_tasks.celery_app.app import DEFAULT_PRIORITY
 from times_doctor_tasks.celery_app.solve_task import SOLVE, solve
@@ -99,7 +98,8 @@ def publish_again(
     body, headers, properties = (msgspec.json.decode(kept[part]) for part in ("body", "headers", "properties"))
     with app.producer_pool.acquire(block=True) as producer:
         if head:
-            _push_to_head(producer, name, body, headers, properties)
+            priority = properties.get("priority", DEFAULT_PRIORITY)
+            internals.push_to_head(producer, name, body, headers, properties, priority=priority)
             return True
         producer.publish(
             body,
@@ -107,24 +107,10 @@ def publish_again(
             exchange="",
             serializer="json",
             headers=headers,
-            declare=[app.amqp.queues.select_add(queue)] if queue else None,
+            declare=[internals.declared(app, queue)] if queue else None,
             **properties,
         )
     return True
-
-
-def _push_to_head(producer: Any, queue: str, body: Any, headers: dict[str, Any], properties: dict[str, Any]) -> None:
-    """What kombu's Redis channel does to publish, but at the end of the list that is served first.
-
-    Its own `_put` pushes to the other end, and no argument changes that (kombu 5.7, transport/redis.py).
-    """
-    channel = producer.channel
-    priority = properties.get("priority", DEFAULT_PRIORITY)
-    content_type, content_encoding, content = serialize(body, serializer="json")  # type: ignore[no-untyped-call]  # kombu has no types
-    envelope = channel.prepare_message(content, priority, content_type, content_encoding, headers, properties)
-    channel._inplace_augment_message(envelope, "", queue)  # noqa: SLF001
-    with channel.conn_or_acquire() as client:
-        client.rpush(channel._q_for_pri(queue, priority), to_json(envelope))  # type: ignore[no-untyped-call]  # noqa: SLF001
 
 
 def publish_fresh(spec: ScanSpec, run: RunSpec, following: Sequence[RunSpec]) -> None:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from celery import signals
-from celery.exceptions import WorkerShutdown
-from celery.worker import WorkController, state
+from celery.worker import WorkController
 
+from times_doctor_tasks.celery_app import internals
 from times_doctor_tasks.celery_app.app import app
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_worker.service.event_sender import EventMail
@@ -63,7 +63,7 @@ class Intake:
     @property
     def reserved(self) -> int:
         """Tasks that Celery counts against the slots."""
-        return len(state.reserved_requests)
+        return internals.reserved_tasks()
 
     def run(self) -> int:
         """Consumes until `shut_down`; the exit code it was given, or Celery's own when it broke down."""
@@ -98,9 +98,7 @@ class Intake:
     def shut_down(self, code: int) -> None:
         """Ends `run` as soon as no task runs."""
         self._code = code
-        # Looked at wherever the loop or its connecting begins anew; the call below wakes a loop that waits.
-        state.should_stop = code
-        self._in_loop(_raise_shutdown)
+        internals.stop_consuming(self._controller, code)
 
     def _consume(self) -> int:
         controller = WorkController(
@@ -125,7 +123,7 @@ class Intake:
         return os.EX_OK if code is None else int(code)
 
     def _on_ready(self, consumer: Any) -> None:
-        consumer.timer.call_repeatedly(TICK_S, self._tick)
+        internals.repeat_in_loop(consumer, TICK_S, self._tick)
         self._tick()
         self._apply_now()  # what was asked for while it connected
 
@@ -139,31 +137,13 @@ class Intake:
             self._apply_now()
             applied.set()
 
-        if self._in_loop(apply):
+        if internals.call_in_loop(self._controller, apply):
             applied.wait(APPLY_S)
 
     def _apply_now(self) -> None:
         """In the loop: from what is consumed to what is wanted."""
-        consumer = self._controller.consumer if self._controller else None
-        if consumer is None or consumer.task_consumer is None:
-            return
-        consumed = set(app.amqp.queues.consume_from)
-        try:
-            for name in consumed - self._wanted:
-                consumer.cancel_task_queue(name)
-            for name in self._wanted - consumed:
-                app.amqp.queues[name]  # defined on the first look, as a queue named at the start is
-                consumer.add_task_queue(name)
-        except consumer.connection_errors as error:
-            # Celery's table of queues is changed by now: connecting again brings what is wanted.
+        if error := internals.consume_from(app, self._controller, self._wanted):
             logger.info("queues are changed when Redis is back: %s", error, extra={"action": "queues_wait"})
-
-    def _in_loop(self, call: Callable[[], None]) -> bool:
-        consumer = getattr(self._controller, "consumer", None)
-        if consumer is None:
-            return False
-        consumer.call_soon(call)
-        return True
 
     def _on_received(self, **_: Any) -> None:
         self.received += 1
@@ -175,7 +155,3 @@ class Intake:
     def _on_end(self, **_: Any) -> None:
         with self._count_lock:
             self._running -= 1
-
-
-def _raise_shutdown() -> None:
-    raise WorkerShutdown(state.should_stop)

@@ -10,6 +10,8 @@ import logging
 import threading
 from typing import Any
 
+from times_doctor_tasks.celery_app import internals
+
 logger = logging.getLogger(__name__)
 
 
@@ -24,7 +26,7 @@ class EventMail:
         self._wake = threading.Event()
         self._ended = False
         self._thread = threading.Thread(target=self._loop, name="events", daemon=True)
-        consumer.on_send_event_buffered = self._wake.set
+        internals.on_event_buffered(consumer, self._wake.set)
 
     def __enter__(self) -> EventMail:
         self._thread.start()
@@ -39,10 +41,8 @@ class EventMail:
         while not self._ended:
             self._wake.wait()
             self._wake.clear()
-            dispatcher = self._consumer.event_dispatcher
             try:
-                if dispatcher is not None:
-                    dispatcher.flush()  # what cannot be sent it keeps, and it locks itself
+                internals.flush_events(self._consumer)
             except Exception:
                 # A dashboard that misses some events must not miss all that come.
                 logger.warning("events not sent", exc_info=True, extra={"action": "events_lost"})
