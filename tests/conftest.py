@@ -49,6 +49,16 @@ def why_no_gams() -> str:
     return ""
 
 
+#: Seconds for a property: it is a hundred tests, and the first of them makes hypothesis's tables.
+PROPERTY_TIMEOUT_S = 60
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("hypothesis") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(PROPERTY_TIMEOUT_S))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     # Skipped from one place, for one reason: pytest then sums them up in one line.
