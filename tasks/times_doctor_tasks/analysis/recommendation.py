@@ -150,6 +150,8 @@ def _candidates(results: Sequence[RunResult]) -> list[Candidate]:
 
 
 def _is_good(result: RunResult) -> bool:
+    if result.objective is None:
+        return False
     return result.verdict is Verdict.OPTIMAL and is_comparable(result) and result.runtime_s is not None
 
 

@@ -9,10 +9,14 @@ from pathlib import Path
 
 _HEAD_BYTES = 16_384
 _LOG_HEAD = re.compile(
-    r"^(?:--- Job |--- Starting |--- GAMS Parameters|Running HiGHS |gams: |\*\*\* (?:Log reopend|Open logfile))",
+    r"^ *(?:--- Job |--- Starting |--- GAMS Parameters|Running HiGHS |Coefficient ranges:|"
+    r"Presolving model|gams: |\*\*\* (?:Log reopend|Open logfile))",
     re.MULTILINE,
 )
-_HIGHS_HEAD = re.compile(r"^(?:Running HiGHS |(?:LP|MIP|QP) .*has \d+ rows?; \d+ cols?; )", re.MULTILINE)
+_HIGHS_HEAD = re.compile(
+    r"^ *(?:Running HiGHS |Coefficient ranges:|Presolving model|(?:LP|MIP|QP|MIQP) .*has \d+ rows?; \d+ cols?; )",
+    re.MULTILINE,
+)
 _LISTING_HEAD = re.compile(
     r"^\f?GAMS (?:Rev \d+ +)?\d+\.\d+.* Page \d+|^RANGE STATISTICS|S O L V E +S U M M A R Y", re.MULTILINE
 )

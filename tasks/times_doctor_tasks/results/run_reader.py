@@ -7,11 +7,11 @@ Each file is read once, as a stream, whatever its size. A last line without its 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from times_doctor_tasks.contract.states import SOLVED, StopReason, Verdict
 from times_doctor_tasks.parsers.events import ErrorLine, LogEvent
@@ -20,7 +20,7 @@ from times_doctor_tasks.parsers.gams.log import GamsLogReader
 from times_doctor_tasks.parsers.gams.log_phases import LogPhases, PhaseRecord
 from times_doctor_tasks.parsers.gams.trace import TraceRow, read_trace
 from times_doctor_tasks.parsers.highs.log import HighsLogReader
-from times_doctor_tasks.parsers.highs.status import unread_model, with_gams_codes
+from times_doctor_tasks.parsers.highs.status import unread_model, with_final_answer, with_gams_codes
 from times_doctor_tasks.parsers.lines import LineBuffer
 from times_doctor_tasks.parsers.solves.digest import LogDigest, Options
 from times_doctor_tasks.parsers.solves.endings import solve_ending
@@ -136,24 +136,30 @@ def read_run(files: RunFiles, *, stop_reason: StopReason | None = None) -> RunRe
 
 
 def read_highs_run(
-    log: Path | None, *, returncode: int | None = None, stop_reason: StopReason | None = None
+    log: Path | None,
+    *,
+    returncode: int | None = None,
+    stop_reason: StopReason | None = None,
+    final: Mapping[str, Any] | None = None,
 ) -> RunReading:
-    """Read the log of HiGHS run without GAMS; its own status words decide."""
+    """Read the log of HiGHS run without GAMS; its own `final` answer decides, without one the log's last status."""
     digest, phases = _read_log(log, HighsLogReader)
-    unread = unread_model(next(reversed(digest.solves()), None), digest.errors)
-    solves = _with_verdicts(tuple(with_gams_codes(solve, digest.errors) for solve in digest.solves()))
+    found = with_final_answer(digest.solves(), final or {})
+    unread = unread_model(found[-1] if found else None, digest.errors)
+    solves = _with_verdicts(tuple(with_gams_codes(solve, digest.errors) for solve in found))
+    ended = digest.solver_ended or bool(final and found)
     findings = Findings(
         alone=True,
-        ended=digest.solver_ended,
+        ended=ended,
         last_phase=digest.last_phase,
         other_errors=tuple(digest.errors),
-        solve_under_way=digest.solve_under_way and not digest.solver_ended,
+        solve_under_way=digest.solve_under_way and not ended,
     )
     if unread is not None:
         judgement = Judgement(unread.verdict, unread.sentence, unread.next_step)
     else:
         judgement = judge(solves[-1] if solves else None, findings, returncode=returncode, stop_reason=stop_reason)
-    return _reading(digest, Listing(), phases, solves, judgement, returncode=returncode, complete=digest.solver_ended)
+    return _reading(digest, Listing(), phases, solves, judgement, returncode=returncode, complete=ended)
 
 
 def to_json(reading: RunReading) -> dict[str, object]:

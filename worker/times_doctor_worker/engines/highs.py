@@ -45,22 +45,16 @@ class HighsEngine:
         return HighsLogReader()
 
     def read(self, job: Job, *, returncode: int | None, stop_reason: StopReason | None) -> RunReading:
-        """Reads the log, then takes the figures that it rounds from the result file."""
-        reading = read_highs_run(job.directory / LOG, returncode=returncode, stop_reason=stop_reason)
+        """Reads log and result file; what the result file says is HiGHS's final answer."""
+        try:
+            final = json.loads((job.directory / RESULT).read_text("utf-8"))
+        except (OSError, ValueError):
+            final = None
+        log = job.directory / LOG
+        reading = read_highs_run(log, returncode=returncode, stop_reason=stop_reason, final=final)
         if reading.verdict is Verdict.COMPILE_ERROR:
             return dataclasses.replace(reading, judgement=_unreadable(job))
-        try:
-            figures = json.loads((job.directory / RESULT).read_text("utf-8"))
-        except (OSError, ValueError):
-            return reading
-        if not reading.solves:
-            return reading
-        last = reading.solves[-1]
-        objective = figures.get("objective") if last.objective is not None else None
-        exact = dataclasses.replace(
-            last, objective=objective, **{n: figures.get(n) for n in ("rows", "columns", "nonzeros")}
-        )
-        return dataclasses.replace(reading, solves=(*reading.solves[:-1], exact))
+        return reading
 
     def artefacts(self, job: Job) -> Sequence[Path]:
         """Option file, log and result."""

@@ -1,4 +1,4 @@
-"""The log of HiGHS (1.7 to 1.16), bare or under GAMS."""
+"""The log of HiGHS (1.5 to 1.16), bare or under GAMS."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from times_doctor_tasks.parsers.events import (
     ModelSize,
     NumericalSign,
     OptionFileMissing,
+    OptionIgnored,
     OptionSet,
     PresolvedSize,
     RangeStatistic,
@@ -30,18 +31,19 @@ from times_doctor_tasks.parsers.events import (
     SolveStarted,
 )
 from times_doctor_tasks.parsers.highs import rows
+from times_doctor_tasks.parsers.highs.status import NO_OBJECTIVE
 from times_doctor_tasks.parsers.lines import LineBuffer
 from times_doctor_tasks.parsers.numbers import number
 from times_doctor_tasks.parsers.sink import EventSink
 
 _BANNER = re.compile(r"Running HiGHS (\d\S*)")
-_MODEL = re.compile(r"(LP|MIP|QP|MIQP)(?: (.+?))? has (\d+) rows?; (\d+) cols?; (\d+) nonzeros?")
+_MODEL = re.compile(r"(LP|MIP|QP|MIQP)(?: +(.+?))? has (\d+) rows?; (\d+) cols?; (\d+) (?:matrix )?nonzeros?")
 _RANGE = re.compile(r"(Matrix|Cost|Bound|RHS) +\[(\S+?), *(\S+?)\]$")
 _REDUCED = re.compile(
     r"Presolve ?:? ?[Rr]eductions: rows (\d+)\(.*?\); columns (\d+)\(.*?\); (?:nonzeros|elements) (\d+)"
 )
 _OPTION = re.compile(r"(?:Set option )?(\w+) +(?:=|to) +\"?(.*?)\"?$")
-_STATUS = re.compile(r"(?:Model status +:|Status {2,}) *(.+)$")
+_STATUS = re.compile(r"(?:Model +status +:|Status {2,}|ERROR: +Setting model status to) *(.+)$")
 _OBJECTIVE = re.compile(r"(?:Objective value +:|Primal bound) +(\S+)$")
 _BOUND = re.compile(r"Dual bound +(\S+)$")
 _COUNT = re.compile(r"(Simplex|IPM|Crossover|PDLP|QP ASM|LP|Nodes)(?: +iterations:?)? +(\d+)$")
@@ -50,6 +52,8 @@ _PUSHES = re.compile(r"Number of (dual|primal) pushes required: +(\d+)")
 _REMAINING = re.compile(r"(\d+) (primal|dual) pushes remaining")
 _INFEASIBILITY = re.compile(r"num/max +\d+ / +(\S+) \(relative.*?\) +(primal|dual) infeasibilities")
 _BASIC = re.compile(r"basic solution (primal|dual) infeasibility: +(\S+)$")
+_CROSSED = re.compile(r"Model has \d+ significant inconsistent bound\(s\): infeasible")
+_IGNORED = re.compile(r'WARNING: (Solver "(.+?)" is not available for \w+)\. Option "solver" ignored')
 _NO_OPTIONS = re.compile(r"Options file (.+) could not be opened|Error reading options file (.+?)(?: with content:)?$")
 _PHASES = (
     ("Presolving model", Phase.PRESOLVE, ""),
@@ -70,11 +74,25 @@ _RANGE_KINDS = {"Matrix": "matrix", "Cost": "objective", "Bound": "bound", "RHS"
 class HighsReader:
     """Reads the lines of one HiGHS solve into a sink; `bare`: without GAMS, so that sizes and ranges count too."""
 
-    __slots__ = ("_bare", "_iterations", "_nodes", "_options", "_rows", "_sink", "_version")
+    __slots__ = (
+        "_bare",
+        "_began",
+        "_iterations",
+        "_nodes",
+        "_options",
+        "_refusal",
+        "_rows",
+        "_sink",
+        "_status",
+        "_version",
+    )
 
     def __init__(self, sink: EventSink, *, bare: bool = False) -> None:
         self._sink = sink
         self._bare = bare
+        self._began = False
+        self._refusal = ""
+        self._status = ""
         self._rows = rows.IterationTable()
         self._iterations = 0
         self._nodes: int | None = None
@@ -86,6 +104,7 @@ class HighsReader:
         found = self._rows.row(line)
         if found is not None:
             phase, event = found
+            self._begin()
             if self._sink.phase is not phase:
                 self._sink.enter(phase)
             self._sink.add(event)
@@ -93,8 +112,25 @@ class HighsReader:
         text = line.strip()
         if not text or self._rows.header(text) or self._settings(line, text):
             return
+        self._refusal = ""
         if not (self._phase(text) or self._problem(text) or self._crossover(text) or self._end(text)):
             self._trouble(text)
+
+    def close(self) -> None:
+        """The log is over: an ERROR line at its end is how the solve ended, nothing follows a refusal."""
+        if self._began and self._refusal and not self._status:
+            self._sink.add(SolverEnded("HiGHS", None, self._refusal))
+
+    def _begin(self, model: str = "", model_type: str = "") -> None:
+        """A solve begins with whatever its log shows first: called from Python or Julia, old HiGHS names no model."""
+        if not self._bare or (self._began and not model_type):
+            return
+        self._began = True
+        self._iterations, self._nodes, self._status = 0, None, ""
+        self._sink.add(SolveStarted(1, model, model_type))
+        self._sink.add(SolverStarted("HIGHS"))
+        if self._version is not None:
+            self._sink.add(self._version)
 
     def _settings(self, line: str, text: str) -> bool:
         if text == "Options set:":
@@ -114,6 +150,7 @@ class HighsReader:
     def _phase(self, text: str) -> bool:
         for start, phase, detail in _PHASES:
             if text.startswith(start):
+                self._begin()
                 self._sink.enter(phase, detail)
                 return True
         return False
@@ -123,17 +160,16 @@ class HighsReader:
         if match := _BANNER.match(text):
             self._version = SolverVersion("HiGHS", match[1])
             sink.add(self._version)
+            self._began = False
         elif match := _REDUCED.match(text):
             sink.add(PresolvedSize(int(match[1]), int(match[2]), int(match[3])))
         elif match := _MODEL.match(text):
             if self._bare:
-                sink.add(SolveStarted(1, match[2] or "", match[1]))
-                sink.add(SolverStarted("HIGHS"))
-                if self._version is not None:
-                    sink.add(self._version)
+                self._begin(match[2] or "", match[1])
                 sink.add(ModelSize(int(match[3]), int(match[4]), int(match[5])))
         elif match := _RANGE.match(text):
             if self._bare:
+                self._begin()
                 sink.add(RangeStatistic(_RANGE_KINDS[match[1]], number(match[2]), number(match[3])))
         else:
             return False
@@ -157,14 +193,28 @@ class HighsReader:
             return False
         return True
 
-    def _end(self, text: str) -> bool:
-        add = self._sink.add
+    def _answer(self, text: str) -> bool:
         if match := _STATUS.match(text):
-            add(SolverEnded("HiGHS", None, match[1].strip()))
+            self._begin()
+            self._final(match[1].strip())
+            if text.startswith("ERROR:"):
+                self._sink.add(ErrorLine(text[6:].strip()))
+        elif _CROSSED.match(text):
+            self._final("Infeasible")
         elif match := _OBJECTIVE.match(text):
             if (value := number(match[1])) is not None:
-                add(FinalObjective(value))
-        elif match := _BOUND.match(text):
+                self._sink.add(FinalObjective(value))
+            elif "nan" in match[1].lower() and self._status.lower() == "optimal":
+                self._final(NO_OBJECTIVE)
+        else:
+            return False
+        return True
+
+    def _end(self, text: str) -> bool:
+        add = self._sink.add
+        if self._answer(text):
+            return True
+        if match := _BOUND.match(text):
             if (value := number(match[1])) is not None:
                 add(FinalBound(value))
         elif match := _COUNT.match(text):
@@ -176,6 +226,10 @@ class HighsReader:
         else:
             return False
         return True
+
+    def _final(self, status: str) -> None:
+        self._status = status
+        self._sink.add(SolverEnded("HiGHS", None, status))
 
     def _count(self, what: str, count: int) -> None:
         if what == "Nodes":
@@ -190,12 +244,19 @@ class HighsReader:
 
     def _trouble(self, text: str) -> None:
         if text.startswith("ERROR:"):
-            self._sink.add(ErrorLine(text[6:].strip()))
+            self._refusal = text[6:].strip()
+            self._sink.add(ErrorLine(self._refusal))
+        elif match := _IGNORED.match(text):
+            self._sink.add(OptionIgnored(f"solver = {match[2]}", match[1]))
         elif match := _INFEASIBILITY.match(text):
             self._sign(f"unscaled {match[2]} infeasibility", match[1])
         elif text.startswith(("WARNING: Solution optimality", "WARNING:    num/max")):
             return
-        elif text.startswith("WARNING:") or ("infeasible" in text.lower() and "=>" not in text):
+        elif (
+            text.startswith("WARNING:")
+            or ("infeasible" in text.lower() and "=>" not in text)
+            or " inconsistent bounds [" in text
+        ):
             self._sink.add(SolverMessage(text.removeprefix("WARNING:").strip()))
 
     def _sign(self, what: str, cell: str) -> None:
@@ -220,7 +281,8 @@ class HighsLogReader:
         return self._take(self._lines.feed(text))
 
     def close(self) -> list[LogEvent]:
-        """Nothing more: a last line without its end is left out, cut numbers read as other numbers."""
+        """What the end of the log tells; a last line without its end is left out, cut numbers read as other numbers."""
+        self._reader.close()
         return self._sink.take()
 
     def _take(self, lines: list[str]) -> list[LogEvent]:

@@ -20,7 +20,7 @@ _SIMPLEX = re.compile(
 )
 #: A branch-and-cut row; a letter in front tells where an incumbent came from. Large counts end in k or M.
 _MIP = re.compile(
-    r" ?[A-Za-z]? +([\d.]+[kM]?) +([\d.]+[kM]?) +[\d.]+[kM]? +[\d.]+%"
+    r" *[A-Za-z]? +([\d.]+[kM]?) +([\d.]+[kM]?) +[\d.]+[kM]? +[\d.]+%"
     r" +(\S+) +(\S+) +(\S+) +\S+ +\S+ +\S+ +(\S+) +[\d.]+s *$"
 )
 _COLUMNS = re.compile(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from times_doctor_tasks.contract.states import Verdict
 from times_doctor_tasks.parsers.events import ErrorLine
@@ -22,6 +23,8 @@ _CODES: dict[str, tuple[int | None, int]] = {
     "memory limit reached": (None, 4),
     "interrupted by user": (None, 8),
 }
+#: Our word for an "optimal" whose objective is no number: some cost, bound or coefficient is none.
+NO_OBJECTIVE = "Optimal, but the objective is not a number (nan): look for a cost, bound or coefficient that is none"
 #: HiGHS's word for a model without rows and columns: also where it could not read the file.
 _EMPTY = "empty"
 #: GAMS's LP status for CPLEX's "infeasible or unbounded".
@@ -50,6 +53,21 @@ def with_gams_codes(solve: Solve, errors: Sequence[ErrorLine]) -> Solve:
         alone=True,
         lp_status=_EITHER if " or " in text else None,
     )
+
+
+def with_final_answer(solves: tuple[Solve, ...], final: Mapping[str, Any]) -> tuple[Solve, ...]:
+    """The solves with what HiGHS's own result says of the last one, status and objective from this one source."""
+    status = str(final.get("model_status") or "")
+    if not status or status == "Not Set":
+        return solves
+    last = solves[-1] if solves else Solve(number=1, solver="HIGHS")
+    objective = final.get("objective")
+    if status.lower() == "optimal" and objective is None:
+        status = NO_OBJECTIVE
+    elif status.lower() != "optimal" and last.objective is None:
+        objective = None
+    sizes: dict[str, Any] = {name: final.get(name) for name in ("rows", "columns", "nonzeros")}
+    return (*solves[:-1], replace(last, lp_status_text=status, objective=objective, **sizes))
 
 
 def unread_model(solve: Solve | None, errors: Sequence[ErrorLine]) -> Ending | None:

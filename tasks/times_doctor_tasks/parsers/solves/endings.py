@@ -28,6 +28,7 @@ _EITHER = frozenset({4, 119})
 _PRIMAL_RAN_AWAY, _DUAL_RAN_AWAY = 21, 22
 #: CPLEX: integer solution within the gap tolerance.
 _PROVED_MIP = frozenset({1, 101, 102})
+_CROSSED = re.compile(r"Col +\d+ \(Col (.+)\) has inconsistent bounds")
 _ROW_NAMED = re.compile(r"[Rr]ow '(.+?)' infeasible")
 
 
@@ -152,6 +153,13 @@ def _infeasible(solve: Solve) -> Ending:
             Verdict.INFEASIBLE,
             f"The model is infeasible{relaxed}: the bounds of its variables leave no room for equation {row}.",
             _advice(solve).whole_conflict,
+        )
+    column = next((match[1] for text in solve.explanations if (match := _CROSSED.search(text))), None)
+    if column is not None:
+        return Ending(
+            Verdict.INFEASIBLE,
+            f"The model is infeasible{relaxed}: the lower bound of {column} is above its upper bound.",
+            "Correct the bounds of that variable.",
         )
     return Ending(
         Verdict.INFEASIBLE,

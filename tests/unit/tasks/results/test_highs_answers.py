@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from times_doctor_tasks.contract.states import Verdict
+from times_doctor_tasks.results.run_files import find_run_files
+from times_doctor_tasks.results.run_reader import read_highs_run, read_run
+
+_FIELD = Path("tests/data/field").resolve()
+
+
+@pytest.mark.parametrize("has_result", [True, False], ids=["with result file", "log alone"])
+@pytest.mark.parametrize(
+    ("case", "verdict", "objective", "word"),
+    [
+        ("bounds_cross_lp", Verdict.INFEASIBLE, None, "lower bound of cap_a"),
+        ("bounds_cross_mip", Verdict.INFEASIBLE, None, "lower bound of unit_a"),
+        ("nan_objective_recommended", Verdict.SOLVER_FAILURE, None, "not a number"),
+        ("qp_reported_unsolved", Verdict.OPTIMAL, 6.0, "6"),
+        ("solve_error_taken_as_optimal", Verdict.SOLVER_FAILURE, None, "Solve error"),
+        ("mip_profiles_not_applied", Verdict.OPTIMAL, 36.0, "36"),
+    ],
+)
+def test_the_final_answer_of_highs_decides_verdict_and_objective(
+    case: str, verdict: Verdict, objective: float | None, word: str, has_result: bool
+) -> None:
+    final = json.loads((_FIELD / case / "result.json").read_text()) if has_result else None
+    reading = read_highs_run(_FIELD / case / "scan.log", returncode=0, final=final)
+    assert (reading.verdict, len(reading.solves)) == (verdict, 1)
+    assert reading.solves[0].objective == (pytest.approx(objective) if objective is not None else None)
+    assert word in reading.judgement.sentence
+
+
+@pytest.mark.parametrize("indent", ["", "    "], ids=["as written", "indented"])
+@pytest.mark.parametrize("skipped", [0, 1], ids=["whole", "first line cut off"])
+@pytest.mark.parametrize(
+    ("case", "verdict", "word"),
+    [
+        ("highs_log_old_wording", Verdict.OPTIMAL, "31.5"),
+        ("highs_log_without_banner", Verdict.OPTIMAL, "31.5"),
+        ("highs_log_refused", Verdict.SOLVER_FAILURE, "Cannot solve MIQP problems with HiGHS"),
+        ("solve_error_taken_as_optimal", Verdict.SOLVER_FAILURE, "Solve error"),
+    ],
+)
+def test_a_log_of_any_highs_is_read_pasted_or_cut(
+    tmp_path: Path, case: str, verdict: Verdict, word: str, skipped: int, indent: str
+) -> None:
+    source = next(path for path in (_FIELD / case).glob("*.log") if path.name != "scan.log")
+    lines = source.read_text().splitlines()[skipped:]
+    log = tmp_path / "pasted.log"
+    log.write_text("".join(f"{indent}{line}\n" for line in lines))
+    reading = read_run(find_run_files(log))
+    assert reading.verdict is verdict
+    assert word in reading.judgement.sentence
+
+
+def test_a_solver_option_that_highs_ignores_is_named() -> None:
+    for case in ("mip_profiles_not_applied", "qp_reported_unsolved"):
+        [(option, why)] = read_highs_run(_FIELD / case / "scan.log").options_ignored
+        assert option == "solver = simplex"
+        assert "is not available for" in why
