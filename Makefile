@@ -6,7 +6,8 @@ PYTEST := $(BIN)/python -m pytest
 SEED ?= $(shell date +%s)
 SECONDS_OF_CHAOS ?= 300
 .DEFAULT_GOAL := help
-.PHONY: help house install demo test test-next test-faults chaos test-store test-cluster test-compose lint format typecheck testcov bench clean
+.PHONY: help house install demo test test-long test-all test-next test-faults chaos test-store test-cluster test-compose lint format \
+  typecheck testcov bench clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,8 +43,13 @@ demo: $(VENV)/.demo ## write the sample model and scan it for real (GAMS, else H
 	  echo "GAMS cannot be used here, as said above: the same energy system as an LP file, solved by HiGHS."; \
 	  $(BIN)/times-doctor scan demo/demo_large.mps --parallel; }
 
-test: $(VENV)/.dev ## run the tests
-	$(PYTEST) -n 2 --dist loadfile
+test: $(VENV)/.dev ## run the tests, but for the long ones, and the examples in docstrings
+	$(PYTEST) -n 2 --dist loadfile -m 'not long'
+
+test-long: $(VENV)/.dev ## run the long tests only
+	$(PYTEST) -n 2 --dist loadfile -m long
+
+test-all: test test-long ## run both
 
 test-faults: $(VENV)/.dev ## kill, stop and cut off real workers and their broker, many times; the protocol against its model, at length
 	TEST_MODEL_EXAMPLES=1000 $(PYTEST) -q -n 4 tests/faults tests/integration/test_protocol_model.py

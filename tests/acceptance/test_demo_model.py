@@ -22,7 +22,7 @@ from times_doctor_tasks.profiles.registry import built_in_profiles, with_threads
 from times_doctor_tasks.results.run_reader import read_highs_run
 from times_doctor_worker.engines.gams_installation import find_gams
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 PROFILES = ("dual", "sift", "bar_nox")
 YEARS = read_system(demo_texts()).names("WY")

@@ -33,6 +33,7 @@ PARTS = {"gams", "gamscmex.out", "gmsgenux.out"}
 GONE_S = 5.0
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.gams,
     pytest.mark.timeout(120),
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),

@@ -121,6 +121,7 @@ def wait_for_running(cli: Cli, scan: str, *, runs: int = 1) -> None:
     wait_until(lambda: running() >= runs, timeout_s=60, what=f"{runs} running")
 
 
+@pytest.mark.long
 def test_a_model_that_is_gone_right_after_the_submit_is_solved_on_both_hosts(
     desk: Callable[[str], Cli], run_folder: RunFolder, tmp_path: Path, recorded: Path
 ) -> None:
@@ -166,6 +167,7 @@ def test_the_document_of_json_is_the_file_and_a_plain_scan_leaves_its_files_in_t
     assert reused == {"bar": report["scan"], "pdlp": ""}
 
 
+@pytest.mark.long
 def test_two_watch_and_a_third_cancels_and_all_end_with_the_same_report(
     desk: Callable[[str], Cli], run_folder: RunFolder
 ) -> None:
@@ -186,6 +188,7 @@ def test_two_watch_and_a_third_cancels_and_all_end_with_the_same_report(
     assert (again.returncode, "nothing to cancel" in again.stdout) == (0, True)
 
 
+@pytest.mark.long
 def test_a_profile_can_be_cancelled_alone(desk: Callable[[str], Cli], run_folder: RunFolder) -> None:
     laptop = desk("laptop")
     scan = detach(laptop, run_folder("denselp"), "--parallel", "-p", "sift", "-p", "bar")
@@ -200,6 +203,7 @@ def test_a_profile_can_be_cancelled_alone(desk: Callable[[str], Cli], run_folder
     laptop.run("cancel", scan, "--now")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_watcher_that_is_told_to_end_leaves_the_scan_alone(
     desk: Callable[[str], Cli], run_folder: RunFolder, number: signal.Signals
@@ -218,6 +222,7 @@ def test_a_watcher_that_is_told_to_end_leaves_the_scan_alone(
     laptop.run("cancel", scan, "--now")
 
 
+@pytest.mark.long
 def test_ctrl_c_in_the_terminal_of_the_scan_cancels_it_on_its_hosts(
     desk: Callable[[str], Cli], run_folder: RunFolder
 ) -> None:
@@ -233,6 +238,7 @@ def test_ctrl_c_in_the_terminal_of_the_scan_cancels_it_on_its_hosts(
     assert (folder / "times_doctor_out" / "scan_report.csv").is_file()
 
 
+@pytest.mark.long
 def test_a_named_host_gets_all_runs(desk: Callable[[str], Cli], run_folder: RunFolder) -> None:
     folder = run_folder("denselp")
     code, report = desk("laptop").scan(folder, "--queue", "--parallel", "--hosts", "h2", "-p", "dual", "-p", "primal")
@@ -272,6 +278,7 @@ def test_without_a_broker_the_queue_says_how_to_set_one_and_a_dead_one_is_exit_5
     assert (dead.returncode, "'redis://127.0.0.1:1/0' cannot be used" in dead.stderr) == (5, True)
 
 
+@pytest.mark.long
 def test_a_dry_run_shows_the_hosts_and_sends_nothing(desk: Callable[[str], Cli], run_folder: RunFolder) -> None:
     laptop = desk("laptop")
     before = len(document(laptop.run("list", "--json", "-n", "500"))["scans"])
@@ -281,6 +288,7 @@ def test_a_dry_run_shows_the_hosts_and_sends_nothing(desk: Callable[[str], Cli],
     assert len(document(laptop.run("list", "--json", "-n", "500"))["scans"]) == before
 
 
+@pytest.mark.long
 def test_check_and_hosts_tell_what_the_team_has(desk: Callable[[str], Cli]) -> None:
     laptop = desk("laptop")
     checked = document(laptop.run("check", "--json"))

@@ -41,6 +41,7 @@ def test_a_scan_says_the_same_in_a_chain_and_in_a_chord(
     assert report["recommendation"]["run"] in {run["run"] for run in runs.values()}
 
 
+@pytest.mark.long
 def test_three_solves_overlap_in_a_chord_and_never_in_a_chain(cli: Cli, tmp_path: Path, run_folder: RunFolder) -> None:
     slow = install_recorded_gams(tmp_path / "slow", speed=1)
     folder = run_folder("denselp")
@@ -77,6 +78,7 @@ def test_everything_a_scan_leaves_stands_in_its_folder(cli: Cli, recorded: Path,
     assert (folder / "cplex.opt").read_text() == "lpmethod 1\n"
 
 
+@pytest.mark.long
 def test_a_second_scan_leaves_the_first_ones_results_alone(cli: Cli, recorded: Path, run_folder: RunFolder) -> None:
     folder = run_folder("cover")
     _, first = cli.scan(folder, "--gams-path", recorded, "-p", "dual")
@@ -112,6 +114,7 @@ def test_each_way_to_end_comes_out_as_what_it_is(
     assert run["next_step"]
 
 
+@pytest.mark.long
 def test_a_driver_that_overrules_the_solver_is_named_with_its_line(
     cli: Cli, recorded: Path, run_folder: RunFolder
 ) -> None:
@@ -121,6 +124,7 @@ def test_a_driver_that_overrules_the_solver_is_named_with_its_line(
     assert report["recommendation"]["run"] is None
 
 
+@pytest.mark.long
 def test_a_time_limit_keeps_what_the_solver_had(cli: Cli, tmp_path: Path, run_folder: RunFolder) -> None:
     gams = install_recorded_gams(tmp_path / "gams", speed=1)
     code, report = cli.scan(run_folder("denselp"), "--gams-path", gams, "-p", "bar_nox", "--timeout-seconds", "1")
@@ -129,6 +133,7 @@ def test_a_time_limit_keeps_what_the_solver_had(cli: Cli, tmp_path: Path, run_fo
     assert code == 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
 def test_a_signal_without_a_terminal_cancels_reports_and_leaves_nothing(
     cli: Cli, tmp_path: Path, run_folder: RunFolder, number: signal.Signals
@@ -144,6 +149,7 @@ def test_a_signal_without_a_terminal_cancels_reports_and_leaves_nothing(
     wait_until(lambda: not processes_of(tmp_path), timeout_s=10, what="nothing is left")
 
 
+@pytest.mark.long
 def test_a_killed_command_line_leaves_no_process_and_no_folder(cli: Cli, tmp_path: Path, run_folder: RunFolder) -> None:
     gams = install_recorded_gams(tmp_path / "gams", speed=0.3)
     sockets = tmp_path / "run"
@@ -158,6 +164,7 @@ def test_a_killed_command_line_leaves_no_process_and_no_folder(cli: Cli, tmp_pat
     assert list(sockets.iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_killed_worker_is_replaced_and_the_run_ends_well(cli: Cli, tmp_path: Path, run_folder: RunFolder) -> None:
     gams = install_recorded_gams(tmp_path / "gams", speed=0.5)
     sockets = tmp_path / "run"
@@ -173,6 +180,7 @@ def test_a_killed_worker_is_replaced_and_the_run_ends_well(cli: Cli, tmp_path: P
     assert '"attempt": 2' in out
 
 
+@pytest.mark.long
 def test_the_first_optimal_run_of_a_race_stops_the_others_and_nobody_failed(
     cli: Cli, tmp_path: Path, run_folder: RunFolder
 ) -> None:

@@ -1,6 +1,6 @@
 """Three hosts, one of them 50 ms away, a broker and a laptop: `make test-cluster`. About three minutes.
 
-Not collected by `make test`: it needs root, and figures that are worth something need a quiet machine.
+Not collected by `make test-all`: it needs root, and figures that are worth something need a quiet machine.
 """
 
 from __future__ import annotations

@@ -108,6 +108,7 @@ def watch(broker: GuardedBroker, folder: Path) -> Dashboard:
     return dashboard
 
 
+@pytest.mark.long
 def test_every_role_may_do_what_it_does_and_nothing_is_refused(
     team: Team, broker: GuardedBroker, tmp_path: Path
 ) -> None:

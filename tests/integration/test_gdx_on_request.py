@@ -22,7 +22,7 @@ from times_doctor_tasks.state_store.gdx_requests import GdxAnswer, GdxRequests, 
 from times_doctor_worker.service.gdx_server import LOOK_S
 from times_doctor_worker.workspace.eviction import prune
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(120)]
 
 MB = 1 << 20
 

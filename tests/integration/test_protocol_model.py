@@ -31,9 +31,9 @@ from times_doctor_worker.recovery.actions import Remedies
 from times_doctor_worker.recovery.report_builder import AGGREGATE_LEASE_S, Reporter
 from times_doctor_worker.recovery.sweeper import Sweeper
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(900)]
 
-#: Ten seconds' worth in `make test`; `make test-faults` asks for more.
+#: Ten seconds' worth in `make test-all`; `make test-faults` asks for more.
 EXAMPLES = int(os.environ.get("TEST_MODEL_EXAMPLES", "100"))
 STEPS = int(os.environ.get("TEST_MODEL_STEPS", "40"))
 HOSTS = ("h1", "h2")

@@ -14,7 +14,7 @@ from times_doctor_tasks.contract.messages import ScanSpec
 from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
 
 RECORDED = Path(__file__).parents[1] / "recorded"
-pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(120)]
 
 
 class Python:

@@ -42,6 +42,7 @@ def engines_of(worker: Worker) -> list[int]:
     return [int(pid) for pid in found.stdout.split()]
 
 
+@pytest.mark.long
 def test_a_host_says_which_store_it_uses_without_its_password(team: Team, broker: Broker) -> None:
     broker.client.acl_setuser("files", enabled=True, passwords=["+of-the-files"], keys=["*"], categories=["+@all"])
     url = f"redis+socket://files:of-the-files@{broker.folder}/s"
@@ -89,6 +90,7 @@ def test_a_host_takes_a_scan_and_finishes_it_and_its_card_says_what_it_has(team:
     assert "highs.highs" in host.log
 
 
+@pytest.mark.long
 def test_two_hosts_share_the_runs_of_a_scan(team: Team) -> None:
     first, second = team.worker("h1", "--slots", "1"), team.worker("h2", "--slots", "1", "--role", "solve")
     spec = team.submit({"a": lasting(0.5), "b": lasting(0.5)}, model=ENDLESS)
@@ -103,6 +105,7 @@ def test_two_hosts_share_the_runs_of_a_scan(team: Team) -> None:
     assert team.store.waiting(["solve.highs.highs", "host.h1", "host.h2", "control"]) == 0
 
 
+@pytest.mark.long
 def test_a_drained_worker_finishes_what_runs_and_leaves_the_rest(team: Team) -> None:
     worker = team.worker("h1", "--slots", "1", "--role", "solve")
     spec = team.submit({"runs": lasting(2), "waits": lasting(0.2)}, model=ENDLESS)
@@ -119,6 +122,7 @@ def test_a_drained_worker_finishes_what_runs_and_leaves_the_rest(team: Team) -> 
     assert re.search(r"1 of mine go on until \d\d:\d\d:\d\d: \S+ highs.runs", worker.log)
 
 
+@pytest.mark.long
 def test_what_does_not_end_in_time_is_handed_back_to_the_head_of_its_queue(team: Team) -> None:
     worker = team.worker("h1", "--slots", "1", "--role", "solve", TIMES_DOCTOR_DRAIN_S="0.2")
     spec = team.submit({"long": lasting(3), "waits": lasting(0.2)}, model=ENDLESS)
@@ -137,6 +141,7 @@ def test_what_does_not_end_in_time_is_handed_back_to_the_head_of_its_queue(team:
     assert started["long"] < started["waits"]
 
 
+@pytest.mark.long
 def test_a_second_signal_hands_back_at_once(team: Team) -> None:
     worker = team.worker("h1", "--role", "solve")
     spec = start_long(team, worker)
@@ -150,6 +155,7 @@ def test_a_second_signal_hands_back_at_once(team: Team) -> None:
     assert team.status(spec, "long").state is RunState.QUEUED
 
 
+@pytest.mark.long
 def test_a_killed_worker_that_starts_again_takes_its_run_up_at_once(team: Team) -> None:
     worker = team.worker("h1")
     spec = start_long(team, worker, lease_s=60.0)
@@ -166,6 +172,7 @@ def test_a_killed_worker_that_starts_again_takes_its_run_up_at_once(team: Team) 
     assert attempts_of(report, "long") == [("h1", "host lost"), ("h1", "cancelled")]
 
 
+@pytest.mark.long
 def test_the_run_of_a_killed_host_starts_on_another_one_when_its_lease_is_over(team: Team) -> None:
     first, _ = team.worker("h1", "--role", "solve"), team.worker("h2", "--role", "control")
     spec = start_long(team, first)
@@ -179,6 +186,7 @@ def test_the_run_of_a_killed_host_starts_on_another_one_when_its_lease_is_over(t
     assert attempts_of(finish(team, spec), "long") == [("h1", "host lost"), ("h3", "cancelled")]
 
 
+@pytest.mark.long
 def test_a_solve_goes_on_while_the_broker_is_away_and_its_result_arrives(team: Team, broker: Broker) -> None:
     worker = team.worker("h1")
     spec = team.submit({"a": lasting(2)}, model=ENDLESS)
@@ -193,6 +201,7 @@ def test_a_solve_goes_on_while_the_broker_is_away_and_its_result_arrives(team: T
     assert attempts_of(report, "a") == [("h1", "done")]
 
 
+@pytest.mark.long
 def test_a_result_that_the_server_forgot_is_offered_again(team: Team, broker: Broker) -> None:
     worker = team.worker("h1", "--role", "solve")
     spec = team.submit({"a": lasting(1)}, model=ENDLESS, lease_s=60.0)
@@ -215,6 +224,7 @@ def test_a_result_that_the_server_forgot_is_offered_again(team: Team, broker: Br
     wait_until(lambda: not list(team.folder.glob("h1/cache/workers/h1/*/spool/*.json")), what="an empty spool")
 
 
+@pytest.mark.long
 def test_a_control_worker_that_dies_is_started_again(team: Team) -> None:
     worker = team.worker("h1")
     worker.wait_for("control_started")
@@ -230,6 +240,7 @@ def test_a_control_worker_that_dies_is_started_again(team: Team) -> None:
     wait_until(lambda: team.store.host("control@h1") is None, timeout_s=PATIENCE_S, what="the control worker ends too")
 
 
+@pytest.mark.long
 def test_a_message_that_redis_popped_for_a_client_that_is_gone_is_published_again_soon(team: Team) -> None:
     spec = team.submit({"a": ""})
     for name in team.store.keys.queue_lists("solve.highs.highs"):
@@ -241,6 +252,7 @@ def test_a_message_that_redis_popped_for_a_client_that_is_gone_is_published_agai
     assert time.monotonic() - began_s < FIRST_PATIENCE_S / 2
 
 
+@pytest.mark.long
 def test_a_scan_that_a_host_cannot_read_is_left_to_others_and_the_next_one_runs(team: Team) -> None:
     team.submit({"a": "", "b": ""}, lease_s=1e9)  # as no client of this version would write it
     worker = team.worker("h1", "--slots", "1")
@@ -251,6 +263,7 @@ def test_a_scan_that_a_host_cannot_read_is_left_to_others_and_the_next_one_runs(
     assert "Traceback" not in worker.log
 
 
+@pytest.mark.long
 def test_a_second_worker_of_the_same_name_refuses_while_the_first_one_beats(team: Team) -> None:
     first = team.worker("h1", "--role", "solve")
 
@@ -262,6 +275,7 @@ def test_a_second_worker_of_the_same_name_refuses_while_the_first_one_beats(team
     assert first.process.poll() is None
 
 
+@pytest.mark.long
 def test_a_worker_waits_for_a_broker_that_is_not_there_yet(team: Team, broker: Broker) -> None:
     broker.kill()
     worker = team.worker("h1", "--role", "solve", wait=False)
@@ -275,6 +289,7 @@ def test_a_worker_waits_for_a_broker_that_is_not_there_yet(team: Team, broker: B
     assert worker.wait() == 0
 
 
+@pytest.mark.long
 def test_a_worker_ends_with_words_where_the_broker_wants_a_password(tmp_path: Path, make_team: MakeTeam) -> None:
     worker = make_team("--requirepass", "secret").worker("h1", "--role", "solve", wait=False)
 

@@ -1,4 +1,4 @@
-"""A model of 300 MB in 2,000 files through every store: `make test-store`. Not collected by `make test`."""
+"""A model of 300 MB in 2,000 files through every store: `make test-store`. Not collected by `make test-all`."""
 
 from __future__ import annotations
 
