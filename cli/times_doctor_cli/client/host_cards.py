@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from times_doctor_tasks.blob_store.base import StoreSight
-from times_doctor_tasks.contract.messages import HostCard
+from times_doctor_tasks.contract.messages import SCHEMA, HostCard
 from times_doctor_tasks.profiles.registry import built_in_profiles
 
 #: Names of engines for people.
 ENGINE_NAMES = {"gams": "GAMS", "highs": "HiGHS"}
 #: What to do about a host with another store.
 ONE_STORE = "set TIMES_DOCTOR_STORE_URL to the same store there and here"
+
+
+def makes_reports(card: HostCard) -> bool:
+    """Whether it is a control worker that understands our messages."""
+    return "control" in card.roles and SCHEMA in card.schemas
 
 
 def other_store(card: HostCard, store: StoreSight) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import redis
 
+from times_doctor_cli.client.host_cards import makes_reports
 from times_doctor_cli.file_names import safe_name
 from times_doctor_tasks.blob_store.factory import BlobStore, open_store, save
 from times_doctor_tasks.config.settings import Settings, shown_url
@@ -116,7 +117,7 @@ class Client:
         deadline_s = monotonic_s() + timeout_s
         while True:
             hosts = self.store.live_hosts()
-            has_control = any("control" in card.roles for card in hosts)
+            has_control = any(makes_reports(card) for card in hosts)
             if has_control or not any(card.brings_control for card in hosts) or monotonic_s() > deadline_s:
                 return hosts
             time.sleep(HOST_POLL_S)

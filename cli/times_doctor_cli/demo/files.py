@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from times_doctor_cli.demo.data import mean_weather, read_system
 from times_doctor_cli.demo.mps import build_plan
+from times_doctor_tasks.config.atomic_file import replacing
 from times_doctor_tasks.contract.errors import UsageError
 
 LP_NAME = "demo_large.mps"
@@ -86,6 +86,5 @@ def _differs(path: Path, content: bytes) -> bool:
 def _write(path: Path, content: bytes) -> None:
     if path.exists():
         return
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
+    with replacing(path) as part:
+        part.write_bytes(content)

@@ -13,6 +13,7 @@ import redis
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.gdx.download import GdxOutcome, came, gdx_path, not_taken, take
 from times_doctor_cli.gdx.request import Asking, GdxStays, GdxStep, OnStep, Patience, how_to_get, where
+from times_doctor_tasks.config.atomic_file import replacing
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import StoreFailed
 from times_doctor_tasks.contract.messages import Report, RunResult
@@ -135,12 +136,8 @@ def keep_recommended_here(report: Report, out: Path) -> str:
 def _link_or_copy(source: Path, target: Path) -> None:
     """A link takes no time and no room, whatever the size; across file systems it is a copy."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
+    with replacing(target) as part:
         try:
             os.link(source, part)
         except OSError:
             shutil.copyfile(source, part)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from times_doctor_cli.client.session import Client
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_tasks.blob_store.factory import open_store
 from times_doctor_tasks.config import resources
+from times_doctor_tasks.config.atomic_file import replacing
 from times_doctor_tasks.config.cache_dir import require_cache_folder
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import InfrastructureError, LocalStackFailed, UsageError
@@ -102,7 +103,5 @@ def private_client(settings: Settings, stack: LocalStack) -> Client:
 
 def write_plan(stack: LocalStack, plan: WorkerPlan) -> None:
     """Gives the private worker, which waits for it, its plan."""
-    path = Path(stack.folder) / "worker.json"
-    part = path.with_suffix(".part")
-    part.write_bytes(msgspec.json.encode(plan))
-    part.replace(path)
+    with replacing(Path(stack.folder) / "worker.json") as part:
+        part.write_bytes(msgspec.json.encode(plan))

@@ -38,6 +38,7 @@ from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import HostCard, ModelRef, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import ScanMode
+from times_doctor_tasks.contract.wording import some_of
 from times_doctor_tasks.snapshot.manifest import manifest_sha256
 
 #: A private worker is watched closely: seconds of silence after which its run is started again.
@@ -244,5 +245,4 @@ def whoami(settings: Settings) -> str:
 
 def host_names(cards: Sequence[HostCard], most: int = 5) -> str:
     """Hosts for people: `h1, h2 and 3 more`."""
-    names = [card.host for card in cards]
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return some_of([card.host for card in cards], most)

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from times_doctor_cli.client.host_cards import ENGINE_NAMES, ONE_STORE, other_store, solvers_of
+from times_doctor_cli.client.host_cards import ENGINE_NAMES, ONE_STORE, makes_reports, other_store, solvers_of
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_tasks.blob_store.base import StoreSight
 from times_doctor_tasks.contract.errors import EngineNotFound, NoHostForSolver
 from times_doctor_tasks.contract.keys import host_queue, solve_queue
 from times_doctor_tasks.contract.messages import SCHEMA, HostCard
+from times_doctor_tasks.contract.wording import some_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def muster(
     Raises:
         NoHostForSolver: nobody would solve, or nobody would make the report; says who lacks what.
     """
-    if not any("control" in card.roles and SCHEMA in card.schemas for card in cards):
+    if not any(makes_reports(card) for card in cards):
         raise NoHostForSolver(
             f"No control worker is live at {broker!r}, so nobody would make the report. "
             "Start `times-doctor worker` on a host (it brings one), or `times-doctor worker --role control`."
@@ -175,9 +176,7 @@ def _subscribers(cards: Iterable[HostCard], queue: str) -> set[str]:
 
 
 def _listed(words: Iterable[str], most: int = 6) -> str:
-    found = list(words)
-    more = f" and {len(found) - most} more" if len(found) > most else ""
-    return ", ".join(found[:most]) + more or "none"
+    return some_of(list(words), most) or "none"
 
 
 def _way_to_get(engine: str) -> str:

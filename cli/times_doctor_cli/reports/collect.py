@@ -23,6 +23,7 @@ from times_doctor_cli.run_folder.size_check import size_warning
 from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_tasks.contract.errors import StoreFailed, UsageError
 from times_doctor_tasks.contract.messages import Report, RunResult
+from times_doctor_tasks.contract.wording import some_of
 
 #: Bytes of a failed run's log that the HTML report shows.
 TAIL_BYTES = 8_000
@@ -42,7 +43,8 @@ class _Fetched:
     def warnings(self) -> tuple[str, ...]:
         """A sentence for each kind of error."""
         return tuple(
-            f"Files of {listed(names)} are missing here. {self.errors[kind]}" for kind, names in self.missing.items()
+            f"Files of {some_of(names, 4)} are missing here. {self.errors[kind]}"
+            for kind, names in self.missing.items()
         )
 
 
@@ -66,11 +68,6 @@ def bring_results(client: Client, report: Report, harvest: Harvest, on_sent: OnS
         write_trace(report, harvest.trace)
     _copy_newest(harvest.out)
     return report
-
-
-def listed(names: Sequence[str], most: int = 4) -> str:
-    """Names for people: `a, b and 3 more`."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def as_typed(path: Path) -> str:

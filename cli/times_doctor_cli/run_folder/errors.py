@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.wording import some_of
 
 #: A name longer than this is shown by its two ends: a line of 27,000 characters is no message.
 _MAX_SHOWN = 160
@@ -18,8 +19,7 @@ def _shown(name: str) -> str:
 
 
 def _list(names: tuple[str, ...], *, at_most: int = 8) -> str:
-    shown = ", ".join(_shown(name) for name in names[:at_most])
-    return f"{shown} and {len(names) - at_most} more" if len(names) > at_most else shown
+    return some_of([_shown(name) for name in names], at_most)
 
 
 class RunDirUnreadable(UsageError):

@@ -16,6 +16,7 @@ from times_doctor_cli.terminal.units import count, memory, number, runtime, verd
 from times_doctor_tasks.analysis.recommendation import faster_words
 from times_doctor_tasks.contract.messages import Report, RunResult
 from times_doctor_tasks.contract.states import PLANNED_STOPS, RunState, StopReason, Verdict
+from times_doctor_tasks.contract.wording import some_of
 from times_doctor_tasks.profiles.registry import CURRENT
 
 #: Rows shown; the files hold all of them.
@@ -208,7 +209,7 @@ def _failures(runs: Sequence[RunResult]) -> list[RenderableType]:
             groups.setdefault((run.sentence, run.next_step), []).append(run.run)
     parts: list[RenderableType] = []
     for (sentence, next_step), names in groups.items():
-        head = Text(printable(_names(names)), "bold")
+        head = Text(printable(some_of(names, _MOST_NAMES)), "bold")
         head.append(f": {printable(sentence)}", "not bold")
         parts.append(Paragraph(head, hanging=2))
         if next_step:
@@ -225,12 +226,6 @@ def _histories(report: Report) -> list[RenderableType]:
         head.append(f" was begun {len(tries)} times: {printable(told)}", "not bold")
         parts.append(Paragraph(head, hanging=2))
     return parts
-
-
-def _names(names: Sequence[str]) -> str:
-    if len(names) <= _MOST_NAMES:
-        return ", ".join(names)
-    return f"{', '.join(names[:_MOST_NAMES])} and {len(names) - _MOST_NAMES} more"
 
 
 def _where(files: ReportFiles, *, recommended: bool) -> Lines:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from times_doctor_tasks.blob_store.base import (
 )
 from times_doctor_tasks.blob_store.content import CHUNK_BYTES, Content
 from times_doctor_tasks.blob_store.transfer_progress import OnSent
+from times_doctor_tasks.config.atomic_file import replacing
 from times_doctor_tasks.config.settings import BROKER_SCHEMES
 from times_doctor_tasks.contract.errors import UsageError
 
@@ -87,16 +87,11 @@ def save(store: BlobStore, name: str, target: Path, on_read: Callable[[int], Non
         StoreFailed: see `BlobStore.open`; `target` is then as it was.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        with store.open(name) as content, part.open("wb") as out:
-            while chunk := content.read(CHUNK_BYTES):
-                out.write(chunk)
-                if on_read is not None:
-                    on_read(out.tell())
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(target) as part, store.open(name) as content, part.open("wb") as out:
+        while chunk := content.read(CHUNK_BYTES):
+            out.write(chunk)
+            if on_read is not None:
+                on_read(out.tell())
 
 
 def _folder(url: str) -> Path:

@@ -8,12 +8,12 @@ taken it, and again when the server's run id changes. FINISH is idempotent for i
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from times_doctor_tasks.config.atomic_file import write_durably
 from times_doctor_tasks.contract.messages import RunResult
 from times_doctor_tasks.state_store.run_store import Fence, RunStore
 
@@ -55,7 +55,7 @@ class Spool:
         self._entries[name] = _Entry(spooled)
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _write(self._folder / name, msgspec.json.encode(spooled))
+            write_durably(self._folder / name, msgspec.json.encode(spooled))
         except OSError as error:
             logger.warning(
                 "result of %s not spooled (%s): it is lost if this host dies before Redis has it",
@@ -115,14 +115,3 @@ class Spool:
 
 def _name(result: RunResult, fence: Fence) -> str:
     return f"{result.scan}.{result.run}.{fence.attempt}.json"
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all, also when the machine loses its power."""
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

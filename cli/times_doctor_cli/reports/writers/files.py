@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from pathlib import Path
 
+from times_doctor_tasks.config.atomic_file import replacing
 from times_doctor_tasks.contract.errors import UsageError
 
 
@@ -18,15 +17,11 @@ def write_atomically(path: Path, content: str | bytes) -> Path:
         UsageError: it cannot be written; what stood at `path` before still stands there.
     """
     raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape")
-    # In the same folder, since a rename does not cross file systems; by the process, so that two scans do not meet.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(raw)
-        temporary.replace(path)
+        with replacing(path) as part:
+            part.write_bytes(raw)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise UsageError(
             f"The file {str(path)!r} could not be written: {error.strerror or error}. "
             "Expected a writable folder with room; choose another with --out."

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from times_doctor_tasks.contract.states import Verdict
+from times_doctor_tasks.contract.wording import some_of
 from times_doctor_tasks.parsers.solves.advice import Advice, advice_for
 from times_doctor_tasks.parsers.solves.solve import Solve
 
@@ -140,11 +141,10 @@ def _infeasible(solve: Solve) -> Ending:
         )
     equations = _conflicting_equations(solve)
     if equations:
-        named = ", ".join(equations[:_NAMED_EQUATIONS])
-        more = f" and {len(equations) - _NAMED_EQUATIONS} more" if len(equations) > _NAMED_EQUATIONS else ""
+        named = some_of(equations, _NAMED_EQUATIONS)
         return Ending(
             Verdict.INFEASIBLE,
-            f"The model is infeasible{relaxed}: {named}{more} cannot hold together.",
+            f"The model is infeasible{relaxed}: {named} cannot hold together.",
             "Drop or loosen any one of these equations or bounds; the report lists the whole conflict.",
         )
     row = next((match[1] for text in solve.explanations if (match := _ROW_NAMED.search(text))), None)
