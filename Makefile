@@ -57,7 +57,7 @@ test-faults: $(VENV)/.dev ## kill, stop and cut off real workers and their broke
 test-next: $(BIN)/python ## what we use of Celery's inside, against the newest Celery and kombu; allowed to fail, prints what changed
 	@test -x .venv-next/bin/python || $(PYTHON) -m venv .venv-next
 	@.venv-next/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	@.venv-next/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --pre celery kombu || true
+	-@.venv-next/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --pre celery kombu
 	@.venv-next/bin/python -m pip list --disable-pip-version-check 2>/dev/null | grep -E '^(celery|kombu|redis) '
 	-.venv-next/bin/python -m pytest -q --tb=line tests/contract/test_celery_internals.py
 
