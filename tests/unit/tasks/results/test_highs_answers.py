@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from times_doctor_tasks.contract.states import Verdict
+from times_doctor_tasks.results.profile_check import judge_application
 from times_doctor_tasks.results.run_files import find_run_files
 from times_doctor_tasks.results.run_reader import read_highs_run, read_run
+from times_doctor_tasks.testing.documents import make_run_spec
 
 _FIELD = Path("tests/data/field").resolve()
 
@@ -62,3 +64,10 @@ def test_a_solver_option_that_highs_ignores_is_named() -> None:
         [(option, why)] = read_highs_run(_FIELD / case / "scan.log").options_ignored
         assert option == "solver = simplex"
         assert "is not available for" in why
+
+
+def test_a_profile_whose_solver_highs_ignores_is_not_applied_and_the_next_step_is_true() -> None:
+    run = make_run_spec(engine="highs", solver="highs", run="highs.dual", options="solver = simplex\n")
+    judged = judge_application(run, read_highs_run(_FIELD / "mip_profiles_not_applied" / "scan.log"), [])
+    assert judged.applied is False
+    assert "random_seed" in judged.next_step
