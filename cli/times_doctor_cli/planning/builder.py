@@ -26,6 +26,8 @@ from times_doctor_cli.planning.runs import (
     named_solvers,
     new_scan_id,
     share_out,
+    unheeded,
+    why_these,
 )
 from times_doctor_cli.reports.destination import Harvest
 from times_doctor_cli.reports.layout import OUT
@@ -60,6 +62,10 @@ class Prepared:
     fleet: Fleet
     out: Path
     """Folder of this scan's files."""
+    why_these: str = ""
+    """Why it is these profiles, where the model's class decided; else empty."""
+    unheeded: str = ""
+    """A warning where the solver will not heed what they say; else empty."""
 
 
 def plan_scan(
@@ -133,7 +139,17 @@ def prepare(
         queues = queues_for(fleet, [run.solver for run in runs], capacity.threads)
         runs = [msgspec.structs.replace(run, queue=queue) for run, queue in zip(runs, queues, strict=True)]
     spec = _spec(request, settings, run_dir, snapshot, runs, now_ms=now_ms)
-    return Prepared(spec, runs, run_dir, snapshot, capacity, fleet, out_folder(request, run_dir) / scan)
+    return Prepared(
+        spec,
+        runs,
+        run_dir,
+        snapshot,
+        capacity,
+        fleet,
+        out_folder(request, run_dir) / scan,
+        why_these="" if request.profiles else why_these(run_dir, profiles),
+        unheeded=unheeded(run_dir, profiles),
+    )
 
 
 def _spec(
@@ -208,7 +224,8 @@ def warnings_of(prepared: Prepared) -> tuple[str, ...]:
             if not any(name in note for name in others):
                 said_by.setdefault(note, []).append(card)
     notes = [note if fleet.is_here else f"{host_names(cards)}: {note}" for note, cards in said_by.items()]
-    return (*prepared.run_dir.warnings, *fleet.left_out(), *notes)
+    about_profiles = (prepared.unheeded,) if prepared.unheeded else ()
+    return (*prepared.run_dir.warnings, *about_profiles, *fleet.left_out(), *notes)
 
 
 def harvest_of(prepared: Prepared, trace: Path | None = None) -> Harvest:

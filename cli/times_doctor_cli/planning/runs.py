@@ -13,11 +13,14 @@ from times_doctor_cli.run_folder.run_dir import RunDir, RunKind
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_tasks.contract.messages import RunSpec
+from times_doctor_tasks.profiles.builtin.highs import DEFAULT_SETS
+from times_doctor_tasks.profiles.profile import ModelClass
 from times_doctor_tasks.profiles.registry import (
     CURRENT,
     Profile,
     by_key,
     own_profile,
+    parse_options,
     resolve,
     with_display,
     with_mip_start,
@@ -139,15 +142,38 @@ def choose_profiles(request: ScanRequest, run_dir: RunDir, solvers: Sequence[str
     """
     own = own_profiles(request, run_dir, solvers)
     engine = engine_of(run_dir)
+    default, _ = DEFAULT_SETS[run_dir.model_class]
     if not request.opt_files:
-        return resolve(request.profiles, solvers, own, engine=engine)
+        return resolve(request.profiles, solvers, own, engine=engine, default=default)
     given = {str(path) for path in request.opt_files}
     files = tuple(profile for profile in own.values() if profile.origin in given)
     if request.profiles:
-        named = resolve(request.profiles, solvers, own, engine=engine)
+        named = resolve(request.profiles, solvers, own, engine=engine, default=default)
     else:
         named = tuple(profile for profile in own.values() if profile.name == CURRENT)
     return tuple(dict.fromkeys((*named, *files)))
+
+
+def why_these(run_dir: RunDir, profiles: Sequence[Profile]) -> str:
+    """Which default set an LP file got and why, in a sentence; empty where its class did not decide."""
+    name, why = DEFAULT_SETS[run_dir.model_class]
+    chosen = ", ".join(profile.name for profile in profiles if name in profile.sets)
+    if engine_of(run_dir) != "highs" or not chosen:
+        return ""
+    return f"{run_dir.driver.name} is of class {run_dir.model_class}: profiles {chosen}, because {why}."
+
+
+def unheeded(run_dir: RunDir, profiles: Sequence[Profile]) -> str:
+    """A warning where HiGHS will not heed the method that profiles choose; empty where it will."""
+    if engine_of(run_dir) != "highs" or run_dir.model_class is ModelClass.LP:
+        return ""
+    choosing = [p.name for p in profiles if parse_options(p.options, p.solver).value("solver", "choose") != "choose"]
+    if not choosing:
+        return ""
+    return (
+        f"HiGHS chooses the method of a {run_dir.model_class} itself and ignores `solver`: {', '.join(choosing)} "
+        "will end as `not applied`. `times-doctor profiles` lists what it heeds."
+    )
 
 
 def share_out(request: ScanRequest, runs: int, hosts: Sequence[tuple[int, int]]) -> Capacity:

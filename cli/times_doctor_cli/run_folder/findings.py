@@ -25,7 +25,8 @@ def facts_of(run: RunDir) -> tuple[tuple[str, str], ...]:
 
 def _facts(run: RunDir) -> Iterator[tuple[str, str]]:
     if run.kind is RunKind.LP:
-        yield "model file", f"{run.driver.name} ({run.driver_source}), {megabytes(run.inputs[0].size_bytes)}; by HiGHS"
+        size = megabytes(run.inputs[0].size_bytes)
+        yield "model file", f"{run.driver.name} ({run.driver_source}), {size}, {run.model_class}; by HiGHS"
         return
     yield "driver", f"{run.driver.name} ({run.driver_source})"
     for idir in run.idirs:

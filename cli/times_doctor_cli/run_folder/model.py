@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from times_doctor_tasks.profiles.profile import ModelClass
+
 
 class RunKind(StrEnum):
     """Which engine runs it."""
@@ -161,6 +163,8 @@ class RunDir:
     warnings: tuple[str, ...] = ()
     option_files: Mapping[str, Path] = field(default_factory=dict)
     """Solver in lower case -> the option file of RUN_DIR's own."""
+    model_class: ModelClass = ModelClass.LP
+    """Of an LP file's content; what a GAMS model holds is not known before it ran."""
     listing: Path | None = None
     """The newest listing in RUN_DIR, of an earlier run."""
     facts: tuple[tuple[str, str], ...] = ()

@@ -29,6 +29,7 @@ from times_doctor_cli.run_folder.model import (
     SearchDir,
     SearchLimits,
 )
+from times_doctor_cli.run_folder.model_class import model_class_of
 from times_doctor_cli.run_folder.search_path import Places, find_places, find_written
 from times_doctor_cli.run_folder.snapshot_layout import Layout, lay_out
 from times_doctor_tasks.snapshot.manifest import KEPT_OPTIONS
@@ -124,6 +125,7 @@ def _lp_run(choice: Choice) -> RunDir:
         inputs=(_input(found, layout),),
         warnings=tuple(choice.warnings),
         option_files=_option_files(choice.driver.parent, Folders()),
+        model_class=model_class_of(choice.driver),
     )
 
 

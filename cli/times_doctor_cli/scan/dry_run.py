@@ -32,6 +32,8 @@ def view_of(prepared: Prepared) -> PlanView:
     capacity = prepared.capacity
     at_once = f"{capacity.slots} at once" if capacity.slots > 1 else "one after the other"
     facts = [PlanFact(what, value) for what, value in prepared.run_dir.facts]
+    if prepared.why_these:
+        facts.append(PlanFact("profiles", prepared.why_these))
     if not prepared.fleet.is_here:
         facts.append(PlanFact("hosts", host_names(prepared.fleet.fit)))
     facts += [

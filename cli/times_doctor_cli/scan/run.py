@@ -43,6 +43,8 @@ def run(request: ScanRequest, backend: Backend, environ: Mapping[str, str], *, d
         if dry_run:
             return show_plan(prepared, console, as_json=as_json)
         ask_about_many(request, prepared)
+        if prepared.why_these:
+            say(prepared.why_these, console)
         for words in warnings_of(prepared):
             say(f"Warning: {words}", console)
         sending = "Copying the model" if backend.is_private else "Sending the model"

@@ -3,8 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from times_doctor_tasks.profiles.option_file import is_interior
+
+
+class ModelClass(StrEnum):
+    """What kind of problem a model file holds: it decides which options a solver heeds."""
+
+    LP = "LP"
+    """Linear, all columns continuous."""
+    MIP = "MIP"
+    """With integer or semi-continuous columns."""
+    QP = "QP"
+    """With squares or products of columns."""
+    MIQP = "MIQP"
+    """With both; HiGHS refuses it."""
+
+    @classmethod
+    def of(cls, *, integer: bool, quadratic: bool) -> ModelClass:
+        """The class of a model that has integer columns, quadratic terms, or neither."""
+        return (cls.MIQP if integer else cls.QP) if quadratic else (cls.MIP if integer else cls.LP)
 
 
 @dataclass(frozen=True, slots=True)

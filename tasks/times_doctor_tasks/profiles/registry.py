@@ -114,7 +114,12 @@ def built_in_profiles(solver: str | None = None, *, engine: str = "gams") -> tup
 
 
 def resolve(
-    names: Sequence[str], solver: str | Sequence[str], own: Mapping[str, Profile], *, engine: str = "gams"
+    names: Sequence[str],
+    solver: str | Sequence[str],
+    own: Mapping[str, Profile],
+    *,
+    engine: str = "gams",
+    default: str = DEFAULT_SET,
 ) -> tuple[Profile, ...]:
     """The profiles that `names` mean, in that order, each once.
 
@@ -124,6 +129,7 @@ def resolve(
 
     Args:
         own: the user's profiles as `by_key` gives them.
+        default: the set that `@default`, or no name at all, means for this model.
 
     Raises:
         UsageError: a name means nothing; the message lists what is near and what there is.
@@ -135,10 +141,11 @@ def resolve(
         mine = tuple(p for p in own.values() if p.solver in solvers)
         baseline = tuple(p for p in mine if p.name == CURRENT)
         others = tuple(p for p in mine if p.name != CURRENT)
-        return baseline + (others or _members(DEFAULT_SET, here, solvers))
+        return baseline + (others or _members(default, here, solvers))
     found: dict[str, Profile] = {}
     for name in names:
-        for profile in _meant_by(name.strip(), everything, here, solvers):
+        meant = f"@{default}" if name.strip() == f"@{DEFAULT_SET}" else name.strip()
+        for profile in _meant_by(meant, everything, here, solvers):
             found.setdefault(profile.key, profile)
     return tuple(found.values())
 

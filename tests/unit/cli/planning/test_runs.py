@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,12 @@ from times_doctor_cli.planning.runs import (
     new_scan_id,
     own_profiles,
     share_out,
+    unheeded,
+    why_these,
 )
 from times_doctor_cli.run_folder.model import InputFile, Role, RunDir, RunKind
 from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.profiles.profile import ModelClass
 
 USABLE = ("cplex", "highs", "conopt")
 
@@ -41,6 +45,45 @@ def names(request: ScanRequest, run_dir: RunDir) -> list[str]:
 
 def test_nothing_named_means_dual_sift_and_bar_nox(tmp_path: Path) -> None:
     assert names(make_request(tmp_path), make_run_dir(tmp_path)) == ["cplex:dual", "cplex:sift", "cplex:bar_nox"]
+
+
+@pytest.mark.parametrize(
+    ("model_class", "expected"),
+    [
+        (ModelClass.LP, ["dual", "bar", "bar_nox"]),
+        (ModelClass.MIP, ["default", "lp_ipx", "seed_2"]),
+        (ModelClass.QP, ["default"]),
+        (ModelClass.MIQP, ["default"]),
+    ],
+)
+@pytest.mark.parametrize("profiles", [(), ("@default",)])
+def test_the_class_of_an_lp_file_decides_its_default_set(
+    model_class: ModelClass, expected: list[str], profiles: tuple[str, ...], tmp_path: Path
+) -> None:
+    run_dir = replace(make_run_dir(tmp_path, kind=RunKind.LP), model_class=model_class)
+    chosen = choose_profiles(make_request(tmp_path, profiles=profiles), run_dir, ("highs",))
+    assert [profile.name for profile in chosen] == expected
+    assert f"class {model_class}: profiles {', '.join(expected)}, because" in why_these(run_dir, chosen)
+    assert unheeded(run_dir, chosen) == ""
+
+
+def test_a_mip_says_before_it_runs_which_profiles_highs_will_not_heed(tmp_path: Path) -> None:
+    run_dir = replace(make_run_dir(tmp_path, kind=RunKind.LP), model_class=ModelClass.MIP)
+    chosen = choose_profiles(make_request(tmp_path, profiles=("dual", "default", "bar")), run_dir, ("highs",))
+    assert "dual, bar will end as `not applied`" in unheeded(run_dir, chosen)
+
+
+def test_a_gams_model_says_nothing_of_its_class(tmp_path: Path) -> None:
+    run_dir = make_run_dir(tmp_path)
+    chosen = choose_profiles(make_request(tmp_path), run_dir, ("cplex",))
+    assert (why_these(run_dir, chosen), unheeded(run_dir, chosen)) == ("", "")
+
+
+def test_without_gams_the_barrier_is_named_ipx(tmp_path: Path) -> None:
+    run_dir = make_run_dir(tmp_path, kind=RunKind.LP)
+    chosen = choose_profiles(make_request(tmp_path, profiles=("bar", "bar_nox")), run_dir, ("highs",))
+    assert [profile.options.splitlines()[0] for profile in chosen] == ["solver = ipx"] * 2
+    assert [profile.interior for profile in chosen] == [False, True]
 
 
 def test_the_users_own_option_file_comes_first_as_baseline(tmp_path: Path) -> None:

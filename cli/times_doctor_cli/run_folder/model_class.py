@@ -1,0 +1,86 @@
+"""Whether a model file is an LP, a MIP or a QP, read from its text as HiGHS 1.16 reads it."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from times_doctor_tasks.profiles.profile import ModelClass
+
+_CHUNK_BYTES = 8 * 1024**2
+#: A line that says nothing without the next one; no chunk ends with it.
+_OPENS = re.compile(rb"'MARKER'|^\s*[\w-]*\s*$")
+_MPS_SECTION = re.compile(rb"^[A-Z]+", re.MULTILINE)
+#: A pair of markers with no column between them declares nothing.
+_MPS_INTEGER_COLUMN = re.compile(rb"^[^*\n][^\n]*'INTORG'[^\n]*\n(?![^\n]*'MARKER')", re.MULTILINE)
+_MPS_INTEGER_BOUND = re.compile(rb"^[ \t]+(?:BV|LI|UI|SC|SI)[ \t]", re.MULTILINE)
+_MPS_ENTRY = re.compile(rb"^[ \t]+\S", re.MULTILINE)
+_LP_COMMENT = re.compile(rb"\\[^\n]*")
+_LP_SECTIONS = rb"(?:generals?|gen|integers?|binary|binaries|bin|semi-continuous|semis?)"
+_LP_INTEGERS = re.compile(
+    rb"^[ \t]*" + _LP_SECTIONS + rb"\s+(?!(?:end|bounds?|free|sos\d?|" + _LP_SECTIONS + rb")\s)[^\s:]",
+    re.MULTILINE | re.IGNORECASE,
+)
+_LP_SQUARE = re.compile(rb"(?:^|[\s+-])\[", re.MULTILINE)
+
+
+def model_class_of(path: Path) -> ModelClass:
+    """The class of a model file. One that cannot be read counts as an LP: HiGHS then says what is wrong with it.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    name = path.name.lower()
+    judge = _lp_class if name.endswith(".lp") else _mps_class
+    try:
+        with gzip.open(path) if name.endswith(".gz") else path.open("rb") as file:
+            return judge(_chunks(file))
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        return ModelClass.LP
+
+
+def _chunks(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
+    """The text in pieces of whole lines."""
+    while chunk := file.read(_CHUNK_BYTES):
+        parts = [chunk, file.readline()]
+        while parts[-1] and _OPENS.search(parts[-1]):
+            parts.append(file.readline())
+        yield b"".join(parts)
+
+
+def _mps_class(chunks: Iterable[bytes]) -> ModelClass:
+    """Integers stand between markers or in the bounds, squares in QUADOBJ, QMATRIX, QSECTION or QCMATRIX."""
+    integer = quadratic = False
+    for section, text in _mps_sections(chunks):
+        if section == b"COLUMNS":
+            integer = integer or bool(_MPS_INTEGER_COLUMN.search(text))
+        elif section == b"BOUNDS":
+            integer = integer or bool(_MPS_INTEGER_BOUND.search(text))
+        elif section.startswith(b"Q"):
+            quadratic = quadratic or bool(_MPS_ENTRY.search(text))
+    return ModelClass.of(integer=integer, quadratic=quadratic)
+
+
+def _mps_sections(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """(name, text after its header) of each section; one longer than a chunk comes in several."""
+    section = b""
+    for chunk in chunks:
+        start = 0
+        for header in _MPS_SECTION.finditer(chunk):
+            yield section, chunk[start : header.start()]
+            section, start = header[0], header.end()
+        yield section, chunk[start:]
+
+
+def _lp_class(chunks: Iterable[bytes]) -> ModelClass:
+    """Integers stand in sections of their own, squares in square brackets."""
+    integer = quadratic = False
+    for chunk in chunks:
+        text = _LP_COMMENT.sub(b"", chunk) if b"\\" in chunk else chunk
+        integer = integer or bool(_LP_INTEGERS.search(text))
+        quadratic = quadratic or bool(b"[" in text and _LP_SQUARE.search(text))
+    return ModelClass.of(integer=integer, quadratic=quadratic)

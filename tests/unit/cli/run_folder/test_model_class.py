@@ -1,0 +1,121 @@
+"""The class that a model file's text says, beside the one that HiGHS reads from it."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from times_doctor_cli.run_folder import model_class
+from times_doctor_cli.run_folder.model_class import model_class_of
+from times_doctor_tasks.profiles.profile import ModelClass
+
+LP, MIP, QP, MIQP = ModelClass.LP, ModelClass.MIP, ModelClass.QP, ModelClass.MIQP
+
+OPEN = "    MARKER 'MARKER' 'INTORG'\n"
+CLOSE = "    MARKER 'MARKER' 'INTEND'\n"
+MPS_COLUMNS = {
+    "plain": ("", "", LP),
+    "a pair of markers round a column": (OPEN, CLOSE, MIP),
+    "a pair of markers round nothing": (OPEN + CLOSE, "", LP),
+    "a marker never closed": ("", OPEN, MIP),
+    "markers in a comment": ("* 'MARKER' 'INTORG'\n", "", LP),
+    "a column with the name of a bound type": ("    BV obj 1 c1 1\n", "", LP),
+}
+MPS_REST = {
+    "no bounds": ("", LP),
+    "binary": ("BOUNDS\n BV BND x\n", MIP),
+    "integer lower bound": ("BOUNDS\n LI BND x 1\n", MIP),
+    "integer upper bound": ("BOUNDS\n UI BND x 4\n", MIP),
+    "semi-continuous": ("BOUNDS\n SC BND x 4\n", MIP),
+    "free": ("BOUNDS\n FR BND x\n", LP),
+    "squares": ("QUADOBJ\n    x x 2\n", QP),
+    "squares of the whole matrix": ("QMATRIX\n    x x 2\n", QP),
+    "squares named by row": ("QSECTION obj\n    x x 2\n", QP),
+    "no squares": ("QUADOBJ\n", LP),
+    "binary and squares": ("BOUNDS\n BV BND x\nQUADOBJ\n    x x 2\n", MIQP),
+}
+LP_TAILS = {
+    "nothing": ("", LP),
+    "nothing in the section": ("general\n", LP),
+    "two empty sections": ("general\nbinary\n", LP),
+    "only bounds": ("bounds\n x <= 4\n", LP),
+    "a comment": ("\\ general x\n", LP),
+    **{
+        f"{word}, {where}": (f"{word}{gap}x\n", MIP)
+        for word in ("general", "Generals", "gen", "INTEGER", "integers", "binary", "binaries", "bin")
+        for where, gap in (("names below", "\n "), ("names beside", " "), ("a blank line", "\r\n\r\n  "))
+    },
+    **{f"{word} section": (f"bounds\n x <= 4\n{word}\n x\n", MIP) for word in ("semi-continuous", "semi", "semis")},
+}
+LP_OBJECTIVES = {
+    "linear": ("x + y", LP),
+    "squares": ("x + [ x^2 + 2 x*y ]/2", QP),
+    "squares without spaces": ("x +[x^2]/2", QP),
+    "a bracket in a comment": ("x + y \\ [ x^2 ]", LP),
+}
+
+
+def mps(before: str = "", after: str = "", rest: str = "") -> str:
+    return (
+        f"NAME t\nROWS\n N obj\n G c1\nCOLUMNS\n{before}    x obj 1 c1 1\n{after}    y obj 1 c1 1\n"
+        f"RHS\n    RHS c1 1\n{rest}ENDATA\n"
+    )
+
+
+def lp(objective: str = "x + y", tail: str = "") -> str:
+    return f"min\n obj: {objective}\nst\n c1: x + y >= 1\n{tail}end\n"
+
+
+CASES = {
+    **{f"mps columns: {name}": ("m.mps", mps(a, b), c) for name, (a, b, c) in MPS_COLUMNS.items()},
+    **{f"mps: {name}": ("m.mps", mps(rest=rest), c) for name, (rest, c) in MPS_REST.items()},
+    **{f"lp: {name}": ("m.lp", lp(tail=tail), c) for name, (tail, c) in LP_TAILS.items()},
+    **{f"lp objective: {name}": ("m.lp", lp(objective), c) for name, (objective, c) in LP_OBJECTIVES.items()},
+}
+
+
+def class_that_highs_reads(path: Path) -> ModelClass:
+    highspy = pytest.importorskip("highspy")
+    highs = highspy.Highs()
+    highs.silent()
+    highs.readModel(str(path))
+    model = highs.getModel()
+    continuous = highspy.HighsVarType.kContinuous
+    return ModelClass.of(
+        integer=any(kind != continuous for kind in model.lp_.integrality_), quadratic=model.hessian_.dim_ > 0
+    )
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("chunk_bytes", [1, 7, 8 * 1024**2])
+def test_the_class_of_a_file_is_read_whatever_the_size_of_the_chunks(
+    case: str, chunk_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, text, expected = CASES[case]
+    path = tmp_path / name
+    path.write_text(text)
+    monkeypatch.setattr(model_class, "_CHUNK_BYTES", chunk_bytes)
+    assert model_class_of(path) is expected
+
+
+@pytest.mark.parametrize("case", [name for name in CASES if "named by row" not in name or "comment" not in name])
+def test_the_class_is_the_one_that_highs_reads(case: str, tmp_path: Path) -> None:
+    name, text, expected = CASES[case]
+    path = tmp_path / name
+    path.write_text(text)
+    assert class_that_highs_reads(path) is expected
+
+
+def test_a_compressed_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "m.mps.gz"
+    path.write_bytes(gzip.compress(mps(OPEN, CLOSE).encode()))
+    assert model_class_of(path) is MIP
+
+
+@pytest.mark.parametrize("content", [b"no gzip at all", gzip.compress(mps(OPEN, CLOSE).encode())[:40]])
+def test_a_file_that_cannot_be_unpacked_is_left_to_highs(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "m.mps.gz"
+    path.write_bytes(content)
+    assert model_class_of(path) is LP
