@@ -1,0 +1,111 @@
+"""`times-doctor apply`: a scan's option file to where the model's runs find it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from times_doctor_tasks.contract.wording import some_of
+
+if TYPE_CHECKING:
+    from times_doctor_cli.veda.placement import Placement
+    from times_doctor_tasks.contract.messages import Report, RunSpec
+
+#: Changed options that are shown.
+_MOST_CHANGES = 6
+EXAMPLES = """Examples:
+
+  times-doctor apply models/parscen --dry-run     what would change
+
+  times-doctor apply last                         of your newest scan
+
+  times-doctor apply last -p dual --to AppData    another profile, elsewhere
+
+  times-doctor apply last --undo                  the file as it was before
+"""
+
+
+def apply(
+    scan: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCAN", help="A scan's id, its beginning or 'last'; its folder; or a scanned run folder."
+        ),
+    ],
+    profile: Annotated[
+        str | None, typer.Option("--profile", "-p", help="This profile's option file, not the recommended one's.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", help="Into this folder, not into the model's run folder.")
+    ] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take it back: the file as it was before.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
+) -> None:
+    """Put the recommended option file where your runs find it."""
+    from times_doctor_cli.terminal.console import say
+    from times_doctor_cli.veda import applied_file, placement
+
+    report, runs = _saved(scan)
+    place = placement.place(report, placement.choose_run(report, runs, profile), to)
+    if undo:
+        say(_undone(place, dry_run=dry_run))
+    elif place.is_done:
+        say(f"{place.target} already says what {place.run} ran with. Nothing to do.")
+    else:
+        say("\n".join(_diff(place)))
+        backup = None if dry_run else applied_file.apply(place)
+        say(_applied(place, backup, scan, dry_run=dry_run))
+        if placement.is_vedas(place.target.parent):
+            say(_about_veda(place.target.name))
+
+
+def _saved(scan: str) -> tuple[Report, tuple[RunSpec, ...]]:
+    """The report that `scan` means, and what was asked of its runs: from a folder here, else from the broker."""
+    from times_doctor_cli import api
+    from times_doctor_cli.reports.layout import OUT
+    from times_doctor_cli.reports.reader import find_saved
+
+    for path in (Path(scan), Path(OUT) / scan):
+        if path.is_dir() and (saved := find_saved(path, newest=True)) is not None:
+            return saved.report, saved.runs
+    client = api.connect(who=f"{scan!r} is no folder with a scan's report; apply of a scan that is in no folder here")
+    spec = api.find(client, scan)
+    return api.report(client, spec.scan), tuple(api.harvest_of_scan(client, spec).runs)
+
+
+def _diff(place: Placement) -> list[str]:
+    """Three lines: which file goes where, the options that it takes out or changes, and those that it sets."""
+    from times_doctor_cli.veda.placement import changes
+
+    lines = [f"{place.run} -> {place.target}"]
+    for sign, changed in zip("-+", changes(place), strict=True):
+        if changed:
+            lines.append(f"{sign} {some_of(changed, _MOST_CHANGES)}")
+    return lines
+
+
+def _applied(place: Placement, backup: Path | None, scan: str, *, dry_run: bool) -> str:
+    if dry_run:
+        kept = "" if place.before is None else f" {place.target.name} would be kept beside it as a backup."
+        return f"Nothing was written.{kept}"
+    kept = "No such file stood there." if backup is None else f"The file before is {backup.name} beside it."
+    return f"Written. {kept} `times-doctor apply {scan} --undo` takes it back."
+
+
+def _undone(place: Placement, *, dry_run: bool) -> str:
+    from times_doctor_cli.veda.applied_file import undo
+
+    if dry_run:
+        return f"{place.target} would be taken back. Nothing was written."
+    backup = undo(place)
+    return f"{place.target} is {'gone, as before' if backup is None else f'as before, from {backup.name}'}."
+
+
+def _about_veda(name: str) -> str:
+    return (
+        f"VEDA wrote this folder. A case of VEDA's names its solver options, and VEDA may put those over {name} at its "
+        "next run: its documentation does not say. To be safe, put the file into the model's AppData folder too "
+        "(--to), from which VEDA takes such files first, and choose it in the Run Manager."
+    )

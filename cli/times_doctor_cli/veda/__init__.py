@@ -1,0 +1,3 @@
+"""From a scan back into VEDA's and GAMS's folders."""
+
+from __future__ import annotations
