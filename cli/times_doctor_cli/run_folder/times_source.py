@@ -11,6 +11,7 @@ from pathlib import Path
 
 from times_doctor_cli.run_folder.caseless_names import Folders
 from times_doctor_cli.run_folder.gams.dollar import dollar_lines, name_text, split_directive
+from times_doctor_cli.run_folder.gams.macros import first_token
 
 #: Both are in the folder of every TIMES version.
 _HALLMARKS = ("initsys.mod", "maindrv.mod")
@@ -78,12 +79,12 @@ def _is_binary(path: Path) -> bool:
 
 
 def outside_names(path: Path) -> Iterator[tuple[int, str, str]]:
-    """(line, "include" or "call", text) of a source file: what it includes by a plain name, what it has others do."""
+    """(line, "include" or "call", text) of a source file: what it includes, what it has others do."""
     for line in dollar_lines(path):
         keyword, rest = split_directive(line.text)
         while keyword.startswith("if") and "$" in rest:  # behind a condition
             keyword, rest = split_directive(rest[rest.index("$") :])
-        if keyword in ("include", "batinclude") and rest and "%" not in rest.split()[0]:
-            yield line.number, "include", name_text(rest.split()[0].strip("'\""))
+        if keyword in ("include", "batinclude") and (name := first_token(rest)[0]):
+            yield line.number, "include", name_text(name)
         elif keyword in ("call", "hiddencall"):
             yield line.number, "call", rest

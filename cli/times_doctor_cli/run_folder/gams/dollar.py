@@ -15,6 +15,7 @@ MAX_LINE_BYTES = 100_000
 #: Statements that load a GDX file while the model runs are looked for in files up to this size: larger ones are data.
 MAX_CODE_BYTES = 4 * 1024 * 1024
 _CHUNK_BYTES = 4 * 1024 * 1024
+_MAX_INDENT = 200
 _BOM = b"\xef\xbb\xbf"
 _LOAD = re.compile(
     rb"""^(?![*$])[^\n]*?\b(execute_load(?:point|dc|handle)?|execute\s*\.\s*load\w*)\s+(?:'([^'\n]*)'|"([^"\n]*)"|([^\s,;'"(]+))""",
@@ -25,7 +26,7 @@ _DIRECTIVE = re.compile(r"\s*([A-Za-z]+)(?:\.[A-Za-z0-9_]+)?[ \t]*(.*)", re.DOTA
 
 @dataclass(frozen=True, slots=True)
 class DollarLine:
-    """One line with `$` in column 1 (GAMS knows no other dollar lines)."""
+    """One line that begins with `$`, or with blanks and `$$` (GAMS knows no other dollar lines)."""
 
     number: int
     text: str
@@ -66,33 +67,40 @@ def dollar_lines(path: Path) -> list[DollarLine]:
 
 
 def _scan(stream: BinaryIO) -> Iterator[DollarLine]:
-    carry, number = b"\n", 0  # a newline before the file's first line makes it like every other
-    first = True
-    while chunk := stream.read(_CHUNK_BYTES):
+    rest, number = b"\n", 0  # a newline before the file's first line makes it like every other
+    more = first = True
+    while more:
+        chunk = stream.read(_CHUNK_BYTES)
         more = len(chunk) == _CHUNK_BYTES
-        if first:
-            chunk, first = chunk.removeprefix(_BOM), False
-        data = carry + chunk
-        start = counted = 0
-        carry = data[-1:] if data[-1:] == b"\n" else b""
-        while (hit := data.find(b"$", start)) >= 0:  # one byte: ten times as fast as two
+        data = rest + (chunk.removeprefix(_BOM) if first else chunk)
+        first = False
+        end = data.rfind(b"\n") if more else len(data)
+        if end < 0 or len(data) - end > MAX_LINE_BYTES:
+            end = len(data)  # no dollar line is as long as its last one
+        counted = start = 0
+        while (hit := data.find(b"$", start, end)) >= 0:  # one byte: ten times as fast as two
             start = hit + 1
-            if data[hit - 1 : hit] != b"\n":
+            if not _begins_line(data, hit):
                 continue
             number += data.count(b"\n", counted, hit)
             counted = hit
-            end = data.find(b"\n", hit)
-            if end < 0:
-                carry = data[hit - 1 :] if len(data) - hit <= MAX_LINE_BYTES else b""
-                break
-            yield DollarLine(number, _text(data[hit:end]))
-            start = end
+            start = data.find(b"\n", hit, end)
+            start = end if start < 0 else start
+            if start - hit <= MAX_LINE_BYTES:
+                yield DollarLine(number, _text(data[hit:start]))
         if more:  # the number of a line behind this chunk depends on every line end in it
-            number += data.count(b"\n", counted)
-        if carry:
-            number -= 1  # its line end is counted again, with the next chunk
-    if carry.startswith(b"\n$"):
-        yield DollarLine(number + 1, _text(carry[1:]))
+            number += data.count(b"\n", counted, end)
+        rest = data[end:]
+
+
+def _begins_line(data: bytes, at: int) -> bool:
+    """A `$` in column 1; after blanks it needs another one: `$$include`."""
+    if data[at - 1 : at] == b"\n":
+        return True
+    if data[at + 1 : at + 2] != b"$":
+        return False
+    line_end = data.rfind(b"\n", max(0, at - _MAX_INDENT), at)
+    return line_end >= 0 and not data[line_end:at].strip()
 
 
 def _text(line: bytes) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 
 from times_doctor_cli.run_folder.caseless_names import Folders, base_of
@@ -12,6 +14,8 @@ from times_doctor_cli.run_folder.errors import DriverAmbiguous, DriverNotFound, 
 from times_doctor_cli.run_folder.gams.conditions import read_condition
 from times_doctor_cli.run_folder.gams.dollar import dollar_lines, name_text, split_directive
 from times_doctor_cli.run_folder.gams.macros import HERE, UNKNOWN, Macros, first_token, tokens
+from times_doctor_cli.run_folder.hash_cache import FileUnreadable
+from times_doctor_cli.run_folder.times_source import outside_names
 from times_doctor_cli.run_folder.vtrun.batch_file import read_batch
 from times_doctor_cli.run_folder.vtrun.gams_command import GamsCall, is_gams, parmfile_words, read_gams_words
 
@@ -120,13 +124,40 @@ def _found(root: Path, folders: Folders) -> Choice:
         if len(candidates) == 1:
             return Choice(candidates[0], f"the only {suffix} file")
         if candidates:
-            raise DriverAmbiguous(str(root), tuple(path.name for path in candidates))
+            likely = _likely_first(candidates, files, folders)
+            raise DriverAmbiguous(str(root), tuple(path.name for path in likely))
     models = [path for path in files if is_lp_file(path)]
     if len(models) > 1:
         raise DriverAmbiguous(str(root), tuple(path.name for path in models))
     if not models:
         raise DriverNotFound(str(root), _cases_below(root))
     return Choice(models[0], "the only model file")
+
+
+def _likely_first(candidates: list[Path], files: list[Path], folders: Folders) -> list[Path]:
+    """Those that another file starts come first, then those that none includes, of these those that include most."""
+    includes = {path: _included_names(path) for path in files if path.stat().st_size <= _MAX_WRAPPER_BYTES}
+
+    def rank(path: Path) -> tuple[bool, bool, int, str]:
+        own = path.name.lower()
+        others = (name for other, names in includes.items() if other != path for name in names)
+        is_included = any(fnmatch(own, name) or fnmatch(own, f"{name}.gms") for name in others)
+        is_started = _wrapper_call(path, folders) is not None
+        return not is_started, is_included, -len(includes.get(path, ())), own
+
+    return sorted(candidates, key=rank)
+
+
+def _included_names(path: Path) -> set[str]:
+    """Base names of what a file includes, as patterns: `genesys_%step%.gms` is `genesys_*.gms`."""
+    names: set[str] = set()
+    with contextlib.suppress(FileUnreadable):
+        names = {
+            re.sub("%[^%]*%", "*", base_of(name).lower())
+            for _, kind, name in outside_names(path)
+            if kind == "include"
+        }
+    return {name for name in names if not name.startswith("*")}
 
 
 def _cases_below(root: Path) -> tuple[str, ...]:
@@ -166,7 +197,8 @@ def _calls_in(path: Path, folders: Folders) -> list[GamsCall]:
             keyword, rest = split_directive(condition.rest)
         if keyword in ("set", "setglobal", "setlocal"):
             name, rest, _ = first_token(rest)
-            macros.set(name, rest.strip().strip("'\""), path.name, certain=certain)
+            value, _, quoted = first_token(rest)
+            macros.set(name, value if quoted else rest.strip(), path.name, certain=certain)
         elif keyword in ("call", "hiddencall"):
             source = f"{path.name} line {line.number}"
             calls += [call for text in macros.expand(rest) if (call := _call_from(text, source, path, folders))]

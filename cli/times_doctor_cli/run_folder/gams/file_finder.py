@@ -229,7 +229,7 @@ class Finder:
             if kind == "call":
                 self.note_written(text)
         for path, line, kind, name in named:
-            if kind == "include" and name.lower() not in known and not self.is_written(name):
+            if kind == "include" and "%" not in name and name.lower() not in known and not self.is_written(name):
                 found = self.find(name, path)
                 if found is not None:
                     self.take(found, None, f"{path.name}:{line}")

@@ -15,7 +15,7 @@ from times_doctor_cli.run_folder.gams.chain_position import Block, Chain, FileRe
 from times_doctor_cli.run_folder.gams.conditions import Condition, read_condition
 from times_doctor_cli.run_folder.gams.dollar import DollarLine, dollar_lines, gdx_loads, name_text, split_directive
 from times_doctor_cli.run_folder.gams.file_finder import Finder, Found
-from times_doctor_cli.run_folder.gams.macros import UNKNOWN, Macros, first_token, tokens
+from times_doctor_cli.run_folder.gams.macros import UNKNOWN, Macros, first_token, included_name, tokens
 from times_doctor_cli.run_folder.model import NameUse, SearchLimits
 
 #: A model that includes files with ever new arguments more often than this never comes to an end.
@@ -51,6 +51,8 @@ class ChainReader:
         self._visited: dict[tuple[Path, tuple[str, ...] | None], Reach] = {}
         self._scans: dict[Path, list[DollarLine]] = {}
         self._depth = 0
+        self._comment = "!!"
+        """What begins a comment at the end of a line."""
         self.chain = Chain()
 
     def read(self, driver: Path) -> Chain:
@@ -183,7 +185,7 @@ class ChainReader:
     def _include(self, file: FileReading, keyword: str, rest: str, reach: Reach) -> None:
         words: tuple[str, ...] = ()
         if keyword == "include":
-            raw = rest.split("!!")[0].strip().strip("\"'")  # `!!` begins a comment
+            raw = included_name(rest, self._comment)
         else:
             raw, rest, _ = first_token(rest)
             words = tokens(rest)
@@ -258,5 +260,7 @@ class ChainReader:
                 self._macros.set(name, UNKNOWN, file.where, certain=False)
         elif keyword in ("drop", "dropglobal", "droplocal"):
             self._macros.drop(first_token(rest)[0], certain=reach is Reach.SURELY)
+        elif keyword == "eolcom" and rest:
+            self._comment = rest.split()[0]
         elif keyword == "dollar":
             self._finder.warn(f"{file.where} changes the dollar character: what follows there is not followed.")

@@ -143,6 +143,16 @@ def first_token(text: str) -> tuple[str, str, bool]:
     return word, text[match.end() :], match[3] is None
 
 
+def included_name(text: str, comment: str = "!!") -> str:
+    """The file that an `$include` names: what is quoted, whatever follows it, else all up to a comment.
+
+    >>> included_name("'my file.inc'; !! 'x'"), included_name("my.inc  !! data"), included_name("x.inc # y", "#")
+    ('my file.inc', 'my.inc', 'x.inc')
+    """
+    word, _, quoted = first_token(text)
+    return word if quoted else text.partition(comment)[0].strip().strip("'\"")
+
+
 def tokens(text: str) -> tuple[str, ...]:
     """All words of a text, quotes taken off."""
     words: list[str] = []

@@ -16,9 +16,17 @@ def lines_of(path: Path, content: bytes) -> list[tuple[int, str]]:
     return [(line.number, line.text) for line in dollar_lines(path)]
 
 
-def test_only_a_dollar_in_column_one_counts(tmp_path: Path) -> None:
-    content = b"$include a.dd\n $include no.dd\n*$include no.dd\nX = 1$YES;\n$ include b.dd\n"
-    assert lines_of(tmp_path / "x", content) == [(1, "include a.dd"), (5, " include b.dd")]
+def test_only_a_dollar_in_column_one_or_two_behind_blanks_count(tmp_path: Path) -> None:
+    content = (
+        b"$include a.dd\n $include no.dd\n*$include no.dd\nX = 1$YES;\n$ include b.dd\n"
+        b" \t$$include c.dd\nx $$include no.dd\n$$include d.dd\n"
+    )
+    assert lines_of(tmp_path / "x", content) == [
+        (1, "include a.dd"),
+        (5, " include b.dd"),
+        (6, "$include c.dd"),
+        (8, "$include d.dd"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -45,11 +53,11 @@ def test_lines_are_found_wherever_the_chunks_end(tmp_path: Path, monkeypatch: py
     for size in (1, 2, 3, 7):
         monkeypatch.setattr(dollar, "_CHUNK_BYTES", size)
         for _ in range(60):
-            content = b"".join(rng.choice([b"\n", b"$", b"a", b"\r\n", b"\n$x", b" "]) for _ in range(20))
+            content = b"".join(rng.choice([b"\n", b"$", b"a", b"\r\n", b"\n$x", b" ", b"\n $$"]) for _ in range(20))
             expected = [
-                (number, line.rstrip(b"\r")[1:].decode())
+                (number, line.lstrip().rstrip(b"\r")[1:].decode())
                 for number, line in enumerate(content.split(b"\n"), 1)
-                if line.startswith(b"$")
+                if line.startswith(b"$") or line.lstrip().startswith(b"$$")
             ]
             assert lines_of(tmp_path / "x", content) == expected
 

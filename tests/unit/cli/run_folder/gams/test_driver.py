@@ -57,6 +57,23 @@ def test_several_drivers_are_listed(make_tree: MakeTree, suffix: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("first", "texts"),
+    [
+        ("main.gms", {"a_data.gms": "x", "b_equ.gms": "x", "main.gms": '$include "a_data.gms";\n$include b_equ\n'}),
+        ("top.gms", {"a.gms": "x", "mid.gms": "$include a.gms\n", "top.gms": "  $$include mid.gms\n"}),
+        ("run.gms", {"a_low.gms": "", "a_high.gms": "", "run.gms": "$batinclude 'a_%CASE%.gms' x\n"}),
+        ("zmain.gms", {"a.gms": "", "zmain.gms": "$include parts.inc\n", "parts.inc": "$include a.gms\n"}),
+        ("model.gms", {"go.gms": "$call gams model.gms --case=x\n", "model.gms": ""}),
+        ("run.gms", {"lonely.gms": "x", "part.gms": "", "run.gms": "$if set q $include part.gms\n"}),
+    ],
+)
+def test_the_file_that_no_other_includes_is_suggested(make_tree: MakeTree, first: str, texts: dict[str, str]) -> None:
+    root = make_tree({f"x/{name}": text for name, text in texts.items()})
+    with pytest.raises(DriverAmbiguous, match=rf"times-doctor scan .*x/{first}$"):
+        choose(root / "x")
+
+
 def test_two_drivers_called_by_vtrun_are_listed(make_tree: MakeTree) -> None:
     root = make_tree({"x/a.run": "", "x/b.run": "", "x/c.run": "", "x/vtrun.cmd": "gams a.run\ngams b.run\n"})
     with pytest.raises(DriverAmbiguous, match=r"'a\.run', 'b\.run'\. Name one"):

@@ -37,6 +37,19 @@ def included(look_at: Look, driver: str, **others: str) -> set[str]:
         "$$include x.dd",
         r"$include .\x.dd",
         "$include x.dd\r",
+        '$include "x.dd";',
+        "$include 'x.dd' ; !! settings of 'all'",
+        '$include "x.dd";!!country level',
+        "$include 'x.dd'# a comment",
+        '$include "x.dd" $include "gone.dd"',
+        '$ifi     exist "x.dd"  $include  "x.dd";',
+        '$batinclude "x.dd"; sets',
+        "$eolcom #\n$include x.dd # a comment",
+        "   $$include x.dd",
+        "$if set nothing $$include 'x.dd';",
+        '$set dd "x.dd";\n$include "%dd%";',
+        r"$include .\\x.dd",
+        "$include .//x.dd",
         "$if exist x.dd $include x.dd",
         "$ifi %system.filesys%==UNIX $include x.dd",
         "$if set nothing $ include x.dd",
@@ -95,6 +108,11 @@ def test_the_chain_is_followed_with_arguments(look_at: Look) -> None:
         **{"a.gms": "$batinclude %1.%2\n$setargs P Q\n$batinclude c_%P%.%Q%\n", "b.dd": "", "c_b.dd": ""},
     )
     assert names == {"a.gms", "b.dd", "c_b.dd"}
+
+
+def test_a_file_named_with_either_slash_is_one_file(look_at: Look) -> None:
+    lines = ["$include sub/x.dd", r"$include sub\x.dd", r"$include sub\\x.dd", "$include .\\sub//X.DD"]
+    assert included(look_at, "\n".join(lines) + "\n", **{"sub/x.dd": ""}) == {"sub/x.dd"}
 
 
 def test_a_file_that_includes_itself_comes_to_an_end(look_at: Look) -> None:
