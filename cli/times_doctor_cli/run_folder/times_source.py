@@ -82,7 +82,7 @@ def outside_names(path: Path) -> Iterator[tuple[int, str, str]]:
     """(line, "include" or "call", text) of a source file: what it includes, what it has others do."""
     for line in dollar_lines(path):
         keyword, rest = split_directive(line.text)
-        while keyword.startswith("if") and "$" in rest:  # behind a condition
+        while keyword.startswith(("if", "else")) and "$" in rest:  # behind a condition
             keyword, rest = split_directive(rest[rest.index("$") :])
         if keyword in ("include", "batinclude") and (name := first_token(rest)[0]):
             yield line.number, "include", name_text(name)

@@ -13,7 +13,7 @@ from times_doctor_cli.run_folder.caseless_names import Folders, base_of
 from times_doctor_cli.run_folder.errors import DriverAmbiguous, DriverNotFound, RunDirUnreadable
 from times_doctor_cli.run_folder.gams.conditions import read_condition
 from times_doctor_cli.run_folder.gams.dollar import dollar_lines, name_text, split_directive
-from times_doctor_cli.run_folder.gams.macros import HERE, UNKNOWN, Macros, first_token, tokens
+from times_doctor_cli.run_folder.gams.macros import HERE, UNKNOWN, Macros, first_token, tokens, written_value
 from times_doctor_cli.run_folder.hash_cache import FileUnreadable
 from times_doctor_cli.run_folder.times_source import outside_names
 from times_doctor_cli.run_folder.vtrun.batch_file import read_batch
@@ -138,12 +138,15 @@ def _likely_first(candidates: list[Path], files: list[Path], folders: Folders) -
     """Those that another file starts come first, then those that none includes, of these those that include most."""
     includes = {path: _included_names(path) for path in files if path.stat().st_size <= _MAX_WRAPPER_BYTES}
 
-    def rank(path: Path) -> tuple[bool, bool, int, str]:
-        own = path.name.lower()
-        others = (name for other, names in includes.items() if other != path for name in names)
-        is_included = any(fnmatch(own, name) or fnmatch(own, f"{name}.gms") for name in others)
+    def includes_it(path: Path, other: Path) -> bool:
+        names = (f"{name}{end}" for name in includes.get(path, ()) for end in ("", ".gms"))
+        return path != other and any(fnmatch(other.name.lower(), name) for name in names)
+
+    def rank(path: Path) -> tuple[bool, bool, int, int, str]:
         is_started = _wrapper_call(path, folders) is not None
-        return not is_started, is_included, -len(includes.get(path, ())), own
+        is_included = any(includes_it(other, path) for other in includes)
+        of_these = sum(includes_it(path, other) for other in candidates)
+        return not is_started, is_included, -of_these, -len(includes.get(path, ())), path.name.lower()
 
     return sorted(candidates, key=rank)
 
@@ -153,9 +156,7 @@ def _included_names(path: Path) -> set[str]:
     names: set[str] = set()
     with contextlib.suppress(FileUnreadable):
         names = {
-            re.sub("%[^%]*%", "*", base_of(name).lower())
-            for _, kind, name in outside_names(path)
-            if kind == "include"
+            re.sub("%[^%]*%", "*", base_of(name).lower()) for _, kind, name in outside_names(path) if kind == "include"
         }
     return {name for name in names if not name.startswith("*")}
 
@@ -197,8 +198,7 @@ def _calls_in(path: Path, folders: Folders) -> list[GamsCall]:
             keyword, rest = split_directive(condition.rest)
         if keyword in ("set", "setglobal", "setlocal"):
             name, rest, _ = first_token(rest)
-            value, _, quoted = first_token(rest)
-            macros.set(name, value if quoted else rest.strip(), path.name, certain=certain)
+            macros.set(name, written_value(rest), path.name, certain=certain)
         elif keyword in ("call", "hiddencall"):
             source = f"{path.name} line {line.number}"
             calls += [call for text in macros.expand(rest) if (call := _call_from(text, source, path, folders))]

@@ -184,7 +184,9 @@ class Finder:
         self.uses.append(NameUse(file, line, raw, name, None))
         size_bytes = sum(found.path.stat().st_size for found in taken.values())
         first = next(iter(taken.values())).path.parent if taken else self.dirs[0].path
-        self.computed.append(ComputedGroup(raw, where, first, pattern, len(taken), size_bytes))
+        group = ComputedGroup(raw, where, first, pattern, len(taken), size_bytes)
+        if group not in self.computed:
+            self.computed.append(group)
         if not taken:
             self.warn(f"{where} includes {raw!r}, whose name could not be worked out, and nothing like it was found.")
         return list(taken.values())

@@ -15,7 +15,7 @@ from times_doctor_cli.run_folder.gams.chain_position import Block, Chain, FileRe
 from times_doctor_cli.run_folder.gams.conditions import Condition, read_condition
 from times_doctor_cli.run_folder.gams.dollar import DollarLine, dollar_lines, gdx_loads, name_text, split_directive
 from times_doctor_cli.run_folder.gams.file_finder import Finder, Found
-from times_doctor_cli.run_folder.gams.macros import UNKNOWN, Macros, first_token, included_name, tokens
+from times_doctor_cli.run_folder.gams.macros import COMMENT, UNKNOWN, Macros, first_token, tokens, written_value
 from times_doctor_cli.run_folder.model import NameUse, SearchLimits
 
 #: A model that includes files with ever new arguments more often than this never comes to an end.
@@ -48,11 +48,11 @@ class ChainReader:
         self._finder = finder
         self._macros = macros
         self._limits = limits
-        self._visited: dict[tuple[Path, tuple[str, ...] | None], Reach] = {}
+        self._visited: dict[tuple[Path, tuple[str, ...] | None, int], Reach] = {}
+        self._open: list[Path] = []
+        """The files being read, each included by the one before it."""
         self._scans: dict[Path, list[DollarLine]] = {}
-        self._depth = 0
-        self._comment = "!!"
-        """What begins a comment at the end of a line."""
+        self._comment = COMMENT
         self.chain = Chain()
 
     def read(self, driver: Path) -> Chain:
@@ -61,13 +61,15 @@ class ChainReader:
         return self.chain
 
     def _read_file(self, path: Path, args: tuple[str, ...] | None, reach: Reach) -> None:
-        if self._visited.get((path, args), Reach.NEVER) >= reach:
+        # Another value of a variable may lead elsewhere; a file that includes itself comes to an end all the same.
+        key = path, args, 0 if path in self._open else self._macros.state()
+        if self._visited.get(key, Reach.NEVER) >= reach:
             return
-        self._visited[path, args] = reach
+        self._visited[key] = reach
         if len(self._visited) > MAX_READINGS:
             raise TooMuch(f"files are included more than {MAX_READINGS} times with different arguments", path.name)
-        self._depth += 1
-        if self._depth > self._limits.depth:
+        self._open.append(path)
+        if len(self._open) > self._limits.depth:
             raise TooMuch(f"includes are nested more than {self._limits.depth} deep", path.name)
         if path not in self._scans:
             self._scans[path] = dollar_lines(path)
@@ -79,7 +81,7 @@ class ChainReader:
             file.at += 1
         for name in file.scoped:  # a $set ends with its file
             self._macros.doubt(name)
-        self._depth -= 1
+        self._open.pop()
 
     def _note_loads(self, path: Path) -> None:
         for load in gdx_loads(path):
@@ -185,7 +187,7 @@ class ChainReader:
     def _include(self, file: FileReading, keyword: str, rest: str, reach: Reach) -> None:
         words: tuple[str, ...] = ()
         if keyword == "include":
-            raw = included_name(rest, self._comment)
+            raw = written_value(rest, self._comment).strip("'\"")
         else:
             raw, rest, _ = first_token(rest)
             words = tokens(rest)
@@ -218,11 +220,11 @@ class ChainReader:
 
     def _set(self, file: FileReading, keyword: str, rest: str, reach: Reach) -> None:
         name, rest, _ = first_token(rest)
-        value, after, quoted = first_token(rest)
-        raw = value if quoted else rest.strip()
+        raw = written_value(rest, self._comment)
+        _, after, quoted = first_token(rest)
         certain = reach is Reach.SURELY
         self._macros.set(name, raw, file.where, certain=certain, is_global=keyword == "setglobal", args=file.args)
-        if keyword != "setglobal" and self._depth > 1:
+        if keyword != "setglobal" and len(self._open) > 1:
             file.scoped.append(name)
         if raw:
             self.chain.set_uses.append(SetUse(file.path, file.line, name.lower(), raw, reach))

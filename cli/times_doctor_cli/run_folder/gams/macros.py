@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 UNKNOWN = "\x00"
 #: Stands for the folder of the file being read (`%system.fp%`).
 HERE = "\x01"
+#: What begins a comment at the end of a line, where nothing else is said.
+COMMENT = "!!"
 #: A name with more possible values than this is treated as unknown.
 MAX_VALUES = 64
 
@@ -98,6 +100,10 @@ class Macros:
         """Every variable with a value, in the order they were first set."""
         return list(self._values)
 
+    def state(self) -> int:
+        """A number that is another one where a variable has another value."""
+        return hash(tuple((name, *((v.text, v.certain) for v in known)) for name, known in self._values.items()))
+
     def expand(self, text: str, args: tuple[str, ...] | None = None) -> list[str]:
         """Every text this may become; unknown parts are `UNKNOWN`, the current file's folder is `HERE`."""
         pieces: list[list[str]] = []
@@ -143,14 +149,14 @@ def first_token(text: str) -> tuple[str, str, bool]:
     return word, text[match.end() :], match[3] is None
 
 
-def included_name(text: str, comment: str = "!!") -> str:
-    """The file that an `$include` names: what is quoted, whatever follows it, else all up to a comment.
+def written_value(text: str, comment: str = COMMENT) -> str:
+    """The file that an `$include` names, the value of a `$set`: what is quoted, else all up to a comment.
 
-    >>> included_name("'my file.inc'; !! 'x'"), included_name("my.inc  !! data"), included_name("x.inc # y", "#")
-    ('my file.inc', 'my.inc', 'x.inc')
+    >>> written_value("'my file.inc'; !! 'x'"), written_value("low  !! or high"), written_value("x.inc # y", "#")
+    ('my file.inc', 'low', 'x.inc')
     """
     word, _, quoted = first_token(text)
-    return word if quoted else text.partition(comment)[0].strip().strip("'\"")
+    return word if quoted else text.partition(comment)[0].strip()
 
 
 def tokens(text: str) -> tuple[str, ...]:

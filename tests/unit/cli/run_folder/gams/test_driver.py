@@ -64,6 +64,8 @@ def test_several_drivers_are_listed(make_tree: MakeTree, suffix: str) -> None:
         ("top.gms", {"a.gms": "x", "mid.gms": "$include a.gms\n", "top.gms": "  $$include mid.gms\n"}),
         ("run.gms", {"a_low.gms": "", "a_high.gms": "", "run.gms": "$batinclude 'a_%CASE%.gms' x\n"}),
         ("zmain.gms", {"a.gms": "", "zmain.gms": "$include parts.inc\n", "parts.inc": "$include a.gms\n"}),
+        ("z.gms", {"a.gms": "$include 1\n$include 2\n", "b.gms": "", "z.gms": "$ifthen set q $include b\n$else\n"}),
+        ("z.gms", {"a.gms": "", "b.gms": "", "z.gms": "$if set q $include b.gms\n$else $include a.gms\n"}),
         ("model.gms", {"go.gms": "$call gams model.gms --case=x\n", "model.gms": ""}),
         ("run.gms", {"lonely.gms": "x", "part.gms": "", "run.gms": "$if set q $include part.gms\n"}),
     ],

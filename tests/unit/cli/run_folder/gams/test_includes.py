@@ -48,6 +48,8 @@ def included(look_at: Look, driver: str, **others: str) -> set[str]:
         "   $$include x.dd",
         "$if set nothing $$include 'x.dd';",
         '$set dd "x.dd";\n$include "%dd%";',
+        "$setglobal dd  x  !! or y\n$include %dd%.dd",
+        "$eolcom #\n$set dd x # or y\n$if %dd%==x $include %dd%.dd",
         r"$include .\\x.dd",
         "$include .//x.dd",
         "$if exist x.dd $include x.dd",
@@ -113,6 +115,23 @@ def test_the_chain_is_followed_with_arguments(look_at: Look) -> None:
 def test_a_file_named_with_either_slash_is_one_file(look_at: Look) -> None:
     lines = ["$include sub/x.dd", r"$include sub\x.dd", r"$include sub\\x.dd", "$include .\\sub//X.DD"]
     assert included(look_at, "\n".join(lines) + "\n", **{"sub/x.dd": ""}) == {"sub/x.dd"}
+
+
+def test_a_file_is_followed_anew_where_a_variable_has_another_value(look_at: Look) -> None:
+    module = '$ifi "%phase%" == "sets" $include "sets.gms";\n$ifi "%phase%" == "bounds" $include "bounds.gms";\n'
+    names = included(
+        look_at,
+        "$batinclude all.gms sets\n$batinclude all.gms bounds\n",
+        **{"all.gms": "$setglobal phase %1\n$include module.gms\n", "module.gms": module},
+        **{"sets.gms": "", "bounds.gms": ""},
+    )
+    assert names == {"all.gms", "module.gms", "sets.gms", "bounds.gms"}
+
+
+@pytest.mark.parametrize("grow", ["", "$set list %list%,x\n", "$eval n %n%+1\n"])
+def test_a_file_that_includes_itself_with_new_values_comes_to_an_end(look_at: Look, grow: str) -> None:
+    text = f"{grow}$if not %list%==end $include a.gms\n"
+    assert included(look_at, "$set list x\n$set n 1\n$include a.gms\n", **{"a.gms": text}) == {"a.gms"}
 
 
 def test_a_file_that_includes_itself_comes_to_an_end(look_at: Look) -> None:
