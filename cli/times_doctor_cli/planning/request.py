@@ -30,6 +30,8 @@ class ScanRequest:
     """None: as many as the host has, shared by the runs that run at once."""
     max_workers: int | None = None
     timeout_s: float | None = None
+    iis_s: float = 60.0
+    """Seconds for HiGHS's search which rows of an infeasible model contradict each other."""
     mem_mb: int | None = None
     repeat: int = 1
     priority: str = "normal"
@@ -85,6 +87,8 @@ class ScanRequest:
             self.detach and self.trace is not None,
             "--trace with --detach: the scan has not ended then. Use `times-doctor report SCAN --trace FILE` later.",
         )
+        iis_s = self.iis_s
+        yield not 0 <= iis_s <= _MOST, f"--iis-seconds {iis_s:g}: expected 0 (no search) or a number of seconds."
         cap = self.cap_factor
         yield cap is not None and not cap >= 1, f"--cap {cap}: expected 1 or more: a multiple of the best run's time."
 

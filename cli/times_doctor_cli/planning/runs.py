@@ -226,6 +226,7 @@ def make_runs(request: ScanRequest, scan: str, profiles: Sequence[Profile], thre
                     threads=threads,
                     mem_mb=request.mem_mb,
                     timeout_s=request.timeout_s,
+                    iis_s=request.iis_s,
                     interior=profile.interior,
                     baseline=profile.name == CURRENT,
                     queue=solve_queue(profile.engine, profile.solver),

@@ -23,6 +23,8 @@ from times_doctor_tasks.profiles.registry import CURRENT
 MOST_ROWS = 60
 #: Names of runs listed with one failure before the rest is counted.
 _MOST_NAMES = 4
+#: Lines shown of a conflict.
+_MOST_CONFLICT = 20
 #: Runs whose tries are listed.
 _MOST_HISTORIES = 10
 #: Without these columns a row says nothing; the others go, last first, where the width does not allow them.
@@ -56,6 +58,7 @@ def report_view(report: Report, *, width: int, unicode: bool, files: ReportFiles
     failures = _failures(report.runs)
     if failures:
         parts += [Text(), *failures]
+    parts += _conflict(report.runs)
     histories = _histories(report)
     if histories:
         parts += [Text(), *histories]
@@ -215,6 +218,18 @@ def _failures(runs: Sequence[RunResult]) -> list[RenderableType]:
         if next_step:
             parts.append(Paragraph(f"Next: {printable(next_step)}", indent=2))
     return parts
+
+
+def _conflict(runs: Sequence[RunResult]) -> list[RenderableType]:
+    """What takes part in the conflict, once: all runs have the same model."""
+    lines = next((run.conflict for run in runs if run.conflict), ())
+    if not lines:
+        return []
+    shown: list[RenderableType] = [Text(), Text("What takes part in the conflict", "bold")]
+    shown += [Paragraph(printable(line), indent=2, hanging=2) for line in lines[:_MOST_CONFLICT]]
+    if len(lines) > _MOST_CONFLICT:
+        shown.append(Text(f"  and {len(lines) - _MOST_CONFLICT} more lines in scan_report.json", "dim"))
+    return shown
 
 
 def _histories(report: Report) -> list[RenderableType]:

@@ -76,6 +76,8 @@ class RunSpec(Document, frozen=True, kw_only=True):
     mem_mb: int | None = None
     """Memory the run asks for; None = unknown."""
     timeout_s: float | None = None
+    iis_s: float = 60.0
+    """Seconds for the search which rows of an infeasible model contradict each other; 0: none."""
     interior: bool = False
     """The profile ends without crossover: its solution is not a vertex."""
     baseline: bool = False

@@ -41,6 +41,9 @@ class GamsEngine:
             log=job.directory / LOG,
         )
 
+    def conflict_search(self, job: Job) -> None:  # the port's shape
+        """None: solvers under GAMS say it in their log, where their option file asks for it."""
+
     def reader(self) -> GamsLogReader:
         """A reader of GAMS logs."""
         return GamsLogReader()

@@ -8,12 +8,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from times_doctor_tasks.contract.states import StopReason, Verdict
 from times_doctor_tasks.parsers.highs.log import HighsLogReader
+from times_doctor_tasks.results.conflicts import with_conflict
 from times_doctor_tasks.results.run_reader import RunReading, read_highs_run
 from times_doctor_tasks.results.verdicts import Judgement
-from times_doctor_worker.engines.port import Command, Job
+from times_doctor_worker.engines.port import CONFLICT, Command, Job
 
 LOG = "run.log"
 OPTIONS = "highs.opt"
@@ -40,25 +42,41 @@ class HighsEngine:
             log=job.directory / LOG,
         )
 
+    def conflict_search(self, job: Job) -> Command:
+        """The search is `highs_conflict`, run as a program."""
+        model = job.tree / job.manifest.driver
+        program = ["-m", "times_doctor_worker.engines.highs_conflict"]
+        return Command(
+            argv=[sys.executable, *program, str(model), CONFLICT, str(job.run.iis_s)],
+            environ=self.environ,
+            log=job.directory / LOG,
+        )
+
     def reader(self) -> HighsLogReader:
         """A reader of HiGHS logs."""
         return HighsLogReader()
 
     def read(self, job: Job, *, returncode: int | None, stop_reason: StopReason | None) -> RunReading:
         """Reads log and result file; what the result file says is HiGHS's final answer."""
-        try:
-            final = json.loads((job.directory / RESULT).read_text("utf-8"))
-        except (OSError, ValueError):
-            final = None
+        final, found = (_document(job.directory / name) for name in (RESULT, CONFLICT))
         log = job.directory / LOG
         reading = read_highs_run(log, returncode=returncode, stop_reason=stop_reason, final=final)
         if reading.verdict is Verdict.COMPILE_ERROR:
             return dataclasses.replace(reading, judgement=_unreadable(job))
-        return reading
+        return reading if found is None else with_conflict(reading, found)
 
     def artefacts(self, job: Job) -> Sequence[Path]:
-        """Option file, log and result."""
-        return [path for path in (job.directory / name for name in (OPTIONS, LOG, RESULT)) if path.is_file()]
+        """Option file, log, result and conflict."""
+        return [path for path in (job.directory / name for name in (OPTIONS, LOG, RESULT, CONFLICT)) if path.is_file()]
+
+
+def _document(path: Path) -> dict[str, Any] | None:
+    """A file that a program of ours wrote; None where it did not come so far."""
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def _unreadable(job: Job) -> Judgement:

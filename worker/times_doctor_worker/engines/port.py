@@ -13,6 +13,9 @@ from times_doctor_tasks.parsers.events import LogEvent
 from times_doctor_tasks.results.run_reader import RunReading
 from times_doctor_tasks.snapshot.manifest import Manifest
 
+#: What the search for a conflict writes into the working folder.
+CONFLICT = "conflict.json"
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -59,6 +62,12 @@ class Engine(Protocol):
 
     def prepare(self, job: Job) -> Command:
         """Writes the option file into the working folder and says how to start."""
+
+    def conflict_search(self, job: Job) -> Command | None:
+        """How to ask which rows of an infeasible model contradict each other; None where the solve itself says it.
+
+        It writes `CONFLICT` into the working folder, which `read` heeds.
+        """
 
     def reader(self) -> LogReader:
         """A reader for the log of a run that starts now."""

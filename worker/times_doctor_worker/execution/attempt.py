@@ -24,6 +24,7 @@ from times_doctor_tasks.results.run_reader import RunReading
 from times_doctor_tasks.snapshot.manifest import Manifest
 from times_doctor_worker.engines.port import Command, Engine, Job
 from times_doctor_worker.execution.artefacts import keep_artefacts
+from times_doctor_worker.execution.conflict_search import search_conflict
 from times_doctor_worker.execution.memory_limit import oom_kills, said_so, seems_killed
 from times_doctor_worker.execution.monitor import RunWatch
 from times_doctor_worker.execution.result_builder import Facts, solved, unsolved
@@ -40,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 #: What an engine writes beside its log.
 OUTPUT = "stdout.txt"
+#: What the search for a conflict complains of.
+CONFLICT_OUTPUT = "conflict.txt"
 #: Seconds between tries of a store that does not answer.
 STORE_PAUSE_S = 1.0
 #: What a full or broken disk, a machine at its limits and missing rights say; no model can be blamed for them.
@@ -131,8 +134,11 @@ class Attempt:
             self._raise_if_stopped()
             bench.uplink.advance(self._line, RunState.RUNNING)
             self._solve(engine, job, command)
+            reading = self._read(engine, job)
+            if reading.verdict is Verdict.INFEASIBLE and self._conflict_is_known(engine, job):
+                reading = self._read(engine, job)
             bench.uplink.advance(self._line, RunState.COLLECTING)
-            return self._collect(engine, job)
+            return self._collect(engine, job, reading)
 
     def _stage(self, used: ExitStack) -> Job:
         workspace, snapshot = self._bench.workspace, self._spec.model.snapshot
@@ -179,6 +185,28 @@ class Attempt:
         if self.facts.stop_reason is None and said_so(self.facts.returncode, (output, command.log)):
             self.facts.stop_reason = StopReason.OUT_OF_MEMORY
 
+    def _conflict_is_known(self, engine: Engine, job: Job) -> bool:
+        """Whether the search for a conflict, where there is one, left an answer."""
+        command = engine.conflict_search(job)
+        if command is None or not self._run.iis_s or self.facts.stop_reason is not None:
+            return False
+        found = search_conflict(
+            lambda: self._bench.warden.spawn(
+                command.argv,
+                cwd=job.directory,
+                env=command.environ,
+                marker=self._bench.workspace.marker(self._spec.scan, self._run.run),
+                stderr_path=job.directory / CONFLICT_OUTPUT,
+            ),
+            self._line,
+            job.directory,
+            runtime_s=self.facts.runtime_s or 0.0,
+            is_worker_ending=self._bench.shutdown,
+        )
+        if self._line.disowned:
+            raise Disowned
+        return found
+
     def _spawn(self, command: Command, job: Job, marker: Path, output: Path) -> SolverProcess:
         try:
             return self._bench.warden.spawn(
@@ -194,8 +222,7 @@ class Attempt:
                 raise
             raise HostFault(self._run.engine, f"{self._run.engine} cannot be started: {error}") from error
 
-    def _collect(self, engine: Engine, job: Job) -> RunResult:
-        reading = self._read(engine, job)
+    def _collect(self, engine: Engine, job: Job, reading: RunReading) -> RunResult:
         statements = overruling_statements(job.tree, job.manifest)
         application = judge_application(self._run, reading, statements)
         self.facts.artefacts = keep_artefacts(self._bench.workspace.blobs, engine.artefacts(job))

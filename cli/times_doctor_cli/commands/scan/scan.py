@@ -55,6 +55,9 @@ def scan(
     timeout_seconds: Annotated[
         float | None, typer.Option(envvar="TD_TIMEOUT_SECONDS", help="Time limit of each run.")
     ] = None,
+    iis_seconds: Annotated[
+        float, typer.Option(help="HiGHS: seconds to find which rows of an infeasible model contradict; 0: none.")
+    ] = 60.0,
     mem: Annotated[int | None, typer.Option(help="Memory a run needs, MB.")] = None,
     repeat: Annotated[int, typer.Option(help="Run each profile so often.")] = 1,
     priority: Annotated[str, typer.Option(help="low, normal or high.")] = "normal",
@@ -97,6 +100,7 @@ def scan(
         threads=parse_threads(threads),
         max_workers=max_workers,
         timeout_s=timeout_seconds,
+        iis_s=iis_seconds,
         mem_mb=mem,
         repeat=repeat,
         priority=priority,

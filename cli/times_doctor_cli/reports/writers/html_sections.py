@@ -21,6 +21,7 @@ _TEXT_EACH = (400, 20_000)
 #: Runs whose failure is told in full.
 _FAILURES_MAX = 40
 _MESSAGES_MAX = 12
+_CONFLICT_MAX = 40
 
 
 def escape(text: object) -> str:
@@ -267,16 +268,19 @@ def _failure(result: RunResult, log_tail: str, room: int) -> str:
     ignored = [f"The solver ignored: {text}" for text in result.options_ignored]
     parts.append(_lines([*ignored, *result.messages]))
     if result.conflict:
-        parts.append(tag("p", "These take part in the conflict:") + _lines(result.conflict))
+        parts.append(tag("p", "These take part in the conflict:") + _lines(result.conflict, _CONFLICT_MAX))
     if log_tail:
         tail = tag("pre", escape(_tail(log_tail, room)), "tail")
         parts.append(tag("details", tag("summary", "End of the log") + tail, open=""))
     return tag("article", "".join(parts))
 
 
-def _lines(lines: Iterable[str]) -> str:
-    kept = [line[:400] for line in lines][:_MESSAGES_MAX]
-    return tag("ul", "".join(tag("li", tag("code", escape(line))) for line in kept)) if kept else ""
+def _lines(lines: Iterable[str], most: int = _MESSAGES_MAX) -> str:
+    every = [line[:400] for line in lines]
+    items = [tag("code", escape(line)) for line in every[:most]]
+    if len(every) > most:
+        items.append(f"{len(every) - most} more are in scan_report.json")
+    return tag("ul", "".join(tag("li", item) for item in items)) if items else ""
 
 
 def _room(texts: int) -> int:

@@ -374,6 +374,14 @@ def test_runs_are_measured_against_the_slowest_without_a_baseline() -> None:
     assert "vs slowest" in text
 
 
+def test_a_conflict_is_listed_once_below_the_failures() -> None:
+    lines = tuple(f"row need({n}) >= 9" for n in range(25))
+    runs = [make_result(f"highs.{name}", verdict=Verdict.INFEASIBLE, conflict=lines) for name in ("dual", "bar")]
+    shown = drawn(report_view(make_report(*runs), width=80, unicode=False))
+    assert shown.count("What takes part in the conflict") == 1
+    assert "  row need(19) >= 9\n  and 5 more lines in scan_report.json" in shown
+
+
 def test_equal_failures_are_told_once_with_all_names() -> None:
     words = {
         "state": RunState.FAILED,

@@ -280,3 +280,12 @@ def test_warnings_and_results_that_were_reused_stand_at_the_top(
     page = report_html(report, specs={}, log_tails={})
     assert "other sizes than its last listing" in page
     assert "its result is that of scan 261122-100000-abcd" in page
+
+
+def test_a_long_conflict_is_cut_and_its_rest_counted(make_result: MakeResult, make_report: MakeReport) -> None:
+    lines = tuple(f"row need({n}) >= 9" for n in range(45))
+    report = make_report([make_result("dual", verdict=Verdict.INFEASIBLE, sentence="No.", conflict=lines)])
+    page = report_html(report, specs={}, log_tails={})
+    assert "row need(39) &gt;= 9" in page
+    assert "row need(40)" not in page
+    assert "5 more are in scan_report.json" in page

@@ -1,0 +1,86 @@
+"""The search which rows of an infeasible model contradict each other: after the solve, in its slot, for some seconds.
+
+Whatever becomes of it, the run's verdict stands: it only gains names.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.messages import ProgressMade
+from times_doctor_tasks.contract.progress import Phase, Progress
+from times_doctor_worker.engines.port import CONFLICT
+from times_doctor_worker.execution.memory_limit import limit_bytes
+from times_doctor_worker.execution.run_reporter import Line
+from times_doctor_worker.process.process_usage import TreeMeter
+from times_doctor_worker.process.solver_process import SolverProcess
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between looks at the search, and at whoever wants it ended.
+LOOK_S = 0.2
+#: Seconds from one SIGKILL to the next.
+KILL_S = 5.0
+
+
+def search_conflict(
+    spawn: Callable[[], SolverProcess],
+    line: Line,
+    folder: Path,
+    *,
+    runtime_s: float,
+    is_worker_ending: Callable[[], bool],
+) -> bool:
+    """Searches, or takes what another run of the scan has found; whether `folder` holds an answer now.
+
+    Args:
+        spawn: Starts the search in `folder`.
+        runtime_s: What the solve took: the clock of the run's looks goes on from there.
+    """
+    try:
+        if not _taken_over(folder):
+            with spawn() as process:
+                is_asked_to_stop = _watch(process, line, runtime_s, is_worker_ending)
+            answer = folder / CONFLICT
+            if not answer.is_file() and not is_asked_to_stop:
+                answer.write_text(json.dumps({"outcome": "unproved", "limit_s": line.run.iis_s}), "utf-8")
+        return (folder / CONFLICT).is_file()
+    except OSError as error:
+        logger.warning("no search for a conflict: %s", error, extra={"action": "no_conflict_search", **line.ids()})
+        return False
+
+
+def _taken_over(folder: Path) -> bool:
+    """All runs of a scan have the same model, and so the same conflict."""
+    for found in folder.parent.glob(f"*/{CONFLICT}"):
+        shutil.copyfile(found, folder / CONFLICT)
+        return True
+    return False
+
+
+def _watch(process: SolverProcess, line: Line, runtime_s: float, is_worker_ending: Callable[[], bool]) -> bool:
+    """Returns when the search is over, or was ended by its limits; whether somebody wanted it ended."""
+    start_s, meter, most_bytes = monotonic_s(), TreeMeter(process.pid), limit_bytes(line.run.mem_mb)
+    while process.wait(LOOK_S) is None:
+        passed_s = monotonic_s() - start_s
+        progress = Progress(phase=Phase.CONFLICT, detail="which rows contradict each other")
+        line.show(
+            ProgressMade(
+                run=line.run.run,
+                attempt=line.fence.attempt,
+                progress=progress,
+                runtime_s=round(runtime_s + passed_s, 3),
+            )
+        )
+        is_asked_to_stop = line.disowned or line.stop is not None or is_worker_ending()
+        if is_asked_to_stop or passed_s > line.run.iis_s or meter.sample().rss_bytes > most_bytes:
+            process.kill()
+            while process.wait(KILL_S) is None:
+                process.kill()
+            return is_asked_to_stop
+    return False
