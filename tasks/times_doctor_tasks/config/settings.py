@@ -6,9 +6,7 @@ folder) > default. Credentials come by environment or file, never by argument.
 
 from __future__ import annotations
 
-import os
 import socket
-import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,11 +14,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from platformdirs import PlatformDirs
+
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.limits import ATTEMPTS, GRACE_S, LEASE_S, STOP_CAP_S
 
 #: Name of the configuration file.
 CONFIG_NAME = "times-doctor.toml"
+#: Where this platform keeps a user's files; on Windows one folder for both kinds, without a publisher's name.
+FOLDERS = PlatformDirs("times-doctor", appauthor=False, opinion=False, roaming=True)
 #: Schemes of a broker URL that we speak.
 BROKER_SCHEMES = ("redis", "rediss", "redis+socket")
 
@@ -128,7 +130,7 @@ class Settings:
     """Time after which it is made to although it works on."""
     drain_s: float = 60.0
     """How long a worker that must end lets its solves run on before it hands them back."""
-    cache_dir: Path = field(default_factory=lambda: default_cache_dir(os.environ, sys.platform))
+    cache_dir: Path = field(default_factory=lambda: FOLDERS.user_cache_path)
     cache_gb: float = 20.0
     """What staged models and run folders may take on a host."""
     host: str = field(default_factory=lambda: default_host())
@@ -155,7 +157,7 @@ class Settings:
         values: dict[str, Any] = {}
         origins: dict[str, str] = {}
         wrong: list[str] = []
-        path, table = find_config(folder or Path.cwd(), environ)
+        path, table = find_config(folder or Path.cwd())
         known = {setting.name for setting in SETTINGS}
         wrong += [
             f"{name!r} in {path}: no such setting; known are {', '.join(sorted(known))}"
@@ -201,34 +203,19 @@ class Settings:
         return self.broker_url
 
 
-def default_cache_dir(environ: Mapping[str, str], platform: str) -> Path:
-    """Where staged models and hashes live: the platform's cache folder.
-
-    >>> default_cache_dir({"XDG_CACHE_HOME": "/c"}, "linux").as_posix()
-    '/c/times-doctor'
-    """
-    base = environ.get("LOCALAPPDATA") if platform == "win32" else environ.get("XDG_CACHE_HOME")
-    if base:
-        return Path(base) / "times-doctor"
-    home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
-    return home / ("Library/Caches" if platform == "darwin" else ".cache") / "times-doctor"
-
-
 def default_host() -> str:
     """This machine's name, without its domain, in letters that are safe in a key and a file name."""
     name = socket.gethostname().split(".")[0]
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in name) or "localhost"
 
 
-def find_config(folder: Path, environ: Mapping[str, str]) -> tuple[Path | None, dict[str, Any]]:
+def find_config(folder: Path) -> tuple[Path | None, dict[str, Any]]:
     """The nearest configuration file and its table: here, a parent, then the user's configuration folder.
 
     Raises:
         UsageError: the file there is not valid TOML.
     """
-    home = Path(environ.get("HOME") or Path.home())
-    user = Path(environ.get("APPDATA") or environ.get("XDG_CONFIG_HOME") or home / ".config") / "times-doctor"
-    for place in (folder, *folder.parents, user):
+    for place in (folder, *folder.parents, FOLDERS.user_config_path):
         path = place / CONFIG_NAME
         if path.is_file():
             try:

@@ -8,8 +8,24 @@ from times_doctor_tasks.config.settings import CONFIG_NAME, Settings, shown_url
 from times_doctor_tasks.contract.errors import UsageError
 
 
+@pytest.fixture(autouse=True)
+def user_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in ("CONFIG", "CACHE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / kind))
+
+
 def load(folder: Path, **environ: str) -> Settings:
-    return Settings.load({"HOME": str(folder), **environ}, folder=folder)
+    return Settings.load(environ, folder=folder)
+
+
+def test_the_user_s_own_folders_hold_the_cache_and_what_no_file_nearer_sets(tmp_path: Path) -> None:
+    user = tmp_path / "CONFIG" / "times-doctor"
+    user.mkdir(parents=True)
+    (user / CONFIG_NAME).write_text('host = "mine"\n')
+    assert load(tmp_path).host == "mine"
+    assert load(tmp_path).cache_dir == tmp_path / "CACHE" / "times-doctor"
+    (tmp_path / CONFIG_NAME).write_text('host = "nearer"\n')
+    assert load(tmp_path).host == "nearer"
 
 
 def test_the_environment_beats_the_file_and_the_file_beats_the_default(tmp_path: Path) -> None:
@@ -21,9 +37,7 @@ def test_the_environment_beats_the_file_and_the_file_beats_the_default(tmp_path:
 
 
 def test_the_command_line_beats_all(tmp_path: Path) -> None:
-    settings = Settings.load(
-        {"HOME": str(tmp_path), "TIMES_DOCTOR_LEASE_S": "12"}, folder=tmp_path, overrides={"lease_s": 3.0}
-    )
+    settings = Settings.load({"TIMES_DOCTOR_LEASE_S": "12"}, folder=tmp_path, overrides={"lease_s": 3.0})
     assert (settings.lease_s, settings.origins["lease_s"]) == (3.0, "command line")
 
 
