@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
 from times_doctor_cli.reports.layout import HTML
-from times_doctor_cli.reports.writers import html_sections as sections
-from times_doctor_cli.reports.writers.charts import PARTS, RUNS_MAX, chart_data
+from times_doctor_cli.reports.writers.charts import PARTS, chart_data
 from times_doctor_cli.reports.writers.files import write_atomically
+from times_doctor_cli.reports.writers.html_sections import page_data
 from times_doctor_tasks.contract.messages import Report, RunSpec
 
 
@@ -31,51 +28,20 @@ def write_html(
 
 def report_html(report: Report, *, specs: Mapping[str, RunSpec], log_tails: Mapping[str, str]) -> str:
     """The page as text."""
-    data = chart_data(report) | {"parts": PARTS}
-    library, glue = _resource("echarts/echarts.common.min.js"), _resource("scan_report.js")
-    return Template(_resource("scan_report.html")).substitute(
-        title=sections.escape(f"{report.spec.model.title}: {report.scan}"),
-        policy=_policy(library, glue),
-        style=_resource("scan_report.css"),
-        heading=sections.heading(report),
-        verdict=sections.findings(report) + sections.recommendation(report, specs),
-        table=sections.comparison_table(report) + sections.agreement(report),
-        charts=_charts(data, len(report.runs)),
-        details=sections.joined(
-            [
-                ("What went wrong", sections.failures(report, log_tails)),
-                ("Runs that were begun more than once", sections.histories(report)),
-                ("Option files", sections.option_files(report, specs)),
-                ("This scan", sections.scan_facts(report)),
-            ]
-        ),
-        data=_as_script_text(data),
-        library=library,
-        glue=glue,
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # 30 ms: only where a page is written
+    from markupsafe import Markup
+
+    loader = PackageLoader("times_doctor_cli.reports.writers")
+    pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    pages.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    style, library, glue = (
+        Markup(loader.get_source(pages, name)[0])  # noqa: S704  # our own files, unescaped as they must be
+        for name in ("scan_report.css", "echarts/echarts.common.min.js", "scan_report.js")
     )
-
-
-def _charts(data: Mapping[str, object], runs: int) -> str:
-    titles = {
-        "convergence": (
-            "Convergence",
-            "Residual over the time since the engine started: the relative gap where the solver prints one, else the "
-            "largest infeasibility. Dashed, where it prints neither: how far its objective was from its last value.",
-        ),
-        "timeline": ("Timeline", "Time since the scan was asked for, by host."),
-        "phases": ("Where the engine's time went", "Time by phase of each run."),
-    }
-    shown = "" if runs <= RUNS_MAX else f" Of {runs} runs, the first {RUNS_MAX} are drawn."
-    parts = []
-    for key, (title, words) in titles.items():
-        content = data[key]
-        if content["rows"] if isinstance(content, dict) else content:
-            head = sections.tag("h2", sections.escape(title)) + sections.tag(
-                "p", sections.escape(words + shown), "quiet"
-            )
-            chart = sections.tag("div", "", "chart", id=f"chart-{key}", role="img", aria_label=title)
-            parts.append(sections.tag("section", head + chart, "figure"))
-    return "".join(parts)
+    data = page_data(report, specs=specs, log_tails=log_tails, charts=chart_data(report) | {"parts": PARTS})
+    return pages.get_template("scan_report.html").render(
+        data, style=style, library=library, glue=glue, policy=_policy(library, glue)
+    )
 
 
 def _policy(*scripts: str) -> str:
@@ -85,14 +51,3 @@ def _policy(*scripts: str) -> str:
     """
     hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
     return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {hashes}"
-
-
-def _as_script_text(data: Mapping[str, object]) -> str:
-    """JSON that cannot end the element it stands in."""
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _resource(name: str) -> str:
-    folder = files("times_doctor_cli.reports.writers").joinpath("templates")
-    return folder.joinpath(*name.split("/")).read_text(encoding="utf-8")
