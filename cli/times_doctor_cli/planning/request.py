@@ -30,6 +30,8 @@ class ScanRequest:
     """None: as many as the host has, shared by the runs that run at once."""
     max_workers: int | None = None
     timeout_s: float | None = None
+    iis: bool = False
+    """Under GAMS: ask the solvers that can which equations of an infeasible model contradict each other."""
     iis_s: float = 60.0
     """Seconds for HiGHS's search which rows of an infeasible model contradict each other."""
     mem_mb: int | None = None

@@ -14,6 +14,7 @@ from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_tasks.contract.messages import RunSpec
 from times_doctor_tasks.profiles.builtin.highs import DEFAULT_SETS
+from times_doctor_tasks.profiles.option_file import CONFLICT_SOLVERS
 from times_doctor_tasks.profiles.profile import ModelClass
 from times_doctor_tasks.profiles.registry import (
     CURRENT,
@@ -22,6 +23,7 @@ from times_doctor_tasks.profiles.registry import (
     own_profile,
     parse_options,
     resolve,
+    with_conflict_search,
     with_display,
     with_mip_start,
     with_threads,
@@ -78,6 +80,12 @@ def choose_solvers(request: ScanRequest, run_dir: RunDir, usable: Sequence[str])
         raise UsageError(
             f"--solver {request.solver}: no host has {', '.join(missing)}. "
             f"Usable here: {', '.join(sorted(usable)) or 'none'}."
+        )
+    if request.iis and not set(wanted) & set(CONFLICT_SOLVERS):
+        able = [solver for solver in CONFLICT_SOLVERS if solver in usable]
+        raise UsageError(
+            f"--iis: {', '.join(wanted)} cannot say under GAMS which equations contradict each other. "
+            + (f"Use --solver {able[0]}." if able else f"{', '.join(CONFLICT_SOLVERS)} can, and none is usable here.")
         )
     return wanted
 
@@ -210,6 +218,8 @@ def make_runs(request: ScanRequest, scan: str, profiles: Sequence[Profile], thre
         if profile.origin == BUILT_IN:
             # A MIP's root and nodes then use the profile's method too; an LP is not touched by it.
             text = with_mip_start(text, profile.solver)
+        if request.iis and profile.engine == "gams":
+            text = with_conflict_search(text, profile.solver)
         for repeat in range(1, request.repeat + 1):
             name = f"{profile.solver}.{profile.name}"
             runs.append(

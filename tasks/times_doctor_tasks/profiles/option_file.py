@@ -11,6 +11,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+#: Solvers whose GAMS link names what contradicts each other, asked by `iis 1`, and whose words of it are read.
+CONFLICT_SOLVERS = ("cplex", "gurobi", "copt")
+
 
 @dataclass(frozen=True, slots=True)
 class OptionText:
@@ -133,6 +136,11 @@ def with_mip_start(text: str, solver: str) -> str:
     if method in {"1", "2"} and not options.value("subalg"):
         text = _with_option(text, solver, "subalg", method)
     return text
+
+
+def with_conflict_search(text: str, solver: str) -> str:
+    """`text` with which an infeasible model is told with its conflict; unchanged where the solver cannot."""
+    return _with_option(text, solver, "iis", "1") if solver.lower() in CONFLICT_SOLVERS else text
 
 
 def is_interior(text: str, solver: str) -> bool:

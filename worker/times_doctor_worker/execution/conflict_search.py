@@ -45,7 +45,7 @@ def search_conflict(
     try:
         if not _taken_over(folder):
             with spawn() as process:
-                is_asked_to_stop = _watch(process, line, runtime_s, is_worker_ending)
+                is_asked_to_stop = _watch(process, line, folder, runtime_s, is_worker_ending)
             answer = folder / CONFLICT
             if not answer.is_file() and not is_asked_to_stop:
                 answer.write_text(json.dumps({"outcome": "unproved", "limit_s": line.run.iis_s}), "utf-8")
@@ -56,14 +56,18 @@ def search_conflict(
 
 
 def _taken_over(folder: Path) -> bool:
-    """All runs of a scan have the same model, and so the same conflict."""
-    for found in folder.parent.glob(f"*/{CONFLICT}"):
-        shutil.copyfile(found, folder / CONFLICT)
-        return True
-    return False
+    """All runs of a scan have the same model, and so the same conflict; whether another one has found it."""
+    found = next((path for path in folder.parent.glob(f"*/{CONFLICT}") if path.parent != folder), None)
+    if found is None:
+        return False
+    copy = shutil.copyfile(found, folder / f"{CONFLICT}.part")
+    copy.replace(folder / CONFLICT)  # whole at any moment: others look for it too
+    return True
 
 
-def _watch(process: SolverProcess, line: Line, runtime_s: float, is_worker_ending: Callable[[], bool]) -> bool:
+def _watch(
+    process: SolverProcess, line: Line, folder: Path, runtime_s: float, is_worker_ending: Callable[[], bool]
+) -> bool:
     """Returns when the search is over, or was ended by its limits; whether somebody wanted it ended."""
     start_s, meter, most_bytes = monotonic_s(), TreeMeter(process.pid), limit_bytes(line.run.mem_mb)
     while process.wait(LOOK_S) is None:
@@ -77,8 +81,10 @@ def _watch(process: SolverProcess, line: Line, runtime_s: float, is_worker_endin
                 runtime_s=round(runtime_s + passed_s, 3),
             )
         )
+        is_known = _taken_over(folder)
         is_asked_to_stop = line.disowned or line.stop is not None or is_worker_ending()
-        if is_asked_to_stop or passed_s > line.run.iis_s or meter.sample().rss_bytes > most_bytes:
+        is_beyond = passed_s > line.run.iis_s or meter.sample().rss_bytes > most_bytes
+        if is_asked_to_stop or is_known or is_beyond:
             process.kill()
             while process.wait(KILL_S) is None:
                 process.kill()

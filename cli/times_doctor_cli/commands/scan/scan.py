@@ -55,6 +55,9 @@ def scan(
     timeout_seconds: Annotated[
         float | None, typer.Option(envvar="TD_TIMEOUT_SECONDS", help="Time limit of each run.")
     ] = None,
+    iis: Annotated[
+        bool, typer.Option("--iis", help="GAMS: let CPLEX, Gurobi, COPT say which equations contradict each other.")
+    ] = False,
     iis_seconds: Annotated[
         float, typer.Option(help="HiGHS: seconds to find which rows of an infeasible model contradict; 0: none.")
     ] = 60.0,
@@ -100,6 +103,7 @@ def scan(
         threads=parse_threads(threads),
         max_workers=max_workers,
         timeout_s=timeout_seconds,
+        iis=iis,
         iis_s=iis_seconds,
         mem_mb=mem,
         repeat=repeat,

@@ -24,7 +24,7 @@ class Advice:
 
 
 _CPLEX = Advice(
-    conflict="Run once with `iis 1` in cplex.opt: it names the equations that contradict each other.",
+    conflict="Run once with `iis 1` in cplex.opt (scan --iis): it names the equations that contradict each other.",
     whole_conflict="Check the data behind this equation, then `iis 1` in cplex.opt for everything that takes part.",
     either="Run once with `preind 0` and `iis 1` in cplex.opt: then it is one or the other, with the reason.",
     smaller_gap="a smaller OPTCR asks for a smaller gap",
@@ -35,7 +35,7 @@ _CPLEX = Advice(
 )
 #: Not every solver can name the equations; CPLEX can.
 _OTHER_UNDER_GAMS = Advice(
-    conflict="Solve it once by CPLEX with `iis 1` in cplex.opt: it names the equations that contradict each other.",
+    conflict="Solve it once by CPLEX with `iis 1` in cplex.opt (scan --iis): it names the equations in conflict.",
     whole_conflict="Check the data behind this equation; CPLEX with `iis 1` in cplex.opt names all that takes part.",
     either="Solve it once by CPLEX with `preind 0` and `iis 1` in cplex.opt: then it is one or the other.",
     smaller_gap=_CPLEX.smaller_gap,

@@ -192,3 +192,42 @@ def test_scan_ids_of_one_second_sort_by_time() -> None:
     first = new_scan_id()
     wait_until(lambda: new_scan_id()[:16] != first[:16])
     assert new_scan_id() > first
+
+
+@pytest.mark.parametrize(
+    ("solver", "line"), [("cplex", "iis 1"), ("gurobi", "iis 1"), ("copt", "iis 1"), ("conopt", "")], ids=str
+)
+def test_iis_asks_each_solver_that_can_name_a_conflict(tmp_path: Path, solver: str, line: str) -> None:
+    own = tmp_path / f"{solver}.opt"
+    own.write_text("threads 1\n")
+    request = make_request(tmp_path, iis=True, opt_files=(own,))
+    profiles = choose_profiles(request, make_run_dir(tmp_path), [solver])
+    lines = make_runs(request, "s1", profiles, 1)[0].options.splitlines()
+    assert [each for each in lines if each.startswith("iis")] == ([line] if line else [])
+
+
+@pytest.mark.parametrize(
+    ("solver", "usable", "words"),
+    [
+        ("conopt", ("conopt", "cplex"), "Use --solver cplex."),
+        ("highs", ("highs",), "cplex, gurobi, copt can, and none is usable here."),
+    ],
+)
+def test_iis_is_refused_where_no_solver_of_the_scan_can(
+    tmp_path: Path, solver: str, usable: tuple[str, ...], words: str
+) -> None:
+    with pytest.raises(UsageError, match="--iis") as refused:
+        choose_solvers(make_request(tmp_path, iis=True, solver=solver), make_run_dir(tmp_path), usable)
+    assert words in str(refused.value)
+
+
+def test_iis_of_an_lp_file_is_what_highs_does_anyway(tmp_path: Path) -> None:
+    request, run_dir = make_request(tmp_path, iis=True), make_run_dir(tmp_path, kind=RunKind.LP)
+    profiles = choose_profiles(request, run_dir, choose_solvers(request, run_dir, ("highs",)))
+    assert all("iis" not in run.options for run in make_runs(request, "s1", profiles, 1))
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
+def test_seconds_that_nobody_can_mean_are_refused(tmp_path: Path, seconds: float) -> None:
+    with pytest.raises(UsageError, match="--iis-seconds"):
+        make_request(tmp_path, iis_s=seconds)

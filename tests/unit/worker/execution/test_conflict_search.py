@@ -100,3 +100,15 @@ def test_a_search_that_cannot_begin_leaves_the_run_as_it_is(folder: Path) -> Non
         raise OSError(12, "no memory")
 
     assert not search_conflict(broken, make_line(), folder, runtime_s=0.0, is_worker_ending=lambda: False)
+
+
+def test_a_search_ends_when_another_run_of_the_scan_has_found_it(folder: Path) -> None:
+    other, endless = folder.with_name("highs.bar.1"), Search(folder, "")
+    other.mkdir()
+
+    def spawn() -> SolverProcess:
+        (other / CONFLICT).write_text(FOUND)
+        return endless.spawn()
+
+    assert search_conflict(spawn, make_line(), folder, runtime_s=0.0, is_worker_ending=lambda: False)
+    assert (endless.killed, (folder / CONFLICT).read_text()) == (2, FOUND)
