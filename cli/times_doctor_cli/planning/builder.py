@@ -110,6 +110,7 @@ def look_at(request: ScanRequest, settings: Settings, environ: Mapping[str, str]
         restart=request.restart,
         environ=environ,
         config_times_src=configured,
+        gams_args=request.gams_args,
     )
 
 

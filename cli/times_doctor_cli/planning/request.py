@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from times_doctor_tasks.config.settings import Settings
@@ -52,6 +52,8 @@ class ScanRequest:
     """Hosts that alone may take a run; none named: all."""
     race: bool = False
     cap_factor: float | None = None
+    gams_args: Mapping[str, str] = field(default_factory=dict)
+    """Compile-time variables for GAMS, by name."""
     resume: bool = False
     """Take results of earlier runs with the same inputs."""
 

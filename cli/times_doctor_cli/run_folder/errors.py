@@ -176,6 +176,17 @@ class AbsoluteInclude(UsageError):
         )
 
 
+class NoVariables(UsageError):
+    """A compile-time variable was given for a model that GAMS does not compile."""
+
+    def __init__(self, model: str, name: str) -> None:
+        super().__init__(model, name)
+
+    def __str__(self) -> str:
+        model, name = self.args
+        return f"--gams-arg {name}: {model} is solved by HiGHS alone, without GAMS and its variables. Leave it out."
+
+
 class RestartNotFound(UsageError):
     """The work file to restart from is missing."""
 

@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from times_doctor_cli.run_folder.caseless_names import Folders, base_of, physical
-from times_doctor_cli.run_folder.errors import EmptyModel, NameIsNoText, RestartNotFound, RunDirUnreadable
+from times_doctor_cli.run_folder.errors import EmptyModel, NameIsNoText, NoVariables, RestartNotFound, RunDirUnreadable
 from times_doctor_cli.run_folder.findings import facts_of
 from times_doctor_cli.run_folder.gams.chain_position import Chain
 from times_doctor_cli.run_folder.gams.driver import Choice, choose_driver, is_lp_file
 from times_doctor_cli.run_folder.gams.file_finder import Finder, Found
+from times_doctor_cli.run_folder.gams.gams_args import refuse_own_parameters
 from times_doctor_cli.run_folder.gams.includes import ChainReader
 from times_doctor_cli.run_folder.gams.macros import Macros
+from times_doctor_cli.run_folder.gams.needs import Needs
 from times_doctor_cli.run_folder.gams.rewrites import Rewriter
 from times_doctor_cli.run_folder.gdx_inputs import GdxPlan, GdxReader
 from times_doctor_cli.run_folder.model import (
@@ -55,6 +57,7 @@ SOLVERS = frozenset(
 _OUTPUTS = frozenset({".lst", ".log", ".lxi", ".ref"})
 #: Variables the worker sets itself; the user's value does not travel.
 _OURS = frozenset({"--err_abort", "--gdxpath"})
+_GDXPATH = "--GDXPATH"
 
 
 def look(
@@ -66,6 +69,7 @@ def look(
     environ: Mapping[str, str],
     config_times_src: Path | None = None,
     limits: SearchLimits | None = None,
+    gams_args: Mapping[str, str] | None = None,
 ) -> RunDir:
     """Read a run folder, or a single .run/.gms/.mps/.lp file; nothing is executed and nothing is changed.
 
@@ -77,15 +81,19 @@ def look(
         environ: where TIMES_SRC and the variables of command files are looked up.
         config_times_src: `times_src` of times-doctor.toml.
         limits: how much is too much.
+        gams_args: compile-time variables by name, the values of `--gams-arg`.
 
     Raises:
         UsageError: one of `look.errors`; the message names the thing, what was expected and what to do.
     """
     try:
         folders = Folders()
-        choice = choose_driver(physical(run_path), folders, environ)
+        given = gams_args or {}
+        choice = choose_driver(physical(run_path), folders, environ, given)
         _require_text(choice.driver.parent)
         if is_lp_file(choice.driver):
+            if given:
+                raise NoVariables(choice.driver.name, next(iter(given)))
             run = _lp_run(choice)
         else:
             places = find_places(
@@ -99,7 +107,7 @@ def look(
             )
             for search in places.dirs:
                 _require_text(search.path)
-            run = _Look(choice, places, folders, limits or SearchLimits()).result(restart)
+            run = _Look(choice, places, folders, limits or SearchLimits(), given).result(restart)
     except OSError as exc:  # a folder or file that may not be read, or went away meanwhile
         raise RunDirUnreadable(str(exc.filename or run_path), f"cannot be read ({exc.strerror})") from exc
     return dataclasses.replace(run, facts=facts_of(run))
@@ -132,7 +140,9 @@ def _lp_run(choice: Choice) -> RunDir:
 class _Look:
     """One look, step by step."""
 
-    def __init__(self, choice: Choice, places: Places, folders: Folders, limits: SearchLimits) -> None:
+    def __init__(
+        self, choice: Choice, places: Places, folders: Folders, limits: SearchLimits, given: Mapping[str, str]
+    ) -> None:
         self._choice = choice
         self._call = choice.call
         self._places = places
@@ -140,22 +150,49 @@ class _Look:
         self._finder = Finder(places.dirs, folders, limits, places.extra)
         for sentence in choice.warnings + places.warnings:
             self._finder.warn(sentence)
-        self._macros = Macros(
-            {name[2:]: value for name, value in (self._call.parameters if self._call else ()) if name.startswith("--")}
-        )
+        self._given = given
+        self._words = self._command_words()
+        self._macros = Macros({w.name[2:]: w.value for w in self._words if w.double_dash and w.name != _GDXPATH})
 
     def result(self, restart: str) -> RunDir:
         driver = Found(self._choice.driver, self._choice.driver.parent)
         self._finder.take(driver, Role.DRIVER, self._choice.why)
-        chain = ChainReader(self._finder, self._macros, self._finder.limits).read(driver.path)
+        reader = ChainReader(self._finder, self._macros, self._finder.limits)
+        chain = reader.read(driver.path)
+        self._judge_variables(reader.needs)
         self._take_named_values(chain)
+        gdxpath = next((word for word in self._words if word.name == _GDXPATH), None)
         gdx = GdxReader(self._finder, self._macros, chain, driver.path).read(
-            self._call.gdxpath if self._call else None, self._call.source if self._call else None
+            gdxpath.value if gdxpath else None, gdxpath.source if gdxpath else None
         )
         restart_path, restart_source = self._restart(restart)
         for path in self._places.extra:
             self._finder.take(Found(path, path.parent), Role.EXTRA, "--include")
         return self._assembled(chain, gdx, restart_path, restart_source)
+
+    def _command_words(self) -> list[Parameter]:
+        """The words of GAMS's command line: those that somebody wrote down, then those of `--gams-arg`, which win."""
+        words = {}
+        if self._call is not None:
+            path = [(_GDXPATH, self._call.gdxpath)] if self._call.gdxpath else []
+            for name, value in [*self._call.parameters, *path]:
+                words[name.lower()] = Parameter(name, value, name.startswith("--"), self._call.source)
+        for name, value in self._given.items():
+            own = f"--{name}" if name.lower() != "gdxpath" else _GDXPATH
+            words[own.lower()] = Parameter(own, value, True, "--gams-arg")
+        return list(words.values())
+
+    def _judge_variables(self, needs: Needs) -> None:
+        """Say which variables have no value, and which have another one than `--gams-arg` gives them."""
+        refuse_own_parameters(self._given, self._macros.mentioned)
+        for name, place in self._call.needs if self._call else ():
+            needs.add(name, place)
+        for sentence in needs.sentences(self._finder.set_by_source):
+            self._finder.warn(sentence)
+        for name, value in self._given.items():
+            known = self._macros.values(name)
+            if known and all(one.text != value for one in known):
+                self._finder.warn(f"--gams-arg {name}={value} changes nothing: {known[-1].where} sets {name} itself.")
 
     def _take_named_values(self, chain: Chain) -> None:
         """A `$set` whose value is the name of a file there is: TIMES controls such as PEAKCHP include it."""
@@ -230,12 +267,11 @@ class _Look:
 
     def _parameters(self, gdx: GdxPlan, rewriter: Rewriter) -> tuple[Parameter, ...]:
         kept: dict[str, Parameter] = {}
-        for name, value in self._call.parameters if self._call else ():
-            key = name.lower()
-            if (key.startswith("--") and key not in _OURS) or key in KEPT_OPTIONS:
-                assert self._call is not None
-                value = gdx.parameters.get(key[2:]) or rewriter.staged_value(value) or value
-                kept[key] = Parameter(name, value, key.startswith("--"), self._call.source)
+        for word in self._words:
+            key = word.name.lower()
+            if (word.double_dash and key not in _OURS) or key in KEPT_OPTIONS:
+                value = gdx.parameters.get(key[2:]) or rewriter.staged_value(word.value) or word.value
+                kept[key] = dataclasses.replace(word, value=value)
         return tuple(kept.values())
 
 

@@ -6,6 +6,7 @@ folder is taken whole: a few hundred text files, 2 MB.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,7 @@ _NOT_SOURCE = frozenset(
 #: A larger file is no source text, bytes.
 MAX_SOURCE_BYTES = 4 * 1024 * 1024
 _PROBE_BYTES = 4096
+_SET = re.compile(r"set(?:global|local)?\s+(\w+)", re.IGNORECASE)
 
 
 def is_times_source(folder: Path, folders: Folders) -> bool:
@@ -79,8 +81,9 @@ def _is_binary(path: Path) -> bool:
 
 
 def outside_names(path: Path) -> Iterator[tuple[int, str, str]]:
-    """(line, "include" or "call", text) of a source file: what it includes, what it has others do."""
+    """(line, "include", "call" or "set", text): what a file includes, has others do, and which variables it sets."""
     for line in dollar_lines(path):
+        yield from ((line.number, "set", name) for name in _SET.findall(line.text))
         keyword, rest = split_directive(line.text)
         while keyword.startswith(("if", "else")) and "$" in rest:  # behind a condition
             keyword, rest = split_directive(rest[rest.index("$") :])

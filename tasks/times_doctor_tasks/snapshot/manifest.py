@@ -29,6 +29,8 @@ RECORD = ".staged.json"
 MAX_FILES = 100_000
 #: Longest name in a snapshot, and longest part of it, in UTF-8 bytes (a part leaves room for a suffix).
 MAX_NAME_BYTES, MAX_PART_BYTES = 800, 200
+#: Longest value of a word of GAMS's command line.
+MAX_VALUE_CHARS = 1000
 #: GAMS options of the user's own command line that travel, for they change what is solved or for how long; what shapes
 #: the log and the listing, and where files go, is the worker's to say.
 KEPT_OPTIONS = frozenset(
@@ -147,6 +149,11 @@ def lower_name(name: str) -> str:
     return "".join(chr(ord(char) + 32) if "A" <= char <= "Z" else char for char in name)
 
 
+def is_parameter_value(value: str) -> bool:
+    """Whether a value may stand on GAMS's command line."""
+    return len(value) <= MAX_VALUE_CHARS and value.isprintable()
+
+
 def check_name(name: str) -> None:
     """Refuse a name that is not a plain relative lower-case path.
 
@@ -240,5 +247,5 @@ def _check_references(manifest: Manifest) -> None:
 def _check_parameter(name: str, value: str) -> None:
     if not _PARAMETER.fullmatch(name) or not (name.startswith("--") or name.lower() in KEPT_OPTIONS):
         raise BadManifest(f"{name!r} is not a parameter that may travel")
-    if len(value) > 1000 or not value.isprintable():
+    if not is_parameter_value(value):
         raise BadManifest(f"the value of {name!r} is too long or not printable")

@@ -58,6 +58,8 @@ class Block:
     """A branch before this one may have been taken."""
     taken: bool
     """A branch before this one was surely taken."""
+    lacking: str = ""
+    """The variable without a value for whose sake this branch is taken."""
 
 
 @dataclass(slots=True)

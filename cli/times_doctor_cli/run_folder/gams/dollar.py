@@ -21,6 +21,9 @@ _LOAD = re.compile(
     rb"""^(?![*$])[^\n]*?\b(execute_load(?:point|dc|handle)?|execute\s*\.\s*load\w*)\s+(?:'([^'\n]*)'|"([^"\n]*)"|([^\s,;'"(]+))""",
     re.IGNORECASE | re.MULTILINE,
 )
+_TEXT_BEGINS = ("ontext", "onecho", "onput", "onembedded")
+_TEXT_ENDS = ("offtext", "offecho", "offput", "offembedded")
+_VARIABLE = re.compile(rb"%([A-Za-z_]\w*)%")
 _DIRECTIVE = re.compile(r"\s*([A-Za-z]+)(?:\.[A-Za-z0-9_]+)?[ \t]*(.*)", re.DOTALL)
 
 
@@ -109,18 +112,32 @@ def _text(line: bytes) -> str:
 
 def gdx_loads(path: Path) -> list[Load]:
     """The statements of a (small) file that load a GDX file while the model runs."""
-    try:
-        if path.stat().st_size > MAX_CODE_BYTES:
-            return []
-        data = path.read_bytes()
-    except OSError as exc:
-        raise FileUnreadable(str(path), exc.strerror or str(exc)) from exc
+    data = _code(path)
     if b"xecute" not in data.lower():
         return []
     return [
         Load(data.count(b"\n", 0, match.start(1)) + 1, (match[2] or match[3] or match[4] or b"").decode("latin-1"))
         for match in _LOAD.finditer(data)
     ]
+
+
+def code_variables(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, name) of each `%name%` in the statements of a (small) file: no comments, dollar lines, blocks of text."""
+    data = _code(path)
+    is_text = False
+    for number, line in enumerate(data.split(b"\n") if b"%" in data else (), 1):
+        if line.startswith(b"$"):
+            keyword = split_directive(_text(line))[0]
+            is_text = keyword.startswith(_TEXT_BEGINS) or (is_text and not keyword.startswith(_TEXT_ENDS))
+        elif not is_text and not line.startswith(b"*"):
+            yield from ((number, match[1].decode()) for match in _VARIABLE.finditer(line))
+
+
+def _code(path: Path) -> bytes:
+    try:
+        return path.read_bytes() if path.stat().st_size <= MAX_CODE_BYTES else b""
+    except OSError as exc:
+        raise FileUnreadable(str(path), exc.strerror or str(exc)) from exc
 
 
 def name_text(written: str) -> str:

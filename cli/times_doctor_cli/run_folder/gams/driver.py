@@ -14,6 +14,7 @@ from times_doctor_cli.run_folder.errors import DriverAmbiguous, DriverNotFound, 
 from times_doctor_cli.run_folder.gams.conditions import read_condition
 from times_doctor_cli.run_folder.gams.dollar import dollar_lines, name_text, split_directive
 from times_doctor_cli.run_folder.gams.macros import HERE, UNKNOWN, Macros, first_token, tokens, written_value
+from times_doctor_cli.run_folder.gams.needs import ABORTS, Needs
 from times_doctor_cli.run_folder.hash_cache import FileUnreadable
 from times_doctor_cli.run_folder.times_source import outside_names
 from times_doctor_cli.run_folder.vtrun.batch_file import read_batch
@@ -47,14 +48,19 @@ def is_lp_file(path: Path) -> bool:
     return path.name.lower().endswith(_LP_SUFFIXES)
 
 
-def choose_driver(run_path: Path, folders: Folders, environ: Mapping[str, str]) -> Choice:
+def choose_driver(
+    run_path: Path, folders: Folders, environ: Mapping[str, str], given: Mapping[str, str] | None = None
+) -> Choice:
     """The file named, else the one VTRUN.CMD calls, else the folder's namesake, else the only one.
+
+    Args:
+        given: Compile-time variables of the command line, for a file that starts the driver.
 
     Raises:
         RunDirUnreadable, DriverNotFound, DriverAmbiguous.
     """
     if run_path.is_file():
-        return _named(run_path, folders, environ)
+        return _named(run_path, folders, environ, given or {})
     if not run_path.is_dir():
         raise RunDirUnreadable(str(run_path), "is not there" if not run_path.exists() else "is neither file nor folder")
     try:
@@ -64,18 +70,18 @@ def choose_driver(run_path: Path, folders: Folders, environ: Mapping[str, str]) 
     calls, warnings = _calls(run_path, folders, environ)
     choice = _called(run_path, calls, folders, warnings) or _found(run_path, folders)
     choice.warnings = warnings
-    choice.call = choice.call or _wrapper_call(choice.driver, folders)
+    choice.call = choice.call or _wrapper_call(choice.driver, folders, given or {})
     return choice
 
 
-def _named(path: Path, folders: Folders, environ: Mapping[str, str]) -> Choice:
+def _named(path: Path, folders: Folders, environ: Mapping[str, str], given: Mapping[str, str]) -> Choice:
     if is_lp_file(path):
         return Choice(path, "named")
     if path.suffix.lower() not in _GAMS_SUFFIXES:
         raise RunDirUnreadable(str(path), "is not a driver")
     calls, warnings = _calls(path.parent, folders, environ)
     own = [call for call in calls if _driver_of(call, path.parent, folders) == path]
-    call = own[0] if own else _wrapper_call(path, folders)
+    call = own[0] if own else _wrapper_call(path, folders, given)
     if call is None and calls:
         call = calls[0]
         warnings.append(f"{call.source} starts {call.driver!r}; its folders and parameters are used for {path.name!r}.")
@@ -143,7 +149,7 @@ def _likely_first(candidates: list[Path], files: list[Path], folders: Folders) -
         return path != other and any(fnmatch(other.name.lower(), name) for name in names)
 
     def rank(path: Path) -> tuple[bool, bool, int, int, str]:
-        is_started = _wrapper_call(path, folders) is not None
+        is_started = _wrapper_call(path, folders, {}) is not None
         is_included = any(includes_it(other, path) for other in includes)
         of_these = sum(includes_it(path, other) for other in candidates)
         return not is_started, is_included, -of_these, -len(includes.get(path, ())), path.name.lower()
@@ -175,33 +181,42 @@ def _has_driver(folder: Path) -> bool:
     return False
 
 
-def _wrapper_call(driver: Path, folders: Folders) -> GamsCall | None:
+def _wrapper_call(driver: Path, folders: Folders, given: Mapping[str, str]) -> GamsCall | None:
     """How a .gms file beside the driver starts it with `$call gams ...` (TIMES_Demo and xl2times do)."""
     for name in folders.names(driver.parent):
         path = driver.parent / name
         is_small_gms = name.lower().endswith(".gms") and path.is_file() and path.stat().st_size <= _MAX_WRAPPER_BYTES
         if path != driver and is_small_gms:
-            for call in _calls_in(path, folders):
+            for call in _calls_in(path, folders, given):
                 if _driver_of(call, driver.parent, folders) == driver:
                     return call
     return None
 
 
-def _calls_in(path: Path, folders: Folders) -> list[GamsCall]:
-    macros, calls = Macros(), []
+def _calls_in(path: Path, folders: Folders, given: Mapping[str, str]) -> list[GamsCall]:
+    macros, calls = Macros(dict(given)), []
+    needs = Needs(macros)
     for line in dollar_lines(path):
         keyword, rest = split_directive(line.text)
-        certain = True
+        certain, lacking = True, ""
         while keyword.startswith("if"):
             condition = read_condition(keyword, rest, macros, None, lambda _: None)
-            certain = condition.truth is True
+            certain, lacking = condition.truth is True, needs.lacking(rest)
             keyword, rest = split_directive(condition.rest)
+        if lacking and keyword in ABORTS:
+            needs.add(lacking, f"{path.name}:{line.number}")
         if keyword in ("set", "setglobal", "setlocal"):
+            needs.note(rest, f"{path.name}:{line.number}")
             name, rest, _ = first_token(rest)
             macros.set(name, written_value(rest), path.name, certain=certain)
         elif keyword in ("call", "hiddencall"):
             source = f"{path.name} line {line.number}"
-            calls += [call for text in macros.expand(rest) if (call := _call_from(text, source, path, folders))]
+            here = [call for text in macros.expand(rest) if (call := _call_from(text, source, path, folders))]
+            if here:
+                needs.note(rest, f"{path.name}:{line.number}")
+            calls += here
+    for call in calls:
+        call.needs = needs.pairs()
     return calls
 
 

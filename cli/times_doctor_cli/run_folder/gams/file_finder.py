@@ -56,6 +56,8 @@ class Finder:
         self.warnings: list[str] = []
         self.source: Path | None = next((d.path for d in self.dirs if is_times_source(d.path, folders)), None)
         self.limits = limits
+        self.set_by_source: set[str] = set()
+        """Compile-time variables that the TIMES source sets, in lower case."""
         self._total_bytes = 0
         self._written: set[str] = set()
         self._real: dict[Path, Path] = {}
@@ -230,6 +232,8 @@ class Finder:
         for _, _, kind, text in named:
             if kind == "call":
                 self.note_written(text)
+            elif kind == "set":
+                self.set_by_source.add(text.lower())
         for path, line, kind, name in named:
             if kind == "include" and "%" not in name and name.lower() not in known and not self.is_written(name):
                 found = self.find(name, path)

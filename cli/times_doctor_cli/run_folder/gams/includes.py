@@ -13,9 +13,17 @@ from pathlib import Path
 from times_doctor_cli.run_folder.errors import TooMuch
 from times_doctor_cli.run_folder.gams.chain_position import Block, Chain, FileReading, GdxUse, Reach, SetUse
 from times_doctor_cli.run_folder.gams.conditions import Condition, read_condition
-from times_doctor_cli.run_folder.gams.dollar import DollarLine, dollar_lines, gdx_loads, name_text, split_directive
+from times_doctor_cli.run_folder.gams.dollar import (
+    DollarLine,
+    code_variables,
+    dollar_lines,
+    gdx_loads,
+    name_text,
+    split_directive,
+)
 from times_doctor_cli.run_folder.gams.file_finder import Finder, Found
 from times_doctor_cli.run_folder.gams.macros import COMMENT, UNKNOWN, Macros, first_token, tokens, written_value
+from times_doctor_cli.run_folder.gams.needs import ABORTS, Needs
 from times_doctor_cli.run_folder.model import NameUse, SearchLimits
 
 #: A model that includes files with ever new arguments more often than this never comes to an end.
@@ -53,11 +61,16 @@ class ChainReader:
         """The files being read, each included by the one before it."""
         self._scans: dict[Path, list[DollarLine]] = {}
         self._comment = COMMENT
+        self._code: list[tuple[str, str]] = []
+        """(place, variable) of each variable in a statement."""
+        self.needs = Needs(macros)
         self.chain = Chain()
 
     def read(self, driver: Path) -> Chain:
         """Follow the chain from its start."""
         self._read_file(driver, None, Reach.SURELY)
+        for where, name in self._code:
+            self.needs.note(f"%{name}%", where)
         return self.chain
 
     def _read_file(self, path: Path, args: tuple[str, ...] | None, reach: Reach) -> None:
@@ -74,7 +87,7 @@ class ChainReader:
         if path not in self._scans:
             self._scans[path] = dollar_lines(path)
             if path.suffix.lower() not in (".dd", ".dds"):
-                self._note_loads(path)
+                self._note_code(path)
         file = FileReading(path, args, reach, self._scans[path])
         while file.at < len(file.lines):
             self._read_line(file)
@@ -83,7 +96,8 @@ class ChainReader:
             self._macros.doubt(name)
         self._open.pop()
 
-    def _note_loads(self, path: Path) -> None:
+    def _note_code(self, path: Path) -> None:
+        self._code += [(f"{path.name}:{line}", name) for line, name in code_variables(path)]
         for load in gdx_loads(path):
             names = tuple(self._macros.expand(load.written))
             self.chain.gdx_uses.append(GdxUse(path, load.number, load.written, names, Reach.MAYBE, at_run_time=True))
@@ -110,7 +124,8 @@ class ChainReader:
         if keyword.startswith("ifthen"):
             condition = self._condition(file, keyword, rest)
             reach = _REACH_OF[condition.truth]
-            file.blocks.append(Block(reach, undecided=condition.truth is None, taken=condition.truth is True))
+            is_open, lacking = condition.truth is None, self.needs.lacking(rest)
+            file.blocks.append(Block(reach, undecided=is_open, taken=condition.truth is True, lacking=lacking))
             self._command(file, condition.rest, file.reach_here())
         elif keyword == "endif":
             if file.blocks:
@@ -124,7 +139,7 @@ class ChainReader:
 
     def _else(self, file: FileReading, block: Block, keyword: str, rest: str) -> None:
         truth: bool | None = True
-        command = rest
+        command, block.lacking = rest, ""
         if keyword != "else":
             condition = self._condition(file, keyword, rest)
             truth, command = condition.truth, condition.rest
@@ -171,6 +186,8 @@ class ChainReader:
                 self._finder.note_written(text)
         elif keyword == "gdxin":
             self._gdxin(file, rest, reach)
+        elif keyword in ABORTS and (lacking := [block.lacking for block in file.blocks if block.lacking]):
+            self.needs.add(lacking[-1], file.where)
         elif keyword in _ENDS or keyword == "goto":
             self._jump(file, keyword, rest, reach)
         else:
@@ -179,6 +196,8 @@ class ChainReader:
     def _if(self, file: FileReading, keyword: str, rest: str, reach: Reach) -> None:
         condition = self._condition(file, keyword, rest)
         reach = min(reach, _REACH_OF[condition.truth])
+        if (lacking := self.needs.lacking(rest)) and split_directive(condition.rest)[0] in ABORTS:
+            self.needs.add(lacking, file.where)
         if condition.rest.strip():
             self._command(file, condition.rest, reach)
         else:
@@ -197,7 +216,9 @@ class ChainReader:
             reach_one = reach if certain else min(reach, Reach.MAYBE)
             args = None if keyword == "include" else self._expand_args(words, file.args)
             if UNKNOWN in name:
-                for found in self._finder.take_computed(raw, name, file.path, file.line):
+                all_found = self._finder.take_computed(raw, name, file.path, file.line)
+                self.needs.note(raw, file.where, [found.path.name for found in all_found])
+                for found in all_found:
                     self._read_file(found.path, args, Reach.MAYBE)
                 continue
             found_one = self._finder.find(name, file.path)
@@ -223,6 +244,7 @@ class ChainReader:
         raw = written_value(rest, self._comment)
         _, after, quoted = first_token(rest)
         certain = reach is Reach.SURELY
+        self.needs.note(raw, file.where)
         self._macros.set(name, raw, file.where, certain=certain, is_global=keyword == "setglobal", args=file.args)
         if keyword != "setglobal" and len(self._open) > 1:
             file.scoped.append(name)
@@ -234,6 +256,7 @@ class ChainReader:
     def _gdxin(self, file: FileReading, rest: str, reach: Reach) -> None:
         raw = first_token(rest)[0]
         if raw:
+            self.needs.note(raw, file.where)
             names = tuple(self._macros.expand(raw, file.args))
             self.chain.gdx_uses.append(GdxUse(file.path, file.line, raw, names, reach, at_run_time=False))
 

@@ -41,6 +41,8 @@ class Macros:
 
     def __init__(self, fixed: dict[str, str] | None = None) -> None:
         """`fixed`: `--NAME=value` of the command line; they beat `$setglobal`, not `$set` (measured)."""
+        self.mentioned: set[str] = set()
+        """Variables that some text named, in lower case."""
         self._fixed = {name.lower() for name in fixed or {}}
         self._values: dict[str, list[Value]] = {
             name.lower(): [Value(value, "command line", certain=True, meant=True)]
@@ -92,6 +94,7 @@ class Macros:
 
     def certain(self, name: str) -> str | None:
         """The value, where exactly one is possible and known."""
+        self.mentioned.add(name.lower())
         values = self._values.get(name.lower(), [])
         known = len(values) == 1 and values[0].certain and UNKNOWN not in values[0].text
         return values[0].text if known else None
@@ -99,6 +102,12 @@ class Macros:
     def names(self) -> list[str]:
         """Every variable with a value, in the order they were first set."""
         return list(self._values)
+
+    def unset(self, text: str) -> list[str]:
+        """Variables in a text, as written there, that never had a value."""
+        names = [match[1] for match in _MACRO.finditer(text) if match[1] and "." not in match[1]]
+        self.mentioned.update(name.lower() for name in names)
+        return [name for name in dict.fromkeys(names) if name.lower() not in self._values]
 
     def state(self) -> int:
         """A number that is another one where a variable has another value."""
@@ -129,6 +138,7 @@ class Macros:
             index = int(match[2]) - 1
             return [args[index] if 0 <= index < len(args) else ""]
         name = match[1].lower()
+        self.mentioned.add(name)
         if name == "system.fp":
             return [HERE]
         if name in _WORKING_FOLDER:

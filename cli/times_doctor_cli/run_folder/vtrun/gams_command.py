@@ -35,6 +35,8 @@ class GamsCall:
     restart: str | None = None
     gdxpath: str | None = None
     parmfile: str | None = None
+    needs: list[tuple[str, str]] = field(default_factory=list)
+    """Variables without a value that it needs, and where: only who starts it can set them."""
 
 
 def is_gams(word: str) -> bool:
