@@ -97,6 +97,17 @@ class ScanRequest:
         yield cap is not None and not cap >= 1, f"--cap {cap}: expected 1 or more: a multiple of the best run's time."
 
 
+def gams_args_of(texts: Sequence[str]) -> Mapping[str, str]:
+    """The values of `--gams-arg`, by name.
+
+    Raises:
+        UsageError: one is not NAME=VALUE.
+    """
+    from times_doctor_cli.run_folder.gams.gams_args import parse_gams_args  # heavy: after --help
+
+    return parse_gams_args(texts) if texts else {}
+
+
 def parse_threads(text: str) -> int | None:
     """The value of `--threads`: a number, or `auto`.
 

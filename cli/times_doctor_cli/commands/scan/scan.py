@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from times_doctor_cli.planning.request import ScanRequest, parse_threads
+from times_doctor_cli.planning.request import ScanRequest, gams_args_of, parse_threads
 from times_doctor_tasks.contract.errors import UsageError
 
 EXAMPLES = """Examples:
@@ -81,6 +81,9 @@ def scan(
         list[Path] | None, typer.Option(help="A file the model needs beside its includes; repeat.")
     ] = None,
     restart: Annotated[str, typer.Option(help="auto (as VTRUN.CMD), none, or a .g00 file.")] = "auto",
+    gams_arg: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A variable (%NAME%) for GAMS; repeat.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for reports instead of RUN_DIR/times_doctor_out.")] = None,
     trace: Annotated[Path | None, typer.Option(help="Write the scan as a GAMS trace file too (PAVER).")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")] = False,
@@ -112,6 +115,7 @@ def scan(
         times_src=times_src,
         includes=include or (),
         restart=restart,
+        gams_args=gams_args_of(gams_arg or ()),
         out=out,
         trace=trace,
         yes=yes,
