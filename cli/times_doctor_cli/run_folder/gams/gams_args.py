@@ -9,7 +9,7 @@ from importlib.resources import files
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.snapshot.manifest import is_parameter_value
 
-_ARGUMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL | re.ASCII)
+_ARGUMENT = re.compile(r"([A-Za-z_]\w{0,62})=(.*)", re.DOTALL | re.ASCII)
 _NUMBER = re.compile(r"\d+$")
 #: Compile-time variables that the worker sets itself.
 _OURS = frozenset({"err_abort"})
