@@ -21,6 +21,7 @@ from times_doctor_worker.engines.gams_installation import find_gams
 
 pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(120), pytest.mark.xdist_group("gdx")]
 
+VEDA = Path(__file__).parents[1] / "data" / "veda"
 TWO = ("-p", "dual", "-p", "primal", "--parallel", "--threads", "1")
 
 
@@ -166,3 +167,55 @@ def test_after_a_scan_on_this_machine_the_recommended_gdx_is_beside_its_files(
     assert code == 0
     out = folder / "times_doctor_out" / report["scan"]
     assert gdx_files(out) == {report["recommendation"]["run"]}
+
+
+def veda_case(folder: Path) -> Path:
+    """A run folder as VEDA leaves it, whose VTRUN.CMD makes results for VEDA."""
+    shutil.copy(VEDA / "tiny.vdd", folder / "times2veda.vdd")
+    script = "gams denselp.gms lo=1 gdx=GAMSSAVE\\case_a\r\nGDX2VEDA GAMSSAVE\\case_a times2veda.vdd case_a_1103\r\n"
+    (folder / "VTRUN.CMD").write_bytes(script.encode())
+    return folder
+
+
+def install_gams_with_gdx2veda(folder: Path, speed: float) -> Path:
+    gamspy_base = pytest.importorskip("gamspy_base")
+    gams = install_recorded_gams(folder, speed=speed, gdx=VEDA / "tiny.gdx")
+    # A script: the tool looks for its libraries beside its own name.
+    (gams / "gdx2veda").write_text(f'#!/bin/sh\nexec {gamspy_base.directory}/gdx2veda "$@"\n')
+    (gams / "gdx2veda").chmod(0o755)
+    return gams
+
+
+def results_for_veda(out: Path) -> dict[str, list[str]]:
+    return {path.parent.name: sorted(file.name for file in path.iterdir()) for path in out.rglob("veda")}
+
+
+FILES = ["case_a_1103.vd", "case_a_1103.vde", "case_a_1103.vds"]
+
+
+def test_after_a_scan_on_this_machine_the_recommended_runs_results_for_veda_are_there(
+    cli: Cli, run_folder: RunFolder, tmp_path: Path
+) -> None:
+    folder = veda_case(run_folder("denselp"))
+    gams = install_gams_with_gdx2veda(tmp_path / "gams", speed=0)
+    code, report = cli.scan(folder, "--gams-path", gams, "-p", "dual", "-p", "primal")
+    assert code == 0
+    out = folder / "times_doctor_out" / report["scan"]
+    assert results_for_veda(out) == {report["recommendation"]["run"]: FILES}
+
+
+def test_results_for_veda_come_from_the_host_that_has_the_gdx(
+    make_hosts: Callable[[Path], Hosts], run_folder: RunFolder, tmp_path: Path
+) -> None:
+    hosts = make_hosts(install_gams_with_gdx2veda(tmp_path / "gams", speed=0))
+    folder = veda_case(run_folder("denselp"))
+    done = hosts.laptop.run("scan", folder, "--queue", *TWO)
+    assert done.returncode == 0, done.stderr
+    (out,) = [path for path in (folder / "times_doctor_out").iterdir() if path.is_dir()]
+    (recommended,) = gdx_files(out)
+    assert f"Results for VEDA of {recommended}: scan_runs/{recommended}/veda" in done.stdout
+    assert results_for_veda(out) == {recommended: FILES}
+
+    shutil.rmtree(out)
+    assert hosts.laptop.run("fetch", out.name, "--gdx").returncode == 0
+    assert results_for_veda(out) == {"cplex.dual": FILES, "cplex.primal": FILES}

@@ -20,6 +20,8 @@ from types import FrameType
 from typing import Any, NoReturn
 
 HERE = Path(__file__).resolve().parent
+#: The folder that passes for GAMS's own.
+SYSTEM = os.environ.get("TD_RECORDED_SYSTEM", str(HERE))
 #: Replay speed: 2 is twice as fast as recorded, 0 writes everything at once.
 SPEED = float(os.environ.get("TD_RECORDED_SPEED", "1"))
 RECORDINGS = Path(os.environ.get("TD_RECORDINGS") or HERE.parent / "data" / "recordings")
@@ -177,7 +179,9 @@ class Cmex:
             with self._call.trace.open("a", encoding="utf-8") as file:
                 file.write(rows)
         if self._call.gdx and variant["trace"]:
-            self._call.gdx.write_text("not a GDX file: recorded gams\n", encoding="ascii")
+            prepared = os.environ.get("TD_RECORDED_GDX")
+            content = Path(prepared).read_bytes() if prepared else b"not a GDX file: recorded gams\n"
+            self._call.gdx.write_bytes(content)
         code: int = variant["returncode"]
         return code
 
@@ -203,7 +207,7 @@ class Cmex:
         call = self._call
         words = {
             "@DRIVER@": call.driver, "@LOG@": call.log, "@LST@": call.listing, "@TRACE@": call.trace or "",
-            "@CWD@": Path.cwd(), "@SYSDIR@": f"{HERE}/", "@NAME@": call.driver.name,
+            "@CWD@": Path.cwd(), "@SYSDIR@": f"{SYSTEM}/", "@NAME@": call.driver.name,
             "@NOW@": time.strftime("%m/%d/%y %H:%M:%S"), "@JULIAN@": f"{time.time() / 86400 + 25569:.3f}",
             "NOSOLVER": call.solver,
         }  # fmt: skip
@@ -240,7 +244,7 @@ def main(arguments: list[str]) -> int:
         about = (RECORDINGS / "about.txt").read_text()
         kept = [line for line in about.splitlines() if UNTIL or "@UNTIL@" not in line]
         text = "\n".join(kept).replace("@UNTIL@", UNTIL).replace("@NOW@", time.strftime("%m/%d/%y %H:%M:%S"))
-        sys.stdout.write(text.replace("@SYSDIR@", f"{HERE}/") + "\n")
+        sys.stdout.write(text.replace("@SYSDIR@", f"{SYSTEM}/") + "\n")
         return 0
     call = Call(arguments)
     cmex = Cmex(call, choose(call))

@@ -6,18 +6,20 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import redis
 
 from times_doctor_cli.client.session import Client
-from times_doctor_cli.gdx.download import GdxOutcome, came, gdx_path, not_taken, take
-from times_doctor_cli.gdx.request import Asking, GdxStays, GdxStep, OnStep, Patience, how_to_get, where
+from times_doctor_cli.gdx.download import GdxOutcome, came, fetch_veda, gdx_path, not_taken, take
+from times_doctor_cli.gdx.request import RESULTS, Asking, GdxStays, GdxStep, OnStep, Patience, how_to_get, where
+from times_doctor_cli.gdx.veda_results import unpack
 from times_doctor_tasks.config.atomic_file import replacing
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import StoreFailed
 from times_doctor_tasks.contract.messages import Report, RunResult
-from times_doctor_tasks.state_store.gdx_requests import GDX_FILE
+from times_doctor_tasks.state_store.gdx_requests import GDX_FILE, VEDA_FILE
 
 #: The recommended run's GDX comes by itself up to this size: as large as any other file that does.
 UNASKED_BYTES = 50 * 1024 * 1024
@@ -41,7 +43,7 @@ class Unasked:
         self._client = client
         self._out = out
         self._run = recommended_run(report)
-        self._outcome: GdxOutcome | None = None
+        self._outcomes: list[GdxOutcome] = []
         self._shown = threading.Event()
         self._reason_to_stop = ""
         self._on_step: OnStep = _ignore
@@ -54,11 +56,11 @@ class Unasked:
         if run is not None and run.engine == "gams" and not gdx_path(self._out, run).is_file():
             self._thread.start()
 
-    def finish(self, on_step: OnStep, is_told_to_end: Callable[[], bool] = lambda: False) -> GdxOutcome | None:
-        """Waits for it, not for long, and says what became of it; None where there is nothing to say."""
+    def finish(self, on_step: OnStep, is_told_to_end: Callable[[], bool] = lambda: False) -> list[GdxOutcome]:
+        """Waits for it, not for long, and says what became of it and of the results for VEDA."""
         run = self._run
         if run is None or self._thread.ident is None:
-            return None
+            return []
         self._on_step = on_step
         self._shown.set()
         deadline_s = monotonic_s() + UNASKED_S
@@ -69,33 +71,56 @@ class Unasked:
         except KeyboardInterrupt:
             took_too_long = False
         if not self._thread.is_alive():
-            return self._outcome
+            return self._outcomes
         why = f"it takes longer than {UNASKED_S:.0f} s" if took_too_long else "you did not wait for it"
         return self._left(run, f"{why}. {how_to_get(run)}")
 
-    def _left(self, run: RunResult, why: str) -> GdxOutcome | None:
+    def _left(self, run: RunResult, why: str) -> list[GdxOutcome]:
         """Leaves the thread alone: it takes its request back and removes what it wrote, if its line lets it."""
         with self._telling:
             self._on_step = _ignore
         self._reason_to_stop = why
         self._thread.join(LEAVE_S)
-        return self._outcome if self._has_come() else _lost(run, f"{where(run)}: {why}")
-
-    def _has_come(self) -> bool:
-        return self._outcome is not None and self._outcome.came
+        done = list(self._outcomes)
+        what = "GDX" if not done else RESULTS
+        if len(done) < 1 + bool(run.veda):
+            done.append(replace(_lost(run, f"{where(run, what)}: {why}"), what=what))
+        return done
 
     def _bring(self, run: RunResult) -> None:
+        self._note(run, "GDX", self._bring_gdx)
+        if run.veda and not self._reason_to_stop:
+            self._note(run, RESULTS, self._bring_veda)
+
+    def _note(self, run: RunResult, what: str, bring: Callable[[RunResult], GdxOutcome]) -> None:
         try:
-            with Asking(self._client, run, max_bytes=UNASKED_BYTES, patience=UNASKED_PATIENCE) as asking:
-                self._shown.wait()  # nothing that goes on the screen, or over the line, before the report has
-                answer = asking.wait(self._tell, lambda: self._reason_to_stop)
-            target = gdx_path(self._out, run)
-            take(self._client, run, answer, target, self._tell_of_reading)
-            self._outcome = came(run, answer, target)
+            outcome = bring(run)
         except GdxStays as stays:
-            self._outcome = _lost(run, str(stays)) if stays.is_lost else None
+            if not stays.is_lost:
+                return
+            outcome = _lost(run, str(stays))
         except (redis.RedisError, StoreFailed, OSError) as error:
-            self._outcome = _lost(run, f"{not_taken(run, error)} {how_to_get(run)}")
+            outcome = _lost(run, f"{not_taken(run, error, what)} {how_to_get(run)}")
+        self._outcomes.append(replace(outcome, what=what))
+
+    def _bring_gdx(self, run: RunResult) -> GdxOutcome:
+        with Asking(self._client, run, max_bytes=UNASKED_BYTES, patience=UNASKED_PATIENCE) as asking:
+            self._shown.wait()  # nothing that goes on the screen, or over the line, before the report has
+            answer = asking.wait(self._tell, lambda: self._reason_to_stop)
+        target = gdx_path(self._out, run)
+        take(self._client, run, answer, target, self._tell_of_reading)
+        return came(run, answer, target)
+
+    def _bring_veda(self, run: RunResult) -> GdxOutcome:
+        return fetch_veda(
+            self._client,
+            run,
+            self._out,
+            self._tell_of_reading,
+            max_bytes=UNASKED_BYTES,
+            patience=UNASKED_PATIENCE,
+            reason_to_stop=lambda: self._reason_to_stop,
+        )
 
     def _tell(self, step: GdxStep) -> None:
         with self._telling:
@@ -128,6 +153,8 @@ def keep_recommended_here(report: Report, out: Path) -> str:
         return ""
     try:
         _link_or_copy(source, gdx_path(out, run))
+        if run.veda:
+            unpack(source.with_name(VEDA_FILE), run, out)
     except OSError as error:
         return f"The GDX of {run.run} stays in {run.directory}: {error.strerror or error}."
     return ""

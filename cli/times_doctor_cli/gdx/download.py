@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from times_doctor_cli.client.session import Client
-from times_doctor_cli.gdx.request import Asking, GdxStays, GdxStep, OnStep, where
+from times_doctor_cli.gdx.request import RESULTS, Asking, GdxStays, GdxStep, OnStep, Patience, where
+from times_doctor_cli.gdx.veda_results import unpack
 from times_doctor_cli.reports.collect import cannot_write
 from times_doctor_cli.reports.layout import run_folder
 from times_doctor_tasks.blob_store.errors import BlobDamaged, BlobGone
 from times_doctor_tasks.blob_store.factory import StoredBlob, save
 from times_doctor_tasks.contract.errors import StoreFailed, UsageError
 from times_doctor_tasks.contract.messages import Report, RunResult
-from times_doctor_tasks.state_store.gdx_requests import GDX_FILE, GdxAnswer
+from times_doctor_tasks.state_store.gdx_requests import GDX_FILE, VEDA_FILE, GdxAnswer
 
 #: How often one file is asked for where the store loses it: another client who fetches it takes it out, too.
 TRIES = 5
@@ -24,7 +25,7 @@ _DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class GdxOutcome:
-    """What became of one run's GDX."""
+    """What became of one run's GDX, or of the results for VEDA that were made of it."""
 
     run: str
     host: str
@@ -37,6 +38,7 @@ class GdxOutcome:
     """A sentence where it did not come."""
     is_lost: bool = False
     """It did not come although there is one, or was."""
+    what: str = "GDX"
 
 
 def select_runs(report: Report, names: Sequence[str]) -> list[RunResult]:
@@ -53,23 +55,63 @@ def select_runs(report: Report, names: Sequence[str]) -> list[RunResult]:
 
 
 def fetch_gdx_files(client: Client, runs: Sequence[RunResult], out: Path, on_step: OnStep) -> Iterator[GdxOutcome]:
-    """Brings the GDX of each run into its folder below `out`, one after the other, and says what became of it.
+    """Brings the GDX of each run, and the results for VEDA where there are any, into its folder below `out`.
 
-    One after the other, because a store holds one GDX at a time then, whatever they are together.
+    One after the other, because a store holds one at a time then, whatever they are together.
 
     Raises:
         UsageError: the folder cannot be written.
         BrokerUnavailable: it does not answer.
     """
     for run in runs:
-        try:
-            with client.answering():
-                outcome = _fetch(client, run, out, on_step)
-        except GdxStays as stays:
-            outcome = GdxOutcome(run.run, run.host or "", came=False, why=str(stays), is_lost=stays.is_lost)
-        except OSError as error:
-            raise cannot_write(out, error) from error
-        yield outcome
+        yield _outcome(client, run, out, _fetch, on_step)
+        if run.veda:
+            yield replace(_outcome(client, run, out, _fetch_veda, on_step), what=RESULTS)
+
+
+def _outcome(
+    client: Client, run: RunResult, out: Path, fetch: Callable[..., GdxOutcome], on_step: OnStep
+) -> GdxOutcome:
+    try:
+        with client.answering():
+            return fetch(client, run, out, on_step)
+    except GdxStays as stays:
+        return GdxOutcome(run.run, run.host or "", came=False, why=str(stays), is_lost=stays.is_lost)
+    except OSError as error:
+        raise cannot_write(out, error) from error
+
+
+def _fetch_veda(client: Client, run: RunResult, out: Path, on_step: OnStep) -> GdxOutcome:
+    try:
+        return fetch_veda(client, run, out, on_step)
+    except StoreFailed as error:
+        raise GdxStays(not_taken(run, error, RESULTS)) from error
+
+
+def fetch_veda(
+    client: Client,
+    run: RunResult,
+    out: Path,
+    on_step: OnStep,
+    *,
+    max_bytes: int | None = None,
+    patience: Patience | None = None,
+    reason_to_stop: Callable[[], str] = lambda: "",
+) -> GdxOutcome:
+    """Brings the results for VEDA of a run and unpacks them.
+
+    Raises:
+        GdxStays: they do not come.
+        StoreFailed, OSError, redis.RedisError: they were lost on their way.
+    """
+    archive = run_folder(out, run.run) / VEDA_FILE
+    with Asking(client, run, max_bytes=max_bytes, patience=patience, veda=True) as asking:
+        answer = asking.wait(on_step, reason_to_stop)
+    take(client, run, answer, archive, on_step)
+    try:
+        return replace(came(run, answer, unpack(archive, run, out)), what=RESULTS)
+    finally:
+        archive.unlink(missing_ok=True)
 
 
 def gdx_path(out: Path, run: RunResult) -> Path:
@@ -113,8 +155,8 @@ def came(run: RunResult, answer: GdxAnswer, target: Path) -> GdxOutcome:
     return GdxOutcome(run.run, run.host or "", True, target, answer.size_bytes, answer.sha256)
 
 
-def not_taken(run: RunResult, error: Exception) -> str:
+def not_taken(run: RunResult, error: Exception, what: str = "GDX") -> str:
     """The sentence on one that was lost on its way."""
     if isinstance(error, BlobGone | BlobDamaged):  # whose own words are for the files of a model
-        return f"{where(run)}: the store lost it before it was here. Fetch again, or copy it from there."
-    return f"{where(run)}: it did not get through. {error}"
+        return f"{where(run, what)}: the store lost it before it was here. Fetch again, or copy it from there."
+    return f"{where(run, what)}: it did not get through. {error}"

@@ -18,8 +18,20 @@ from times_doctor_cli.terminal.units import size
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import SchemaMismatch
 from times_doctor_tasks.contract.messages import SCHEMA, HostCard, RunResult
-from times_doctor_tasks.state_store.gdx_requests import SERVED, GdxAnswer, GdxRequests, GdxState, Refusal, SendGdx
+from times_doctor_tasks.state_store.gdx_requests import (
+    SERVED,
+    SERVED_VEDA,
+    VEDA_FILE,
+    GdxAnswer,
+    GdxRequests,
+    GdxState,
+    Refusal,
+    SendGdx,
+)
 
+#: What results for VEDA are called.
+RESULTS = "results for VEDA"
+_STAY = {"GDX": "stays", RESULTS: "stay"}
 #: Seconds between looks for an answer.
 POLL_S = 0.1
 
@@ -65,10 +77,17 @@ class Asking:
     """One request, from its first word until it is withdrawn. Methods may raise `redis.RedisError`."""
 
     def __init__(
-        self, client: Client, run: RunResult, *, max_bytes: int | None = None, patience: Patience | None = None
+        self,
+        client: Client,
+        run: RunResult,
+        *,
+        max_bytes: int | None = None,
+        patience: Patience | None = None,
+        veda: bool = False,
     ) -> None:
         """Args:
         max_bytes: A larger one stays where it is.
+        veda: The results for VEDA that were made of it, instead of the GDX.
 
         Raises:
             GdxStays: nobody need be asked.
@@ -77,7 +96,9 @@ class Asking:
         self._requests = GdxRequests(client.store.client, client.store.keys)
         self._run = run
         self._host = run.host or ""
-        self._request = _request(run, max_bytes)
+        self._request = _request(run, max_bytes, veda=veda)
+        self._what = RESULTS if veda else "GDX"
+        self._served = SERVED_VEDA if veda else SERVED
         self._patience = patience or Patience()
         self._next_repeat_s = 0.0
         self._seen_s = monotonic_s()
@@ -89,7 +110,7 @@ class Asking:
         Raises:
             GdxStays: it is not there, or does not know how.
         """
-        if why := _why_unable(self._card(), self._host):
+        if why := _why_unable(self._card(), self._host, self._served):
             raise self._stays(why)
         self._ask()
         return self
@@ -160,12 +181,12 @@ class Asking:
         match answer.refusal:
             case Refusal.GONE:
                 raise GdxStays(
-                    f"The GDX of {self._run.run} is gone: {self._host} has removed {self._run.directory} (14 days "
-                    "after its last use, or for want of room). Scan again to have it."
+                    f"{self._run.run}: the {self._what} is gone: {self._host} has removed {self._run.directory} "
+                    "(14 days after its last use, or for want of room). Scan again to have it."
                 )
             case Refusal.NONE:
                 raise GdxStays(
-                    f"{self._run.run} has left no GDX on {self._host} in {self._run.directory}: see its log.",
+                    f"{self._run.run} has left no {self._what} on {self._host} in {self._run.directory}: see its log.",
                     is_lost=False,
                 )
             case Refusal.TOO_LARGE:
@@ -180,12 +201,12 @@ class Asking:
         raise self._stays(f"{answer.words or answer.refusal} Or copy it from there.")
 
     def _stays(self, why: str) -> GdxStays:
-        return GdxStays(f"{where(self._run)}: {why}")
+        return GdxStays(f"{where(self._run, self._what)}: {why}")
 
 
-def where(run: RunResult) -> str:
-    """Where a GDX is that did not come."""
-    return f"The GDX of {run.run} stays on {run.host} in {run.directory}"
+def where(run: RunResult, what: str = "GDX") -> str:
+    """Where a file is that did not come."""
+    return f"The {what} of {run.run} {_STAY[what]} on {run.host} in {run.directory}"
 
 
 def how_to_get(run: RunResult) -> str:
@@ -196,7 +217,7 @@ def how_to_get(run: RunResult) -> str:
 _ONCE_BACK = "Fetch again once `times-doctor hosts` shows it."
 
 
-def _request(run: RunResult, max_bytes: int | None) -> SendGdx:
+def _request(run: RunResult, max_bytes: int | None, *, veda: bool) -> SendGdx:
     """The request for a run's GDX; the ids are those under which its host worked on it, also for a reused run."""
     if run.engine != "gams":
         raise GdxStays(f"{run.run} has no GDX: only GAMS writes one.", is_lost=False)
@@ -205,15 +226,16 @@ def _request(run: RunResult, max_bytes: int | None) -> SendGdx:
     folder = PurePosixPath(run.directory)
     name, _, attempt = folder.name.rpartition(".")
     plain = {"ask": secrets.token_hex(8), "scan": folder.parent.name, "run": name, "max_bytes": max_bytes}
+    made = {"made": VEDA_FILE} if veda else {}
     try:
-        return msgspec.convert(plain | {"attempt": int(attempt)}, type=SendGdx)
+        return msgspec.convert(plain | made | {"attempt": int(attempt)}, type=SendGdx)
     except ValueError as error:  # msgspec's errors are ValueErrors
         raise GdxStays(
             f"The GDX of {run.run} stays on {run.host}: {run.directory} is no folder of a run. Copy it from there."
         ) from error
 
 
-def _why_unable(card: HostCard | None, host: str) -> str:
+def _why_unable(card: HostCard | None, host: str, served: str) -> str:
     """Why a host cannot be asked, with what to do; empty when it can."""
     if card is None:
         return f"{host} is not live. {_ONCE_BACK}"
@@ -221,7 +243,7 @@ def _why_unable(card: HostCard | None, host: str) -> str:
         which = "here" if min(card.schemas, default=0) > SCHEMA else f"on {host}"
         spoken = ", ".join(map(str, card.schemas))
         return f"{host} speaks message version {spoken}, this client {SCHEMA}. Upgrade times-doctor {which}."
-    if SERVED not in card.serves:
+    if served not in card.serves:
         version = f" (times-doctor {card.version})" if card.version else ""
         return f"the worker of {host}{version} is too old to send it. Upgrade it, or copy the file from there."
     return ""

@@ -58,7 +58,8 @@ def tell(outcome: GdxOutcome, console: Console) -> None:
         return
     how = f"from {outcome.host}" if outcome.sha256 else "here already"
     below = "/".join(outcome.path.parts[-3:])  # of the scan's folder, which was named just before
-    say(f"GDX of {outcome.run}: {below} ({size(outcome.size_bytes)}, {how})", console)
+    what = outcome.what[:1].upper() + outcome.what[1:]
+    say(f"{what} of {outcome.run}: {below} ({size(outcome.size_bytes)}, {how})", console)
 
 
 class _Line:

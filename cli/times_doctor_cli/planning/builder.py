@@ -111,6 +111,7 @@ def look_at(request: ScanRequest, settings: Settings, environ: Mapping[str, str]
         environ=environ,
         config_times_src=configured,
         gams_args=request.gams_args,
+        vd=request.vd,
     )
 
 
@@ -135,7 +136,7 @@ def prepare(
     rooms = [(card.cores, card.slots) for card in fleet.fit if any(card in fleet.having(one) for one in needed)]
     capacity = share_out(request, len(profiles) * request.repeat, rooms)
     scan = new_scan_id()
-    runs = make_runs(request, scan, profiles, capacity.threads)
+    runs = make_runs(request, scan, profiles, capacity.threads, veda=run_dir.veda)
     if request.queue:
         queues = queues_for(fleet, [run.solver for run in runs], capacity.threads)
         runs = [msgspec.structs.replace(run, queue=queue) for run, queue in zip(runs, queues, strict=True)]

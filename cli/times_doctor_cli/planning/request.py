@@ -41,6 +41,8 @@ class ScanRequest:
     times_src: Path | None = None
     includes: Sequence[Path] = ()
     restart: str = "auto"
+    vd: bool | None = None
+    """Results for VEDA; None: where VTRUN.CMD makes them."""
     out: Path | None = None
     trace: Path | None = None
     """Where the scan is written as a GAMS trace file."""

@@ -12,7 +12,7 @@ from times_doctor_cli.planning.request import PRIORITIES, ScanRequest
 from times_doctor_cli.run_folder.run_dir import RunDir, RunKind
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.keys import solve_queue
-from times_doctor_tasks.contract.messages import RunSpec
+from times_doctor_tasks.contract.messages import RunSpec, VedaResults
 from times_doctor_tasks.profiles.builtin.highs import DEFAULT_SETS
 from times_doctor_tasks.profiles.option_file import CONFLICT_SOLVERS
 from times_doctor_tasks.profiles.profile import ModelClass
@@ -210,7 +210,14 @@ def _fitting(hosts: Sequence[tuple[int, int]], threads: int) -> int:
     return sum(min(slots, cores // threads) for cores, slots in hosts)
 
 
-def make_runs(request: ScanRequest, scan: str, profiles: Sequence[Profile], threads: int) -> list[RunSpec]:
+def make_runs(
+    request: ScanRequest,
+    scan: str,
+    profiles: Sequence[Profile],
+    threads: int,
+    *,
+    veda: VedaResults | None = None,
+) -> list[RunSpec]:
     """The runs of a scan, repeats of a profile next to each other."""
     runs: list[RunSpec] = []
     for profile in profiles:
@@ -241,6 +248,7 @@ def make_runs(request: ScanRequest, scan: str, profiles: Sequence[Profile], thre
                     baseline=profile.name == CURRENT,
                     queue=solve_queue(profile.engine, profile.solver),
                     priority=PRIORITIES[request.priority],
+                    veda=veda,
                 )
             )
     return runs

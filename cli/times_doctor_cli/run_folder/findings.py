@@ -14,6 +14,7 @@ _ROLE_WORDS = {
     Role.SOURCE: "TIMES source",
     Role.GDX: "GDX",
     Role.RESTART: "restart",
+    Role.RESULTS: "results definition",
     Role.EXTRA: "--include",
 }
 
@@ -43,6 +44,13 @@ def _facts(run: RunDir) -> Iterator[tuple[str, str]]:
         yield "computed name", f"{group.written} ({group.why}): {group.pattern} of {group.folder}, {found}"
     for parameter in run.parameters:
         yield "parameter", f"{parameter.name}={parameter.value} ({parameter.source})"
+    yield from _facts_beside(run)
+
+
+def _facts_beside(run: RunDir) -> Iterator[tuple[str, str]]:
+    """What a run needs and leaves beside its inputs."""
+    if run.veda:
+        yield "for VEDA", f"{run.veda.name}.vd, .vde and .vds of the recommended run"
     if run.gdxpath:
         yield "GDX folder", f"{run.gdxpath} ({run.gdxpath_source})"
     for file in run.inputs:

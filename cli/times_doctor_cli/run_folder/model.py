@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from times_doctor_tasks.contract.messages import VedaResults
 from times_doctor_tasks.profiles.profile import ModelClass
 
 
@@ -34,6 +35,8 @@ class Role(StrEnum):
     """A GDX file the model loads."""
     RESTART = "restart"
     """The work file GAMS restarts from (.g00)."""
+    RESULTS = "results"
+    """What `gdx2veda` reads to make results for VEDA (.vdd)."""
     EXTRA = "extra"
     """Named by `--include` only."""
 
@@ -163,6 +166,8 @@ class RunDir:
     warnings: tuple[str, ...] = ()
     option_files: Mapping[str, Path] = field(default_factory=dict)
     """Solver in lower case -> the option file of RUN_DIR's own."""
+    veda: VedaResults | None = None
+    """What to make for VEDA of a run's GDX."""
     model_class: ModelClass = ModelClass.LP
     """Of an LP file's content; what a GAMS model holds is not known before it ran."""
     listing: Path | None = None

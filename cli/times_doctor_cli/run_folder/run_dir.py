@@ -34,6 +34,8 @@ from times_doctor_cli.run_folder.model import (
 from times_doctor_cli.run_folder.model_class import model_class_of
 from times_doctor_cli.run_folder.search_path import Places, find_places, find_written
 from times_doctor_cli.run_folder.snapshot_layout import Layout, lay_out
+from times_doctor_cli.run_folder.vtrun.results_for_veda import WantedResults, wanted_results
+from times_doctor_tasks.contract.messages import VedaResults
 from times_doctor_tasks.snapshot.manifest import KEPT_OPTIONS
 
 __all__ = [
@@ -68,6 +70,7 @@ def look(
     restart: str = "auto",
     environ: Mapping[str, str],
     config_times_src: Path | None = None,
+    vd: bool | None = None,
     limits: SearchLimits | None = None,
     gams_args: Mapping[str, str] | None = None,
 ) -> RunDir:
@@ -80,6 +83,7 @@ def look(
         restart: `auto` (what VTRUN.CMD says, else none), `none`, or a file.
         environ: where TIMES_SRC and the variables of command files are looked up.
         config_times_src: `times_src` of times-doctor.toml.
+        vd: results for VEDA are wanted; None: where VTRUN.CMD makes them.
         limits: how much is too much.
         gams_args: compile-time variables by name, the values of `--gams-arg`.
 
@@ -107,7 +111,7 @@ def look(
             )
             for search in places.dirs:
                 _require_text(search.path)
-            run = _Look(choice, places, folders, limits or SearchLimits(), given).result(restart)
+            run = _Look(choice, places, folders, limits or SearchLimits(), given).result(restart, vd)
     except OSError as exc:  # a folder or file that may not be read, or went away meanwhile
         raise RunDirUnreadable(str(exc.filename or run_path), f"cannot be read ({exc.strerror})") from exc
     return dataclasses.replace(run, facts=facts_of(run))
@@ -154,7 +158,7 @@ class _Look:
         self._words = self._command_words()
         self._macros = Macros({w.name[2:]: w.value for w in self._words if w.double_dash and w.name != _GDXPATH})
 
-    def result(self, restart: str) -> RunDir:
+    def result(self, restart: str, vd: bool | None) -> RunDir:
         driver = Found(self._choice.driver, self._choice.driver.parent)
         self._finder.take(driver, Role.DRIVER, self._choice.why)
         reader = ChainReader(self._finder, self._macros, self._finder.limits)
@@ -168,7 +172,8 @@ class _Look:
         restart_path, restart_source = self._restart(restart)
         for path in self._places.extra:
             self._finder.take(Found(path, path.parent), Role.EXTRA, "--include")
-        return self._assembled(chain, gdx, restart_path, restart_source)
+        veda = None if vd is False else wanted_results(self._call, self._choice.driver, self._finder, by_user=bool(vd))
+        return self._assembled(chain, gdx, restart_path, restart_source, veda)
 
     def _command_words(self) -> list[Parameter]:
         """The words of GAMS's command line: those that somebody wrote down, then those of `--gams-arg`, which win."""
@@ -229,7 +234,14 @@ class _Look:
         )
         return None, None
 
-    def _assembled(self, chain: Chain, gdx: GdxPlan, restart: Path | None, restart_source: str | None) -> RunDir:
+    def _assembled(
+        self,
+        chain: Chain,
+        gdx: GdxPlan,
+        restart: Path | None,
+        restart_source: str | None,
+        veda: WantedResults | None,
+    ) -> RunDir:
         finder, choice = self._finder, self._choice
         dirs = [*finder.dirs, *(SearchDir(p.parent, "--include", "include") for p in self._places.extra)]
         layout = lay_out(finder.files.values(), dirs)
@@ -254,6 +266,7 @@ class _Look:
             rewrites=tuple(rewrites),
             warnings=tuple(finder.warnings),
             option_files=_option_files(root, self._folders),
+            veda=VedaResults(name=veda.name, definition=layout.names[veda.definition]) if veda else None,
             listing=_newest_listing(root, self._folders),
         )
 

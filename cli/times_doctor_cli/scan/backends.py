@@ -101,8 +101,8 @@ def _ask_its_host(client: Client, report: Report, out: Path) -> BringGdx:
             return signals is not None and (signals.must_end or signals.take_presses() > 0)
 
         with shown_steps(console) as steps:
-            outcome = unasked.finish(steps.on_step, is_told_to_end)
-        if outcome is not None:
+            outcomes = unasked.finish(steps.on_step, is_told_to_end)
+        for outcome in outcomes:
             tell(outcome, console)
 
     return finish

@@ -55,6 +55,15 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     schema: int = SCHEMA
 
 
+class VedaResults(Document, frozen=True, kw_only=True):
+    """The files that `gdx2veda` makes of a run's GDX for VEDA."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^\w[\w.+@~ ()-]{0,199}\Z")]
+    """Of the files, without `.vd`: as VTRUN.CMD names them."""
+    definition: str
+    """Place of the VEDA data definition (`times2veda.vdd`) in the snapshot."""
+
+
 class RunSpec(Document, frozen=True, kw_only=True):
     """One (solver, profile, repeat) of a scan, as the client asked for it."""
 
@@ -87,6 +96,8 @@ class RunSpec(Document, frozen=True, kw_only=True):
     """0 first .. 9 last."""
     reused: RunResult | None = None
     """The result of an earlier run with the same inputs, taken instead of a solve (`--resume`)."""
+    veda: VedaResults | None = None
+    """What to make for VEDA of its GDX; None: nothing."""
 
 
 class ModelRef(Document, frozen=True, kw_only=True):
@@ -254,6 +265,8 @@ class RunResult(Document, frozen=True, kw_only=True):
     artefacts: tuple[Artefact, ...] = ()
     directory: str | None = None
     """Working directory on the host."""
+    veda: str | None = None
+    """Name of the results for VEDA that were made there of its GDX; None: none were."""
     attempts: tuple[Attempt, ...] = ()
     reused_from: str = ""
     """Id of the scan that this result was taken from (`--resume`); empty where the run was run."""

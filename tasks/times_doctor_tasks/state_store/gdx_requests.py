@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
 #: Name of the file, in an attempt's working folder and where it comes to.
 GDX_FILE = "run.gdx"
+#: The results for VEDA that were made of it, an archive.
+VEDA_FILE = "veda.zip"
 #: What a host that reads this list says on its card.
 SERVED = "gdx"
+#: The same of a host that sends results for VEDA too.
+SERVED_VEDA = "veda"
 #: Seconds that a request stands after it was last repeated.
 STANDS_S = 30
 #: Life of a host's list and of an answer after their last write, seconds.
@@ -35,7 +39,7 @@ MOST = 50
 
 
 class SendGdx(TaskMessage, frozen=True, kw_only=True):
-    """Put the GDX of one attempt into the store."""
+    """Put the GDX of one attempt, or what was made of it, into the store."""
 
     ask: Id
     """Names this request, and its answer."""
@@ -44,6 +48,13 @@ class SendGdx(TaskMessage, frozen=True, kw_only=True):
     attempt: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
     max_bytes: int | None = None
     """A larger one stays where it is."""
+    made: Literal["veda.zip"] | msgspec.UnsetType = msgspec.UNSET
+    """The file that was made of the GDX, instead of it. Unset it is left out: an earlier host reads that."""
+
+    @property
+    def file(self) -> str:
+        """The name of the file in the attempt's folder."""
+        return self.made or GDX_FILE
 
 
 class GdxState(StrEnum):

@@ -74,7 +74,7 @@ def _find_gams(plan: WorkerPlan, environ: Mapping[str, str], today: date, *, ane
             notes=(*notes, f"GAMS {system.version} at {system.system_dir} solves nothing: no solver passed a tiny LP."),
         )
     return Found(
-        engine=GamsEngine(system.path, system.version, clean_environ(environ)),
+        engine=GamsEngine(system.path, system.version, clean_environ(environ), system.system_dir),
         solvers=tuple(f"gams.{name.lower()}" for name in names),
         licence=licence.text,
         expires=licence.expires,

@@ -10,6 +10,7 @@ from times_doctor_tasks.contract.states import StopReason
 from times_doctor_tasks.parsers.gams.log import GamsLogReader
 from times_doctor_tasks.results.run_reader import RunFiles, RunReading, read_run
 from times_doctor_tasks.state_store.gdx_requests import GDX_FILE
+from times_doctor_worker.engines.gdx2veda import make_veda_results
 from times_doctor_worker.engines.port import Command, Job
 
 #: Solvers that do LP and nothing discrete: naming them for MIP makes GAMS stop with return code 6 (measured).
@@ -29,6 +30,7 @@ class GamsEngine:
     executable: Path
     version: str
     environ: Mapping[str, str] = field(repr=False)
+    system_dir: Path
     name: str = "gams"
 
     def prepare(self, job: Job) -> Command:
@@ -60,6 +62,16 @@ class GamsEngine:
             returncode=returncode,
         )
         return read_run(files, stop_reason=stop_reason)
+
+    def finish(self, job: Job) -> str | None:
+        """Makes the results for VEDA of a run that left a GDX, where they are wanted."""
+        veda = job.run.veda
+        if veda is None or not (job.directory / GDX_FILE).is_file():
+            return None
+        if not any(file.path == veda.definition for file in job.manifest.files):
+            return None  # a path that leads elsewhere
+        tool, definition = self.system_dir / "gdx2veda", job.tree / veda.definition
+        return veda.name if make_veda_results(tool, job.directory, definition, veda.name) else None
 
     def artefacts(self, job: Job) -> Sequence[Path]:
         """Option file, log, listing, trace and, for TIMES, its own quality log."""

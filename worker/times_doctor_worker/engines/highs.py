@@ -65,6 +65,10 @@ class HighsEngine:
             return dataclasses.replace(reading, judgement=_unreadable(job))
         return reading if found is None else with_conflict(reading, found)
 
+    def finish(self, job: Job) -> str | None:  # noqa: ARG002  # the port's
+        """None: there is no GDX to make them of."""
+        return None
+
     def artefacts(self, job: Job) -> Sequence[Path]:
         """Option file, log, result and conflict."""
         return [path for path in (job.directory / name for name in (OPTIONS, LOG, RESULT, CONFLICT)) if path.is_file()]

@@ -75,5 +75,8 @@ class Engine(Protocol):
     def read(self, job: Job, *, returncode: int | None, stop_reason: StopReason | None) -> RunReading:
         """What the files of an ended run say; `returncode` is None where the engine's end was not seen."""
 
+    def finish(self, job: Job) -> str | None:
+        """Makes the results for VEDA where they are wanted, and returns their name; None: none were made."""
+
     def artefacts(self, job: Job) -> Sequence[Path]:
         """Files to bring back, those that exist."""

@@ -225,8 +225,11 @@ class Attempt:
     def _collect(self, engine: Engine, job: Job, reading: RunReading) -> RunResult:
         statements = overruling_statements(job.tree, job.manifest)
         application = judge_application(self._run, reading, statements)
+        veda = engine.finish(job)
         self.facts.artefacts = keep_artefacts(self._bench.workspace.blobs, engine.artefacts(job))
         result = solved(self._run, self.facts, reading, self._tracker, application)
+        if veda is not None:
+            result = msgspec.structs.replace(result, veda=veda)
         if result.stop_reason is StopReason.OUT_OF_MEMORY and self._run.mem_mb and self.facts.peak_memory_mb:
             used = f"It used {self.facts.peak_memory_mb:,.0f} MB and was given {self._run.mem_mb:,} MB."
             result = msgspec.structs.replace(result, sentence=f"{result.sentence} {used}")

@@ -16,7 +16,6 @@ from times_doctor_tasks.blob_store.factory import BlobStore
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import SchemaMismatch, StoreFailed
 from times_doctor_tasks.state_store.gdx_requests import (
-    GDX_FILE,
     GdxAnswer,
     GdxRequests,
     GdxState,
@@ -135,7 +134,7 @@ class GdxDesk:
     def _answer_from(self, folder: Path | None, visit: _Visit) -> GdxAnswer:
         if folder is None:
             return visit.answer(GdxState.REFUSED, refusal=Refusal.GONE)
-        path, most_bytes = folder / GDX_FILE, visit.request.max_bytes
+        path, most_bytes = folder / visit.request.file, visit.request.max_bytes
         if path.is_symlink() or not path.is_file():
             return visit.answer(GdxState.REFUSED, refusal=Refusal.NONE)
         visit.size_bytes = path.stat().st_size

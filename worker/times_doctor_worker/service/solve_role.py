@@ -13,7 +13,7 @@ from times_doctor_tasks.blob_store.base import StoreSight, see_store
 from times_doctor_tasks.blob_store.factory import open_store
 from times_doctor_tasks.contract.keys import host_queue
 from times_doctor_tasks.contract.messages import WorkerPlan
-from times_doctor_tasks.state_store.gdx_requests import SERVED, GdxRequests
+from times_doctor_tasks.state_store.gdx_requests import SERVED, SERVED_VEDA, GdxRequests
 from times_doctor_tasks.state_store.run_store import RunStore
 from times_doctor_worker.engines.discovery import find_engine
 from times_doctor_worker.execution.attempt import Bench
@@ -90,7 +90,7 @@ class SolveRole:
     @property
     def serves(self) -> tuple[str, ...]:
         """What it does for clients beside runs; files of a scan on this machine are at hand."""
-        return () if self._is_private else (SERVED,)
+        return () if self._is_private else (SERVED, SERVED_VEDA)
 
     def busy(self) -> list[str]:
         """`<scan> <run>` of what runs here."""

@@ -84,6 +84,10 @@ def scan(
     gams_arg: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="A variable (%NAME%) for GAMS; repeat.")
     ] = None,
+    vd: Annotated[
+        bool | None,
+        typer.Option("--vd/--no-vd", help="Results for VEDA (.vd) too, or not; else as VTRUN.CMD."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for reports instead of RUN_DIR/times_doctor_out.")] = None,
     trace: Annotated[Path | None, typer.Option(help="Write the scan as a GAMS trace file too (PAVER).")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")] = False,
@@ -116,6 +120,7 @@ def scan(
         includes=include or (),
         restart=restart,
         gams_args=gams_args_of(gams_arg or ()),
+        vd=vd,
         out=out,
         trace=trace,
         yes=yes,

@@ -84,7 +84,7 @@ def _bring_recommended(client: Client, fetched: Fetched, *, as_json: bool) -> li
     unasked = Unasked(client, fetched.report, fetched.folder)
     unasked.begin()
     with shown_steps(stderr_console()) as steps:
-        outcome = unasked.finish(steps.on_step)
-    if outcome is not None:
+        outcomes = unasked.finish(steps.on_step)
+    for outcome in outcomes:
         tell(outcome, stderr_console() if as_json else stdout_console())
-    return [outcome] if outcome is not None else []
+    return outcomes

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from times_doctor_cli.run_folder.caseless_names import Folders, base_of, is_absolute
-from times_doctor_cli.run_folder.vtrun.gams_command import GamsCall, is_gams, parmfile_words, read_gams_words
+from times_doctor_cli.run_folder.vtrun.gams_command import GamsCall, Gdx2Veda, is_gams, parmfile_words, read_gams_words
 
 #: Larger files are no command files, bytes.
 MAX_BATCH_BYTES = 1024 * 1024
@@ -135,6 +135,9 @@ class _Reader:
         if is_gams(words[0]):
             self._gams(words[1:], where)
             return
+        if Path(base_of(words[0])).stem.lower() == "gdx2veda":
+            self._gdx2veda(words[1:], where)
+            return
         script = next((p for ext in ("", ".cmd", ".bat") if (p := self._find(words[0] + ext)) and p.is_file()), None)
         calls_before = len(self._batch.calls)
         if script is not None and script.suffix.lower() in (".cmd", ".bat") and self._depth < _MAX_DEPTH:
@@ -150,6 +153,12 @@ class _Reader:
         if folder and (path := self._find(folder)) and path.is_dir():
             call.folder = path
         self._batch.calls.append(call)
+
+    def _gdx2veda(self, words: list[str], where: str) -> None:
+        """`GDX2VEDA gdx definition [name]`, which is about the GAMS call before it."""
+        if self._batch.calls and len(words) > 1:
+            gdx, definition, *name = words
+            self._batch.calls[-1].veda = Gdx2Veda(where, definition, name[0] if name else Path(base_of(gdx)).stem)
 
     def _vt_gams(self, words: list[str], where: str) -> None:
         """VEDA's own script, which is not here: its arguments say what it does."""

@@ -19,6 +19,18 @@ _TAKES_WORD = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Gdx2Veda:
+    """A call of `gdx2veda` after GAMS, as text."""
+
+    source: str
+    """Who says so: "VTRUN.CMD line 6"."""
+    definition: str
+    """Path of the VEDA data definition."""
+    name: str
+    """Of the files that it makes, without `.vd`."""
+
+
 @dataclass(slots=True)
 class GamsCall:
     """One start of GAMS, as text; paths as they were written."""
@@ -37,6 +49,7 @@ class GamsCall:
     parmfile: str | None = None
     needs: list[tuple[str, str]] = field(default_factory=list)
     """Variables without a value that it needs, and where: only who starts it can set them."""
+    veda: Gdx2Veda | None = None
 
 
 def is_gams(word: str) -> bool:

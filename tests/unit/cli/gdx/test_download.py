@@ -327,7 +327,7 @@ def best(team: Team, make_run: MakeResult) -> RunResult:
 def unasked(team: Team, report: Report, **finish: Callable[[], bool]) -> GdxOutcome | None:
     one = Unasked(team.client, report, team.out)
     one.begin()
-    return one.finish(team.on_step, **finish)
+    return next(iter(one.finish(team.on_step, **finish)), None)
 
 
 def test_the_recommended_runs_gdx_comes_by_itself(
@@ -365,8 +365,7 @@ def test_whatever_fails_unasked_costs_a_sentence(
     one.begin()
     wait_until(lambda: team.requests.open("h1"), what="it is asked for")
     monkeypatch.setattr(GdxRequests, "answer", fails)
-    outcome = one.finish(team.on_step)
-    assert outcome is not None
+    (outcome,) = one.finish(team.on_step)
     assert "it did not get through. connection refused `times-doctor fetch s1 --gdx` brings it." in outcome.why
     monkeypatch.setattr(RunStore, "host", fails)
     assert "connection refused" in str(unasked(team, report))

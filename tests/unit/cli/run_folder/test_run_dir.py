@@ -41,6 +41,7 @@ def test_vedas_folder_per_case_is_understood() -> None:
         "model/case_a_ts.dd": Role.DATA,
         "model/base.dd": Role.DATA,
         "model/newtechs.dd": Role.DATA,
+        "source/times2veda.vdd": Role.RESULTS,
     } | {f"source/{name}.mod": Role.SOURCE for name in ("initsys", "initmty", "maindrv", "equations", "solve")}
     assert run.source == root / "GAMS_SrcTIMES.v0.1"
     assert run.option_files == {"cplex": root / "GAMS_WrkTIMES/Case_A/cplex.opt"}
@@ -91,7 +92,8 @@ def test_a_dry_run_says_where_each_thing_comes_from() -> None:
         ("input folder", f"{root}/GAMS_SrcTIMES.v0.1 (VTRUN.CMD line 5)"),
         ("input folder", f"{root}/GAMS_WrkTIMES (VTRUN.CMD line 5)"),
         ("TIMES source", f"{root}/GAMS_SrcTIMES.v0.1"),
-        ("inputs", "9 files, 1 kB: 1 driver, 3 data, 5 TIMES source"),
+        ("inputs", "10 files, 1 kB: 1 driver, 3 data, 5 TIMES source, 1 results definition"),
+        ("for VEDA", "case_a_1103.vd, .vde and .vds of the recommended run"),
         ("restart", "none"),
         ("option file", "cplex.opt: profile current of cplex"),
     )

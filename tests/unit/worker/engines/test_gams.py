@@ -41,7 +41,7 @@ def test_what_vtrun_says_travels_and_cannot_beat_what_we_need(tmp_path: Path) ->
 
 
 def test_the_option_file_stands_in_the_working_folder_where_the_solver_looks(tmp_path: Path) -> None:
-    command = GamsEngine(Path("/gams/gams"), "54", {"PATH": "/bin"}).prepare(make_job(tmp_path))
+    command = GamsEngine(Path("/gams/gams"), "54", {"PATH": "/bin"}, Path("/gams")).prepare(make_job(tmp_path))
     assert (tmp_path / "cplex.opt").read_text() == "lpmethod 2\n"
     assert command.log == tmp_path / "run.log"
     assert command.argv[0] == "/gams/gams"

@@ -1,0 +1,43 @@
+"""Results for VEDA that a host made of a run's GDX: brought as an archive, and put where a person finds them."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path
+
+from times_doctor_cli.reports.layout import run_folder
+from times_doctor_tasks.contract.messages import RunResult
+
+#: Folder of the results, below the run's.
+FOLDER = "veda"
+#: What is said beside results whose marginals are another's.
+INTERIOR = (
+    "{run} ended without crossover. Its solution is not a vertex: the marginals in these files (VAR_*M, EQ_*M and "
+    "other dual values) differ from those of a simplex solve. Levels and the objective are good.\n"
+)
+
+
+def veda_folder(out: Path, run: RunResult) -> Path:
+    """Where the results for VEDA of a run come to."""
+    return run_folder(out, run.run) / FOLDER
+
+
+def unpack(archive: Path, run: RunResult, out: Path) -> Path:
+    """Unpacks the results, says beside them where their marginals are not a vertex's, and returns their folder.
+
+    Raises:
+        OSError: they cannot be written, or the archive is damaged.
+    """
+    folder = veda_folder(out, run)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            for name in packed.namelist():
+                with packed.open(name) as content, (folder / Path(name).name).open("wb") as target:
+                    shutil.copyfileobj(content, target)
+    except zipfile.BadZipFile as error:
+        raise OSError(f"{archive.name} is damaged: {error}") from error
+    if run.basis == "interior":
+        (folder / "README.txt").write_text(INTERIOR.format(run=run.run), "utf-8")
+    return folder

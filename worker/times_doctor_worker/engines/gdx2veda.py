@@ -1,0 +1,43 @@
+"""Results for VEDA: the files that `gdx2veda` makes of a GDX. It comes with GAMS and needs no licence."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import tempfile
+import zipfile
+from pathlib import Path
+
+from times_doctor_tasks.config.atomic_file import replacing
+from times_doctor_tasks.state_store.gdx_requests import GDX_FILE, VEDA_FILE
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that one call may take: 200 MB of GDX take less than one minute.
+TIMEOUT_S = 1800.0
+
+
+def make_veda_results(tool: Path, folder: Path, definition: Path, name: str) -> bool:
+    """Makes `VEDA_FILE` in `folder` of the GDX there, an archive of `<name>.vd`, `.vde` and `.vds`; whether it did.
+
+    A failure costs the archive, not the run; the words of `gdx2veda` are in the worker's log.
+    """
+    with tempfile.TemporaryDirectory(dir=folder, prefix="veda-") as made:
+        command = [str(tool), str(folder / GDX_FILE), str(definition), name]
+        try:
+            done = subprocess.run(
+                command, cwd=made, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                timeout=TIMEOUT_S, check=False,
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired) as error:
+            logger.warning("no results for VEDA: %s", error, extra={"action": "no_veda"})
+            return False
+        files = sorted(Path(made).glob("*.vd*"))
+        if done.returncode != 0 or not files:
+            words = done.stdout.decode("utf-8", "replace")[-2000:]
+            logger.warning("no results for VEDA: %s", words, extra={"action": "no_veda"})
+            return False
+        with replacing(folder / VEDA_FILE) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in files:
+                archive.write(path, path.name)
+    return True
