@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
+from times_doctor_cli.gdx.auto_fetch import Unasked
 from times_doctor_cli.gdx.download import GdxOutcome
 from times_doctor_cli.gdx.request import GdxStep
 from times_doctor_cli.terminal.console import say, shows_frames, shows_unicode, stderr_console
@@ -60,6 +61,17 @@ def tell(outcome: GdxOutcome, console: Console) -> None:
     below = "/".join(outcome.path.parts[-3:])  # of the scan's folder, which was named just before
     what = outcome.what[:1].upper() + outcome.what[1:]
     say(f"{what} of {outcome.run}: {below} ({size(outcome.size_bytes)}, {how})", console)
+
+
+def finish_shown(
+    unasked: Unasked, steps_console: Console, console: Console, is_told_to_end: Callable[[], bool] = lambda: False
+) -> list[GdxOutcome]:
+    """Waits for the recommended run's files, shows how far they are, and says what became of each."""
+    with shown_steps(steps_console) as steps:
+        outcomes = unasked.finish(steps.on_step, is_told_to_end)
+    for outcome in outcomes:
+        tell(outcome, console)
+    return outcomes
 
 
 class _Line:

@@ -78,7 +78,6 @@ def show(
     Args:
         source: its events. What it raises ends the show and goes on to the caller, with the terminal as it was.
         board: the scan as known so far; events are folded into it.
-        console: where to.
         on_interrupt: called in this thread with CANCEL_SOME, CANCEL_ALL, CANCEL_NOW or DETACH; it must not block.
         result_of: the result of a run by its id, asked for when the run has ended; None where it cannot be had now.
             Without it the table cannot show objectives of runs that have ended, only of those under way.
@@ -88,7 +87,6 @@ def show(
         signals: already noted since before the scan was submitted; None: from now on.
         now_ms: the clock that the events' times are on.
         tick_s: a clock that never jumps, to pace frames.
-        keys: holds the keyboard.
     """
     frames = shows_frames(console)
     noting = contextlib.nullcontext(signals) if signals else Signals()

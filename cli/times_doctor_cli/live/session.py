@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 
 import redis
 from rich.console import Console
@@ -14,21 +14,19 @@ from times_doctor_cli.live.loop import Shown, show
 from times_doctor_cli.scan_state.board import Board
 from times_doctor_cli.scan_state.menu import Choice, Wish
 from times_doctor_cli.scan_state.rows import Notice
-from times_doctor_tasks.contract.messages import RunSpec, ScanSpec
+from times_doctor_tasks.contract.messages import ScanSpec
 
 
 def show_scan(
     client: Client,
     spec: ScanSpec,
-    runs: Sequence[RunSpec],
+    board: Board,
     console: Console,
     *,
-    note: str = "",
-    can_detach: bool = False,
-    is_mine: bool = True,
-    signals: Signals | None = None,
-    expected_s: Mapping[str, float] | None = None,
-    check: Callable[[], None] | None = None,
+    can_detach: bool,
+    is_mine: bool,
+    signals: Signals | None,
+    check: Callable[[], None],
 ) -> Shown:
     """Shows the scan until its report exists; Ctrl-C becomes cancel flags.
 
@@ -36,10 +34,8 @@ def show_scan(
         can_detach: The scan lives on without this process.
         is_mine: It ends with this terminal: when that closes, all runs are cancelled. A mere watcher only leaves.
         signals: See `live.show`.
-        expected_s: How long runs took before, by their ids.
         check: Asked now and then; raises where the scan cannot go on (its private broker has ended).
     """
-    board = Board.of(spec, runs, note=note, expected_s=expected_s)
     source = _Source(client, spec, board, check)
     return show(
         source,
@@ -57,7 +53,7 @@ def show_scan(
 class _Source:
     """The feed, and cancel flags that wait while the broker is away."""
 
-    def __init__(self, client: Client, spec: ScanSpec, board: Board, check: Callable[[], None] | None) -> None:
+    def __init__(self, client: Client, spec: ScanSpec, board: Board, check: Callable[[], None]) -> None:
         self._check = check
         self.feed = Feed(client, spec)
         self._client = client
@@ -67,8 +63,7 @@ class _Source:
 
     def next_events(self, timeout_s: float) -> list[TimedEvent] | None:
         """See `live.EventSource`."""
-        if self._check is not None:
-            self._check()
+        self._check()
         self._send()
         return self.feed.next_events(timeout_s)
 

@@ -95,10 +95,9 @@ def muster(
     today: date,
     store: StoreSight | None = None,
 ) -> Fleet:
-    """The fleet of a scan.
+    """The fleet of a scan among the hosts that are live.
 
     Args:
-        cards: Hosts that are live.
         broker: Its URL, as people may see it.
         store: Where the model goes, as this machine sees it.
 

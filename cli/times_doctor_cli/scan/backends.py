@@ -91,7 +91,7 @@ def private(stack: LocalStack | None) -> Backend:
 
 def _ask_its_host(client: Client, report: Report, out: Path) -> BringGdx:
     from times_doctor_cli.gdx.auto_fetch import Unasked
-    from times_doctor_cli.live.gdx_progress import shown_steps, tell
+    from times_doctor_cli.live.gdx_progress import finish_shown
 
     unasked = Unasked(client, report, out)
     unasked.begin()  # its host is at work while we fetch the rest
@@ -100,10 +100,7 @@ def _ask_its_host(client: Client, report: Report, out: Path) -> BringGdx:
         def is_told_to_end() -> bool:
             return signals is not None and (signals.must_end or signals.take_presses() > 0)
 
-        with shown_steps(console) as steps:
-            outcomes = unasked.finish(steps.on_step, is_told_to_end)
-        for outcome in outcomes:
-            tell(outcome, console)
+        finish_shown(unasked, console, console, is_told_to_end)
 
     return finish
 

@@ -24,7 +24,8 @@ from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_cli.reports.destination import Harvest
 from times_doctor_cli.scan.backends import Backend
 from times_doctor_cli.scan.dry_run import ask_about_many, show_plan
-from times_doctor_cli.terminal.console import emit_json, say, stderr_console, stdout_console
+from times_doctor_cli.scan_state.board import Board
+from times_doctor_cli.terminal.console import emit_json, say, stderr_console, stdout_console, words_console
 from times_doctor_cli.terminal.progress_bar import shown_transfer
 from times_doctor_tasks.contract import exit_codes
 from times_doctor_tasks.contract.clock import monotonic_s
@@ -34,7 +35,7 @@ from times_doctor_tasks.contract.messages import Report, ScanSpec
 
 def run(request: ScanRequest, backend: Backend, environ: Mapping[str, str], *, dry_run: bool, as_json: bool) -> int:
     """Runs a scan and returns its exit code."""
-    console = stderr_console() if as_json else stdout_console()
+    console = words_console(as_json=as_json)
     began_s = monotonic_s()
     try:
         client = backend.connect(environ)
@@ -84,21 +85,19 @@ def follow(
 ) -> int:
     """Shows a submitted scan until its report exists, then collects its results; returns the exit code.
 
-    `harvest` says where the files go of a scan that ends with this terminal. Without it this is a mere watcher, and
-    they go to RUN_DIR if whoever watches is who asked, on the same machine, else nowhere.
+    Without `harvest` this is a mere watcher: files go to RUN_DIR if it is who asked, on the same machine, else nowhere.
     """
-    console = stderr_console() if as_json else stdout_console()
+    console = words_console(as_json=as_json)
     is_collected = harvest is not None or spec.client == whoami(client.settings)
     place = harvest or harvest_of_scan(client, spec)
+    board = Board.of(spec, place.runs, note=note, expected_s=_expected_s(spec, place) if is_collected else None)
     shown = show_scan(
         client,
         spec,
-        place.runs,
+        board,
         console,
-        note=note,
         can_detach=not backend.is_private,
         is_mine=harvest is not None,
-        expected_s=_expected_s(spec, place) if is_collected else None,
         signals=signals,
         check=backend.check,
     )
@@ -109,7 +108,6 @@ def follow(
     if report is None:
         say(f"Left scan {spec.scan} before its report existed; its runs were told to stop.", stderr_console())
         return exit_codes.INTERRUPTED
-    backend.on_report()
     if is_collected:
         _collect(client, report, backend, place, shown, as_json=as_json, signals=signals)
     else:
@@ -140,7 +138,8 @@ def _collect(
     from times_doctor_cli.live.report_output import show_results
     from times_doctor_cli.reports.collect import bring_results
 
-    console = stderr_console() if as_json else stdout_console()
+    console = words_console(as_json=as_json)
+    backend.on_report()
     # Whoever has interrupted the scan waits for no other machine.
     asks_gdx = backend.is_private or not shown.interrupted
     bring_gdx = backend.begin_gdx(client, report, place.out) if asks_gdx else None

@@ -39,6 +39,11 @@ def stderr_console() -> Console:
     return _console(sys.stderr)
 
 
+def words_console(*, as_json: bool) -> Console:
+    """The console for the words around an answer: with `--json`, stdout is one document."""
+    return stderr_console() if as_json else stdout_console()
+
+
 def shows_unicode(console: Console) -> bool:
     """Whether more than ASCII can be shown on it."""
     if os.environ.get("LC_ALL") in ("C", "POSIX") or console.legacy_windows:

@@ -149,6 +149,9 @@ class RunStore(Records):
             closed: Why the host takes nothing of this kind now: the run is parked there with these words.
         """
         k, scan = self.keys, spec.scan
+        mine = [run.run, f"{scan} {run.run}", host, token, initial_state(spec, run.run)]
+        bounds = [int(spec.lease_s * 1000), SCAN_TTL_S, EVENTS_MAX]
+        room = [need.threads, need.mem_mb, free.threads, free.mem_mb]
         answer = self._scripts["claim"](
             keys=[
                 k.state(scan, run.run),
@@ -159,23 +162,7 @@ class RunStore(Records):
                 k.events(scan),
                 k.history(scan, run.run),
             ],
-            args=[
-                run.run,
-                f"{scan} {run.run}",
-                host,
-                token,
-                initial_state(spec, run.run),
-                int(spec.lease_s * 1000),
-                SCAN_TTL_S,
-                EVENTS_MAX,
-                need.threads,
-                need.mem_mb,
-                free.threads,
-                free.mem_mb,
-                run.priority,
-                instance,
-                closed,
-            ],
+            args=[*mine, *bounds, *room, run.priority, instance, closed],
         )
         return _claim_answer(answer, token)
 

@@ -22,6 +22,42 @@ from times_doctor_tasks.profiles.registry import built_in_profiles
 
 SCAN = "20261123-1415-k3f9"
 STARTED_MS = 1_795_443_300_000
+#: What the runs of `make_result` have in common.
+_SOLVED: dict[str, Any] = {
+    "scan": SCAN,
+    "engine": "gams",
+    "state": RunState.DONE,
+    "attempt": 1,
+    "host": "alpha",
+    "verdict": Verdict.OPTIMAL,
+    "sentence": "Solved to optimality.",
+    "model_status": 1,
+    "model_status_text": "Optimal",
+    "solver_status": 1,
+    "solver_status_text": "Normal Completion",
+    "lp_status": "optimal",
+    "rows": 981,
+    "columns": 1423,
+    "nonzeros": 5421,
+    "matrix_min": 1e-4,
+    "matrix_max": 8760.0,
+    "solves": (SolveRecord(model="TIMES", model_type="LP", verdict=Verdict.OPTIMAL),),
+    "solve_count": 1,
+    "solver_time_s": 0.033,
+    "queued_ms": STARTED_MS,
+    "claimed_ms": STARTED_MS + 100,
+    "started_ms": STARTED_MS + 400,
+    "phases": (
+        PhaseSpan(phase="compile", start_s=0.0, end_s=0.2),
+        PhaseSpan(phase="simplex", start_s=0.2, end_s=1),
+    ),
+    "peak_memory_mb": 57.4,
+    "threads": 1,
+    "applied": True,
+    "returncode": 0,
+    "engine_version": "54.6.1",
+    "solver_version": "22.2.0.0",
+}
 
 
 def make_result(profile: str = "dual", **changes: Any) -> RunResult:
@@ -30,49 +66,16 @@ def make_result(profile: str = "dual", **changes: Any) -> RunResult:
     runtime_s = changes.pop("runtime_s", 10.0)
     interior = profile.endswith("nox")
     ended_ms = STARTED_MS + 400 + round((runtime_s or 0) * 1000)
-    fields: dict[str, Any] = {
-        "scan": SCAN,
+    fields = _SOLVED | {
         "run": f"{solver}.{profile}",
-        "engine": "gams",
         "solver": solver,
         "profile": profile,
-        "state": RunState.DONE,
-        "attempt": 1,
-        "host": "alpha",
-        "verdict": Verdict.OPTIMAL,
-        "sentence": "Solved to optimality.",
-        "model_status": 1,
-        "model_status_text": "Optimal",
-        "solver_status": 1,
-        "solver_status_text": "Normal Completion",
-        "lp_status": "optimal",
         "objective": 6407967.37637338 if interior else 6407967.45621011,
         "iterations": 27 if interior else 1026,
-        "rows": 981,
-        "columns": 1423,
-        "nonzeros": 5421,
-        "matrix_min": 1e-4,
-        "matrix_max": 8760.0,
         "basis": "interior" if interior else "vertex",
-        "solves": (SolveRecord(model="TIMES", model_type="LP", verdict=Verdict.OPTIMAL),),
-        "solve_count": 1,
-        "solver_time_s": 0.033,
-        "queued_ms": STARTED_MS,
-        "claimed_ms": STARTED_MS + 100,
-        "started_ms": STARTED_MS + 400,
         "ended_ms": ended_ms,
         "finished_ms": ended_ms + 150,
         "runtime_s": runtime_s,
-        "phases": (
-            PhaseSpan(phase="compile", start_s=0.0, end_s=0.2),
-            PhaseSpan(phase="simplex", start_s=0.2, end_s=1),
-        ),
-        "peak_memory_mb": 57.4,
-        "threads": 1,
-        "applied": True,
-        "returncode": 0,
-        "engine_version": "54.6.1",
-        "solver_version": "22.2.0.0",
         "attempts": (Attempt(attempt=1, host="alpha", start_ms=STARTED_MS + 100, end_ms=ended_ms + 150),),
     }
     return RunResult(**(fields | changes))

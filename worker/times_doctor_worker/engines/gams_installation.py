@@ -112,8 +112,7 @@ def find_gams(
 
     Args:
         explicit: `--gams-path`: the system folder or the executable.
-        configured: The same from settings.
-        configured_by: What to call `configured` in messages.
+        configured: The same from settings; `configured_by` is its name in messages.
         environ: Where GAMS_PATH and PATH are read; the process's own by default.
         cache_dir: Where to remember GAMS's answers.
         today: Decides whether the licence has ended.
@@ -131,17 +130,25 @@ def find_gams(
     for source, path in named:
         if path is not None:
             return _ask(_executable(source, path.expanduser()), source, environment, cache_dir, today)
-    on_path = shutil.which("gams", path=environment.get("PATH", os.defpath))
-    if on_path:
-        return _ask(Path(on_path).resolve(), "PATH", environment, cache_dir, today)
-    # Its import would run code of a package that this process has no other use for.
-    spec = importlib.util.find_spec("gamspy_base")
-    if spec is not None and spec.origin and (bundled := Path(spec.origin).with_name("gams")).is_file():
-        return _ask(bundled.resolve(), "gamspy-base", environment, cache_dir, today)
+    for source, program in (("PATH", _on_path(environment)), ("gamspy-base", _bundled())):
+        if program is not None:
+            return _ask(program.resolve(), source, environment, cache_dir, today)
     raise EngineNotFound(
         "GAMS was not found. Looked at: --gams-path (not given), configuration (no gams_path), GAMS_PATH (not set), "
         f"PATH (no gams in it), gamspy-base (not installed). {_HOW_TO_GET}."
     )
+
+
+def _on_path(environ: Mapping[str, str]) -> Path | None:
+    found = shutil.which("gams", path=environ.get("PATH", os.defpath))
+    return Path(found) if found else None
+
+
+def _bundled() -> Path | None:
+    """The GAMS of gamspy-base, whose import would run code that this process has no other use for."""
+    spec = importlib.util.find_spec("gamspy_base")
+    program = Path(spec.origin).with_name("gams") if spec is not None and spec.origin else None
+    return program if program is not None and program.is_file() else None
 
 
 def clean_environ(environ: Mapping[str, str]) -> dict[str, str]:

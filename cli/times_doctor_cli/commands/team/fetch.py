@@ -33,10 +33,7 @@ def fetch(
     Listings, logs, option files, traces and the recommended run's GDX come by themselves, other GDX files when asked.
     """
     from times_doctor_cli.api import connect, find
-    from times_doctor_cli.api import fetch as fetch_files
-    from times_doctor_cli.reports.collect import as_typed
-    from times_doctor_cli.terminal.console import emit_json, say, stderr_console
-    from times_doctor_cli.terminal.progress_bar import shown_transfer
+    from times_doctor_cli.terminal.console import emit_json
     from times_doctor_tasks.contract import exit_codes
     from times_doctor_tasks.contract.errors import UsageError
 
@@ -44,47 +41,52 @@ def fetch(
         raise UsageError("--profile says whose GDX files come: use it with --gdx. All other files come anyway.")
     client = connect(who="fetch")
     spec = find(client, scan)
-    with shown_transfer("Fetching files", stderr_console()) as on_sent:
-        fetched = fetch_files(client, spec.scan, out, on_sent)
-    warnings = fetched.report.warnings
-    if not json:
-        for words in warnings:
-            say(f"Warning: {words}", stderr_console())
-        say(f"Files of scan {spec.scan}: {as_typed(fetched.folder)}")
-    outcomes = (
-        _bring_gdx(client, fetched, profile or (), as_json=json)
-        if gdx
-        else _bring_recommended(client, fetched, as_json=json)
-    )
+    fetched = _bring_files(client, spec.scan, out, as_json=json)
+    if gdx:
+        outcomes = _bring_gdx(client, fetched, profile or (), as_json=json)
+    else:
+        outcomes = _bring_recommended(client, fetched, as_json=json)
     if json:
+        warnings = fetched.report.warnings
         emit_json({"scan": spec.scan, "folder": str(fetched.folder), "warnings": warnings, "gdx": outcomes})
     if gdx and any(outcome.is_lost for outcome in outcomes):
         raise typer.Exit(exit_codes.INFRASTRUCTURE)
 
 
+def _bring_files(client: Client, scan: str, out: Path | None, *, as_json: bool) -> Fetched:
+    from times_doctor_cli.api import fetch as fetch_files
+    from times_doctor_cli.reports.collect import as_typed
+    from times_doctor_cli.terminal.console import say, stderr_console
+    from times_doctor_cli.terminal.progress_bar import shown_transfer
+
+    with shown_transfer("Fetching files", stderr_console()) as on_sent:
+        fetched = fetch_files(client, scan, out, on_sent)
+    if not as_json:
+        for words in fetched.report.warnings:
+            say(f"Warning: {words}", stderr_console())
+        say(f"Files of scan {scan}: {as_typed(fetched.folder)}")
+    return fetched
+
+
 def _bring_gdx(client: Client, fetched: Fetched, names: Sequence[str], *, as_json: bool) -> list[GdxOutcome]:
     from times_doctor_cli.api import fetch_gdx
     from times_doctor_cli.live.gdx_progress import shown_steps, tell
-    from times_doctor_cli.terminal.console import stderr_console, stdout_console
+    from times_doctor_cli.terminal.console import stderr_console, words_console
 
     outcomes = []
     with shown_steps(stderr_console()) as steps:
         for outcome in fetch_gdx(client, fetched, names, steps.on_step):
             outcomes.append(outcome)
             steps.clear()
-            tell(outcome, stderr_console() if as_json else stdout_console())
+            tell(outcome, words_console(as_json=as_json))
     return outcomes
 
 
 def _bring_recommended(client: Client, fetched: Fetched, *, as_json: bool) -> list[GdxOutcome]:
     from times_doctor_cli.gdx.auto_fetch import Unasked
-    from times_doctor_cli.live.gdx_progress import shown_steps, tell
-    from times_doctor_cli.terminal.console import stderr_console, stdout_console
+    from times_doctor_cli.live.gdx_progress import finish_shown
+    from times_doctor_cli.terminal.console import stderr_console, words_console
 
     unasked = Unasked(client, fetched.report, fetched.folder)
     unasked.begin()
-    with shown_steps(stderr_console()) as steps:
-        outcomes = unasked.finish(steps.on_step)
-    for outcome in outcomes:
-        tell(outcome, stderr_console() if as_json else stdout_console())
-    return outcomes
+    return finish_shown(unasked, stderr_console(), words_console(as_json=as_json))
