@@ -37,10 +37,12 @@ from times_doctor_cli.run_folder.run_dir import look
 from times_doctor_cli.run_folder.snapshot import Snapshot, take_snapshot
 from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_tasks.config.settings import Settings
+from times_doctor_tasks.contract.clock import now_ms
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import HostCard, ModelRef, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import ScanMode
 from times_doctor_tasks.contract.wording import some_of
+from times_doctor_tasks.profiles.registry import built_in_profiles
 from times_doctor_tasks.snapshot.manifest import manifest_sha256
 
 #: A private worker is watched closely: seconds of silence after which its run is started again.
@@ -98,6 +100,22 @@ def plan_scan(
         earlier = [*earlier_in(prepared.out.parent), *on_broker]
         prepared = with_reused(prepared, reuse(prepared.spec, prepared.runs, prepared.fleet, earlier))
     return prepared
+
+
+def plan_without_hosts(request: ScanRequest, environ: Mapping[str, str], missing: str) -> Prepared:
+    """The plan of a scan that nobody could run now, to look at: whatever it needs but has not is taken for granted.
+
+    Args:
+        missing: Why nobody could, in sentences.
+    """
+    settings = Settings.load(environ)
+    request = request.with_configured(settings)
+    run_dir = look_at(request, settings, environ)
+    snapshot = take_snapshot(run_dir, HashCache(settings.cache_dir, run_dir.root))
+    engine = engine_of(run_dir)
+    solvers = {*named_solvers(request), *(profile.solver for profile in built_in_profiles(engine=engine))}
+    fleet = Fleet.imagined(engine, settings, solvers, missing)
+    return prepare(request, settings, run_dir, snapshot, fleet, now_ms=now_ms())
 
 
 def look_at(request: ScanRequest, settings: Settings, environ: Mapping[str, str]) -> RunDir:
@@ -209,6 +227,8 @@ def out_folder(request: ScanRequest, run_dir: RunDir) -> Path:
 def engine_note(fleet: Fleet) -> str:
     """A few words on the engine for the headline: `GAMS 54.6.1, demo licence until 26 Nov 2026`."""
     cards = fleet.fit
+    if fleet.missing:
+        return f"{ENGINE_NAMES[fleet.engine]}, not usable now; its solvers are taken for granted"
     versions = " and ".join(dict.fromkeys(card.engines[fleet.engine] for card in cards))
     words = [f"{ENGINE_NAMES[fleet.engine]} {versions}" + ("" if len(cards) == 1 else f" on {len(cards)} hosts")]
     if fleet.engine == "gams":

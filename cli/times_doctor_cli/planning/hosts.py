@@ -10,6 +10,8 @@ from times_doctor_cli.client.host_cards import ENGINE_NAMES, ONE_STORE, makes_re
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_tasks.blob_store.base import StoreSight
+from times_doctor_tasks.config import resources
+from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import EngineNotFound, NoHostForSolver
 from times_doctor_tasks.contract.keys import host_queue, solve_queue
 from times_doctor_tasks.contract.messages import SCHEMA, HostCard
@@ -30,6 +32,8 @@ class Fleet:
     """`--hosts`: nobody else may take a run, not even later."""
     is_here: bool = False
     """It is this machine alone, with the worker of this scan."""
+    missing: str = ""
+    """Why nothing could run now: its host is imagined, for a plan that is only looked at."""
 
     @classmethod
     def here(cls, card: HostCard, engine: str) -> Fleet:
@@ -41,6 +45,24 @@ class Fleet:
         if engine not in card.engines:
             raise EngineNotFound(" ".join(card.notes) or f"No {ENGINE_NAMES[engine]} on {card.host}.")
         return cls(engine, (card,), (card,), is_here=True)
+
+    @classmethod
+    def imagined(cls, engine: str, settings: Settings, solvers: Iterable[str], missing: str) -> Fleet:
+        """A host like this machine that has all `solvers`, where there is none."""
+        cores = resources.cores()
+        card = HostCard(
+            host=settings.host,
+            instance="",
+            pid=0,
+            roles=("solve",),
+            slots=cores,
+            cores=cores,
+            memory_mb=resources.memory_mb(),
+            queues=(),
+            engines={engine: ""},
+            solvers=tuple(f"{engine}.{solver}" for solver in solvers),
+        )
+        return cls(engine, (card,), (card,), is_here=True, missing=missing)
 
     @property
     def solvers(self) -> tuple[str, ...]:
@@ -70,6 +92,8 @@ class Fleet:
 
     def left_out(self) -> tuple[str, ...]:
         """Why hosts take no part, a sentence each."""
+        if self.missing:
+            return (f"This scan could not start now. {self.missing}",)
         return tuple(f"{why}: it takes no part." for why in self.unfit.values())
 
 

@@ -57,13 +57,9 @@ def team() -> Backend:
 
 
 def private(stack: LocalStack | None) -> Backend:
-    """The broker and the worker of this scan alone, which `entry` has started.
-
-    Raises:
-        LocalStackFailed: it has not; says what to do instead.
-    """
+    """The broker and the worker of this scan alone, which `entry` has started; where it has not, `connect` says why."""
     if stack is None:
-        raise LocalStackFailed(private_worker.NOT_ON_WINDOWS if sys.platform == "win32" else private_worker.NO_SERVER)
+        return Backend(True, _cannot_start, call_team, _keep_here)
 
     def call_worker(client: Client, request: ScanRequest, engine: str) -> Callable[[], Fleet]:
         plan = private_worker.local_worker_plan(request, client.settings, stack.broker_url, engine)
@@ -87,6 +83,10 @@ def private(stack: LocalStack | None) -> Backend:
         return private_worker.private_client(Settings.load(environ), stack)
 
     return Backend(True, connect_here, call_worker, _keep_here, on_submit, stack.check, on_report)
+
+
+def _cannot_start(_: Mapping[str, str]) -> Client:
+    raise LocalStackFailed(private_worker.NOT_ON_WINDOWS if sys.platform == "win32" else private_worker.NO_SERVER)
 
 
 def _ask_its_host(client: Client, report: Report, out: Path) -> BringGdx:

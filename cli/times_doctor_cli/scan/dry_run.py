@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import typer
 from rich.console import Console
 
-from times_doctor_cli.planning.builder import Prepared, engine_note, host_names, warnings_of
+from times_doctor_cli.planning.builder import Prepared, engine_note, host_names, plan_without_hosts, warnings_of
 from times_doctor_cli.planning.request import MANY_RUNS, ScanRequest
 from times_doctor_cli.terminal.console import emit_json, show, shows_unicode
 from times_doctor_cli.views.plan import PlanFact, PlannedRun, PlanView, plan_view
 from times_doctor_tasks.contract import exit_codes
-from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.errors import InfrastructureError, UsageError
 from times_doctor_tasks.contract.messages import RunSpec
+
+
+def plan_to_look_at(plan: Callable[[], Prepared], request: ScanRequest, environ: Mapping[str, str]) -> Prepared:
+    """The plan; where no engine, host or broker could be used now, one that says so among its warnings."""
+    try:
+        return plan()
+    except InfrastructureError as error:
+        return plan_without_hosts(request, environ, str(error))
 
 
 def show_plan(prepared: Prepared, console: Console, *, as_json: bool) -> int:

@@ -23,7 +23,7 @@ from times_doctor_cli.planning.builder import (
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_cli.reports.destination import Harvest
 from times_doctor_cli.scan.backends import Backend
-from times_doctor_cli.scan.dry_run import ask_about_many, show_plan
+from times_doctor_cli.scan.dry_run import ask_about_many, plan_to_look_at, show_plan
 from times_doctor_cli.scan_state.board import Board
 from times_doctor_cli.terminal.console import emit_json, say, stderr_console, stdout_console, words_console
 from times_doctor_cli.terminal.progress_bar import shown_transfer
@@ -37,12 +37,17 @@ def run(request: ScanRequest, backend: Backend, environ: Mapping[str, str], *, d
     """Runs a scan and returns its exit code."""
     console = words_console(as_json=as_json)
     began_s = monotonic_s()
-    try:
+
+    def plan() -> tuple[Client, Prepared]:
         client = backend.connect(environ)
         with shown_transfer("Reading the model", console, began_s=began_s, quiet=True) as on_read:
             prepared = plan_scan(client, request, call_hosts=backend.call_hosts, environ=environ, on_read=on_read)
+        return client, prepared
+
+    try:
         if dry_run:
-            return show_plan(prepared, console, as_json=as_json)
+            return show_plan(plan_to_look_at(lambda: plan()[1], request, environ), console, as_json=as_json)
+        client, prepared = plan()
         ask_about_many(request, prepared)
         if prepared.why_these:
             say(prepared.why_these, console)

@@ -57,7 +57,7 @@ def test_no_private_broker_is_started_on_windows() -> None:
 def test_a_local_scan_on_windows_names_the_two_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(InfrastructureError) as caught:
-        private(None)
+        private(None).connect({})
     assert str(caught.value) == NOT_ON_WINDOWS
     assert "--queue" in NOT_ON_WINDOWS
     assert "WSL" in NOT_ON_WINDOWS
