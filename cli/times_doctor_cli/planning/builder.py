@@ -21,6 +21,7 @@ from times_doctor_cli.planning.runs import (
     Capacity,
     choose_profiles,
     choose_solvers,
+    crowded,
     engine_of,
     make_runs,
     named_solvers,
@@ -66,8 +67,8 @@ class Prepared:
     """Folder of this scan's files."""
     why_these: str = ""
     """Why it is these profiles, where the model's class decided; else empty."""
-    unheeded: str = ""
-    """A warning where the solver will not heed what they say; else empty."""
+    remarks: tuple[str, ...] = ()
+    """What a person should know of profiles and threads, a sentence each."""
 
 
 def plan_scan(
@@ -152,7 +153,9 @@ def prepare(
     needed = {profile.solver for profile in profiles}
     fleet.require(needed)
     rooms = [(card.cores, card.slots) for card in fleet.fit if any(card in fleet.having(one) for one in needed)]
-    capacity = share_out(request, len(profiles) * request.repeat, rooms)
+    amount = len(profiles) * request.repeat
+    capacity = share_out(request, amount, rooms)
+    crowding = "" if fleet.missing and request.queue else crowded(request, amount, rooms)
     scan = new_scan_id()
     runs = make_runs(request, scan, profiles, capacity.threads, veda=run_dir.veda)
     if request.queue:
@@ -168,7 +171,7 @@ def prepare(
         fleet,
         out_folder(request, run_dir) / scan,
         why_these="" if request.profiles else why_these(run_dir, profiles),
-        unheeded=unheeded(run_dir, profiles),
+        remarks=tuple(filter(None, (unheeded(run_dir, profiles), crowding))),
     )
 
 
@@ -246,8 +249,7 @@ def warnings_of(prepared: Prepared) -> tuple[str, ...]:
             if not any(name in note for name in others):
                 said_by.setdefault(note, []).append(card)
     notes = [note if fleet.is_here else f"{host_names(cards)}: {note}" for note, cards in said_by.items()]
-    about_profiles = (prepared.unheeded,) if prepared.unheeded else ()
-    return (*prepared.run_dir.warnings, *about_profiles, *fleet.left_out(), *notes)
+    return (*prepared.run_dir.warnings, *prepared.remarks, *fleet.left_out(), *notes)
 
 
 def harvest_of(prepared: Prepared, trace: Path | None = None) -> Harvest:

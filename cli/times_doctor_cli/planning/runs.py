@@ -206,6 +206,35 @@ def share_out(request: ScanRequest, runs: int, hosts: Sequence[tuple[int, int]])
     return Capacity(slots, next((t for t in range(largest, 1, -1) if _fitting(hosts, t) >= slots), 1))
 
 
+def crowded(request: ScanRequest, runs: int, hosts: Sequence[tuple[int, int]]) -> str:
+    """A warning where `--threads` lets fewer runs go at once than could; empty where all do.
+
+    Args:
+        hosts: Cores and slots of each.
+
+    Raises:
+        UsageError: more threads than any host has cores, or so many that `--parallel` would be one after the other.
+    """
+    threads = request.threads
+    if threads is None:
+        return ""
+    most = min(runs, request.max_workers or runs) if request.parallel else 1
+    could = min(most, _fitting(hosts, 1))
+    fitting = _fitting(hosts, threads)
+    if fitting >= could > 0:
+        return ""
+    cores = sum(cores for cores, _ in hosts)
+    there = "there is 1 core" if cores == 1 else f"there are {cores} cores"
+    there += f" on {len(hosts)} hosts" if len(hosts) > 1 else ""
+    fair = next((t for t in range(threads, 1, -1) if _fitting(hosts, t) >= could), 1)
+    product = f"{most} runs x {threads} threads are {most * threads} threads, and {there}"
+    if fitting > 1:
+        return f"{product}: {fitting} run at once. With --threads {fair} it would be {could}."
+    if most > 1:
+        raise UsageError(f"{product}: they could not run in parallel. Use --threads {fair}, or auto.")
+    raise UsageError(f"--threads {threads}: {there}. Use --threads {fair} at most, or auto.")
+
+
 def _fitting(hosts: Sequence[tuple[int, int]], threads: int) -> int:
     return sum(min(slots, cores // threads) for cores, slots in hosts)
 

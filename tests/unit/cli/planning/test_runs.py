@@ -11,6 +11,7 @@ from times_doctor_cli.planning.runs import (
     Capacity,
     choose_profiles,
     choose_solvers,
+    crowded,
     make_runs,
     new_scan_id,
     own_profiles,
@@ -162,6 +163,72 @@ def test_cores_are_shared_out(
     fields: dict[str, int], runs: int, hosts: list[tuple[int, int]], expected: Capacity
 ) -> None:
     assert share_out(make_request(Path(), **fields), runs, hosts) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "runs", "hosts", "words"),
+    [
+        ({"threads": 64}, 3, [(2, 1)], "--threads 64: there are 2 cores. Use --threads 2 at most, or auto."),
+        ({"threads": 9}, 1, [(8, 8)], "--threads 9: there are 8 cores. Use --threads 8 at most, or auto."),
+        (
+            {"threads": 64, "parallel": True},
+            3,
+            [(2, 2)],
+            "3 runs x 64 threads are 192 threads, and there are 2 cores: they could not run in parallel. "
+            "Use --threads 1, or auto.",
+        ),
+        (
+            {"threads": 7, "parallel": True},
+            3,
+            [(8, 8)],
+            "3 runs x 7 threads are 21 threads, and there are 8 cores: they could not run in parallel. "
+            "Use --threads 2, or auto.",
+        ),
+        (
+            {"threads": 5, "parallel": True, "max_workers": 2},
+            6,
+            [(8, 2)],
+            "2 runs x 5 threads are 10 threads, and there are 8 cores: they could not run in parallel. "
+            "Use --threads 4, or auto.",
+        ),
+    ],
+)
+def test_more_threads_than_there_are_cores_are_refused_with_what_would_do(
+    fields: dict[str, int], runs: int, hosts: list[tuple[int, int]], words: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        crowded(make_request(Path(), **fields), runs, hosts)
+    assert str(caught.value) == words
+
+
+@pytest.mark.parametrize(
+    ("fields", "runs", "hosts", "words"),
+    [
+        ({"parallel": True}, 9, [(2, 2)], ""),
+        ({"threads": 2}, 9, [(2, 2)], ""),
+        ({"threads": 1, "parallel": True}, 9, [(2, 2)], ""),
+        ({"threads": 7, "parallel": True}, 1, [(8, 8)], ""),
+        ({"threads": 8, "parallel": True}, 3, [(8, 1)], ""),
+        ({"threads": 8, "parallel": True}, 3, [(8, 1), (16, 1)], ""),
+        (
+            {"threads": 4, "parallel": True},
+            3,
+            [(8, 8)],
+            "3 runs x 4 threads are 12 threads, and there are 8 cores: 2 run at once. With --threads 2 it would be 3.",
+        ),
+        (
+            {"threads": 8, "parallel": True},
+            5,
+            [(16, 4), (8, 4)],
+            "5 runs x 8 threads are 40 threads, and there are 24 cores on 2 hosts: 3 run at once. "
+            "With --threads 4 it would be 5.",
+        ),
+    ],
+)
+def test_threads_that_keep_runs_waiting_are_said(
+    fields: dict[str, int], runs: int, hosts: list[tuple[int, int]], words: str
+) -> None:
+    assert crowded(make_request(Path(), **fields), runs, hosts) == words
 
 
 def test_repeats_stand_next_to_each_other_under_numbered_names(tmp_path: Path) -> None:
