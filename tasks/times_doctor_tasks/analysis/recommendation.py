@@ -4,10 +4,12 @@
    candidate, with the median of their times, and only if none of them failed to reach the optimum.
 2. Runs that disagree make no recommendation, with one exception: when nothing but solutions without crossover is off
    and at least two vertex solutions agree, those without crossover that are off are left out.
-3. The fastest by the wall time of the engine leads. Whatever is at most `MIN_GAIN_REL` or `MIN_GAIN_S` slower counts
+3. Where some solution is within its tolerances, one that is off by more than ten times what it was asked for is
+   left out (`quality.is_within_tolerance`).
+4. The fastest by the wall time of the engine leads. Whatever is at most `MIN_GAIN_REL` or `MIN_GAIN_S` slower counts
    as equally fast. Among those, in this order: vertex solutions before interior ones; fewest signs of numerical
    trouble; least memory, where it differs by more than `SIMILAR_MEMORY_REL`; the baseline; the fastest.
-4. When the chosen one is interior, the best vertex solution is named beside it: marginals differ.
+5. When the chosen one is interior, the best vertex solution is named beside it: marginals differ.
 
 Wall time, not the solver's own, because it is what people wait for, over all solves of the run. It is one model on one
 scan: no mean over instances is taken, so nothing has to be shifted or weighted.
@@ -20,6 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from times_doctor_tasks.analysis.comparison import INTERIOR, Contrast, disagreements, is_comparable
+from times_doctor_tasks.analysis.quality import WORSE_FACTOR, is_within_tolerance, quality_sentence
 from times_doctor_tasks.contract.messages import Comparison, Recommendation, RunResult, ScanSpec
 from times_doctor_tasks.contract.states import PLANNED_STOPS, RunState, StopReason, Verdict
 from times_doctor_tasks.profiles.registry import CURRENT
@@ -93,12 +96,13 @@ def recommend(results: Sequence[RunResult], comparison: Comparison, spec: ScanSp
         candidates, reasons = _despite_disagreement(candidates, results, comparison, spec)
         if not candidates:
             return Recommendation(run=None, reasons=tuple(reasons))
+    candidates, left_out = _as_good_as_asked(candidates)
     winner, why = _choose(candidates)
     rest = [c for c in candidates if c is not winner]
     runner_up = _choose(rest)[0] if rest else None
     speedup, against = _speedup(winner, candidates)
-    reasons += [_headline(winner, runner_up, results), *why, *_vertex_instead(winner, rest), *against]
-    reasons += [*_not_ended(results), *_cautions(winner, candidates)]
+    reasons += [_headline(winner, runner_up, results), *left_out, *why, *_vertex_instead(winner, rest), *against]
+    reasons += [*_not_ended(results), *_cautions(winner, candidates), *_quality(winner)]
     return Recommendation(
         run=winner.run,
         reasons=tuple(reasons),
@@ -206,6 +210,20 @@ def _despite_disagreement(
         *comparison.findings,
         "Run them again with tighter tolerances, or try --profiles @hard, and look at matrix_min and matrix_max.",
     ]
+
+
+def _as_good_as_asked(candidates: list[Candidate]) -> tuple[list[Candidate], list[str]]:
+    """Those that may win: where some solution is within its tolerances, none that is far beyond them."""
+    good = [c for c in candidates if all(is_within_tolerance(r) for r in c.runs)]
+    if not good or len(good) == len(candidates):
+        return candidates, []
+    off = _listed([c.run for c in candidates if c not in good])
+    return good, [f"Left out, for a solution off by more than {WORSE_FACTOR:.0f} times the tolerance asked for: {off}."]
+
+
+def _quality(winner: Candidate) -> list[str]:
+    worst = next((r for r in winner.runs if not is_within_tolerance(r)), winner.runs[0])
+    return [sentence] if (sentence := quality_sentence(worst)) else []
 
 
 def _choose(candidates: Sequence[Candidate]) -> tuple[Candidate, list[str]]:

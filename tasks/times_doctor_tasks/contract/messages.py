@@ -232,6 +232,9 @@ class RunResult(Document, frozen=True, kw_only=True):
     """"vertex" (vertex duals), "interior" (no crossover), None where there is no solution."""
     numerics: dict[str, float] = {}
     """Signs of numerical trouble by name, e.g. max_unscaled_infeasibility, refactorings."""
+    quality: dict[str, float] = {}
+    """How far the solution is off, by the solver's own figures: primal_residual, dual_residual, complementarity and
+    gap, absolute and relative (`_rel`), beside primal_tolerance, dual_tolerance and gap_tolerance it was asked for."""
     solves: tuple[SolveRecord, ...] = ()
     """The last 20 solves, oldest first."""
     solve_count: int = 0

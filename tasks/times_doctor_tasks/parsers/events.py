@@ -354,6 +354,14 @@ class NumericalSign:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityFigure:
+    """How far the solution is off, in one respect: `primal_residual`, `dual_infeasibility_rel`, `complementarity`."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class SolverEnded:
     """The solver's own final status: `--- LP status (1): optimal.` gives kind LP, code 1, text `optimal`."""
 
@@ -453,6 +461,7 @@ LogEvent: TypeAlias = (
     | ConflictLine
     | ConflictStatus
     | NumericalSign
+    | QualityFigure
     | SolverEnded
     | SolverStatuses
     | SolverMessage

@@ -169,6 +169,7 @@ def to_json(reading: RunReading) -> dict[str, object]:
     del document["judgement"]
     for solve, record in zip(reading.solves, cast(list[dict[str, object]], document["solves"]), strict=True):
         record["phase_seconds"] = dict(solve.phase_seconds)
+        record["quality"] = dict(solve.quality)
     return document | {
         "verdict": str(judgement.verdict),
         "sentence": judgement.sentence,

@@ -11,9 +11,26 @@ import math
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import highspy
 
+#: Our names of what HiGHS measures of a solution.
+QUALITY = {
+    "primal_infeasibility": "max_primal_infeasibility",
+    "primal_infeasibility_rel": "max_relative_primal_infeasibility",
+    "primal_residual": "max_primal_residual_error",
+    "primal_residual_rel": "max_relative_primal_residual_error",
+    "dual_infeasibility": "max_dual_infeasibility",
+    "dual_infeasibility_rel": "max_relative_dual_infeasibility",
+    "dual_residual": "max_dual_residual_error",
+    "dual_residual_rel": "max_relative_dual_residual_error",
+    "complementarity": "max_complementarity_violation",
+    "gap_rel": "primal_dual_objective_error",
+    "integrality": "max_integrality_violation",
+}
+#: `kkt_tolerance` where nobody set it.
+DEFAULT_TOLERANCE = 1e-7
 #: Return codes: the file could not be read; an option was refused.
 UNREADABLE = 2
 BAD_OPTION = 3
@@ -45,16 +62,42 @@ def solve(model: Path, options: Path, log: Path, result: Path) -> int:
         "pdlp_iterations": info.pdlp_iteration_count,
         "nodes": info.mip_node_count,
         "basis_valid": bool(info.basis_validity),
-        "max_primal_infeasibility": info.max_primal_infeasibility,
-        "max_dual_infeasibility": info.max_dual_infeasibility,
         "rows": highs.getNumRow(),
         "columns": highs.getNumCol(),
         "nonzeros": highs.getNumNz(),
     }
-    # JSON has no infinity: a bound or gap that does not exist is left out.
-    finite = {name: value for name, value in figures.items() if not isinstance(value, float) or math.isfinite(value)}
-    result.write_text(json.dumps(finite), "utf-8")
+    quality = finite(quality_of(info) | asked_for(highs, discrete=math.isfinite(info.mip_gap)))
+    result.write_text(json.dumps(finite(figures) | {"quality": quality}), "utf-8")
     return 0
+
+
+def quality_of(info: highspy.HighsInfo) -> dict[str, float]:
+    """How far the solution is off, as HiGHS measured it: infinite where it did not."""
+    return {name: getattr(info, field, math.inf) for name, field in QUALITY.items()}
+
+
+def asked_for(highs: Any, *, discrete: bool) -> dict[str, float]:
+    """The tolerances that the options ask for; `kkt_tolerance`, where it is set, stands for all those of an LP."""
+
+    def value(name: str) -> Any:
+        return highs.getOptionValue(name)[1]
+
+    if discrete:
+        return {"primal_tolerance": value("mip_feasibility_tolerance")}
+    kkt, solver = value("kkt_tolerance"), value("solver")
+    if kkt != DEFAULT_TOLERANCE:
+        return dict.fromkeys(("primal_tolerance", "dual_tolerance", "gap_tolerance"), kkt)
+    method = "pdlp_" if "pdlp" in solver else "ipm_" if solver in ("ipm", "ipx", "hipo") else ""
+    return {
+        "primal_tolerance": value("primal_feasibility_tolerance"),
+        "dual_tolerance": value("dual_feasibility_tolerance"),
+        "gap_tolerance": value(f"{method}optimality_tolerance"),
+    }
+
+
+def finite(figures: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no infinity: what does not exist is left out."""
+    return {name: value for name, value in figures.items() if not isinstance(value, float) or math.isfinite(value)}
 
 
 if __name__ == "__main__":

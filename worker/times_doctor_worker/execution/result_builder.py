@@ -13,6 +13,7 @@ from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
 from times_doctor_tasks.parsers.progress.tracker import ProgressTracker
 from times_doctor_tasks.parsers.solves.solve import Solve
 from times_doctor_tasks.results.profile_check import Application
+from times_doctor_tasks.results.quality import quality_of
 from times_doctor_tasks.results.run_reader import RunReading
 
 #: Solves kept in a result; a loop model has hundreds.
@@ -106,6 +107,7 @@ def solved(
     return msgspec.structs.replace(
         ended,
         **_figures(last),
+        quality=quality_of(reading),
         solves=tuple(_record(solve) for solve in reading.solves[-MAX_SOLVES:]),
         solve_count=len(reading.solves),
         phases=tuple(

@@ -15,6 +15,20 @@ from times_doctor_tasks.contract.states import RunState, StopReason
 
 #: What a spreadsheet would take for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: Columns of `RunResult.quality`, in this order.
+QUALITY = (
+    "primal_residual",
+    "primal_residual_rel",
+    "dual_residual",
+    "dual_residual_rel",
+    "complementarity",
+    "complementarity_rel",
+    "gap",
+    "gap_rel",
+    "primal_tolerance",
+    "dual_tolerance",
+    "gap_tolerance",
+)
 
 Cell = str | int | float | None
 
@@ -98,6 +112,10 @@ def _listing(folder: Path) -> Cell:
     return next((str(path) for path in sorted(folder.glob("*.lst"))), "")
 
 
+def _quality(name: str) -> Callable[[RunResult, Path], Cell]:
+    return lambda result, _: _scientific(result.quality.get(name))
+
+
 _COLUMNS: dict[str, Callable[[RunResult, Path], Cell]] = {
     "profile": lambda r, _: r.profile,
     "solver": lambda r, _: r.solver.upper(),
@@ -130,4 +148,5 @@ _COLUMNS: dict[str, Callable[[RunResult, Path], Cell]] = {
     "ended": lambda r, _: iso_time(r.ended_ms),
     "sentence": lambda r, _: r.sentence,
     "reused_from": lambda r, _: r.reused_from,
+    **{name: _quality(name) for name in QUALITY},
 }

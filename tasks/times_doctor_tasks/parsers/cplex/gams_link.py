@@ -16,6 +16,7 @@ from times_doctor_tasks.parsers.events import (
     FinalObjective,
     NumericalSign,
     PeakMemory,
+    QualityFigure,
     SolverEnded,
     SolverMessage,
     SolverTime,
@@ -36,7 +37,10 @@ _OBJECTIVE = re.compile(
     r"(?:Objective ?:|MIP Solution *:|Final Solve *:) *(\S+)(?: +\((\d+) iterations(?:, (\d+) nodes)?\))?"
 )
 _BOUND = re.compile(r"Best possible *: *(\S+)")
-_QUALITY = re.compile(r"(primal infeasibility|dual infeasibility|integer infeasibility) +(\S+) +\S+(?: +(\S+))?")
+_MEASURED = re.compile(
+    r"((?:primal|dual|integer) (infeasibility|residual)|comp\. slackness viol\.) +(\S+) +\S+(?: +(\S+))?"
+)
+_MEASURES = {"comp. slackness viol.": "complementarity", "integer infeasibility": "integrality"}
 _MAXIMUM = re.compile(r"\s*Max(?:imum|\.) +((?:un)?scaled) +(.*?infeas\w*) *= *(\S+)")
 #: Sentences of the link that end a solve; everything else it says is chatter (memory, names, set-up).
 _SAYS = re.compile(r"infeasib|unbounded|abort|limit|no solution|terminated|out of memory|numeric", re.IGNORECASE)
@@ -97,16 +101,26 @@ class CplexLink:
             bound = number(match[1])
             if bound is not None:
                 add(FinalBound(bound))
-        elif match := _QUALITY.match(line):
-            self._sign(f"unscaled {match[1]}", match[2])
-            if match[3]:
-                self._sign(f"scaled {match[1]}", match[3])
+        elif self._measure(line):
+            pass
         elif match := _MAXIMUM.match(line):
             self._sign(f"{match[1]} {match[2]}", match[3])
         elif line.startswith("estimated ") and (value := number(line[10:].strip())) is not None:
             add(NumericalSign("condition number", value))
         else:
             return False
+        return True
+
+    def _measure(self, line: str) -> bool:
+        """One row of `Solution Quality Statistics`, as the option `quality 1` prints them: its largest figures."""
+        if (row := _MEASURED.match(line)) is None:
+            return False
+        if (value := number(row[3])) is not None:
+            self._sink.add(QualityFigure(_MEASURES.get(row[1], row[1].replace(" ", "_")), value))
+        if row[2] == "infeasibility":
+            self._sign(f"unscaled {row[1]}", row[3])
+            if row[4]:
+                self._sign(f"scaled {row[1]}", row[4])
         return True
 
     def _sign(self, what: str, text: str) -> None:

@@ -67,7 +67,8 @@ def with_final_answer(solves: tuple[Solve, ...], final: Mapping[str, Any]) -> tu
     elif status.lower() != "optimal" and last.objective is None:
         objective = None
     sizes: dict[str, Any] = {name: final.get(name) for name in ("rows", "columns", "nonzeros")}
-    return (*solves[:-1], replace(last, lp_status_text=status, objective=objective, **sizes))
+    quality = tuple((final.get("quality") or {}).items())
+    return (*solves[:-1], replace(last, lp_status_text=status, objective=objective, quality=quality, **sizes))
 
 
 def unread_model(solve: Solve | None, errors: Sequence[ErrorLine]) -> Ending | None:

@@ -17,6 +17,7 @@ from times_doctor_tasks.parsers.events import (
     OptionFileRead,
     OptionIgnored,
     PresolvedSize,
+    QualityFigure,
     SimplexIteration,
     SolverEnded,
     SolverMessage,
@@ -78,6 +79,10 @@ _ENDINGS = (
     "** Infeasible solution",
 )
 _CONFLICT = re.compile(r"(Lower|Upper): +\S")
+#: Xpress: `Max primal violation      (abs/rel) :   1.2e-09 /   3.4e-12`.
+_VIOLATION = re.compile(
+    r"Max (primal|dual|complementarity|integer) viol(?:ation|\.) +\(abs(?:/rel| *)\) : +(\S+)(?: +/ +(\S+))?"
+)
 _TELLS_WHY = re.compile(r"infeasible|unbounded|\blimit\b|ctrl-c|interrupt|numerical", re.IGNORECASE)
 
 
@@ -119,7 +124,7 @@ class OtherReader:
 
     def _problem(self, text: str) -> bool:
         sink = self._sink
-        if self._settings(text):
+        if self._settings(text) or self._violation(text):
             return True
         if match := _VERSIONS.match(text):
             sink.add(SolverVersion(self._solver, match[1]))
@@ -140,6 +145,16 @@ class OtherReader:
             sink.add(ConflictLine(text, self._group))
         else:
             return False
+        return True
+
+    def _violation(self, text: str) -> bool:
+        match = _VIOLATION.match(text)
+        if match is None:
+            return False
+        name = {"integer": "integrality", "complementarity": match[1]}.get(match[1], f"{match[1]}_residual")
+        for suffix, cell in (("", match[2]), ("_rel", match[3])):
+            if cell and (value := number(cell)) is not None:
+                self._sink.add(QualityFigure(f"{name}{suffix}", value))
         return True
 
     def _settings(self, text: str) -> bool:

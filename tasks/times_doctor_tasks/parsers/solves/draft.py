@@ -27,6 +27,7 @@ from times_doctor_tasks.parsers.events import (
     PhaseStarted,
     PhaseTime,
     PresolvedSize,
+    QualityFigure,
     RangeStatistic,
     SiftingIteration,
     SimplexIteration,
@@ -76,6 +77,7 @@ class SolveDraft:
         "_numerics",
         "_parameters",
         "_phases",
+        "_quality",
         "_seconds",
         "_simplex",
         "_winner",
@@ -85,6 +87,7 @@ class SolveDraft:
     def __init__(self, number: int) -> None:
         self.solve = Solve(number)
         self._numerics = Numerics()
+        self._quality: dict[str, float] = {}
         self._conflict: list[str] = []
         self._explanations: dict[str, None] = {}
         self._parameters: dict[str, str] = {}
@@ -111,6 +114,7 @@ class SolveDraft:
         solve = replace(
             self.solve,
             numerics=self._numerics,
+            quality=tuple(self._quality.items()),
             conflict=tuple(self._conflict),
             explanations=tuple(self._explanations),
             phase_seconds=tuple(self._seconds.items()),
@@ -242,6 +246,9 @@ class SolveDraft:
             )
             self._numerics = replace(numerics, refactorings=refactorings, signs=signs)
 
+    def _measured(self, event: QualityFigure) -> None:
+        self._quality[event.name] = event.value
+
     def _largest(self, scaled: bool, what: str, value: float) -> None:
         if what in ("dual", "reduced-cost"):
             if not scaled:
@@ -346,4 +353,5 @@ class SolveDraft:
         SolveEnded: _close,
         SolveAborted: _aborted,
         NumericalSign: _sign,
+        QualityFigure: _measured,
     }

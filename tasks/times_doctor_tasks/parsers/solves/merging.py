@@ -133,7 +133,7 @@ def _merge(number: int, log: Solve | None, listing: Solve | None, trace: Solve |
     return replace(merged, number=number)
 
 
-_TUPLES = ("explanations", "conflict", "phase_seconds")
+_TUPLES = ("explanations", "conflict", "phase_seconds", "quality")
 _NEVER_OVERLAID = frozenset({"number", "numerics", "verdict", "basis", "method", *_TUPLES})
 
 

@@ -80,6 +80,8 @@ class Solve:
     method: str | None = None
     """What ran: `dual simplex`, `barrier`, `sifting`, ..., as far as the log tells."""
     numerics: Numerics = field(default_factory=Numerics)
+    quality: tuple[tuple[str, float], ...] = ()
+    """How far the solution is off, by the solver's own figures, and what it was asked for: (name, value)."""
     conflict: tuple[str, ...] = ()
     explanations: tuple[str, ...] = ()
     """The solver's own sentences on how it ended, oldest first."""
