@@ -77,7 +77,7 @@ testcov: $(VENV)/.dev ## run the tests with branch coverage
 	$(BIN)/python -m pip install --quiet pytest-cov
 	$(PYTEST) -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered
 
-house: $(VENV)/.dev ## the numbers that keep the code walkable: rooms, sizes, layers, journeys
+house: $(VENV)/.dev ## the numbers that keep the code walkable: rooms, sizes, duplicates, layers, journeys
 	$(BIN)/python tools/house.py
 
 lint: $(VENV)/.dev typecheck ## ruff, mypy, import-linter

@@ -274,6 +274,11 @@ class RunResult(Document, frozen=True, kw_only=True):
     reused_from: str = ""
     """Id of the scan that this result was taken from (`--resume`); empty where the run was run."""
 
+    @classmethod
+    def of(cls, run: RunSpec, state: RunState) -> RunResult:
+        """What the request alone says of a run that is now in `state`."""
+        return cls(scan=run.scan, run=run.run, engine=run.engine, solver=run.solver, profile=run.profile, state=state)
+
 
 class Comparison(Document, frozen=True, kw_only=True):
     """Whether the runs of a scan agree."""

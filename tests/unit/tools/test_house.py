@@ -1,8 +1,20 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from tools.house import MAX_MODULES, TOP, Journey, dotted, imported, journey_faults, read_journeys, room_faults
+from tools.house import (
+    EXPLAINED_DUPLICATES,
+    MAX_MODULES,
+    TOP,
+    Journey,
+    dotted,
+    imported,
+    journey_faults,
+    read_journeys,
+    room_faults,
+    shared_lines,
+)
 
 ROOM = "cli/times_doctor_cli"
 
@@ -49,6 +61,15 @@ def test_journey_that_turns_back_or_makes_an_unexplained_step_is_named(tmp_path:
 
 def test_journey_with_a_missing_file_is_named(tmp_path: Path) -> None:
     assert list(journey_faults(Journey("j", 2, ("a/b/gone.py",), {}), tmp_path)) == ["there is no a/b/gone.py"]
+
+
+def test_lines_that_stand_twice_are_named_unless_explained() -> None:
+    explained = next(iter(EXPLAINED_DUPLICATES))
+    messages = [
+        {"message": "Similar lines in 2 files\n" + "\n".join(f"=={module}:[{at}:{at + 6}]" for module, at in places)}
+        for places in ([("a.b", 9), ("c", 20)], [(module, 1) for module in explained])
+    ]
+    assert list(shared_lines(json.dumps({"messages": messages}))) == ["a.b:10-15 and c:21-26"]
 
 
 def test_declared_journeys_are_true() -> None:

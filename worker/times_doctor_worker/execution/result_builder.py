@@ -65,13 +65,8 @@ def unsolved(
     run: RunSpec, facts: Facts, *, state: RunState, sentence: str, next_step: str = "", verdict: Verdict | None = None
 ) -> RunResult:
     """The result of an attempt that has no files to read."""
-    return RunResult(
-        scan=run.scan,
-        run=run.run,
-        engine=run.engine,
-        solver=run.solver,
-        profile=run.profile,
-        state=state,
+    return msgspec.structs.replace(
+        RunResult.of(run, state),
         verdict=verdict,
         sentence=sentence,
         next_step=next_step,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
+
 from times_doctor_tasks.contract.clock import now_ms
 from times_doctor_tasks.contract.messages import RunResult, ScanSpec
 from times_doctor_tasks.contract.states import RunState, StopReason
@@ -71,13 +73,8 @@ class Remedies:
         if document is None:
             return
         is_gone = reason is StopReason.HOST_LOST
-        result = RunResult(
-            scan=spec.scan,
-            run=run,
-            engine=document.engine,
-            solver=document.solver,
-            profile=document.profile,
-            state=state,
+        result = msgspec.structs.replace(
+            RunResult.of(document, state),
             attempt=seen.attempt if seen else 0,
             host=seen.host if seen else None,
             stop_reason=reason,

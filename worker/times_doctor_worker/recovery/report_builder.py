@@ -6,6 +6,8 @@ import logging
 import secrets
 import threading
 
+import msgspec
+
 from times_doctor_tasks.analysis.comparison import compare
 from times_doctor_tasks.analysis.recommendation import recommend
 from times_doctor_tasks.contract.clock import now_ms
@@ -64,13 +66,8 @@ def make_report(
 
 
 def _vanished(run: RunSpec, state: RunState) -> RunResult:
-    return RunResult(
-        scan=run.scan,
-        run=run.run,
-        engine=run.engine,
-        solver=run.solver,
-        profile=run.profile,
-        state=state,
+    return msgspec.structs.replace(
+        RunResult.of(run, state),
         sentence="Its result is not in Redis any more.",
         next_step="Scan again; check that Redis does not evict keys (maxmemory-policy noeviction).",
     )
