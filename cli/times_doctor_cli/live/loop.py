@@ -69,6 +69,7 @@ def show(
     can_detach: bool = False,
     is_mine: bool = True,
     signals: Signals | None = None,
+    notify: bool = False,
     now_ms: Callable[[], int] = wall_ms,
     tick_s: Callable[[], float] = monotonic_s,
     keys: Callable[[], AbstractContextManager[Keyboard | None]] = keyboard,
@@ -85,6 +86,7 @@ def show(
         is_mine: whether it ends with this terminal. What would cancel all without asking (the terminal closes, SIGTERM,
             Ctrl-C where no menu can be shown) only ends the show for a mere watcher, as detached.
         signals: already noted since before the scan was submitted; None: from now on.
+        notify: keep the terminal's title, and ring its bell at the end.
         now_ms: the clock that the events' times are on.
         tick_s: a clock that never jumps, to pace frames.
     """
@@ -92,7 +94,9 @@ def show(
     noting = contextlib.nullcontext(signals) if signals else Signals()
     with noting as noted, keys() if frames else contextlib.nullcontext() as held:
         controls = Controls(board, held, on_interrupt, can_detach=can_detach, is_mine=is_mine)
-        screen: Screen = TableScreen(board, console, tick_s=tick_s) if frames else PlainScreen(board, console)
+        screen: Screen = (
+            TableScreen(board, console, tick_s=tick_s, notify=notify) if frames else PlainScreen(board, console)
+        )
         try:
             ending = _Loop(source, board, screen, noted, controls, result_of).run(now_ms, tick_s)
         finally:

@@ -46,6 +46,7 @@ def show_scan(
         can_detach=can_detach,
         is_mine=is_mine,
         signals=signals,
+        notify=client.settings.notify,
         now_ms=client.now_ms,
     )
 

@@ -17,12 +17,15 @@ from times_doctor_cli.terminal.lines import Lines
 from times_doctor_cli.views.menu import MENU_LINES, menu_view
 from times_doctor_cli.views.notices import notices_view
 from times_doctor_cli.views.table import Frame, live_table
+from times_doctor_cli.views.title import title_of
 from times_doctor_tasks.contract.messages import AnyEvent
 
 #: At most four frames a second: beyond that nobody reads, and 500 runs would cost a core.
 FRAME_S = 0.25
 #: At least one, so that the times go on.
 IDLE_FRAME_S = 1.0
+#: A scan that took less rings no bell: whoever started it still looks.
+BELL_AFTER_S = 30.0
 
 
 class Screen(Protocol):
@@ -41,11 +44,17 @@ class Screen(Protocol):
 class TableScreen:
     """The live table. It stays in the scrollback when it is over: no alternate screen."""
 
-    def __init__(self, board: Board, console: Console, *, tick_s: Callable[[], float]) -> None:
+    def __init__(self, board: Board, console: Console, *, tick_s: Callable[[], float], notify: bool = False) -> None:
+        """Args:
+        notify: Keep the terminal's title, and ring its bell at the end.
+        """
         self._board = board
         self._console = console
         self._tick_s = tick_s
         self._unicode = shows_unicode(console)
+        self._notify = notify
+        self._title = ""
+        self._began_s = tick_s()
         self._drawn: Lines | None = None
         self._size = console.size
         self._version = -1
@@ -68,6 +77,8 @@ class TableScreen:
             self._draw(now_ms, None, "")
         finally:
             self._live.stop()
+            if self._notify and self._board.reported and self._tick_s() - self._began_s >= BELL_AFTER_S:
+                self._console.bell()
 
     def _draw(self, now_ms: int, menu: Menu | None, hint: str) -> None:
         size = self._console.size
@@ -89,6 +100,9 @@ class TableScreen:
         self._size = size
         self._drawn = lines
         self._put(lines)
+        if self._notify and (title := title_of(self._board, now_ms)) != self._title:
+            self._title = title
+            self._console.set_window_title(title)
 
     def _put(self, lines: Lines) -> None:
         notices = self._board.take_notices()

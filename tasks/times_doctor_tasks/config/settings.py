@@ -81,6 +81,12 @@ def _name(text: str) -> str:
     return text
 
 
+def _switch(text: str) -> bool:
+    if text.lower() not in ("on", "off", "true", "false"):
+        raise ValueError(text)
+    return text.lower() in ("on", "true")
+
+
 def _path(text: str) -> Path:
     return Path(text).expanduser().absolute()
 
@@ -108,6 +114,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("times_src", "TIMES_SRC", _path, "the folder of the TIMES source"),
     Setting("max_workers", "TD_MAX_WORKERS", _count, "a whole number, 1 or more"),
     Setting("timeout_s", "TD_TIMEOUT_SECONDS", _positive, "seconds, more than 0"),
+    Setting("notify", "TIMES_DOCTOR_NOTIFY", _switch, "on or off"),
 )
 
 
@@ -138,6 +145,8 @@ class Settings:
     times_src: Path | None = None
     max_workers: int | None = None
     timeout_s: float | None = None
+    notify: bool = True
+    """Whether a scan keeps the terminal's title and rings its bell at the end."""
     origins: Mapping[str, str] = field(default_factory=dict)
 
     @property

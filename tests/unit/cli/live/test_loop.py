@@ -87,7 +87,7 @@ class Stage:
         self.keyboard = keyboard
         self.choices: list[Choice] = []
 
-    def show(self, script: Script, *, can_detach: bool = False) -> Shown:
+    def show(self, script: Script, *, can_detach: bool = False, notify: bool = False) -> Shown:
         @contextlib.contextmanager
         def held() -> Iterator[Keys | None]:
             yield self.keys if self.keyboard else None
@@ -98,6 +98,7 @@ class Stage:
             self.console,
             on_interrupt=self.choices.append,
             can_detach=can_detach,
+            notify=notify,
             now_ms=script.now_ms,
             tick_s=lambda: script.now_s,
             keys=held,
@@ -439,3 +440,18 @@ def test_nobody_types_where_stdin_is_no_terminal(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sys, "stdin", io.StringIO("a\n"))
     with keyboard() as keys:
         assert keys is None
+
+
+@pytest.mark.parametrize(
+    ("notify", "step_s", "bells", "titles"),
+    [(True, 20.0, 1, True), (True, 0.3, 0, True), (False, 20.0, 0, False)],
+)
+def test_the_terminal_keeps_the_title_and_rings_once_after_a_scan_that_took_long(
+    notify: bool, step_s: float, bells: int, titles: bool
+) -> None:
+    stage = Stage()
+    stage.show(Script(running(), looks(), cancelled(), step_s=step_s), notify=notify)
+    written = stage.file.getvalue()
+    found = re.findall(r"\x1b]0;(.*?)\x07", written)
+    assert [found[0], found[-1]] == ["0/3", "3/3 done"] if titles else found == []
+    assert re.sub(r"\x1b].*?\x07", "", written).count("\x07") == bells
