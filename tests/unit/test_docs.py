@@ -1,22 +1,51 @@
+"""What README and docs tell people to type is understood by the program of today."""
+
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer.main
 
-TOP = Path(__file__).resolve().parents[2]
+from times_doctor_cli.main import COMMANDS, make_app
+
+TOP = Path(__file__).parents[2]
+PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
+_FENCED = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_INLINE = re.compile(r"`(times-doctor [^`\n]+)`")
+#: Up to what a shell takes for itself, a remark, or an alternative.
+_COMMAND = re.compile(r"(?:^|[/ ;])times-doctor[ \t]+([a-z](?:(?!\s{3}|\s[#>|;]|;).)*)", re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", ["docs/ARCHITECTURE.md", "docs/glossary.md"])
-def test_every_path_that_a_page_names_exists(page: str) -> None:
-    named = re.findall(r"`((?:cli|tasks|worker|tools|docs|tests)/[^`\s]*)`", (TOP / page).read_text("utf-8"))
-    assert named
-    assert [path for path in named if not (TOP / path).exists()] == []
+def commands_of(page: Path) -> Iterator[str]:
+    text = page.read_text("utf-8")
+    for block in [*_FENCED.findall(text), *_INLINE.findall(_FENCED.sub("", text))]:
+        yield from (found.strip() for found in _COMMAND.findall(block))
 
 
-def test_architecture_lists_the_files_of_each_journey() -> None:
-    page = (TOP / "docs/ARCHITECTURE.md").read_text("utf-8")
-    files = re.findall(r'^  "(.+\.py)",$', (TOP / "tools/journeys.toml").read_text("utf-8"), re.MULTILINE)
-    assert files
-    assert [file for file in files if f"`{file}`" not in page] == []
+TYPED = sorted({command for page in PAGES for command in commands_of(page)})
+
+
+def test_the_pages_have_commands_to_check() -> None:
+    assert len(TYPED) > 20
+
+
+@pytest.mark.parametrize("command", TYPED)
+def test_each_command_of_the_pages_is_understood(command: str) -> None:
+    name, *words = shlex.split(command.replace("\\", "\\\\"))
+    assert name in COMMANDS
+    if not words:
+        return  # its name alone, in a sentence
+    app = typer.main.get_command(make_app([name, "check"]))  # of one command alone Typer makes no group
+    with app.make_context("times-doctor", [name, *words]) as context:
+        found = app.get_command(context, name)  # type: ignore[attr-defined]
+        found.make_context(name, words, parent=context)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_link_of_a_page_leads_to_a_file(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []

@@ -34,7 +34,7 @@ NO_SERVER = (
 )
 NOT_ON_WINDOWS = (
     "A scan on this machine is not possible under Windows: there is no server program for it, and its worker does not "
-    "run there. Two ways out: scan on your team's hosts with --queue, or install times-doctor under WSL and scan there."
+    "run there. Two ways out: scan on your team's hosts with --queue, or scan under WSL 2 (docs/windows.md)."
 )
 
 

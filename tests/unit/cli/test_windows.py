@@ -56,7 +56,7 @@ def test_no_private_broker_is_started_on_windows() -> None:
 
 def test_a_local_scan_on_windows_names_the_two_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
-    with pytest.raises(InfrastructureError) as caught:
+    with pytest.raises(InfrastructureError, match=r"docs/windows\.md") as caught:
         private(None).connect({})
     assert str(caught.value) == NOT_ON_WINDOWS
     assert "--queue" in NOT_ON_WINDOWS

@@ -10,8 +10,8 @@ import typer
 #: The worker reads all words itself, `--help` too.
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 WINDOWS = (
-    "A worker does not run on Windows (Celery does not support it). Start it on a Linux machine or in a container; "
-    "scans from here reach it with --queue."
+    "A worker does not run on Windows (Celery does not support it). Start it on a Linux machine, in a container or "
+    "under WSL 2 (docs/windows.md); scans from here reach it with --queue."
 )
 
 
