@@ -67,9 +67,13 @@ class DriverNotFound(UsageError):
 
     def __str__(self) -> str:
         folder, cases = self.args
-        known = f" Folders below it that have one: {_list(tuple(cases))}." if cases else ""
+        if cases:
+            return (
+                f"{folder!r} holds no driver, but folders of cases: {_list(tuple(cases))}. "
+                f"Name one: times-doctor scan {shlex.quote(f'{folder}/{cases[0]}')}"
+            )
         return (
-            f"No driver in {folder!r}: expected a .run or .gms file, or a .mps or .lp file.{known} "
+            f"No driver in {folder!r}: expected a .run or .gms file, or a .mps or .lp file. "
             "Name the folder of one case, or the file itself."
         )
 

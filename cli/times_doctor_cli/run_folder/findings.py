@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from times_doctor_cli.run_folder.model import Role, RunDir, RunKind
 
+#: What a folder is called in which GAMS looks for files.
+INPUT_FOLDER = "input folder"
 _ROLE_WORDS = {
     Role.DRIVER: "driver",
     Role.INCLUDE: "included",
@@ -31,7 +33,7 @@ def _facts(run: RunDir) -> Iterator[tuple[str, str]]:
         return
     yield "driver", f"{run.driver.name} ({run.driver_source})"
     for idir in run.idirs:
-        yield "input folder", f"{idir.path} ({idir.source})"
+        yield INPUT_FOLDER, f"{idir.path} ({idir.source})"
     yield "TIMES source", str(run.source) if run.source else "none used"
     counts = Counter(file.role for file in run.inputs)
     words = ", ".join(f"{counts[role]} {_ROLE_WORDS[role]}" for role in Role if counts[role])

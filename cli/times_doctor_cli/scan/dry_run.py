@@ -10,7 +10,9 @@ from rich.console import Console
 
 from times_doctor_cli.planning.builder import Prepared, engine_note, host_names, plan_without_hosts, warnings_of
 from times_doctor_cli.planning.request import MANY_RUNS, ScanRequest
+from times_doctor_cli.run_folder.findings import INPUT_FOLDER
 from times_doctor_cli.terminal.console import emit_json, show, shows_unicode
+from times_doctor_cli.views.input_tree import PlannedFile, input_tree
 from times_doctor_cli.views.plan import PlanFact, PlannedRun, PlanView, plan_view
 from times_doctor_tasks.contract import exit_codes
 from times_doctor_tasks.contract.errors import InfrastructureError, UsageError
@@ -39,7 +41,12 @@ def view_of(prepared: Prepared) -> PlanView:
     """The plan as its view takes it."""
     capacity = prepared.capacity
     at_once = f"{capacity.slots} at once" if capacity.slots > 1 else "one after the other"
-    facts = [PlanFact(what, value) for what, value in prepared.run_dir.facts]
+    run_dir = prepared.run_dir
+    inputs = input_tree(
+        [PlannedFile(file.path, file.why) for file in run_dir.inputs],
+        [(idir.path, idir.source) for idir in run_dir.idirs],
+    )
+    facts = [PlanFact(what, value) for what, value in run_dir.facts if inputs is None or what != INPUT_FOLDER]
     if prepared.why_these:
         facts.append(PlanFact("profiles", prepared.why_these))
     if not prepared.fleet.is_here:
@@ -53,7 +60,7 @@ def view_of(prepared: Prepared) -> PlanView:
         PlannedRun(run.run, run.solver, run.threads, run.options, _origin(run.origin, run.reused is not None))
         for run in prepared.runs
     )
-    return PlanView(tuple(facts), runs, warnings_of(prepared), reused=len(prepared.spec.reused))
+    return PlanView(tuple(facts), runs, warnings_of(prepared), reused=len(prepared.spec.reused), inputs=inputs)
 
 
 def ask_about_many(request: ScanRequest, prepared: Prepared) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
+from rich.tree import Tree
 
 from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, Paragraph, header_of, row_of
 from times_doctor_cli.terminal.signs import Glyphs, glyphs, printable
@@ -45,6 +46,8 @@ class PlanView:
     warnings: tuple[str, ...] = ()
     reused: int = 0
     """How many of the runs have their result from an earlier scan."""
+    inputs: Tree | None = None
+    """The model's files; None where there is one only."""
 
 
 def plan_view(plan: PlanView, *, width: int, unicode: bool) -> Group:
@@ -54,6 +57,8 @@ def plan_view(plan: PlanView, *, width: int, unicode: bool) -> Group:
         Paragraph(Text(f"{signs.doubtful} {printable(words)}", "yellow"), hanging=2) for words in plan.warnings
     ]
     parts.append(_facts(plan.facts, width))
+    if plan.inputs is not None:
+        parts += [Text(), plan.inputs]
     parts += [Text(), _runs(plan.runs, width, signs)]
     amount = len(plan.runs) - plan.reused
     words = f"{amount} run{'' if amount == 1 else 's'} would be" + (f", {plan.reused} reused" if plan.reused else "")
