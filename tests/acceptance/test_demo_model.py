@@ -11,11 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tools.sample.__main__ import system
+from tools.sample.data import mean_weather
+from tools.sample.mps import LinearProgram, build_plan
 
 from tests.conftest import wait_until
-from times_doctor_cli.demo.data import mean_weather, read_system
-from times_doctor_cli.demo.files import DemoFiles, demo_texts, write_demo
-from times_doctor_cli.demo.mps import LinearProgram, build_plan
+from times_doctor_cli.demo.files import DemoFiles, write_demo
 from times_doctor_tasks.contract.states import StopReason, Verdict
 from times_doctor_tasks.parsers.gams.trace import TraceRow, read_trace
 from times_doctor_tasks.profiles.registry import built_in_profiles, with_threads
@@ -25,7 +26,7 @@ from times_doctor_worker.engines.gams_installation import find_gams
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 PROFILES = ("dual", "sift", "bar_nox")
-YEARS = read_system(demo_texts()).names("WY")
+YEARS = system().names("WY")
 #: Rows and columns that the demo licence allows, the objective among them.
 LICENSED = 2000
 
@@ -117,7 +118,7 @@ def test_profiles_agree_on_the_cost_of_every_weather(solves: dict[str, list[Trac
 def test_gams_and_highs_find_the_same_costs_with_either_form_of_the_network(
     solves: dict[str, list[TraceRow]], tmp_path: Path
 ) -> None:
-    data = read_system(demo_texts())
+    data = system()
     weathers = [mean_weather(data, year, [year], weight=1) for year in YEARS]
     weathers.append(mean_weather(data, "design", YEARS, weight=1))
 
@@ -155,7 +156,7 @@ def test_highs_methods_agree_on_the_large_plan(plans: dict[str, float]) -> None:
 
 
 def test_one_plan_for_all_weathers_costs_more_than_a_plan_for_each(plans: dict[str, float], tmp_path: Path) -> None:
-    data = read_system(demo_texts())
+    data = system()
     each = [_highs(build_plan(data, [mean_weather(data, year, [year], weight=1)]), tmp_path) for year in YEARS]
 
     assert plans["simplex"] > sum(each) / len(each) > 0

@@ -15,14 +15,12 @@ from statistics import median
 from typing import Any
 
 import pytest
+from tools.sample.__main__ import large_plan, system
 
 from tests.cluster.cluster import PATIENCE_S, Cluster
 from tests.cluster.network import why_no_network
 from tests.conftest import wait_until
 from tests.integration.workers import endless_mps
-from times_doctor_cli.demo.data import mean_weather, read_system
-from times_doctor_cli.demo.files import demo_texts
-from times_doctor_cli.demo.mps import build_plan
 from times_doctor_cli.local.server_binary import find_server
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
@@ -39,10 +37,7 @@ def say(words: str) -> None:
 
 def small_plan() -> bytes:
     """The sample system over five weather years: one or two seconds of HiGHS."""
-    data = read_system(demo_texts())
-    years = data.names("WY")[:5]
-    plan = build_plan(data, [mean_weather(data, year, [year], weight=1 / len(years)) for year in years])
-    return "".join(plan.mps()).encode()
+    return large_plan(system().names("WY")[:5])
 
 
 @pytest.fixture(scope="module")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import lzma
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from times_doctor_cli.demo.data import mean_weather, read_system
-from times_doctor_cli.demo.mps import build_plan
 from times_doctor_tasks.config.atomic_file import replacing
 from times_doctor_tasks.contract.errors import UsageError
 
 LP_NAME = "demo_large.mps"
+#: The LP file in the package: `python -m tools.sample` makes it of the data in `model/`.
+LP_FILE = "demo_large.mps.xz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ def write_demo(target: Path) -> DemoFiles:
     Raises:
         UsageError: `target` cannot be written, or holds files of the sample that somebody changed.
     """
-    contents = _contents()
+    packed = files("times_doctor_cli.demo").joinpath(LP_FILE).read_bytes()
+    contents = package_files() | {LP_NAME: lzma.decompress(packed)}
     try:
         changed = [name for name, content in contents.items() if _differs(target / name, content)]
         if changed:
@@ -52,20 +54,8 @@ def write_demo(target: Path) -> DemoFiles:
     return DemoFiles(run_dir=target / "parscen", lp_file=target / LP_NAME)
 
 
-def demo_texts() -> list[str]:
-    """The data files of the sample."""
-    return [content.decode() for name, content in _package_files().items() if name.endswith(".dd")]
-
-
-def _contents() -> dict[str, bytes]:
-    contents = _package_files()
-    data = read_system(demo_texts())
-    years = data.names("WY")
-    plan = build_plan(data, [mean_weather(data, year, [year], weight=1 / len(years)) for year in years])
-    return contents | {LP_NAME: "".join(plan.mps()).encode()}
-
-
-def _package_files() -> dict[str, bytes]:
+def package_files() -> dict[str, bytes]:
+    """The run folder of the sample, by path."""
     found: dict[str, bytes] = {}
 
     def collect(folder: Traversable, prefix: str) -> None:

@@ -3,17 +3,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import highspy
 import pytest
 
 from times_doctor_cli.commands.scan.demo import typed_program
-from times_doctor_cli.demo.data import mean_weather, read_system
-from times_doctor_cli.demo.files import DemoFiles, demo_texts, write_demo
-from times_doctor_cli.demo.mps import build_plan
+from times_doctor_cli.demo.files import DemoFiles, write_demo
 from times_doctor_tasks.contract.errors import UsageError
-
-#: Cost of the design year as GAMS and CPLEX's dual simplex give it, MEUR.
-DESIGN_COST = 123649.045223197
 
 
 @pytest.fixture(scope="module")
@@ -101,34 +95,6 @@ def test_file_in_the_way_is_a_usage_error(tmp_path: Path, in_the_way: str) -> No
         write_demo(tmp_path / "demo")
 
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / in_the_way]
-
-
-def test_data_reader_takes_records_tables_and_comments() -> None:
-    data = read_system(
-        [
-            "* SET X is not one /\nSET LIN lines /\n'A-B' 'a line'\n'B-C'\n/;\n",
-            "PARAMETER CAP /\n* GW\n'A'.'SPV' 1.5\n/;\nTABLE AVA(HOUR,AREA)\n      WC   NP\n'R01'  0.25  1\n;\n",
-        ]
-    )
-
-    assert data.names("LIN") == ["A-B", "B-C"]
-    assert data.value("CAP", "A", "SPV") == 1.5
-    assert data.value("CAP", "B", "SPV") == 0.0
-    assert data.parameters["AVA"] == {("R01", "WC"): 0.25, ("R01", "NP"): 1.0}
-
-
-def test_design_year_costs_in_highs_what_it_costs_in_gams(tmp_path: Path) -> None:
-    data = read_system(demo_texts())
-    model = tmp_path / "design.mps"
-    model.write_text("".join(build_plan(data, [mean_weather(data, "design", data.names("WY"), weight=1)]).mps()))
-
-    highs = highspy.Highs()  # type: ignore[no-untyped-call]  # highspy is typed in part
-    highs.setOptionValue("output_flag", False)
-    highs.readModel(str(model))
-    highs.run()
-
-    assert highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
-    assert highs.getObjectiveValue() == pytest.approx(DESIGN_COST, rel=1e-7)
 
 
 def test_the_program_is_named_as_it_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

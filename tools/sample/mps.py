@@ -1,6 +1,6 @@
 """The sample system as one linear program in an MPS file, for an engine that has no size limit.
 
-The GAMS model (`demo_model/source`) makes a plan for one weather at a time, and fits a demo licence. The program built
+The GAMS model (`demo/model/source`) makes a plan for one weather at a time, and fits a demo licence. The program built
 here makes one plan for all weather years at once. Its equations are those of `eqmain.mod`; only the network is written
 with voltage angles instead of PTDF: the same flows, but few non-zeros. For the same weather both have the same cost,
 and a test holds them to it.
@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from times_doctor_cli.demo.data import SystemData, TimeSlice, Weather
+from tools.sample.data import SystemData, TimeSlice, Weather
 
 Term = tuple[float, str]
 
