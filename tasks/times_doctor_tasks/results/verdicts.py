@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from times_doctor_tasks.contract.progress import Phase
 from times_doctor_tasks.contract.states import StopReason, Verdict
 from times_doctor_tasks.parsers.events import ErrorLine
+from times_doctor_tasks.parsers.gams.licence_refusals import why_refused
 from times_doctor_tasks.parsers.solves.endings import Ending, solve_ending
 from times_doctor_tasks.parsers.solves.solve import Solve
 
@@ -149,7 +150,7 @@ def judge(
     """
     ending = solve_ending(solve) if solve is not None and not findings.solve_under_way else None
     whole = _whole_run(findings, returncode)
-    if findings.licence is not None and (ending is None or whole == 7):
+    if findings.licence is not None and (ending is None or whole == 7 or ending.verdict is Verdict.LICENCE):
         return _from_code(7, findings, findings.licence)
     if findings.interrupted:
         return _ctrl_c(ending, stop_reason)
@@ -299,6 +300,8 @@ def _from_code(code: int, findings: Findings, detail: str = "") -> Judgement:
     errors = {2: findings.compile_errors, 3: findings.execution_errors}.get(code, ())
     # Of the others the last is what ended GAMS: it goes on after some of the earlier ones.
     said = detail or _first(errors or findings.other_errors[-1:])
+    if verdict is Verdict.LICENCE and (refusal := why_refused(said)) is not None:
+        sentence, next_step = refusal.what, refusal.next_step
     return Judgement(verdict, f"{sentence}: {said.strip().rstrip('.')}." if said else f"{sentence}.", next_step)
 
 

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
+from times_doctor_tasks.parsers.gams.licence_refusals import why_refused
+
 #: From so many days before its end on, a licence is worth a warning.
 WARN_DAYS = 14
 
@@ -34,7 +36,8 @@ class Licence:
         """One sentence where somebody has to act within two weeks, else ""."""
         days = self.days_left(today)
         if self.kind == "none":
-            return f"GAMS has no valid licence: {self.text}"
+            refusal = why_refused(self.text)
+            return f"GAMS has no valid licence: {self.text}" + (f" {refusal.next_step}" if refusal else "")
         if days is None or days >= WARN_DAYS:
             return ""
         if self.expired or days < 0:

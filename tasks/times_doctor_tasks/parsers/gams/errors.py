@@ -14,6 +14,9 @@ _PLAIN = re.compile(r"(?:gams)?\s*: +(\*+ *(?:Value )?Error\b.*)$")
 _LICENCE_FATAL = re.compile(
     r"licen[sc]e.*(?:exceed|expired|invalid|not valid|could not|cannot|missing|not found|problem|denied|no longer)"
     r"|(?:exceeds|exceeded) the .*licen[sc]e|no (?:valid |solver )?licen[sc]e|not licen[sc]ed"
+    r"|exceeds .*(?:demo|community) licen[sc]e|does not match licen[sc]e|exceeds licensed "
+    r"|too young for this licen[sc]e|licen[sc]e server when|checkout of network licen[sc]es? expired"
+    r"|not included in your licen[sc]e|licen[sc]e does not allow"
     r"|licensing (?:error|problem)|(?:cannot|could not|unable to) (?:read|open|find) .*licen[sc]e",
     re.IGNORECASE,
 )

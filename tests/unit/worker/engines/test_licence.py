@@ -70,7 +70,7 @@ def test_a_licence_that_gams_refuses_is_none_and_says_why(text: str, problem: st
     licence = read_licence(text, TODAY)
 
     assert (licence.kind, licence.text, licence.expired) == ("none", problem, False)
-    assert licence.warning(TODAY) == f"GAMS has no valid licence: {problem}"
+    assert licence.warning(TODAY).startswith(f"GAMS has no valid licence: {problem}")
 
 
 @pytest.mark.parametrize(
