@@ -18,6 +18,7 @@ from times_doctor_cli.planning.hosts import Fleet, queues_for
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_cli.planning.reuse import earlier_in, earlier_on, reuse
 from times_doctor_cli.planning.runs import (
+    BUILT_IN,
     Capacity,
     choose_profiles,
     choose_solvers,
@@ -43,6 +44,8 @@ from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import HostCard, ModelRef, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import ScanMode
 from times_doctor_tasks.contract.wording import some_of
+from times_doctor_tasks.profiles.option_check import check_profile, refusal, warnings
+from times_doctor_tasks.profiles.profile import Profile
 from times_doctor_tasks.profiles.registry import built_in_profiles
 from times_doctor_tasks.snapshot.manifest import manifest_sha256
 
@@ -150,6 +153,7 @@ def prepare(
         fleet.require(named_solvers(request))
     solvers = choose_solvers(request, run_dir, fleet.solvers)
     profiles = choose_profiles(request, run_dir, solvers)
+    own_options = _check_options(profiles, fleet)
     needed = {profile.solver for profile in profiles}
     fleet.require(needed)
     rooms = [(card.cores, card.slots) for card in fleet.fit if any(card in fleet.having(one) for one in needed)]
@@ -171,8 +175,22 @@ def prepare(
         fleet,
         out_folder(request, run_dir) / scan,
         why_these="" if request.profiles else why_these(run_dir, profiles),
-        remarks=tuple(filter(None, (unheeded(run_dir, profiles), crowding))),
+        remarks=tuple(filter(None, (unheeded(run_dir, profiles), crowding, *own_options))),
     )
+
+
+def _check_options(profiles: Sequence[Profile], fleet: Fleet) -> list[str]:
+    """Warnings on the user's own option texts.
+
+    Raises:
+        UsageError: a solver would refuse some of their lines; names them all.
+    """
+    versions = [card.engines.get(fleet.engine, "") for card in fleet.fit]
+    own = [profile for profile in profiles if profile.origin != BUILT_IN]
+    found = [(profile, finding) for profile in own for finding in check_profile(profile, versions=versions)]
+    if words := refusal(found):
+        raise UsageError(words)
+    return warnings(found)
 
 
 def _spec(

@@ -75,14 +75,16 @@ def parse_options(text: str, solver: str) -> OptionText:
     >>> parse_options("* dual simplex\\nlpmethod 2\\nepopt=1e-9\\n", "cplex").options
     (('lpmethod', '2'), ('epopt', '1e-9'))
     """
-    options: list[tuple[str, str]] = []
-    comments: list[str] = []
-    for line in text.removeprefix("\ufeff").split("\n"):
-        if _is_comment(line, _syntax(solver)):
-            comments.append(line.rstrip("\r"))
-        elif parts := _split(line, _syntax(solver)):
-            options.append((parts.name, parts.value.strip("\"'")))
-    return OptionText(tuple(options), tuple(comments))
+    lines = text.removeprefix("\ufeff").split("\n")
+    comments = tuple(line.rstrip("\r") for line in lines if _is_comment(line, _syntax(solver)))
+    return OptionText(tuple((name, value) for _, name, value in numbered_options(text, solver)), comments)
+
+
+def numbered_options(text: str, solver: str) -> Iterator[tuple[int, str, str]]:
+    """(line from 1, name, value) of each option as written, in order."""
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+        if parts := _split(line, _syntax(solver)):
+            yield number, parts.name, parts.value.strip("\"'")
 
 
 def broken_lines(text: str, solver: str) -> tuple[tuple[int, str], ...]:
@@ -98,7 +100,7 @@ def broken_lines(text: str, solver: str) -> tuple[tuple[int, str], ...]:
     return tuple(
         (number, line.strip())
         for number, line in enumerate(lines, start=1)
-        if line.strip() and not line.startswith(syntax.comment) and "=" not in line
+        if line.strip() and not line.startswith(syntax.comment) and ("=" not in line or _is_comment(line, syntax))
     )
 
 

@@ -63,9 +63,9 @@ def own_profile(name: str, solver: str, options: str, *, origin: str, engine: st
     are read as Windows' own letters: they stand in comments, and a message carries text only.
 
     Raises:
-        UsageError: the text is empty, too long, or of a syntax that the solver silently drops.
+        UsageError: the text is empty or too long.
     """
-    options = _as_text(options)
+    options = _as_text(options).removeprefix("\ufeff")  # HiGHS takes a byte-order mark for an option
     if not parse_options(options, solver).options and not broken_lines(options, solver):
         raise UsageError(
             f"The option file {origin!r} sets no option. Expected lines such as {_example(solver)!r}; "
@@ -76,11 +76,6 @@ def own_profile(name: str, solver: str, options: str, *, origin: str, engine: st
         raise UsageError(
             f"The option file {origin!r} has {size:,} bytes; expected at most {MAX_OPTION_BYTES:,}. "
             "Is it one? Keep the lines that set options."
-        )
-    for number, line in broken_lines(options, solver):
-        raise UsageError(
-            f"Line {number} of the option file {origin!r} is {line!r}. {solver.upper()} reads `key = value` only, and "
-            "would drop the whole file and solve with its defaults. Write an equals sign between the two."
         )
     return Profile(
         name=_safe_name(name),

@@ -246,11 +246,6 @@ def test_empty_option_file_is_refused_by_name(text: str) -> None:
         own("x", text=text)
 
 
-def test_highs_file_without_equals_sign_is_refused_by_line() -> None:
-    with pytest.raises(UsageError, match=r"Line 2 .* 'threads 4'"):
-        own("x", "highs", "solver = ipm\nthreads 4\n")
-
-
 def test_huge_option_file_is_refused() -> None:
     with pytest.raises(UsageError, match="bytes"):
         own("x", text="lpmethod 4\n" * 20_000)

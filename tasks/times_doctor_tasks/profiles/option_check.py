@@ -1,0 +1,122 @@
+"""What is wrong with an option file, all of it at once, before anything runs.
+
+HiGHS and other native solvers refuse a run whose option is unknown or whose value is out of range: an error. GAMS goes
+on without it, and a user's GAMS may be newer than our table: a warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from times_doctor_tasks.profiles.option_file import broken_lines, numbered_options
+from times_doctor_tasks.profiles.option_table import OptionRecord, OptionTable, option_table
+from times_doctor_tasks.profiles.profile import Profile
+
+#: Findings of one scan that are shown.
+MOST_SHOWN = 20
+
+
+class Severity(StrEnum):
+    """What a finding means for the scan."""
+
+    ERROR = "error"
+    """Nothing may start."""
+    WARNING = "warning"
+    """It runs; the solver may ignore the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of an option file that the solver will not take as it stands."""
+
+    severity: Severity
+    line: int
+    """From 1."""
+    name: str
+    """The option, as written."""
+    sentence: str
+    suggestion: str = ""
+    """What to write instead; empty where nobody can tell."""
+
+    def words(self, origin: str) -> str:
+        """Where it stands, what is wrong, what to do."""
+        return f"Line {self.line} of the option file {origin!r}: {self.sentence} {self.suggestion}".rstrip()
+
+
+def check_profile(profile: Profile, *, versions: Iterable[str] = ()) -> list[Finding]:
+    """What is wrong with a profile's text, in the order of its lines.
+
+    Args:
+        versions: Of the engines that may run it: what our table does not know, a newer one may.
+    """
+    is_gams = profile.engine == "gams"
+    found = list(_broken(profile.options, profile.solver))
+    table = option_table(profile.engine, profile.solver)
+    if table is not None:
+        is_newer = any(_numbers(version) > _numbers(table.product.split()[-1]) for version in versions)
+        severity = Severity.WARNING if is_gams or is_newer else Severity.ERROR
+        found += _unknown(profile.options, profile.solver, table, severity)
+    return sorted(found, key=lambda finding: finding.line)
+
+
+def refusal(found: Iterable[tuple[Profile, Finding]]) -> str:
+    """All errors among findings, a line each; empty where there is none."""
+    lines = [one.words(profile.origin) for profile, one in found if one.severity is Severity.ERROR]
+    if len(lines) <= 1:
+        return "".join(lines)
+    more = f"\n  and {len(lines) - MOST_SHOWN} more" if len(lines) > MOST_SHOWN else ""
+    return f"{len(lines)} lines of option files would be refused:\n  " + "\n  ".join(lines[:MOST_SHOWN]) + more
+
+
+def warnings(found: Iterable[tuple[Profile, Finding]]) -> list[str]:
+    """All warnings among findings, a sentence each."""
+    return [one.words(profile.origin) for profile, one in found if one.severity is Severity.WARNING]
+
+
+def _broken(text: str, solver: str) -> Iterator[Finding]:
+    for number, line in broken_lines(text, solver):
+        name, value = [*line.split(None, 1), ""][:2]
+        yield Finding(
+            Severity.ERROR,
+            number,
+            name,
+            f"{line!r} is no option: HiGHS reads `key = value` only, and would drop the whole file and "
+            "solve with its defaults.",
+            _instead(line, name, value),
+        )
+
+
+def _instead(line: str, name: str, value: str) -> str:
+    if line.startswith("#"):
+        return "Begin the comment in the first column."
+    return f"Write `{name} = {value}`." if value else "Write an equals sign and a value behind it."
+
+
+def _unknown(text: str, solver: str, table: OptionTable, severity: Severity) -> Iterator[Finding]:
+    who = f"{solver.upper()} under {table.product}" if table.any_case else table.product
+    goes_on = " The scan goes on; the solver may ignore the line." if severity is Severity.WARNING else ""
+    for number, name, value in numbered_options(text, solver):
+        if table.any_case and (not value or "." in name or "(" in name):
+            continue  # under GAMS `names` alone means `names 1`, and `x.feaspref 1` is of a variable or equation
+        record = table.find(name)
+        if record is None:
+            near = table.near(name)
+            sentence = f"{name!r} is no option of {who}.{goes_on}"
+            yield Finding(severity, number, name, sentence, f"Did you mean {near!r}?" if near else "")
+        elif not record.takes(value) and not (table.any_case and _is_code(value, record)):
+            sentence = f"{name} = {value!r}: {who} expects {record.expected()}.{goes_on}"
+            instead = record.instead(value)
+            yield Finding(severity, number, name, sentence, f"Did you mean {instead}?" if instead else "")
+
+
+def _is_code(value: str, record: OptionRecord) -> bool:
+    """Under GAMS a word may stand as its number, and yes and no for 1 and 0."""
+    if record.kind == "boolean":
+        return value.lower() in ("yes", "no")
+    return record.kind == "word" and value.isdigit() and not any(choice.isdigit() for choice in record.choices)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
