@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 import typer
 
 from times_doctor_cli.commands.admin import flower, prune, worker
-from times_doctor_cli.commands.scan import apply, demo, profiles, report, scan
+from times_doctor_cli.commands.scan import apply, demo, diagnose, profiles, report, scan
 from times_doctor_cli.commands.team import cancel, check, fetch, hosts, scans, watch
 from times_doctor_cli.terminal.console import fail
 from times_doctor_tasks.contract import exit_codes
@@ -57,6 +57,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str | None]] = {
     "cancel": (cancel.cancel, None),
     "fetch": (fetch.fetch, None),
     "report": (report.report, None),
+    "diagnose": (diagnose.diagnose, diagnose.EXAMPLES),
     "apply": (apply.apply, apply.EXAMPLES),
     "profiles": (profiles.profiles, None),
     "hosts": (hosts.hosts, None),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from times_doctor_tasks.analysis.comparison import INTERIOR
 from times_doctor_tasks.contract.messages import RunResult
 
@@ -24,12 +26,11 @@ def is_within_tolerance(result: RunResult) -> bool:
     >>> is_within_tolerance(make_result()), is_within_tolerance(make_result(quality=off))
     (True, False)
     """
-    return not _excess(result)
+    return not _excess(result.quality, interior=result.basis == INTERIOR)
 
 
-def quality_sentence(result: RunResult) -> str:
+def quality_sentence(quality: Mapping[str, float], *, interior: bool) -> str:
     """Residuals and gap, absolute and relative; empty where the solver did not say them."""
-    quality = result.quality
     parts = []
     for name, (words, _) in _MEASURES.items():
         absolute, relative = quality.get(name), quality.get(f"{name}_rel")
@@ -38,7 +39,7 @@ def quality_sentence(result: RunResult) -> str:
             parts.append(f"{words} {absolute:.1e}{also}" if absolute else f"{words} 0")
     if not parts:
         return ""
-    excess = _excess(result)
+    excess = _excess(quality, interior=interior)
     asked = [value for name, value in quality.items() if name.endswith("_tolerance")]
     if excess:
         worst = max(excess, key=lambda name: excess[name])
@@ -48,14 +49,14 @@ def quality_sentence(result: RunResult) -> str:
     return f"Its solution is off by: {', '.join(parts)}{end}."
 
 
-def _excess(result: RunResult) -> dict[str, float]:
+def _excess(quality: Mapping[str, float], *, interior: bool) -> dict[str, float]:
     """By how many times each measure exceeds its tolerance, where that is more than `WORSE_FACTOR`.
 
     Simplex methods are asked for absolute residuals, those without a basis for relative ones; a gap is relative.
     """
-    quality, found = result.quality, {}
+    found = {}
     for name, (_, tolerance) in _MEASURES.items():
-        names = [name, f"{name}_rel"] if result.basis != INTERIOR and name != "gap" else [f"{name}_rel", name]
+        names = [name, f"{name}_rel"] if not interior and name != "gap" else [f"{name}_rel", name]
         value = next((quality[each] for each in names if each in quality), None)
         asked = quality.get(tolerance)
         if value is not None and asked and value > WORSE_FACTOR * asked:

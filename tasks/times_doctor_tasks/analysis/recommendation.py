@@ -223,7 +223,7 @@ def _as_good_as_asked(candidates: list[Candidate]) -> tuple[list[Candidate], lis
 
 def _quality(winner: Candidate) -> list[str]:
     worst = next((r for r in winner.runs if not is_within_tolerance(r)), winner.runs[0])
-    return [sentence] if (sentence := quality_sentence(worst)) else []
+    return [sentence] if (sentence := quality_sentence(worst.quality, interior=worst.basis == INTERIOR)) else []
 
 
 def _choose(candidates: Sequence[Candidate]) -> tuple[Candidate, list[str]]:

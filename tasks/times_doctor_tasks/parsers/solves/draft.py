@@ -44,7 +44,7 @@ from times_doctor_tasks.parsers.events import (
 from times_doctor_tasks.parsers.gams.status_texts import MODEL_STATUS, SOLVER_STATUS
 from times_doctor_tasks.parsers.solves.solve import Numerics, Range, Solve
 
-#: At most so many lines of a conflict are kept; equations come first in CPLEX's report.
+#: At most so many lines of a conflict are kept, equations first.
 MAX_CONFLICT_LINES = 500
 #: At most so many sentences on how a solve ended.
 _MAX_EXPLANATIONS = 20
@@ -63,13 +63,21 @@ _LP_METHODS = {
 #: CPLEX parameters that tell what ran and whether a basis came out, and the GAMS options that set them.
 _METHOD, _SOLUTION_TYPE, _CROSSOVER = "CPXPARAM_LPMethod", "CPXPARAM_SolutionType", "CPXPARAM_Barrier_Crossover"
 _PARAMETERS = {"lpmethod": _METHOD, "solutiontype": _SOLUTION_TYPE, "barcrossalg": _CROSSOVER}
+#: `lower: x(j63) > 0` (CPLEX, COPT), `0.000000 < x(j1)` (Gurobi).
+_NOT_NEGATIVE = re.compile(r" >=? 0(\.0*)?$|^variable -?0(\.0*)? <=? [^<]*$")
 _LARGEST_INFEASIBILITY = re.compile(r"(un)?scaled (primal|dual|bound|row|reduced-cost)")
+
+
+def _says_little(bound: str) -> bool:
+    """Whether a bound of a conflict is what nearly every variable has: those come last."""
+    return _NOT_NEGATIVE.search(bound) is not None
 
 
 class SolveDraft:
     """Collects what events say about one solve. Bounded: it keeps last values, not rows."""
 
     __slots__ = (
+        "_bounds",
         "_conflict",
         "_explanations",
         "_last",
@@ -89,6 +97,7 @@ class SolveDraft:
         self._numerics = Numerics()
         self._quality: dict[str, float] = {}
         self._conflict: list[str] = []
+        self._bounds: list[str] = []
         self._explanations: dict[str, None] = {}
         self._parameters: dict[str, str] = {}
         #: Phases that iterate, in the order of their last appearance.
@@ -115,7 +124,7 @@ class SolveDraft:
             self.solve,
             numerics=self._numerics,
             quality=tuple(self._quality.items()),
-            conflict=tuple(self._conflict),
+            conflict=(*self._conflict, *sorted(self._bounds, key=_says_little))[:MAX_CONFLICT_LINES],
             explanations=tuple(self._explanations),
             phase_seconds=tuple(self._seconds.items()),
             method=self._method(),
@@ -217,8 +226,10 @@ class SolveDraft:
             self._explanations[event.text] = None
 
     def _conflicting(self, event: ConflictLine) -> None:
-        if len(self._conflict) < MAX_CONFLICT_LINES:
-            self._conflict.append(f"{event.kind} {event.text}" if event.kind else event.text)
+        line = f"{event.kind} {event.text}" if event.kind else event.text
+        kept = self._bounds if event.kind == "variable" else self._conflict
+        if len(kept) < MAX_CONFLICT_LINES:
+            kept.append(line)
 
     def _refined(self, event: ConflictStatus) -> None:
         self._message(SolverMessage(f"conflict refiner: {event.text}"))

@@ -80,4 +80,4 @@ def test_where_all_are_beyond_their_tolerances_the_fastest_wins_and_it_is_said()
     ],
 )
 def test_one_sentence_tells_how_far_a_solution_is_off(quality: dict[str, float], sentence: str) -> None:
-    assert quality_sentence(make_result(quality=ASKED | quality)) == sentence
+    assert quality_sentence(ASKED | quality, interior=False) == sentence

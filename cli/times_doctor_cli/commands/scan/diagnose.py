@@ -1,0 +1,84 @@
+"""`times-doctor diagnose`: why a model has no solution, how good one is, how it is scaled; without a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from times_doctor_cli.diagnosis.diagnose import Diagnosis
+
+EXAMPLES = """Examples:
+
+  times-doctor diagnose model.mps        solve it once, by HiGHS, and say all of it
+
+  times-doctor diagnose run.log          what the log of an earlier run says
+
+  times-doctor diagnose my_run           the run folder's newest scan or run
+"""
+
+
+def diagnose(
+    what: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL|LOG|RUN_DIR", help="A .mps or .lp file; a log or listing; or the folder of runs or a scan."
+        ),
+    ],
+    timeout_seconds: Annotated[float, typer.Option(help="Time limit of the one solve of a model file.")] = 60.0,
+    iis_seconds: Annotated[
+        float, typer.Option(help="Seconds to find which rows of an infeasible model contradict; 0: none.")
+    ] = 60.0,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Say what is wrong with a model, without a scan.
+
+    Why it has no solution, how good a solution is, how the model is scaled. A model file is solved once by HiGHS;
+    everything else is read.
+    """
+    from times_doctor_cli.terminal.console import emit_json, show, shows_unicode, stdout_console
+    from times_doctor_cli.views.diagnosis import diagnosis_view
+    from times_doctor_tasks.contract.errors import UsageError
+
+    for name, value in (("--timeout-seconds", timeout_seconds), ("--iis-seconds", iis_seconds)):
+        if not 0 <= value <= 1e9 or (value == 0 and name == "--timeout-seconds"):
+            raise UsageError(f"{name} {value:g}: expected a number of seconds.")
+    found = _found(what, solve_s=timeout_seconds, iis_s=iis_seconds)
+    if json:
+        emit_json({"diagnoses": [each.to_json() for each in found]})
+        return
+    console = stdout_console()
+    for place, each in enumerate(found):
+        if place:
+            console.print()
+        show(diagnosis_view(each, unicode=shows_unicode(console)), console)
+
+
+def _found(what: Path, *, solve_s: float, iis_s: float) -> Sequence[Diagnosis]:
+    from times_doctor_cli.diagnosis.diagnose import of_model, of_reading, of_report
+    from times_doctor_cli.reports.reader import find_saved
+    from times_doctor_cli.run_folder.gams.driver import is_lp_file
+    from times_doctor_tasks.contract.errors import UsageError
+    from times_doctor_tasks.results.run_reader import find_run_files, read_run
+
+    if not what.exists():
+        raise UsageError(f"{str(what)!r} does not exist: expected a .mps or .lp file, a log, a listing or a folder.")
+    if what.is_file() and is_lp_file(what):
+        return [of_model(what, solve_s=solve_s, iis_s=iis_s)]
+    saved = find_saved(what, newest=True) if what.is_dir() else None
+    if saved is not None:
+        return list(of_report(saved.report))
+    try:
+        reading = read_run(find_run_files(what))
+    except FileNotFoundError as error:
+        models = [path for path in sorted(what.iterdir()) if is_lp_file(path)] if what.is_dir() else []
+        if len(models) == 1:
+            return [of_model(models[0], solve_s=solve_s, iis_s=iis_s)]
+        expected = "a .mps or .lp file, a log or listing of GAMS, a log of HiGHS, or a scan"
+        raise UsageError(f"{str(what)!r} holds none of these, or several models: {expected}. Name one file.") from error
+    if not (reading.solves or reading.phases or reading.gams_version):
+        raise UsageError(f"{str(what)!r} holds nothing of a run: expected a log or listing of GAMS, or a log of HiGHS.")
+    return [of_reading(reading, what.name)]

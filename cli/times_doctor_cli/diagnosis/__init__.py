@@ -1,0 +1,3 @@
+"""What can be said of a model, a log or a scan without running it under profiles."""
+
+from __future__ import annotations

@@ -1,0 +1,97 @@
+"""HiGHS's programs of the worker, asked here about one model file: each in a process and for a time of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from times_doctor_tasks.contract.errors import EngineNotFound, UsageError
+
+#: Return code of a program that could not read the model file.
+_UNREADABLE = 2
+#: Seconds that Python and HiGHS may take to start and to write, beside what they are asked to keep to.
+_SPARE_S = 10.0
+
+NO_HIGHS = "This needs HiGHS, which is not installed here. Install it with: pip install 'times-doctor[worker]'."
+
+
+def has_highs() -> bool:
+    """Whether the programs can run here."""
+    return all(importlib.util.find_spec(name) is not None for name in ("highspy", "times_doctor_worker"))
+
+
+def ranges_of(model: Path, folder: Path, *, limit_s: float) -> dict[str, Any] | None:
+    """How `model` is scaled; None where the time was not enough. `folder` takes the program's files.
+
+    Raises:
+        EngineNotFound: HiGHS is not installed.
+        UsageError: HiGHS cannot read the file.
+    """
+    _run("highs_ranges", model, ["ranges.json"], folder, limit_s=limit_s)
+    return _answer(folder / "ranges.json")
+
+
+def solve(model: Path, folder: Path, *, limit_s: float) -> tuple[int | None, Path, Mapping[str, Any] | None]:
+    """Solves `model` as HiGHS likes; the return code (None: it was killed), its log and its own final answer.
+
+    Raises:
+        EngineNotFound: HiGHS is not installed.
+        UsageError: HiGHS cannot read the file.
+    """
+    (folder / "highs.opt").write_text(f"time_limit = {limit_s}\n", "utf-8")
+    code = _run("highs_solve", model, ["highs.opt", "run.log", "result.json"], folder, limit_s=limit_s)
+    return code, folder / "run.log", _answer(folder / "result.json")
+
+
+def conflict_of(model: Path, folder: Path, *, limit_s: float) -> dict[str, Any]:
+    """Which rows and bounds of an infeasible `model` contradict each other, as far as that was found.
+
+    Raises:
+        EngineNotFound: HiGHS is not installed.
+        UsageError: HiGHS cannot read the file.
+    """
+    _run("highs_conflict", model, ["conflict.json", str(limit_s)], folder, limit_s=limit_s)
+    return _answer(folder / "conflict.json") or {"outcome": "unproved", "limit_s": limit_s}
+
+
+def _run(program: str, model: Path, arguments: list[str], folder: Path, *, limit_s: float) -> int | None:
+    if not has_highs():
+        raise EngineNotFound(NO_HIGHS)
+    words = [sys.executable, "-m", f"times_doctor_worker.engines.{program}", str(model.absolute()), *arguments]
+    try:
+        done = subprocess.run(
+            words, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            timeout=limit_s + _SPARE_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return None
+    if done.returncode == _UNREADABLE:
+        raise UsageError(
+            f"HiGHS cannot read the model file {str(model)!r}{_reason(folder / 'run.log')}. "
+            "Check that it is a whole MPS or LP file."
+        )
+    return done.returncode
+
+
+def _reason(log: Path) -> str:
+    """`: what HiGHS's parser says first (line n)`; empty where it says nothing."""
+    text = log.read_text("utf-8", "replace") if log.is_file() else ""
+    error = re.search(r"^ERROR: +(.*)", text, re.MULTILINE)
+    if error is None:
+        return ""
+    line = re.search(r"^ --> .*:(\d+):\d+$", text, re.MULTILINE)
+    return f": {error[1].rstrip('.')}" + (f" (line {line[1]})" if line else "")
+
+
+def _answer(path: Path) -> dict[str, Any] | None:
+    try:
+        answer = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return answer if isinstance(answer, dict) else None
