@@ -30,7 +30,7 @@ def reading_view(reading: RunReading, *, width: int, unicode: bool) -> Group:
     sentence, word = printable(judgement.sentence), verdict_words(verdict)
     said = sentence.lower().startswith(word)
     parts: list[RenderableType] = [Paragraph(Text(sentence if said else f"{word.capitalize()}. {sentence}", style))]
-    if judgement.next_step and verdict is not Verdict.OPTIMAL:
+    if judgement.next_step and not judgement.next_step.startswith("Nothing to do"):
         parts.append(Paragraph(f"Next: {printable(judgement.next_step)}", indent=2, hanging=2))
     parts += [Text(), _facts(reading)]
     if reading.solves:

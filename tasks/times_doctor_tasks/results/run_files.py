@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-_HEAD_BYTES = 16_384
-_LOG_HEAD = re.compile(
-    r"^ *(?:--- Job |--- Starting |--- GAMS Parameters|Running HiGHS |Coefficient ranges:|"
-    r"Presolving model|gams: |\*\*\* (?:Log reopend|Open logfile))",
+from times_doctor_tasks.results.log_text import sample
+
+_GAMS_LOG = re.compile(
+    r"^(?:--- (?:Job |Starting |Executing |Generating |Reading solution |GAMS Parameters)|gams: "
+    r"|\*\*\* (?:Status: |Log reopend|Open logfile))",
     re.MULTILINE,
 )
-_HIGHS_HEAD = re.compile(
-    r"^ *(?:Running HiGHS |Coefficient ranges:|Presolving model|(?:LP|MIP|QP|MIQP) .*has \d+ rows?; \d+ cols?; )",
+_HIGHS_LOG = re.compile(
+    r"^ *(?:Running HiGHS |Coefficient ranges:|Presolving model|(?:LP|MIP|QP|MIQP) .*has \d+ rows?; \d+ cols?; "
+    r"|Model +status +: |Solving report|ERROR: +Setting model status )",
     re.MULTILINE,
 )
-_LISTING_HEAD = re.compile(
-    r"^\f?GAMS (?:Rev \d+ +)?\d+\.\d+.* Page \d+|^RANGE STATISTICS|S O L V E +S U M M A R Y", re.MULTILINE
+_LISTING = re.compile(
+    r"^\f?GAMS (?:Rev \d+ +)?\d+\.\d+.* Page \d+|^RANGE STATISTICS|S O L V E +S U M M A R Y|^\*{4} FILE SUMMARY",
+    re.MULTILINE,
 )
+#: Of the files beside a run's, those that may be of it.
+_EXTENSIONS = frozenset({".log", ".txt", ".lst", ".trc", ".trace", ".out"})
 _TRACE_HEAD = "* Trace Record Definition"
 #: The log's own words on where listing and trace went.
 _NAMED = re.compile(r"^ +(Output|Trace) (.+?) *$", re.MULTILINE)
+
+
+#: When the job began: in the log's job line and at the top of each page of the listing, to the second the same.
+_BEGAN = re.compile(r"^--- Job .+ Start (\S+ \S+)|(\d\d/\d\d/\d\d \d\d:\d\d:\d\d) Page \d", re.MULTILINE)
+#: What GAMS was called with: in the log's job line and its parameters, and (in lines of a page's width) in the listing.
+_SOURCE = re.compile(r"^--- Job (\S.*?) Start |^ +Input (.+)|^Input +(.+(?:\n {5}\S.*)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,8 @@ class RunFiles:
     listing: Path | None = None
     trace: Path | None = None
     returncode: int | None = None
+    of_another_job: Path | None = None
+    """A log or listing that lies beside them and is not read, because it is of another job."""
 
 
 def find_run_files(path: Path) -> RunFiles:
@@ -57,15 +70,23 @@ def find_run_files(path: Path) -> RunFiles:
 
 def is_highs_log(path: Path) -> bool:
     """Whether the log is HiGHS's own, without GAMS around it."""
-    head = _head(path)
-    return _HIGHS_HEAD.search(head) is not None and "--- Job " not in head
+    text = sample(path)
+    return _HIGHS_LOG.search(text) is not None and _GAMS_LOG.search(text) is None
 
 
 def _in_folder(folder: Path) -> RunFiles:
     newest = {kind: _newest(files) for kind, files in _sorted_by_kind(folder).items()}
-    log = newest.get("log")
-    own = _beside(log) if log is not None else RunFiles()
-    return RunFiles(log, own.listing or newest.get("listing"), own.trace or newest.get("trace"))
+    log, listing = newest.get("log"), newest.get("listing")
+    start = log or listing
+    if start is None:
+        return RunFiles(trace=newest.get("trace"))
+    own = _beside(start)
+    if own.listing is None and listing is not None and start is log:
+        if _same_job(start, listing):
+            own = replace(own, listing=listing)
+        elif listing.stat().st_mtime > start.stat().st_mtime:
+            own = _beside(listing)
+    return replace(own, trace=own.trace or newest.get("trace"))
 
 
 def _beside(path: Path) -> RunFiles:
@@ -73,10 +94,33 @@ def _beside(path: Path) -> RunFiles:
     others = _sorted_by_kind(path.parent)
     others[kind] = [path]
     chosen: dict[str, Path | None] = {}
-    named = _named_in_log(_head(path)) if kind == "log" else {}
+    named = _named_in_log(sample(path)) if kind == "log" else {}
     for each in ("log", "listing", "trace"):
         chosen[each] = path if each == kind else _belonging(path, others.get(each, []), named.get(each))
-    return RunFiles(chosen["log"], chosen["listing"], chosen["trace"])
+    stranger = chosen["listing" if kind == "log" else "log"]
+    if stranger is None or kind == "trace" or _same_job(path, stranger):
+        return RunFiles(chosen["log"], chosen["listing"], chosen["trace"])
+    alone = replace(RunFiles(of_another_job=stranger), trace=chosen["trace"])
+    return replace(alone, log=path) if kind == "log" else replace(alone, listing=path)
+
+
+def _same_job(one: Path, other: Path) -> bool:
+    """Whether a log and a listing can be of one job: when it began decides, where one does not say it, its input."""
+    texts = sample(one), sample(other)
+    for pattern, told in ((_BEGAN, str), (_SOURCE, _stem)):
+        first, second = ({told(match[match.lastindex or 0]) for match in pattern.finditer(text)} for text in texts)
+        if first and second:
+            return bool(first & second)
+    return True
+
+
+def _stem(name: str) -> str:
+    """A file's name without folder and extension; a listing wraps long ones.
+
+    >>> _stem("C:/runs/ca\\n     se_a.GMS")
+    'case_a'
+    """
+    return re.split(r"[\\/]", name.replace("\n     ", "").strip().lower())[-1].rsplit(".", 1)[0]
 
 
 def _belonging(path: Path, candidates: list[Path], name: str | None) -> Path | None:
@@ -101,7 +145,7 @@ def _named_in_log(head: str) -> dict[str, str]:
 def _sorted_by_kind(folder: Path) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in (".log", ".txt", ".lst", ".trc", ".trace") and path.is_file():
+        if path.suffix.lower() in _EXTENSIONS and path.is_file():
             kind = _kind(path)
             if kind is not None:
                 found.setdefault(kind, []).append(path)
@@ -109,20 +153,13 @@ def _sorted_by_kind(folder: Path) -> dict[str, list[Path]]:
 
 
 def _kind(path: Path) -> str | None:
-    head = _head(path)
-    if head.startswith(_TRACE_HEAD):
+    text = sample(path)
+    if text.startswith(_TRACE_HEAD):
         return "trace"
-    if path.suffix.lower() == ".lst" or _LISTING_HEAD.search(head):
+    if path.suffix.lower() == ".lst" or _LISTING.search(text):
         return "listing"
-    if _LOG_HEAD.search(head) or _HIGHS_HEAD.search(head):
-        return "log"
-    return None
+    return "log" if _GAMS_LOG.search(text) or _HIGHS_LOG.search(text) else None
 
 
 def _newest(paths: Iterable[Path]) -> Path | None:
     return max(paths, key=lambda path: path.stat().st_mtime, default=None)
-
-
-def _head(path: Path) -> str:
-    with path.open("rb") as stream:
-        return stream.read(_HEAD_BYTES).decode("utf-8", errors="replace").replace("\r\n", "\n")

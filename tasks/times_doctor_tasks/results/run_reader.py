@@ -6,8 +6,7 @@ Each file is read once, as a stream, whatever its size. A last line without its 
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -21,11 +20,12 @@ from times_doctor_tasks.parsers.gams.log_phases import LogPhases, PhaseRecord
 from times_doctor_tasks.parsers.gams.trace import TraceRow, read_trace
 from times_doctor_tasks.parsers.highs.log import HighsLogReader
 from times_doctor_tasks.parsers.highs.status import unread_model, with_final_answer, with_gams_codes
-from times_doctor_tasks.parsers.lines import LineBuffer
 from times_doctor_tasks.parsers.solves.digest import LogDigest, Options
 from times_doctor_tasks.parsers.solves.endings import solve_ending
 from times_doctor_tasks.parsers.solves.merging import belong_together, merge_solves, rows_of_run
 from times_doctor_tasks.parsers.solves.solve import Solve
+from times_doctor_tasks.results.earlier_solves import with_earlier_solves
+from times_doctor_tasks.results.log_text import lines_of, pieces
 from times_doctor_tasks.results.run_files import RunFiles, find_run_files, is_highs_log
 from times_doctor_tasks.results.verdicts import Findings, Judgement, judge
 
@@ -40,7 +40,6 @@ __all__ = [
     "to_json",
 ]
 
-_CHUNK_BYTES = 1 << 20
 #: Trace files are small; of a larger one the rest is not read.
 _MAX_TRACE_BYTES = 64 << 20
 _MAX_MESSAGES = 50
@@ -114,10 +113,10 @@ def read_run(files: RunFiles, *, stop_reason: StopReason | None = None) -> RunRe
     if files.log is not None and files.log.is_file() and is_highs_log(files.log):
         return read_highs_run(files.log, returncode=files.returncode, stop_reason=stop_reason)
     digest, phases = _read_log(files.log, GamsLogReader)
-    listing = _read_listing(files.listing)
+    listing, stranger = _read_listing(files.listing), files.of_another_job
     logged = digest.solves()
     if listing is not None and digest.gams_status is not None and not belong_together(logged, listing.solves):
-        listing = None
+        listing, stranger = None, files.listing
     rows = _read_trace(files.trace)
     started = digest.job.julian_date if digest.job is not None else None
     rows = rows_of_run(
@@ -132,7 +131,11 @@ def read_run(files: RunFiles, *, stop_reason: StopReason | None = None) -> RunRe
         # GAMS stopped while it generated one more: that one never was.
         solves = solves[:-1]
     judgement = judge(solves[-1] if solves else None, findings, returncode=files.returncode, stop_reason=stop_reason)
-    return _reading(digest, listed, phases, solves, judgement, returncode=files.returncode, complete=ended)
+    judgement = with_earlier_solves(judgement, solves)
+    reading = _reading(digest, listed, phases, solves, judgement, returncode=files.returncode, complete=ended)
+    if stranger is None:
+        return reading
+    return replace(reading, messages=(f"{stranger.name} is of another job and was not read.", *reading.messages))
 
 
 def read_highs_run(
@@ -159,6 +162,7 @@ def read_highs_run(
         judgement = Judgement(unread.verdict, unread.sentence, unread.next_step)
     else:
         judgement = judge(solves[-1] if solves else None, findings, returncode=returncode, stop_reason=stop_reason)
+    judgement = with_earlier_solves(judgement, solves)
     return _reading(digest, Listing(), phases, solves, judgement, returncode=returncode, complete=ended)
 
 
@@ -204,7 +208,7 @@ def _read_log(path: Path | None, make_reader: Callable[[], _Reader]) -> tuple[Lo
     digest, phases = LogDigest(), LogPhases()
     if path is not None and path.is_file():
         reader = make_reader()
-        for text in _pieces(path):
+        for text in pieces(path):
             events = reader.feed(text)
             digest.add(events)
             phases.add(events)
@@ -217,7 +221,7 @@ def _read_log(path: Path | None, make_reader: Callable[[], _Reader]) -> tuple[Lo
 def _read_listing(path: Path | None) -> Listing | None:
     if path is None or not path.is_file():
         return None
-    return read_listing(_lines(path))
+    return read_listing(lines_of(path))
 
 
 def _read_trace(path: Path | None) -> list[TraceRow]:
@@ -225,19 +229,6 @@ def _read_trace(path: Path | None) -> list[TraceRow]:
         return []
     with path.open("rb") as stream:
         return read_trace(stream.read(_MAX_TRACE_BYTES).decode("utf-8", errors="replace"))
-
-
-def _pieces(path: Path) -> Iterator[str]:
-    decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            yield decode(chunk)
-
-
-def _lines(path: Path) -> Iterator[str]:
-    lines = LineBuffer()
-    for text in _pieces(path):
-        yield from lines.feed(text)
 
 
 def _ended(files: RunFiles, digest: LogDigest, listing: Listing | None, rows: list[TraceRow]) -> bool:
@@ -258,7 +249,7 @@ def _findings(digest: LogDigest, listing: Listing, *, ended: bool, solve_under_w
     )
     return Findings(
         ended=ended,
-        gams_status=digest.gams_status,
+        gams_status=digest.gams_status or listing.gams_status,
         last_phase=digest.last_phase,
         licence=digest.licence or listing.licence,
         compile_errors=compile_errors,

@@ -94,7 +94,7 @@ def solved(
     """The result of an attempt whose files were read."""
     judgement = reading.judgement
     verdict, sentence, next_step = judgement.verdict, judgement.sentence, judgement.next_step
-    if application.applied is False and verdict not in _BROKEN:
+    if application.applied is False and verdict not in _BROKEN | {Verdict.INTERRUPTED}:
         verdict, sentence, next_step = Verdict.NOT_APPLIED, application.why, application.next_step
     last = reading.solves[-1] if reading.solves else Solve(number=0)
     state = final_state(verdict, facts.stop_reason)

@@ -68,6 +68,16 @@ class Listing:
     complete: bool = False
     """It has the file summary that GAMS writes last."""
 
+    @property
+    def gams_status(self) -> str | None:
+        """GAMS's last word as the log would have it; None where the listing does not show it."""
+        if not self.complete or self.licence is not None:
+            return None
+        if not self.user_errors:
+            return "Normal completion"
+        executed = self.execution_errors or self.solves or not self.compile_errors
+        return "Execution error(s)" if executed else "Compilation error(s)"
+
 
 def read_listing(lines: Iterable[str]) -> Listing:
     """Read a listing line by line; line ends may be there or not."""
@@ -94,11 +104,12 @@ class _ListingReader:
         self._gams_version: str | None = None
         self._input: str | None = None
         self._above = ""
-        self._solver_report = self._user_errors = self._complete = False
+        self._solver_report = self._user_errors = self._complete = self._input_open = False
 
     def line(self, line: str) -> None:
         """Take in one line."""
         say = self._FIRST.get(line[:4])
+        self._input_open = self._input_open and line[:4] == "    "
         if say is not None:
             say(self, line[:MAX_LINE_CHARS].rstrip("\r\n"))
         elif self._report_left:
@@ -108,6 +119,7 @@ class _ListingReader:
     def finish(self) -> Listing:
         """What was read."""
         begun = self._draft is not None and not self._draft.solve.ended
+        self._input = self._input.rstrip() if self._input is not None else None
         self._close_solve()
         return Listing(
             solves=self._solves.kept(),
@@ -185,7 +197,10 @@ class _ListingReader:
         self._draft = None
 
     def _indented(self, line: str) -> None:
-        if _SUMMARY in line:
+        if self._input_open and self._input is not None:
+            # A name is cut where the page's width ends, 80 in older installations, and goes on below.
+            self._input += line[5:]
+        elif _SUMMARY in line:
             if self._draft is not None and self._draft.solve.solver_status is not None:
                 self._close_solve()
             self._end_report()
@@ -248,7 +263,8 @@ class _ListingReader:
 
     def _named(self, line: str) -> None:
         if line.startswith("Input  "):
-            self._input = self._input or line[5:].strip()
+            self._input_open = self._input is None
+            self._input = self._input or line[5:].lstrip()
         elif self._report_left:
             self._report(line)
 

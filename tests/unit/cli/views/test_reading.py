@@ -12,6 +12,8 @@ from times_doctor_tasks.parsers.solves.solve import Solve
 from times_doctor_tasks.results.run_reader import RunReading
 from times_doctor_tasks.results.verdicts import Judgement
 
+_NEXT = {Verdict.OPTIMAL: "Nothing to do."}
+
 
 def screen(reading: RunReading, width: int = 80) -> str:
     console = Console(file=io.StringIO(), width=width, color_system=None)
@@ -27,14 +29,14 @@ def make_solve(number: int) -> Solve:
 
 
 def make_reading(verdict: Verdict = Verdict.OPTIMAL, solves: int = 1, **fields: object) -> RunReading:
-    judgement = Judgement(verdict, f"{verdict.value.capitalize()} (a sentence).", "Do that.")
+    judgement = Judgement(verdict, f"{verdict.value.capitalize()} (a sentence).", _NEXT.get(verdict, "Do that."))
     return RunReading(solves=tuple(map(make_solve, range(1, solves + 1))), judgement=judgement, **fields)  # type: ignore[arg-type]
 
 
 def test_a_run_that_is_well_is_told_in_its_sentence_and_its_solves() -> None:
     text = screen(make_reading(gams_version="54.6.1"))
     assert text.startswith("Optimal (a sentence).")
-    assert "Do that" not in text
+    assert "Nothing to do" not in text
     assert "1 TIMES optimal 6407967.45621011" in text
 
 

@@ -19,7 +19,7 @@ def make_run(solver: str = "cplex", engine: str = "gams", options: str = "lpmeth
 
 
 def make_reading(solver: str = "CPLEX", **fields: Any) -> RunReading:
-    return RunReading(solves=(Solve(number=1, solver=solver),), judgement=OPTIMAL, **fields)
+    return RunReading(solves=(Solve(number=1, solver=solver),), judgement=OPTIMAL, **{"complete": True} | fields)
 
 
 def test_a_profile_whose_options_are_echoed_was_applied() -> None:
@@ -37,6 +37,10 @@ def test_another_solver_than_asked_for_is_named_with_the_statement_that_chose_it
 
 def test_cplex_that_echoes_nothing_has_read_nothing() -> None:
     assert judge_application(make_run(), make_reading(), []).applied is False
+
+
+def test_a_run_that_was_killed_is_not_accused_of_what_it_had_no_time_to_say() -> None:
+    assert judge_application(make_run(), make_reading(complete=False), []).applied is None
 
 
 def test_a_solver_that_never_echoes_is_not_accused() -> None:

@@ -41,8 +41,10 @@ def test_a_profile_that_was_not_applied_says_so_before_anything_else() -> None:
     assert (result.verdict, result.state, result.sentence) == (Verdict.NOT_APPLIED, RunState.DONE, "Other solver.")
 
 
-def test_a_run_that_broke_is_not_excused_by_its_profile() -> None:
-    assert result_of(verdict=Verdict.LICENCE, applied=False).verdict is Verdict.LICENCE
+@pytest.mark.parametrize("verdict", [Verdict.LICENCE, Verdict.INTERRUPTED, Verdict.SOLVER_FAILURE])
+def test_a_run_that_broke_or_was_killed_is_not_excused_by_its_profile(verdict: Verdict) -> None:
+    result = result_of(verdict=verdict, applied=False)
+    assert (result.verdict, result.state) == (verdict, RunState.FAILED)
 
 
 @pytest.mark.parametrize(

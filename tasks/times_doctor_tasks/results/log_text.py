@@ -1,0 +1,109 @@
+"""The text of a log or listing as its program wrote it.
+
+What people have is often not the file itself: PowerShell redirects in UTF-16, a mail quotes with `> `, a notebook
+indents, a build server puts the time before each line.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from times_doctor_tasks.parsers.lines import LineBuffer
+
+_CHUNK_BYTES = 1 << 20
+#: So much of a file's beginning and of its end tells what it is.
+_SAMPLE_BYTES = 16_384
+_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+#: What stands at the very beginning of its line in every log or listing that has it.
+_MARK = re.compile(
+    r"^(.{0,120}?)(?:--- (?:Job \S|Starting |Executing |Generating |GAMS Parameters|Reading solution )|\*{3} Status: "
+    r"|\*{4} (?:SOLVER|MODEL) STATUS |GAMS (?:Rev \d+ +)?\d+\.\d+.* Page \d|Running HiGHS \d|Coefficient ranges:"
+    r"|Presolving model|Solving report|Model +status +: |Setting HiGHS |(?:LP|MIP|QP|MIQP) .*has \d+ rows?; \d+ cols?;"
+    r"|IBM ILOG CPLEX)",
+    re.MULTILINE,
+)
+#: Parts of what was put before a line that differ from line to line: times, numbers, levels such as INFO.
+_VARYING = re.compile(r"\d+|[A-Z]{4,}|[^\dA-Z]+|[A-Z]")
+
+
+def pieces(path: Path) -> Iterator[str]:
+    """The text in pieces, decoded, without what was put before each line."""
+    with path.open("rb") as stream:
+        head = stream.read(_SAMPLE_BYTES)
+        encoding = _encoding(head)
+        stream.seek(0)
+        decode = codecs.getincrementaldecoder(encoding)(errors="replace").decode
+        before = _put_before(head.decode(encoding, errors="replace"))
+        lines = LineBuffer()
+        while chunk := stream.read(_CHUNK_BYTES):
+            text = decode(chunk)
+            yield text if before is None else "".join(f"{_without(before, line)}\n" for line in lines.feed(text))
+
+
+def lines_of(path: Path) -> Iterator[str]:
+    """The whole lines; a last one without its end was cut off and is left out."""
+    lines = LineBuffer()
+    for text in pieces(path):
+        yield from lines.feed(text)
+
+
+def sample(path: Path) -> str:
+    """Beginning and end of the text, as `pieces` gives it."""
+    with path.open("rb") as stream:
+        raw = stream.read(_SAMPLE_BYTES)
+        size = os.fstat(stream.fileno()).st_size
+        encoding = _encoding(raw)
+        text = raw.decode(encoding, errors="replace")
+        if size > len(raw):
+            # Even, so that no character of UTF-16 is cut in two.
+            stream.seek(max(len(raw), (size - _SAMPLE_BYTES) // 2 * 2))
+            text += "\n" + stream.read().decode(_without_bom(encoding, raw), errors="replace")
+    text = text.replace("\r\n", "\n")
+    before = _put_before(text)
+    return text if before is None else "\n".join(_without(before, line) for line in text.split("\n"))
+
+
+def _encoding(head: bytes) -> str:
+    for bom, encoding in _BOMS:
+        if head.startswith(bom):
+            return encoding
+    # The end of a UTF-16 file, cut off: every second byte of English text is 0.
+    zeros = head[1::2].count(0), head[::2].count(0)
+    if max(zeros) * 3 > len(head):
+        return "utf-16-le" if zeros[0] > zeros[1] else "utf-16-be"
+    return "utf-8"
+
+
+def _without_bom(encoding: str, head: bytes) -> str:
+    if encoding == "utf-16":
+        return "utf-16-le" if head.startswith(codecs.BOM_UTF16_LE) else "utf-16-be"
+    return encoding.removesuffix("-sig")
+
+
+def _put_before(text: str) -> re.Pattern[str] | None:
+    """A pattern of what was put before each line; None where nothing was.
+
+    >>> _put_before("2024-10-01 INFO > --- Job a").pattern
+    '\\\\d+\\\\-\\\\d+\\\\-\\\\d+\\\\ [A-Z]+\\\\ >\\\\ '
+    """
+    found = Counter("".join(map(_general, _VARYING.findall(match[1]))) for match in _MARK.finditer(text))
+    if not found or "" in found:
+        return None
+    return re.compile(found.most_common(1)[0][0])
+
+
+def _general(part: str) -> str:
+    return r"\d+" if part.isdecimal() else "[A-Z]+" if part.isupper() and len(part) > 3 else re.escape(part)
+
+
+def _without(before: re.Pattern[str], line: str) -> str:
+    match = before.match(line)
+    if match is not None:
+        return line[match.end() :]
+    # An empty line lost the blanks at its end.
+    return "" if before.fullmatch(f"{line} ") else line
