@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from times_doctor_tasks.profiles.option_file import with_mip_start, with_threads
-from times_doctor_tasks.profiles.registry import BUILT_IN
+from times_doctor_tasks.profiles.registry import built_in_profiles
 from times_doctor_worker.engines.gams_installation import GamsSystem, clean_environ, find_gams
 from times_doctor_worker.process.log_tail import LogTail
 
@@ -113,7 +113,7 @@ def _record(gams: GamsSystem, case: Case, profile: str) -> dict[str, Any]:
 
 
 def _options(profile: str, *, mip: bool) -> str:
-    text = next(p.options for p in BUILT_IN if p.engine == "gams" and (p.solver, p.name) == ("cplex", profile))
+    text = next(p.options for p in built_in_profiles() if (p.solver, p.name) == ("cplex", profile))
     text = with_threads(text, "cplex", 1)
     return with_mip_start(text, "cplex") if mip else text
 

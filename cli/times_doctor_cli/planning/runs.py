@@ -13,7 +13,7 @@ from times_doctor_cli.run_folder.run_dir import RunDir, RunKind
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_tasks.contract.messages import RunSpec, VedaResults
-from times_doctor_tasks.profiles.builtin.highs import DEFAULT_SETS
+from times_doctor_tasks.profiles.built_in import DEFAULT_SETS
 from times_doctor_tasks.profiles.option_file import CONFLICT_SOLVERS
 from times_doctor_tasks.profiles.profile import ModelClass
 from times_doctor_tasks.profiles.registry import (

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import MAX_OPTION_BYTES
-from times_doctor_tasks.profiles.builtin import copt, cplex, gurobi, highs, mosek, xpress
+from times_doctor_tasks.profiles.built_in import built_in
 from times_doctor_tasks.profiles.option_file import (
     OptionText,
     broken_lines,
@@ -37,17 +37,6 @@ __all__ = [
     "with_mip_start",
     "with_threads",
 ]
-
-#: Every built-in profile, in the order in which they are listed.
-BUILT_IN: tuple[Profile, ...] = (
-    *cplex.PROFILES,
-    *highs.PROFILES,
-    *highs.BARE,
-    *gurobi.PROFILES,
-    *xpress.PROFILES,
-    *copt.PROFILES,
-    *mosek.PROFILES,
-)
 
 #: Name of the profile that is RUN_DIR's own option file; the others are measured against it.
 CURRENT = "current"
@@ -105,9 +94,9 @@ def by_key(profiles: Iterable[Profile]) -> dict[str, Profile]:
     return found
 
 
-def built_in_profiles(solver: str | None = None, *, engine: str = "gams") -> tuple[Profile, ...]:
-    """The built-in profiles of `engine`, of one solver or of all, in the order in which a list shows them."""
-    return tuple(p for p in BUILT_IN if p.engine == engine and (solver is None or p.solver == solver))
+def built_in_profiles(solver: str | None = None, *, engine: str | None = "gams") -> tuple[Profile, ...]:
+    """The built-in profiles of a solver and an engine (None: of any), in the order in which a list shows them."""
+    return tuple(p for p in built_in() if engine in (None, p.engine) and solver in (None, p.solver))
 
 
 def resolve(

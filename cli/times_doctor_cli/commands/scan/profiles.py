@@ -15,11 +15,11 @@ def profiles(
     from times_doctor_cli.terminal.console import emit_json, show, stdout_console
     from times_doctor_cli.views.profiles import profiles_view
     from times_doctor_tasks.contract.errors import UsageError
-    from times_doctor_tasks.profiles.registry import BUILT_IN
+    from times_doctor_tasks.profiles.registry import built_in_profiles
 
-    found = [profile for profile in BUILT_IN if solver is None or profile.solver == solver.lower()]
+    found = built_in_profiles(solver and solver.lower(), engine=None)
     if not found:
-        known = dict.fromkeys(profile.solver for profile in BUILT_IN)
+        known = dict.fromkeys(profile.solver for profile in built_in_profiles(engine=None))
         raise UsageError(f"No built-in profile is for solver {solver!r}; there are for {', '.join(known)}.")
     if json:
         emit_json({"profiles": list(found)})

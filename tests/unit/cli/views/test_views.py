@@ -39,7 +39,7 @@ from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import Attempt, Recommendation, Report, RunResult
 from times_doctor_tasks.contract.progress import Phase, Progress
 from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
-from times_doctor_tasks.profiles.registry import BUILT_IN, built_in_profiles
+from times_doctor_tasks.profiles.registry import built_in_profiles
 
 NAMES = ("cplex.current", "cplex.dual", "cplex.bar_nox", "cplex.sift", "cplex.primal", "cplex.[tight]")
 
@@ -498,7 +498,7 @@ def test_every_built_in_profile_is_listed(width: int) -> None:
 
 
 def test_profiles_stand_in_the_order_in_which_people_use_them() -> None:
-    lines = drawn(profiles_view(BUILT_IN, width=80)).splitlines()
+    lines = drawn(profiles_view(built_in_profiles(engine=None), width=80)).splitlines()
 
     assert [line for line in lines if line and not line.startswith(" ")] == [
         "cplex",

@@ -4,7 +4,13 @@ import pytest
 
 from times_doctor_tasks.profiles.option_check import Finding, Severity, check_profile, refusal, warnings
 from times_doctor_tasks.profiles.profile import Profile
-from times_doctor_tasks.profiles.registry import BUILT_IN, own_profile, with_display, with_mip_start, with_threads
+from times_doctor_tasks.profiles.registry import (
+    built_in_profiles,
+    own_profile,
+    with_display,
+    with_mip_start,
+    with_threads,
+)
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 
@@ -17,7 +23,9 @@ def said(found: list[Finding]) -> list[tuple[Severity, int, str, str]]:
     return [(one.severity, one.line, one.name, one.suggestion) for one in found]
 
 
-@pytest.mark.parametrize("profile", BUILT_IN, ids=lambda profile: f"{profile.engine}-{profile.key}")
+@pytest.mark.parametrize(
+    "profile", built_in_profiles(engine=None), ids=lambda profile: f"{profile.engine}-{profile.key}"
+)
 def test_nothing_is_found_in_a_built_in_profile(profile: Profile) -> None:
     text = with_mip_start(
         with_display(with_threads(profile.options, profile.solver, 2), profile.solver), profile.solver
