@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from times_doctor_cli.run_folder.caseless_names import Folders, base_of, physical
@@ -90,27 +91,14 @@ def look(
     Raises:
         UsageError: one of `look.errors`; the message names the thing, what was expected and what to do.
     """
+    folders, given = Folders(), gams_args or {}
+    find = partial(find_places, times_src=times_src, environ=environ, config_times_src=config_times_src)
     try:
-        folders = Folders()
-        given = gams_args or {}
         choice = choose_driver(physical(run_path), folders, environ, given)
-        _require_text(choice.driver.parent)
         if is_lp_file(choice.driver):
-            if given:
-                raise NoVariables(choice.driver.name, next(iter(given)))
-            run = _lp_run(choice)
+            run = _lp_run(choice, given)
         else:
-            places = find_places(
-                choice.driver,
-                choice.call,
-                folders,
-                times_src=times_src,
-                environ=environ,
-                config_times_src=config_times_src,
-                includes=includes,
-            )
-            for search in places.dirs:
-                _require_text(search.path)
+            places = find(choice.driver, choice.call, folders, includes=includes)
             run = _Look(choice, places, folders, limits or SearchLimits(), given).result(restart, vd)
     except OSError as exc:  # a folder or file that may not be read, or went away meanwhile
         raise RunDirUnreadable(str(exc.filename or run_path), f"cannot be read ({exc.strerror})") from exc
@@ -124,7 +112,10 @@ def _require_text(folder: Path) -> None:
         raise NameIsNoText(str(folder)) from None
 
 
-def _lp_run(choice: Choice) -> RunDir:
+def _lp_run(choice: Choice, given: Mapping[str, str]) -> RunDir:
+    _require_text(choice.driver.parent)
+    if given:
+        raise NoVariables(choice.driver.name, next(iter(given)))
     if choice.driver.stat().st_size == 0:
         raise EmptyModel(str(choice.driver))
     found = FoundFile(choice.driver, choice.driver.parent, Role.DRIVER, choice.why)
@@ -151,6 +142,8 @@ class _Look:
         self._call = choice.call
         self._places = places
         self._folders = folders
+        for search in places.dirs:
+            _require_text(search.path)
         self._finder = Finder(places.dirs, folders, limits, places.extra)
         for sentence in choice.warnings + places.warnings:
             self._finder.warn(sentence)

@@ -19,10 +19,12 @@ from times_doctor_tasks.contract.errors import InfrastructureError, UsageError
 from times_doctor_tasks.contract.messages import RunSpec
 
 
-def plan_to_look_at(plan: Callable[[], Prepared], request: ScanRequest, environ: Mapping[str, str]) -> Prepared:
+def plan_to_look_at(
+    plan: Callable[[], tuple[object, Prepared]], request: ScanRequest, environ: Mapping[str, str]
+) -> Prepared:
     """The plan; where no engine, host or broker could be used now, one that says so among its warnings."""
     try:
-        return plan()
+        return plan()[1]
     except InfrastructureError as error:
         return plan_without_hosts(request, environ, str(error))
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+
+from rich.console import Console
 
 from times_doctor_cli.api import harvest_of_scan
 from times_doctor_cli.client.session import Client
@@ -37,16 +40,10 @@ def run(request: ScanRequest, backend: Backend, environ: Mapping[str, str], *, d
     """Runs a scan and returns its exit code."""
     console = words_console(as_json=as_json)
     began_s = monotonic_s()
-
-    def plan() -> tuple[Client, Prepared]:
-        client = backend.connect(environ)
-        with shown_transfer("Reading the model", console, began_s=began_s, quiet=True) as on_read:
-            prepared = plan_scan(client, request, call_hosts=backend.call_hosts, environ=environ, on_read=on_read)
-        return client, prepared
-
+    plan = partial(_plan, request, backend, environ, console=console, began_s=began_s)
     try:
         if dry_run:
-            return show_plan(plan_to_look_at(lambda: plan()[1], request, environ), console, as_json=as_json)
+            return show_plan(plan_to_look_at(plan, request, environ), console, as_json=as_json)
         client, prepared = plan()
         ask_about_many(request, prepared)
         if prepared.why_these:
@@ -76,6 +73,14 @@ def run(request: ScanRequest, backend: Backend, environ: Mapping[str, str], *, d
             as_json=as_json,
             signals=signals,
         )
+
+
+def _plan(
+    request: ScanRequest, backend: Backend, environ: Mapping[str, str], *, console: Console, began_s: float
+) -> tuple[Client, Prepared]:
+    client = backend.connect(environ)
+    with shown_transfer("Reading the model", console, began_s=began_s, quiet=True) as on_read:
+        return client, plan_scan(client, request, call_hosts=backend.call_hosts, environ=environ, on_read=on_read)
 
 
 def follow(

@@ -12,9 +12,11 @@ from typing import Any
 
 from times_doctor_tasks.contract.states import StopReason, Verdict
 from times_doctor_tasks.parsers.highs.log import HighsLogReader
+from times_doctor_tasks.parsers.highs.status import reading_error
 from times_doctor_tasks.results.conflicts import with_conflict
 from times_doctor_tasks.results.run_reader import RunReading, read_highs_run
 from times_doctor_tasks.results.verdicts import Judgement
+from times_doctor_tasks.snapshot.manifest import lower_name
 from times_doctor_worker.engines.port import CONFLICT, Command, Job
 
 LOG = "run.log"
@@ -62,7 +64,9 @@ class HighsEngine:
         log = job.directory / LOG
         reading = read_highs_run(log, returncode=returncode, stop_reason=stop_reason, final=final)
         if reading.verdict is Verdict.COMPILE_ERROR:
-            return dataclasses.replace(reading, judgement=_unreadable(job))
+            staged, name = str(job.tree / job.manifest.driver), _users_name(job)
+            messages = tuple(message.replace(staged, name) for message in reading.messages)
+            return dataclasses.replace(reading, judgement=_unreadable(name, log), messages=messages)
         return reading if found is None else with_conflict(reading, found)
 
     def finish(self, job: Job) -> str | None:  # noqa: ARG002  # the port's
@@ -83,11 +87,16 @@ def _document(path: Path) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _unreadable(job: Job) -> Judgement:
-    """HiGHS's parser says only that it failed: the file's own name, and what it must be, are more help."""
+def _users_name(job: Job) -> str:
+    """The model file's own name: the staged one is in lower case."""
     name = Path(job.manifest.driver).name
+    return f"{job.title}{name[len(job.title) :]}" if name.startswith(lower_name(job.title)) else name
+
+
+def _unreadable(name: str, log: Path) -> Judgement:
+    why = reading_error(log.read_text("utf-8", "replace")) if log.is_file() else ""
     return Judgement(
         Verdict.COMPILE_ERROR,
-        f"HiGHS could not read the model file {name}.",
+        f"HiGHS could not read the model file {name}{f': {why}' if why else ''}.",
         "Check that it is a whole MPS or LP file; the run's log holds what HiGHS's parser says of it.",
     )

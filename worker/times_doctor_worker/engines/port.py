@@ -27,6 +27,8 @@ class Job:
     """The staged snapshot: read-only, shared by all runs of the model on this host."""
     directory: Path
     """The attempt's own working folder."""
+    title: str = ""
+    """What people call the model: the driver's stem as they wrote it."""
 
 
 @dataclass(frozen=True, slots=True)

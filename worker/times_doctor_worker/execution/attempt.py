@@ -148,7 +148,7 @@ class Attempt:
             workspace.attempt_folder(self._spec.scan, self._run.run, self._line.fence, tree=tree, manifest=manifest)
         )
         self.facts.directory = str(folder)
-        return Job(self._run, manifest, tree, folder)
+        return Job(self._run, manifest, tree, folder, self._spec.model.title)
 
     def _from_store(self, get: Callable[[], _T]) -> _T:
         """Waits for a store that does not answer: it is well again sooner or later, like Redis."""

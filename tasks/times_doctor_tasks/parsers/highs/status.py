@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,8 @@ from times_doctor_tasks.parsers.gams.status_texts import MODEL_STATUS, SOLVER_ST
 from times_doctor_tasks.parsers.solves.endings import Ending
 from times_doctor_tasks.parsers.solves.solve import Solve
 
+#: HiGHS 1.16's reader: what is wrong, then file, line and column.
+_READING_ERROR = re.compile(r"^ERROR: +(?=\S)(?!Parser error)(.+?)\.?[ \t]*$(?:\s+--> .*:(\d+):\d+\s*$)?", re.MULTILINE)
 _CODES: dict[str, tuple[int | None, int]] = {
     "optimal": (1, 1),
     "infeasible": (4, 1),
@@ -69,6 +72,16 @@ def with_final_answer(solves: tuple[Solve, ...], final: Mapping[str, Any]) -> tu
     sizes: dict[str, Any] = {name: final.get(name) for name in ("rows", "columns", "nonzeros")}
     quality = tuple((final.get("quality") or {}).items())
     return (*solves[:-1], replace(last, lp_status_text=status, objective=objective, quality=quality, **sizes))
+
+
+def reading_error(log: str) -> str:
+    """Why HiGHS could not read a model file, and in which line; empty where its parser says no more than that.
+
+    >>> reading_error("ERROR:   expected a number, found `end`\\n --> /cache/x.lp:5:1\\n")
+    'expected a number, found `end` (line 5)'
+    """
+    match = _READING_ERROR.search(log)
+    return f"{match[1]} (line {match[2]})" if match and match[2] else match[1] if match else ""
 
 
 def unread_model(solve: Solve | None, errors: Sequence[ErrorLine]) -> Ending | None:

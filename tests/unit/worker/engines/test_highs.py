@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from times_doctor_tasks.contract.messages import RunSpec
+from times_doctor_tasks.contract.states import Verdict
+from times_doctor_tasks.snapshot.manifest import Manifest, StagedFile
+from times_doctor_worker.engines.highs import LOG, HighsEngine
+from times_doctor_worker.engines.highs_solve import UNREADABLE
+from times_doctor_worker.engines.port import Job
+
+HEAD = "Running HiGHS 1.16.0 (git hash: f3f113d): Copyright (c) 2026 under MIT licence terms\n"
+#: File -> what HiGHS 1.16 wrote of it, and what is said of that.
+LOGS = {
+    "Product.lp": (
+        "ERROR:   quadratic constraints are not supported by HiGHS\n --> {path}:4:12\n  |\n"
+        "4 |  c1: 3 x + [ x * y ] <= 9\n  |            ^ quadratic term in a constraint\n",
+        "HiGHS could not read the model file Product.lp: quadratic constraints are not supported by HiGHS (line 4).",
+    ),
+    "d.lp": (
+        "ERROR:   expected a number, found `end`\n --> {path}:5:1\n  |\n5 | end\n",
+        "HiGHS could not read the model file d.lp: expected a number, found `end` (line 5).",
+    ),
+    "Old.MPS.GZ": (
+        "ERROR:   Row name r is not defined.\n",
+        "HiGHS could not read the model file Old.MPS.gz: Row name r is not defined.",
+    ),
+    "a.mps": ("", "HiGHS could not read the model file a.mps."),
+}
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_highs_own_reason_for_not_reading_a_file_is_said_with_the_users_name_of_it(tmp_path: Path, name: str) -> None:
+    written, sentence = LOGS[name]
+    staged = f"model/{name.lower()}"
+    path = tmp_path / "tree" / staged
+    error = f"ERROR:   Parser error reading {path}\n"
+    (tmp_path / LOG).write_text(HEAD + written.replace("{path}", str(path)) + error)
+    run = RunSpec(scan="s", run="highs.dual", index=0, engine="highs", solver="highs", profile="dual", options="")
+    manifest = Manifest(driver=staged, files=(StagedFile(path=staged, size_bytes=1, sha256="0" * 64),), kind="lp")
+
+    job = Job(run, manifest, tmp_path / "tree", tmp_path, Path(name).stem)
+    reading = HighsEngine("1.16.0", {}).read(job, returncode=UNREADABLE, stop_reason=None)
+
+    assert reading.verdict is Verdict.COMPILE_ERROR
+    assert reading.judgement.sentence == sentence
+    assert not [message for message in reading.messages if str(tmp_path) in message]
