@@ -249,6 +249,12 @@ class RunResult(Document, frozen=True, kw_only=True):
     finished_ms: int | None = None
     runtime_s: float | None = None
     """Wall seconds of the engine, from its start to its end."""
+    cpu_s: float | None = None
+    """User and system seconds of the engine's whole process tree, exact; None where nobody saw its end."""
+    run_delay_s: float | None = None
+    """Seconds that its threads were ready and waited for a core, sampled; None where the system does not say."""
+    load_1m: float | None = None
+    """Load average of its host at its start."""
     phases: tuple[PhaseSpan, ...] = ()
     curve: tuple[CurvePoint, ...] = ()
     peak_memory_mb: float | None = None

@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from times_doctor_tasks.blob_store.errors import StoreUnreachable
+from times_doctor_tasks.config.resources import load_1m
 from times_doctor_tasks.contract.clock import monotonic_s, now_ms
 from times_doctor_tasks.contract.errors import TimesDoctorError
 from times_doctor_tasks.contract.messages import RunResult
@@ -163,7 +164,7 @@ class Attempt:
     def _solve(self, engine: Engine, job: Job, command: Command) -> None:
         marker = self._bench.workspace.marker(self._spec.scan, self._run.run)
         output = job.directory / OUTPUT
-        self.facts.started_ms = now_ms()
+        self.facts.started_ms, self.facts.load_1m = now_ms(), load_1m()
         start_s, kills_before = monotonic_s(), oom_kills()
         with self._spawn(command, job, marker, output) as process, LogTail(command.log) as tail:
             watch = RunWatch(

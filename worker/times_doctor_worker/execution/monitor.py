@@ -63,6 +63,7 @@ class RunWatch:
         self._read(self._tail.drain())
         self._tracker.update(self._reader.close(), now_s=self._runtime_s())
         self._facts.returncode = ended.returncode
+        self._facts.cpu_s, self._facts.run_delay_s = ended.cpu_s, self._meter.run_delay_s(ended.cpu_s)
         # A solve may end between two samples; the largest single process is known all the same.
         seen_bytes = max(self._meter.peak_rss_bytes, ended.max_rss_bytes or 0)
         self._facts.peak_memory_mb = round(seen_bytes / (1 << 20), 1) if seen_bytes else None
@@ -89,7 +90,8 @@ class RunWatch:
         now_s = monotonic_s()
         if now_s < self._next_sample_s:
             return
-        self._next_sample_s = now_s + SAMPLE_S
+        # Of a short solve, too, the last look must see most of it.
+        self._next_sample_s = now_s + min(SAMPLE_S, self._runtime_s() / 4)
         usage = self._meter.sample()
         self._is_over = self._is_over or usage.rss_bytes > self._limit_bytes
         self._facts.peak_memory_mb = round(self._meter.peak_rss_bytes / (1 << 20), 1)

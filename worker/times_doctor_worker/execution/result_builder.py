@@ -39,6 +39,9 @@ class Facts:
     started_ms: int | None = None
     ended_ms: int | None = None
     runtime_s: float | None = None
+    cpu_s: float | None = None
+    run_delay_s: float | None = None
+    load_1m: float | None = None
     peak_memory_mb: float | None = None
     returncode: int | None = None
     stop_reason: StopReason | None = None
@@ -78,6 +81,9 @@ def unsolved(
         started_ms=facts.started_ms,
         ended_ms=facts.ended_ms,
         runtime_s=facts.runtime_s,
+        cpu_s=_rounded(facts.cpu_s),
+        run_delay_s=_rounded(facts.run_delay_s),
+        load_1m=_rounded(facts.load_1m),
         peak_memory_mb=facts.peak_memory_mb,
         returncode=facts.returncode,
         stop_reason=facts.stop_reason,
@@ -86,6 +92,10 @@ def unsolved(
         licence=facts.licence,
         artefacts=tuple(facts.artefacts),
     )
+
+
+def _rounded(figure: float | None) -> float | None:
+    return None if figure is None else round(figure, 4)
 
 
 def solved(

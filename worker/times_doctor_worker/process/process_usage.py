@@ -1,4 +1,4 @@
-"""What one engine's process tree uses: memory and CPU time, by looking at its process group.
+"""What one engine's process tree uses: memory, CPU time and its wait for a core, by looking at its process group.
 
 Memory is the sum of the resident sets. It counts a page once per process that shares it: against the proportional
 sum (PSS) that was 275 to 258 MB on a small tree (libraries of about 17 MB), and nothing that matters on a large one.
@@ -39,8 +39,23 @@ class TreeMeter:
     def __init__(self, group: int) -> None:
         self._group = group
         self._strangers: set[int] = set()
+        self._threads: dict[int, tuple[int, int]] = {}
         self.peak_rss_bytes = 0
         """The highest `rss_bytes` of all looks so far: a peak between two looks is missed."""
+
+    def run_delay_s(self, cpu_s: float | None) -> float | None:
+        """Seconds that the tree's threads were ready and waited for a core; None where the system does not say.
+
+        A thread is seen until its last look: what came after is added in proportion to the CPU time that was missed.
+
+        Args:
+            cpu_s: CPU time of the whole tree, exact; None leaves the sum as it was seen.
+        """
+        on_cpu_ns = sum(on_cpu for on_cpu, _ in self._threads.values())
+        if not on_cpu_ns:
+            return None
+        missed = max(1.0, cpu_s * 1e9 / on_cpu_ns) if cpu_s is not None else 1.0
+        return sum(delay for _, delay in self._threads.values()) * missed / 1e9
 
     def sample(self) -> TreeUsage:
         """Looks now. A tree that is gone uses nothing."""
@@ -55,6 +70,7 @@ class TreeMeter:
             if group != self._group:
                 self._strangers.add(pid)
                 continue
+            self._threads |= _read_threads(pid)  # those that ended stay as they were last seen
             rss_bytes += pid_rss_bytes
             cpu_s += pid_cpu_s
             processes += 1
@@ -86,7 +102,25 @@ if sys.platform == "linux":
         ticks = sum(map(int, fields[11:15]))  # utime, stime, cutime, cstime
         return int(fields[2]), int(fields[21]) * _PAGE_BYTES, ticks / _TICKS_PER_S
 
+    def _read_threads(pid: int) -> dict[int, tuple[int, int]]:
+        """Nanoseconds on a core and waiting for one, by thread; empty where the kernel does not count them."""
+        found = {}
+        try:
+            for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
+                file = os.open(f"/proc/{pid}/task/{thread}/schedstat", os.O_RDONLY)
+                try:
+                    on_cpu, delay, *_ = os.read(file, 128).split()
+                finally:
+                    os.close(file)
+                found[int(thread)] = int(on_cpu), int(delay)
+        except (OSError, ValueError):
+            pass  # it ended meanwhile, or there is no schedstat
+        return found
+
 else:
+
+    def _read_threads(_pid: int) -> dict[int, tuple[int, int]]:
+        return {}
 
     def _all_pids() -> set[int]:
         import psutil  # type: ignore[import-untyped]  # has no stubs of its own

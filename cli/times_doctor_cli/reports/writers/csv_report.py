@@ -10,6 +10,7 @@ from pathlib import Path
 
 from times_doctor_cli.reports.layout import CSV, run_folder
 from times_doctor_cli.reports.writers.files import write_atomically
+from times_doctor_tasks.analysis.run_times import quiet_s
 from times_doctor_tasks.contract.messages import Report, RunResult
 from times_doctor_tasks.contract.states import RunState, StopReason
 
@@ -108,6 +109,10 @@ def _scientific(value: float | None) -> Cell:
     return None if value is None else f"{value:.3e}"
 
 
+def _seconds(value: float | None) -> Cell:
+    return None if value is None else f"{value:.4f}"
+
+
 def _listing(folder: Path) -> Cell:
     return next((str(path) for path in sorted(folder.glob("*.lst"))), "")
 
@@ -149,4 +154,8 @@ _COLUMNS: dict[str, Callable[[RunResult, Path], Cell]] = {
     "sentence": lambda r, _: r.sentence,
     "reused_from": lambda r, _: r.reused_from,
     **{name: _quality(name) for name in QUALITY},
+    "cpu_s": lambda r, _: r.cpu_s,
+    "run_delay_s": lambda r, _: r.run_delay_s,
+    "quiet_s": lambda r, _: _seconds(quiet_s(r)),
+    "load_1m": lambda r, _: r.load_1m,
 }

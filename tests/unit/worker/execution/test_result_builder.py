@@ -9,7 +9,7 @@ from times_doctor_tasks.parsers.solves.solve import Solve
 from times_doctor_tasks.results.profile_check import Application
 from times_doctor_tasks.results.run_reader import RunReading
 from times_doctor_tasks.results.verdicts import Judgement
-from times_doctor_worker.execution.result_builder import Facts, final_state, solved
+from times_doctor_worker.execution.result_builder import Facts, final_state, solved, unsolved
 
 RUN = RunSpec(scan="s", run="cplex.p", index=0, engine="gams", solver="cplex", profile="p", options="")
 
@@ -63,3 +63,11 @@ def test_a_run_that_broke_or_was_killed_is_not_excused_by_its_profile(verdict: V
 )
 def test_a_verdict_and_a_reason_make_a_state(verdict: Verdict, stop: StopReason | None, state: RunState) -> None:
     assert final_state(verdict, stop) is state
+
+
+def test_what_the_processes_used_and_waited_for_goes_into_the_result() -> None:
+    facts = Facts(attempt=1, host="alpha", claimed_ms=0, cpu_s=1.23456, run_delay_s=0.5, load_1m=7.0)
+
+    result = unsolved(RUN, facts, state=RunState.FAILED, sentence="It broke.")
+
+    assert (result.cpu_s, result.run_delay_s, result.load_1m) == (1.2346, 0.5, 7.0)

@@ -93,3 +93,36 @@ def test_a_group_that_never_was_uses_nothing() -> None:
     usage = TreeMeter(2**22 + 1).sample()
 
     assert (usage.rss_bytes, usage.cpu_s, usage.processes) == (0, 0.0, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts the wait for a core")
+def test_the_wait_of_threads_and_processes_that_ended_is_remembered() -> None:
+    script = (
+        "import sys, threading, subprocess\n"
+        "work = [threading.Thread(target=lambda: sum(range(3_000_000))) for _ in range(2)]\n"
+        "for one in work: one.start()\n"
+        "for one in work: one.join()\n"
+        "print('ready', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-I", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0
+    ) as process:
+        meter = TreeMeter(process.pid)
+        wait_until(lambda: meter.sample().processes == 1 and len(meter._threads) > 1)
+        assert process.stdout is not None
+        process.stdout.readline()
+        meter.sample()
+        process.communicate()
+
+    meter.sample()
+    seen_s = meter.run_delay_s(None)
+    on_cpu_s = sum(on_cpu for on_cpu, _ in meter._threads.values()) / 1e9
+
+    assert seen_s is not None
+    assert seen_s >= 0
+    assert meter.run_delay_s(3 * on_cpu_s) == pytest.approx(3 * seen_s)
+    assert meter.run_delay_s(on_cpu_s / 2) == seen_s
+
+
+def test_no_wait_is_known_where_nothing_was_seen() -> None:
+    assert TreeMeter(2**22 + 1).run_delay_s(1.0) is None
