@@ -184,7 +184,8 @@ class _Look:
         """Say which variables have no value, and which have another one than `--gams-arg` gives them."""
         refuse_own_parameters(self._given, self._macros.mentioned)
         for name, place in self._call.needs if self._call else ():
-            needs.add(name, place)
+            if not self._macros.values(name):
+                needs.add(name, place)
         for sentence in needs.sentences(self._finder.set_by_source):
             self._finder.warn(sentence)
         for name, value in self._given.items():

@@ -79,6 +79,8 @@ def _named(path: Path, folders: Folders, environ: Mapping[str, str], given: Mapp
         return Choice(path, "named")
     if path.suffix.lower() not in _GAMS_SUFFIXES:
         raise RunDirUnreadable(str(path), "is not a driver")
+    if started := _started_by(path, folders, given):
+        return started
     calls, warnings = _calls(path.parent, folders, environ)
     own = [call for call in calls if _driver_of(call, path.parent, folders) == path]
     call = own[0] if own else _wrapper_call(path, folders, given)
@@ -86,6 +88,21 @@ def _named(path: Path, folders: Folders, environ: Mapping[str, str], given: Mapp
         call = calls[0]
         warnings.append(f"{call.source} starts {call.driver!r}; its folders and parameters are used for {path.name!r}.")
     return Choice(path, "named", call, warnings)
+
+
+def _started_by(path: Path, folders: Folders, given: Mapping[str, str]) -> Choice | None:
+    """What a launcher starts: a small .gms file that includes nothing, and calls GAMS."""
+    if not _is_small_gms(path) or _included_names(path):
+        return None
+    for call in _calls_in(path, folders, given):
+        driver = _driver_of(call, path.parent, folders)
+        if driver not in (None, path):
+            return Choice(driver, f"{call.source} starts it", call)
+    return None
+
+
+def _is_small_gms(path: Path) -> bool:
+    return path.suffix.lower() == ".gms" and path.is_file() and path.stat().st_size <= _MAX_WRAPPER_BYTES
 
 
 def _calls(folder: Path, folders: Folders, environ: Mapping[str, str]) -> tuple[list[GamsCall], list[str]]:
@@ -185,8 +202,7 @@ def _wrapper_call(driver: Path, folders: Folders, given: Mapping[str, str]) -> G
     """How a .gms file beside the driver starts it with `$call gams ...` (TIMES_Demo and xl2times do)."""
     for name in folders.names(driver.parent):
         path = driver.parent / name
-        is_small_gms = name.lower().endswith(".gms") and path.is_file() and path.stat().st_size <= _MAX_WRAPPER_BYTES
-        if path != driver and is_small_gms:
+        if path != driver and _is_small_gms(path):
             for call in _calls_in(path, folders, given):
                 if _driver_of(call, driver.parent, folders) == driver:
                     return call

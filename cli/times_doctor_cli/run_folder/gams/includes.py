@@ -210,9 +210,9 @@ class ChainReader:
         else:
             raw, rest, _ = first_token(rest)
             words = tokens(rest)
-        names = self._macros.expand(raw, file.args)
-        certain = len(names) == 1
-        for name in names:
+        options = self._macros.expand(raw, file.args)
+        certain = len(options) == 1
+        for name in options:
             reach_one = reach if certain else min(reach, Reach.MAYBE)
             args = None if keyword == "include" else self._expand_args(words, file.args)
             if UNKNOWN in name:
@@ -221,7 +221,9 @@ class ChainReader:
                 for found in all_found:
                     self._read_file(found.path, args, Reach.MAYBE)
                 continue
-            found_one = self._finder.find(name, file.path)
+            found_one = self._finder.find(name, file.path) or self._finder.find(
+                first_token(name)[0].rstrip(";"), file.path
+            )
             if found_one is None:
                 self._finder.report_missing(name_text(name), file.where, surely=reach_one is Reach.SURELY)
             else:

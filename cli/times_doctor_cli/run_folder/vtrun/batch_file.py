@@ -17,11 +17,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from times_doctor_cli.run_folder.caseless_names import Folders, base_of, is_absolute
-from times_doctor_cli.run_folder.vtrun.gams_command import GamsCall, Gdx2Veda, is_gams, parmfile_words, read_gams_words
+from times_doctor_cli.run_folder.vtrun.gams_command import (
+    DOUBLE_DASH,
+    GamsCall,
+    Gdx2Veda,
+    is_gams,
+    parmfile_words,
+    read_gams_words,
+)
 
 #: Larger files are no command files, bytes.
 MAX_BATCH_BYTES = 1024 * 1024
 _MAX_DEPTH = 5
+#: Stands for an argument or variable that only the caller of the command file sets.
+_MISSING = "\x00"
 #: Variables of our own environment that a command file may read: what it says ends in a manifest, which travels.
 _ENVIRONMENT = frozenset(
     {"times_src", "gamsdir", "gams_dir", "gams_path", "gamspath", "userprofile", "homedrive", "homepath", "systemdrive"}
@@ -95,13 +104,13 @@ class _Reader:
     def _argument(self, number: int, modifiers: str, path: Path, args: tuple[str, ...]) -> str:
         if number == 0:
             return f"{path.parent}/" if "p" in modifiers else str(path)
-        return args[number - 1] if number <= len(args) else ""
+        return args[number - 1] if number <= len(args) else _MISSING
 
     def _variable(self, name: str) -> str:
         name, _, change = name.partition(":")
         if name.lower() == "cd":
             return str(self._folder)
-        value = self._variables.get(name.lower(), "")
+        value = self._variables.get(name.lower(), _MISSING)
         if "=" in change:
             old, _, new = change.partition("=")
             value = value.replace(old, new)
@@ -135,6 +144,7 @@ class _Reader:
         if is_gams(words[0]):
             self._gams(words[1:], where)
             return
+        words = [word.replace(_MISSING, "") for word in words]
         if Path(base_of(words[0])).stem.lower() == "gdx2veda":
             self._gdx2veda(words[1:], where)
             return
@@ -146,7 +156,10 @@ class _Reader:
             self._vt_gams(words, where)
 
     def _gams(self, words: list[str], where: str) -> None:
-        call = read_gams_words(words, GamsCall(where, self._folder))
+        call = GamsCall(where, self._folder)
+        lacking = {word: word.rstrip(f"={_MISSING}") for word in words if word.endswith(f"={_MISSING}")}
+        call.needs = [(match[1], where) for text in lacking.values() if (match := DOUBLE_DASH.fullmatch(text))]
+        read_gams_words([word.replace(_MISSING, "") for word in words if word not in lacking], call)
         if call.parmfile and (path := self._find(call.parmfile)) and path.is_file():
             read_gams_words(parmfile_words(_decoded(path)), call)
         folder = next((value for name, value in call.parameters if name == "curdir"), None)
@@ -181,7 +194,7 @@ class _Reader:
             self._batch.warnings.append(f"{where} goes to the folder {written!r}, which is not here.")
 
     def _find(self, written: str) -> Path | None:
-        written = written.strip('"')
+        written = written.strip('"').replace(_MISSING, "")
         if is_absolute(written):
             path = Path(written)
             return path if path.is_absolute() and path.exists() else None

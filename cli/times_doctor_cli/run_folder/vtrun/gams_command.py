@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_DOUBLE_DASH = re.compile(r"(?:--|-/|//|/-)([A-Za-z_][\w.]*)(?:=(.*))?", re.DOTALL)
+#: `--NAME=value` as GAMS takes it.
+DOUBLE_DASH = re.compile(r"(?:--|-/|//|/-)([A-Za-z_][\w.]*)(?:=(.*))?", re.DOTALL)
 _OPTION = re.compile(r"[-/]?([A-Za-z][A-Za-z0-9]*)=(.*)", re.DOTALL)
 _BARE = re.compile(r"[-/]?([A-Za-z][A-Za-z0-9]*)")
 _IDIR = re.compile(r"(?:idir|inputdir)(\d*)", re.IGNORECASE)
@@ -67,7 +68,7 @@ def read_gams_words(words: Sequence[str], call: GamsCall) -> GamsCall:
     rest = list(words)
     while rest:
         word = rest.pop(0).strip()
-        if double := _DOUBLE_DASH.fullmatch(word):
+        if double := DOUBLE_DASH.fullmatch(word):
             value = double[2] if double[2] is not None else (rest.pop(0) if rest else "")
             _keep(call, f"--{double[1]}", value)
         elif option := _OPTION.fullmatch(word):

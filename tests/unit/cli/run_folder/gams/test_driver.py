@@ -124,6 +124,20 @@ def test_how_another_gms_file_starts_the_driver_is_used(make_tree: MakeTree) -> 
     assert choice.call.restart == "../source/_times.g00"
 
 
+def test_a_launcher_that_is_named_means_what_it_starts(make_tree: MakeTree) -> None:
+    root = make_tree({"x/start.gms": "$call gams main.run idir1=y --case=%CASE%\n$terminate\n", "x/main.run": ""})
+    choice = choose_driver(root / "x/start.gms", Folders(), {})
+    assert (choice.driver.name, choice.why) == ("main.run", "start.gms line 1 starts it")
+    assert choice.call is not None
+    assert choice.call.idirs == ["y"]
+
+
+@pytest.mark.parametrize("text", ["$include m.inc\n$call gams main.run\n", "$call gams gone.run\n", "set s;\n"])
+def test_a_model_that_only_uses_gams_on_its_way_is_its_own_driver(make_tree: MakeTree, text: str) -> None:
+    root = make_tree({"x/start.gms": text, "x/main.run": ""})
+    assert choose(root / "x/start.gms") == ("start.gms", "named")
+
+
 @pytest.mark.parametrize(("name", "why"), [("gone", "is not there"), ("notes.txt", "is not a driver")])
 def test_a_path_that_is_no_run_folder_is_refused(make_tree: MakeTree, name: str, why: str) -> None:
     root = make_tree({"notes.txt": ""})

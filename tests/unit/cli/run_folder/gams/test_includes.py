@@ -45,6 +45,8 @@ def included(look_at: Look, driver: str, **others: str) -> set[str]:
         '$ifi     exist "x.dd"  $include  "x.dd";',
         '$batinclude "x.dd"; sets',
         "$eolcom #\n$include x.dd # a comment",
+        "$include x.dd;",
+        "$include x.dd ; or what else",
         "   $$include x.dd",
         "$if set nothing $$include 'x.dd';",
         '$set dd "x.dd";\n$include "%dd%";',

@@ -44,6 +44,17 @@ def test_a_variable_that_is_set_or_only_asked_about_is_no_need(look_at: Look, dr
     assert not [w for w in look_at({"case/case.run": driver, "case/base.dd": ""}).warnings if "has no value" in w]
 
 
+@pytest.mark.parametrize("word", ["%1", "%SCEN%", "!scen!", "%~1"])
+def test_what_the_caller_of_a_command_file_sets_is_a_need_unless_given(look_at: Look, word: str) -> None:
+    files = {"case/case.run": "$include %case%.dd\n", "case/low.dd": ""}
+    files |= {"case/vtrun.cmd": f"cd %~dp0\nset S={word}\ngams case.run --case=%S% --other=x gdx={word}\n"}
+    (said,) = look_at(files).warnings
+    assert said.startswith("case has no value: nothing here sets it, and case.run:1, vtrun.cmd line 3 need it.")
+    run = look_at(files, gams_args={"CASE": "low"})
+    assert run.warnings == ()
+    assert [(p.name, p.value) for p in run.parameters] == [("--other", "x"), ("--CASE", "low")]
+
+
 def test_a_variable_of_the_times_source_is_no_need(look_at: Look, tmp_path: Path) -> None:
     source = {"src/initsys.mod": "$SETGLOBAL EQ 'EQ'\n", "src/maindrv.mod": "", "src/initmty.mod": ""}
     driver = "$include initsys.mod\n%EQ%_x.. y =e= 1;\n"
