@@ -62,7 +62,7 @@ def test_parameters_restart_and_gdx_travel(look_at: Look, tmp_path: Path) -> Non
 
 def test_a_given_variable_is_in_the_manifest_and_makes_another_snapshot(look_at: Look) -> None:
     files = {"case/case.run": "$include %case%.dd\n", "case/low.dd": "", "case/high.dd": "2"}
-    given = ({}, {"CASE": "low"}, {"CASE": "high"})
+    given: tuple[dict[str, str], ...] = ({}, {"CASE": "low"}, {"CASE": "high"})
     manifests = [take_snapshot(look_at(files, gams_args=args), HashCache(None)).manifest for args in given]
     assert [manifest.parameters for manifest in manifests] == [(), (("--CASE", "low"),), (("--CASE", "high"),)]
     assert len({manifest_sha256(manifest) for manifest in manifests}) == 3
