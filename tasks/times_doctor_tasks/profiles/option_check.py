@@ -112,9 +112,9 @@ def _unknown(text: str, solver: str, table: OptionTable, severity: Severity) -> 
 
 
 def _is_code(value: str, record: OptionRecord) -> bool:
-    """Under GAMS a word may stand as its number, and yes and no for 1 and 0."""
-    if record.kind == "boolean":
-        return value.lower() in ("yes", "no")
+    """Under GAMS a word may stand as its number, and yes, true, on for 1."""
+    if value.lower() in ("yes", "no", "true", "false", "on", "off"):
+        return record.kind == "boolean" or "1" in record.choices
     return record.kind == "word" and value.isdigit() and not any(choice.isdigit() for choice in record.choices)
 
 

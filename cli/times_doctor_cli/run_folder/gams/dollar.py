@@ -45,15 +45,19 @@ class Load:
 
 
 def split_directive(text: str) -> tuple[str, str]:
-    """Keyword in lower case, and what follows it; tags (`ifthen.two`) are dropped.
+    """Keyword in lower case, and what follows it; tags (`ifthen.two`) are dropped, and switches before it.
 
     >>> split_directive("   BATINCLUDE initsys.mod  ")
     ('batinclude', 'initsys.mod')
     >>> split_directive("ifThen.two set x")
     ('ifthen', 'set x')
+    >>> split_directive("offlisting $include x.inc")
+    ('include', 'x.inc')
     """
     match = _DIRECTIVE.match(text.lstrip("$"))
-    return (match[1].lower(), match[2].strip()) if match else ("", "")
+    keyword, rest = (match[1].lower(), match[2].strip()) if match else ("", "")
+    takes_none = keyword.startswith(("on", "off")) and not keyword.startswith(_TEXT_BEGINS + _TEXT_ENDS)
+    return split_directive(rest) if takes_none and rest else (keyword, rest)
 
 
 def dollar_lines(path: Path) -> list[DollarLine]:

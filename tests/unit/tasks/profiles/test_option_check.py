@@ -129,7 +129,10 @@ def test_under_gams_a_line_is_a_warning(solver: str, line: str, name: str, sugge
 @pytest.mark.parametrize(
     ("solver", "text"),
     [
-        ("cplex", "LPMETHOD 4\nnames no\niis\nx.feaspref 1\neq.lazy(*) 2\ngthreads 4\nsetitfoind 1\ntilim 1e10\n"),
+        (
+            "cplex",
+            "LPMETHOD 4\nnames no\niis\niis yes\nx.feaspref 1\neq.lazy(*) 2\ngthreads 4\nsetitfoind 1\ntilim 1e10\n",
+        ),
         ("gurobi", "rootmethod 2\nthreads 4 * all\n"),
         ("xpress", "defaultAlg = 4\n"),
         ("mosek", "MSK_IPAR_INTPNT_BASIS 0\n"),
