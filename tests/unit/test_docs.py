@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from tools.house import read_journeys
 
 from times_doctor_cli.main import COMMANDS, make_app
 
@@ -43,6 +44,14 @@ def test_each_command_of_the_pages_is_understood(command: str) -> None:
     with app.make_context("times-doctor", [name, *words]) as context:
         found = app.get_command(context, name)  # type: ignore[attr-defined]
         found.make_context(name, words, parent=context)
+
+
+def test_the_architecture_names_the_files_of_each_journey_in_their_order() -> None:
+    page = (TOP / "docs" / "ARCHITECTURE.md").read_text("utf-8")
+    for journey in read_journeys(TOP / "tools" / "journeys.toml"):
+        part = page.partition(f"\n{journey.name.capitalize().replace('csv', 'CSV')}:\n\n```")[2].partition("```")[0]
+        named = re.findall(r"[\w/]+/\w+", part)
+        assert named == ["/".join(Path(file).with_suffix("").parts[2:]) for file in journey.files], journey.name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

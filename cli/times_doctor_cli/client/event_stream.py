@@ -20,7 +20,7 @@ from times_doctor_tasks.contract.messages import (
     StateChanged,
 )
 from times_doctor_tasks.contract.states import TERMINAL
-from times_doctor_tasks.state_store.reader import RunStatus, Standing, initial_state
+from times_doctor_tasks.state_store.reader import RunStatus, ScanStatus, initial_state
 
 if TYPE_CHECKING:
     from times_doctor_cli.client.session import Client
@@ -70,10 +70,10 @@ class Feed:
 
     def _history(self) -> list[TimedEvent]:
         store = self._client.store
-        standing = store.standing(self._spec)
+        status = store.scan_status(self._spec)
         self._results = store.results(self._spec)
-        self._after = standing.last_event
-        return history(self._spec, standing, self._results)
+        self._after = status.last_event
+        return history(self._spec, status, self._results)
 
     def _news(self, timeout_s: float) -> list[TimedEvent] | None:
         assert self._after is not None
@@ -123,15 +123,15 @@ class Feed:
         return told
 
 
-def history(spec: ScanSpec, standing: Standing, results: Mapping[str, RunResult]) -> list[TimedEvent]:
+def history(spec: ScanSpec, scan: ScanStatus, results: Mapping[str, RunResult]) -> list[TimedEvent]:
     """What the documents say of every run that is not where it began, as events in the order in which it came about."""
     told: list[TimedEvent] = []
-    for run, status in standing.statuses.items():
+    for run, status in scan.statuses.items():
         # Where runs are reused, the first of a chain is not where a screen expects it.
         if not status.since_ms and status.state is initial_state(spec, run) and not spec.reused:
             continue
         told.append((status.since_ms or spec.created_ms, _came_to(run, status, results.get(run))))
-        look = standing.looks.get(run)
+        look = scan.looks.get(run)
         if look is not None and status.state not in TERMINAL:
             told.append((_seen_ms(status, look), look))
     return sorted(told, key=lambda event: event[0])

@@ -39,7 +39,7 @@ class EventSource(Protocol):
         """
 
 
-class Ending(StrEnum):
+class ShowEnd(StrEnum):
     """Why `show` returned."""
 
     OVER = "over"
@@ -54,7 +54,7 @@ class Ending(StrEnum):
 class Shown:
     """How the showing of a scan ended."""
 
-    ending: Ending
+    ending: ShowEnd
     interrupted: bool
     """All runs were asked to stop: exit code 130."""
 
@@ -114,7 +114,7 @@ class _Loop:
     controls: Controls
     result_of: Callable[[str], RunResult | None] | None
 
-    def run(self, now_ms: Callable[[], int], tick_s: Callable[[], float]) -> Ending:
+    def run(self, now_ms: Callable[[], int], tick_s: Callable[[], float]) -> ShowEnd:
         urgent = True
         while True:
             with _forgiving(self.signals):
@@ -123,14 +123,14 @@ class _Loop:
             events = self.source.next_events(KEY_S if self.controls.menu else FRAME_S)
             if events is None:
                 self.board.apply(Reported(), at_ms=now_ms())
-                return Ending.OVER
+                return ShowEnd.OVER
             with _forgiving(self.signals):
                 self._fold(events)
             urgent = self.controls.handle(self.signals, now_ms())
             if self.controls.detached:
-                return Ending.DETACHED
+                return ShowEnd.DETACHED
             if self.controls.left:
-                return Ending.LEFT
+                return ShowEnd.LEFT
             if events and not self.board.reported:
                 time.sleep(max(0.0, min(POLL_S, POLL_S - (tick_s() - asked_s))))
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from times_doctor_cli.api import harvest_of_scan
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.live.interrupts import NOTHING_STARTED, Signals
-from times_doctor_cli.live.loop import Ending, Shown
+from times_doctor_cli.live.loop import ShowEnd, Shown
 from times_doctor_cli.live.session import show_scan
 from times_doctor_cli.planning.builder import (
     Prepared,
@@ -111,7 +111,7 @@ def follow(
         signals=signals,
         check=backend.check,
     )
-    if shown.ending is Ending.DETACHED:
+    if shown.ending is ShowEnd.DETACHED:
         say(_detached_words(spec), console)
         return exit_codes.OK
     report = client.report(spec.scan)

@@ -13,7 +13,7 @@ def board_of(client: Client, spec: ScanSpec) -> Board:
     store = client.store
     board = Board.of(spec, store.runs(spec))
     results = store.results(spec)
-    for at_ms, event in history(spec, store.standing(spec), results):
+    for at_ms, event in history(spec, store.scan_status(spec), results):
         result = results.get(event.run) if isinstance(event, StateChanged) else None
         if result is None or not board.settle(result, at_ms=at_ms):
             board.apply(event, at_ms=at_ms)

@@ -117,7 +117,7 @@ class Keys:
         return f"{self.prefix}:run:{scan}:{run}:state"
 
     def history(self, scan: str, run: str) -> str:
-        """LIST of Attempt JSON, oldest first. Writer worker (CLAIM adds, FINISH and RELEASE close)."""
+        """LIST of AttemptRecord JSON, oldest first. Writer worker (CLAIM adds, FINISH and RELEASE close)."""
         return f"{self.prefix}:run:{scan}:{run}:history"
 
     def progress(self, scan: str, run: str) -> str:

@@ -187,7 +187,7 @@ class Artefact(Document, frozen=True, kw_only=True):
     """Smaller than `size_bytes` where only head and tail were kept."""
 
 
-class Attempt(Document, frozen=True, kw_only=True):
+class AttemptRecord(Document, frozen=True, kw_only=True):
     """One try of a run on one host."""
 
     attempt: int
@@ -276,7 +276,7 @@ class RunResult(Document, frozen=True, kw_only=True):
     """Working directory on the host."""
     veda: str | None = None
     """Name of the results for VEDA that were made there of its GDX; None: none were."""
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[AttemptRecord, ...] = ()
     reused_from: str = ""
     """Id of the scan that this result was taken from (`--resume`); empty where the run was run."""
 

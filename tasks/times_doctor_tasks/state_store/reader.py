@@ -15,7 +15,7 @@ from times_doctor_tasks.contract.errors import SchemaMismatch
 from times_doctor_tasks.contract.keys import Keys
 from times_doctor_tasks.contract.messages import (
     AnyEvent,
-    Attempt,
+    AttemptRecord,
     Document,
     HostCard,
     ProgressMade,
@@ -50,7 +50,7 @@ class RunStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ScanStatus:
     """How a scan stands, all of it read at one moment."""
 
     last_event: str
@@ -148,9 +148,9 @@ class Records:
         """All runs of a scan, in order; those whose document is gone are left out."""
         return self._runs(spec.scan, spec.runs)
 
-    def history(self, scan: str, run: str) -> list[Attempt]:
+    def history(self, scan: str, run: str) -> list[AttemptRecord]:
         """Attempts at a run, oldest first."""
-        return [decode(raw, Attempt) for raw in self.client.lrange(self.keys.history(scan, run), 0, -1)]
+        return [decode(raw, AttemptRecord) for raw in self.client.lrange(self.keys.history(scan, run), 0, -1)]
 
     def status(self, spec: ScanSpec, run: str) -> RunStatus:
         """State of one run."""
@@ -224,7 +224,7 @@ class Records:
             if known:
                 return known
 
-    def standing(self, spec: ScanSpec) -> Standing:
+    def scan_status(self, spec: ScanSpec) -> ScanStatus:
         """How a scan stands, for a watcher who comes late: everything up to its newest event, and nothing after it."""
         pipe = self.client.pipeline(transaction=True)
         pipe.xrevrange(self.keys.events(spec.scan), count=1)
@@ -233,7 +233,7 @@ class Records:
             pipe.get(self.keys.progress(spec.scan, run))
         newest, *documents = pipe.execute()
         looks = {run: decode_event(raw) for run, raw in zip(spec.runs, documents[1::2], strict=True) if raw}
-        return Standing(
+        return ScanStatus(
             last_event=newest[0][0].decode() if newest else "0",
             statuses={
                 run: _status(raw, initial_state(spec, run)) for run, raw in zip(spec.runs, documents[::2], strict=True)
@@ -353,4 +353,4 @@ def _status(raw: dict[bytes, bytes], initial: RunState) -> RunStatus:
 
 
 def _with_history(result: RunResult, history: Sequence[bytes]) -> RunResult:
-    return msgspec.structs.replace(result, attempts=tuple(decode(entry, Attempt) for entry in history))
+    return msgspec.structs.replace(result, attempts=tuple(decode(entry, AttemptRecord) for entry in history))

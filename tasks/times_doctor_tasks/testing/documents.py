@@ -8,7 +8,7 @@ from typing import Any
 from times_doctor_tasks.analysis.comparison import compare
 from times_doctor_tasks.analysis.recommendation import recommend
 from times_doctor_tasks.contract.messages import (
-    Attempt,
+    AttemptRecord,
     ModelRef,
     PhaseSpan,
     Report,
@@ -76,7 +76,7 @@ def make_result(profile: str = "dual", **changes: Any) -> RunResult:
         "ended_ms": ended_ms,
         "finished_ms": ended_ms + 150,
         "runtime_s": runtime_s,
-        "attempts": (Attempt(attempt=1, host="alpha", start_ms=STARTED_MS + 100, end_ms=ended_ms + 150),),
+        "attempts": (AttemptRecord(attempt=1, host="alpha", start_ms=STARTED_MS + 100, end_ms=ended_ms + 150),),
     }
     return RunResult(**(fields | changes))
 

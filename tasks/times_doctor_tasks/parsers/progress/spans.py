@@ -11,7 +11,7 @@ MAX_SPANS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class PhaseSpan:
+class Stretch:
     """A stretch of time in one phase; `end_s` is None while it lasts. Seconds as given to `update`."""
 
     phase: Phase
@@ -25,7 +25,7 @@ class Timeline:
     __slots__ = ("_spans", "_totals")
 
     def __init__(self) -> None:
-        self._spans: list[PhaseSpan] = []
+        self._spans: list[Stretch] = []
         self._totals: dict[Phase, float] = {}
 
     def enter(self, phase: Phase, now_s: float) -> None:
@@ -33,7 +33,7 @@ class Timeline:
         if self._spans and self._spans[-1].end_s is None and self._spans[-1].phase is phase:
             return
         self.end(now_s)
-        self._spans.append(PhaseSpan(phase, now_s))
+        self._spans.append(Stretch(phase, now_s))
         if len(self._spans) > MAX_SPANS:
             self._join_shortest()
 
@@ -45,7 +45,7 @@ class Timeline:
             self._totals[span.phase] = self._totals.get(span.phase, 0.0) + (now_s - span.start_s)
 
     @property
-    def spans(self) -> tuple[PhaseSpan, ...]:
+    def spans(self) -> tuple[Stretch, ...]:
         """Oldest first."""
         return tuple(self._spans)
 
@@ -63,9 +63,9 @@ class Timeline:
         neighbours = [each for each in (place - 1, place + 1) if 0 <= each < len(ended)]
         keeper = max(neighbours, key=lambda each: _length(ended[each]))
         first, second = sorted((place, keeper))
-        joined = PhaseSpan(ended[keeper].phase, ended[first].start_s, ended[second].end_s)
+        joined = Stretch(ended[keeper].phase, ended[first].start_s, ended[second].end_s)
         self._spans[first : second + 1] = [joined]
 
 
-def _length(span: PhaseSpan) -> float:
+def _length(span: Stretch) -> float:
     return (span.end_s if span.end_s is not None else span.start_s) - span.start_s

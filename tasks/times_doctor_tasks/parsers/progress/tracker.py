@@ -38,9 +38,9 @@ from times_doctor_tasks.parsers.progress.gauges import (
     MipGauge,
     relative_gap,
 )
-from times_doctor_tasks.parsers.progress.spans import PhaseSpan, Timeline
+from times_doctor_tasks.parsers.progress.spans import Stretch, Timeline
 
-__all__ = ["CurvePoint", "PhaseSpan", "ProgressTracker"]
+__all__ = ["CurvePoint", "ProgressTracker", "Stretch"]
 
 #: Samples that a speed is taken over, and how old they may get while there are enough of them.
 _SPEED_SAMPLES = 32
@@ -133,7 +133,7 @@ class ProgressTracker:
         )
 
     @property
-    def phases(self) -> tuple[PhaseSpan, ...]:
+    def phases(self) -> tuple[Stretch, ...]:
         """The timeline so far, oldest first."""
         return self._timeline.spans
 

@@ -13,7 +13,7 @@ from times_doctor_tasks.contract.errors import InfrastructureError
 from times_doctor_tasks.contract.messages import Noted, ProgressMade, Reported, RunResult, ScanSpec, StateChanged
 from times_doctor_tasks.contract.progress import Phase, Progress
 from times_doctor_tasks.contract.states import RunState, ScanMode, Verdict
-from times_doctor_tasks.state_store.reader import RunStatus, Standing
+from times_doctor_tasks.state_store.reader import RunStatus, ScanStatus
 
 LOOK = ProgressMade(run="a", attempt=2, progress=Progress(phase=Phase.BARRIER), runtime_s=3.0)
 
@@ -23,8 +23,8 @@ def spec(make_scan_spec: Callable[..., ScanSpec]) -> ScanSpec:
     return make_scan_spec(runs=("a", "b"), mode=ScanMode.CHAIN, created_ms=1_000)
 
 
-def make_standing(looks: dict[str, ProgressMade] | None = None, **statuses: RunStatus) -> Standing:
-    return Standing("7-0", statuses, looks or {})
+def make_standing(looks: dict[str, ProgressMade] | None = None, **statuses: RunStatus) -> ScanStatus:
+    return ScanStatus("7-0", statuses, looks or {})
 
 
 def test_a_run_that_nobody_touched_has_no_history(spec: ScanSpec) -> None:
@@ -70,7 +70,7 @@ class FlakyStore:
         self.spec = spec
         self.answers = answers
 
-    def standing(self, spec: ScanSpec) -> Standing:
+    def scan_status(self, spec: ScanSpec) -> ScanStatus:
         return make_standing(a=RunStatus(RunState.QUEUED), b=RunStatus(RunState.PENDING))
 
     def results(self, spec: ScanSpec) -> dict[str, RunResult]:

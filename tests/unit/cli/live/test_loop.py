@@ -14,7 +14,7 @@ from rich.console import Console, ConsoleDimensions
 
 from tests.conftest import wait_until
 from tests.unit.cli.scans import T0_MS, dual_simplex, make_board, make_result
-from times_doctor_cli.live.loop import Ending, Shown, show
+from times_doctor_cli.live.loop import ShowEnd, Shown, show
 from times_doctor_cli.live.table_screen import FRAME_S, IDLE_FRAME_S
 from times_doctor_cli.scan_state.board import Board
 from times_doctor_cli.scan_state.menu import Choice, Wish
@@ -135,7 +135,7 @@ def test_table_is_drawn_in_place_and_stays_when_over() -> None:
     stage = Stage()
     shown = stage.show(Script(running(), looks(), step_s=1.0))
 
-    assert shown == Shown(Ending.OVER, interrupted=False)
+    assert shown == Shown(ShowEnd.OVER, interrupted=False)
     assert "\x1b[?1049h" not in stage.file.getvalue()
     assert stage.file.getvalue().startswith("\x1b[?25l")
     assert stage.file.getvalue().endswith("\x1b[?25h")
@@ -240,7 +240,7 @@ def test_a_second_interrupt_cancels_all() -> None:
     shown = stage.show(Script(running(), press, press, cancelled()))
 
     assert stage.choices == [Choice(Wish.CANCEL_ALL)]
-    assert shown == Shown(Ending.OVER, interrupted=True)
+    assert shown == Shown(ShowEnd.OVER, interrupted=True)
 
 
 def test_a_second_interrupt_within_a_second_cancels_all_though_the_menu_closed() -> None:
@@ -264,7 +264,7 @@ def test_further_interrupts_insist_and_then_leave() -> None:
 
     # The third and the fifth come within a second of the choice before: people press it many times.
     assert stage.choices == [Choice(Wish.CANCEL_ALL), Choice(Wish.CANCEL_NOW)]
-    assert shown == Shown(Ending.LEFT, interrupted=True)
+    assert shown == Shown(ShowEnd.LEFT, interrupted=True)
     assert len(script.asked) == 6
 
 
@@ -273,7 +273,7 @@ def test_detach_ends_the_show_and_not_the_scan() -> None:
     shown = stage.show(Script(running(), press, stage.keys.type("d\n"), looks(), looks()), can_detach=True)
 
     assert stage.choices == [Choice(Wish.DETACH)]
-    assert shown == Shown(Ending.DETACHED, interrupted=False)
+    assert shown == Shown(ShowEnd.DETACHED, interrupted=False)
 
 
 def test_without_a_keyboard_an_interrupt_cancels_all() -> None:
@@ -292,7 +292,7 @@ def test_hang_up_and_termination_cancel_all(number: str, terminal: bool) -> None
     shown = stage.show(Script(running(), lambda: os.kill(os.getpid(), getattr(signal, number)), cancelled(), []))
 
     assert stage.choices == [Choice(Wish.CANCEL_ALL)]
-    assert shown == Shown(Ending.OVER, interrupted=True)
+    assert shown == Shown(ShowEnd.OVER, interrupted=True)
 
 
 def test_a_terminal_that_is_gone_does_not_end_the_scan() -> None:
@@ -315,7 +315,7 @@ def test_a_terminal_that_is_gone_does_not_end_the_scan() -> None:
     shown = stage.show(Script(running(), hang_up, cancelled("cplex.dual"), [], cancelled(), step_s=1.1))
 
     assert stage.choices == [Choice(Wish.CANCEL_ALL)]
-    assert shown == Shown(Ending.OVER, interrupted=True)
+    assert shown == Shown(ShowEnd.OVER, interrupted=True)
 
 
 def test_lines_instead_of_frames_without_a_terminal() -> None:

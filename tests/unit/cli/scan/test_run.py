@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from times_doctor_cli.live.loop import Ending, Shown
+from times_doctor_cli.live.loop import ShowEnd, Shown
 from times_doctor_cli.local.stack import LocalStack
 from times_doctor_cli.planning.builder import Prepared
 from times_doctor_cli.planning.request import ScanRequest
@@ -46,7 +46,7 @@ def collect(
         monkeypatch.setattr("times_doctor_cli.reports.collect.bring_results", steps.bring_results)
         monkeypatch.setattr("times_doctor_cli.live.report_output.show_results", steps.show_results)
         backend = Backend(is_private, Mock(), Mock(), steps.begin_gdx)
-        shown = Shown(Ending.OVER, interrupted)
+        shown = Shown(ShowEnd.OVER, interrupted)
         report = make_report([make_result("dual")])
         try:
             run._collect(Mock(), report, backend, Harvest(tmp_path, ()), shown, as_json=False, signals=None)

@@ -36,7 +36,7 @@ from times_doctor_cli.views.table import Frame, live_table, window
 from times_doctor_tasks.analysis.comparison import compare
 from times_doctor_tasks.analysis.recommendation import recommend
 from times_doctor_tasks.contract.errors import UsageError
-from times_doctor_tasks.contract.messages import Attempt, Recommendation, Report, RunResult
+from times_doctor_tasks.contract.messages import AttemptRecord, Recommendation, Report, RunResult
 from times_doctor_tasks.contract.progress import Phase, Progress
 from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
 from times_doctor_tasks.profiles.registry import built_in_profiles
@@ -398,9 +398,9 @@ def test_equal_failures_are_told_once_with_all_names() -> None:
 
 def test_a_run_that_was_begun_more_than_once_says_where_for_how_long_and_why_it_went_on() -> None:
     tries = (
-        Attempt(attempt=1, host="h1", start_ms=1000, end_ms=13_000, ended_as="host lost"),
-        Attempt(attempt=2, host="h2", start_ms=14_000, end_ms=14_500, ended_as="handed back by h2"),
-        Attempt(attempt=3, host="h3", start_ms=15_000, end_ms=20_000, ended_as="done"),
+        AttemptRecord(attempt=1, host="h1", start_ms=1000, end_ms=13_000, ended_as="host lost"),
+        AttemptRecord(attempt=2, host="h2", start_ms=14_000, end_ms=14_500, ended_as="handed back by h2"),
+        AttemptRecord(attempt=3, host="h3", start_ms=15_000, end_ms=20_000, ended_as="done"),
     )
     runs = [make_result("cplex.dual", attempts=tries[:1]), make_result("cplex.bar", attempts=tries)]
 

@@ -13,7 +13,7 @@ import pytest
 
 from times_doctor_cli.reports.writers.charts import RUNS_MAX, chart_data, convergence, phases, timeline
 from times_doctor_cli.reports.writers.html_report import report_html
-from times_doctor_tasks.contract.messages import Attempt, CurvePoint, PhaseSpan, Report, RunResult, RunSpec
+from times_doctor_tasks.contract.messages import AttemptRecord, CurvePoint, PhaseSpan, Report, RunResult, RunSpec
 from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
 
 MakeResult = Callable[..., RunResult]
@@ -135,8 +135,8 @@ def test_page_tells_of_every_try_of_a_run_that_was_begun_more_than_once(
     make_report: MakeReport, make_result: MakeResult
 ) -> None:
     tries = (
-        Attempt(attempt=1, host="<alpha>", start_ms=1000, end_ms=13_000, ended_as="host lost"),
-        Attempt(attempt=2, host="beta", start_ms=14_000, end_ms=19_000, ended_as="done"),
+        AttemptRecord(attempt=1, host="<alpha>", start_ms=1000, end_ms=13_000, ended_as="host lost"),
+        AttemptRecord(attempt=2, host="beta", start_ms=14_000, end_ms=19_000, ended_as="done"),
     )
     once = "Runs that were begun more than once"
     again = Page(report_html(make_report([make_result("bar", attempts=tries)]), specs={}, log_tails={})).text
@@ -229,8 +229,8 @@ def test_timeline_goes_by_host_and_start_and_shows_earlier_attempts(
         ended_ms=zero + 20_000,
         finished_ms=zero + 20_100,
         attempts=(
-            Attempt(attempt=1, host="alpha", start_ms=zero + 3000, end_ms=zero + 8000),
-            Attempt(attempt=2, host="beta", start_ms=zero + 9000),
+            AttemptRecord(attempt=1, host="alpha", start_ms=zero + 3000, end_ms=zero + 8000),
+            AttemptRecord(attempt=2, host="beta", start_ms=zero + 9000),
         ),
     )
     results = [retried, make_result("dual"), make_result("sift", started_ms=None)]
