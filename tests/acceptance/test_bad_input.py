@@ -255,6 +255,10 @@ def test_a_listing_that_is_none_is_refused(cli: Cli, tmp_path: Path, content: by
         ("--timeout-seconds abc", "'abc' is not a valid float"),
         ("--threads 0", "--threads 0: expected more than 0"),
         ("--threads two", "--threads 'two': expected a whole number, or 'auto'"),
+        ("--threads 9999", "--threads 9999: there "),
+        ("--threads 9999 --parallel", "3 runs x 9999 threads are 29997 threads, and there "),
+        ("--gams-arg CASE", "--gams-arg 'CASE': expected NAME=VALUE"),
+        ("--gams-arg lp=cbc", "--gams-arg lp=cbc: lp is a parameter of GAMS itself"),
         ("--max-workers 0", "--max-workers 0: expected more than 0"),
         ("--repeat 0", "--repeat 0: expected more than 0"),
         ("--priority urgent", "--priority 'urgent': expected one of high, normal, low"),
@@ -291,6 +295,18 @@ def test_highs_is_not_given_an_option_file_that_it_would_drop(refuse: Refuse, tm
     (tmp_path / "m.lp").write_text("Minimize\n obj: x\nSubject To\n c: x >= 1\nEnd\n")
     (tmp_path / "h.opt").write_text("solver = ipm\nthreads 4\n")
     assert "Line 2 of the option file" in refuse(tmp_path / "m.lp", "--opt-file", tmp_path / "h.opt")
+
+
+def test_every_line_that_highs_would_refuse_is_named_at_once(refuse: Refuse, tmp_path: Path) -> None:
+    (tmp_path / "m.lp").write_text("Minimize\n obj: x\nSubject To\n c: x >= 1\nEnd\n")
+    (tmp_path / "h.opt").write_text("presolv = on\nthreads = 2.5\n")
+    (tmp_path / "k.opt").write_text("# mine\ntime_limit soon\n")
+    message = refuse(tmp_path / "m.lp", "--opt-file", tmp_path / "h.opt", "--opt-file", tmp_path / "k.opt")
+    assert "3 lines of option files would be refused" in message
+    assert f"Line 1 of the option file '{tmp_path}/h.opt': 'presolv' is no option of HiGHS" in message
+    assert "Did you mean 'presolve'?" in message
+    assert f"Line 2 of the option file '{tmp_path}/h.opt': threads = '2.5'" in message
+    assert f"Line 2 of the option file '{tmp_path}/k.opt': 'time_limit soon' is no option" in message
 
 
 @pytest.mark.parametrize("name", ["TD_MAX_WORKERS", "TD_TIMEOUT_SECONDS"])
