@@ -14,8 +14,8 @@ from times_doctor_tasks.profiles.option_file import broken_lines, numbered_optio
 from times_doctor_tasks.profiles.option_table import OptionRecord, OptionTable, option_table
 from times_doctor_tasks.profiles.profile import Profile
 
-#: Findings of one scan that are shown.
-MOST_SHOWN = 20
+#: Errors, and warnings, of one scan that are shown.
+MOST_SHOWN, MOST_WARNED = 20, 6
 
 
 class Severity(StrEnum):
@@ -71,8 +71,12 @@ def refusal(found: Iterable[tuple[Profile, Finding]]) -> str:
 
 
 def warnings(found: Iterable[tuple[Profile, Finding]]) -> list[str]:
-    """All warnings among findings, a sentence each."""
-    return [one.words(profile.origin) for profile, one in found if one.severity is Severity.WARNING]
+    """The warnings among findings, a sentence each."""
+    lines = [one.words(profile.origin) for profile, one in found if one.severity is Severity.WARNING]
+    more = (
+        [f"{len(lines) - MOST_WARNED} more lines of option files are like these."] if len(lines) > MOST_WARNED else []
+    )
+    return lines[:MOST_WARNED] + more
 
 
 def _broken(text: str, solver: str) -> Iterator[Finding]:

@@ -53,8 +53,8 @@ class Needs:
 
     def sentences(self, set_by_source: Iterable[str]) -> Iterator[str]:
         """One for each variable; `set_by_source`: those that the TIMES source sets, in lower case."""
-        for key in self._needs.keys() - set(set_by_source):
-            need = self._needs[key]
+        known = set(set_by_source)
+        for need in (need for key, need in self._needs.items() if key not in known):
             fits = f" Values that fit: {some_of(sorted(need.fitting), 8)}." if need.fitting else ""
             yield (
                 f"{need.name} has no value: nothing here sets it, and {some_of(list(need.places), 5)} "

@@ -94,6 +94,12 @@ def test_many_lines_are_cut() -> None:
     assert (lines[0], len(lines), lines[-1]) == ("30 lines of option files would be refused:", 22, "  and 10 more")
 
 
+def test_many_warnings_are_cut() -> None:
+    profile = made("foo 1\n" * 30, "cplex", "gams")
+    lines = warnings([(profile, finding) for finding in check_profile(profile)])
+    assert (len(lines), lines[-1]) == (7, "24 more lines of option files are like these.")
+
+
 @pytest.mark.parametrize(
     ("version", "severity"),
     [("1.16.0", ERROR), ("1.15.1", ERROR), ("", ERROR), ("1.16.1", WARNING), ("1.17.0", WARNING), ("2.0", WARNING)],
