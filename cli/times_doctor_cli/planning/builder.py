@@ -34,7 +34,7 @@ from times_doctor_cli.planning.runs import (
 from times_doctor_cli.reports.destination import Harvest
 from times_doctor_cli.reports.layout import OUT
 from times_doctor_cli.run_folder.hash_cache import HashCache
-from times_doctor_cli.run_folder.model import RunDir
+from times_doctor_cli.run_folder.model import RunDir, SearchLimits
 from times_doctor_cli.run_folder.run_dir import look
 from times_doctor_cli.run_folder.snapshot import Snapshot, take_snapshot
 from times_doctor_tasks.blob_store.transfer_progress import OnSent
@@ -81,6 +81,7 @@ def plan_scan(
     call_hosts: CallHosts,
     environ: Mapping[str, str],
     on_read: OnSent | None = None,
+    limits: SearchLimits | None = None,
 ) -> Prepared:
     """Reads the run folder, hashes its files, and sees to it that hosts can run what is asked. Nothing is sent yet.
 
@@ -91,10 +92,11 @@ def plan_scan(
         call_hosts: Where its runs can go.
         environ: Where the model's paths may name variables.
         on_read: Told how far the reading of files is.
+        limits: Of the look; one that is not strict is for a plan only.
     """
     settings = client.settings
     request = request.with_configured(settings)
-    run_dir = look_at(request, settings, environ)
+    run_dir = look_at(request, settings, environ, limits)
     hosts = call_hosts(client, request, engine_of(run_dir))
     snapshot = take_snapshot(run_dir, HashCache(settings.cache_dir, run_dir.root), on_read)
     prepared = prepare(request, settings, run_dir, snapshot, hosts(), now_ms=client.now_ms())
@@ -114,7 +116,7 @@ def plan_without_hosts(request: ScanRequest, environ: Mapping[str, str], missing
     """
     settings = Settings.load(environ)
     request = request.with_configured(settings)
-    run_dir = look_at(request, settings, environ)
+    run_dir = look_at(request, settings, environ, SearchLimits(are_strict=False))
     snapshot = take_snapshot(run_dir, HashCache(settings.cache_dir, run_dir.root))
     engine = engine_of(run_dir)
     solvers = {*named_solvers(request), *(profile.solver for profile in built_in_profiles(engine=engine))}
@@ -122,7 +124,9 @@ def plan_without_hosts(request: ScanRequest, environ: Mapping[str, str], missing
     return prepare(request, settings, run_dir, snapshot, fleet, now_ms=now_ms())
 
 
-def look_at(request: ScanRequest, settings: Settings, environ: Mapping[str, str]) -> RunDir:
+def look_at(
+    request: ScanRequest, settings: Settings, environ: Mapping[str, str], limits: SearchLimits | None
+) -> RunDir:
     """Reads the run folder with what command line and configuration say about the TIMES source."""
     configured = settings.times_src if settings.origins.get("times_src") != "TIMES_SRC" else None
     return look(
@@ -134,6 +138,7 @@ def look_at(request: ScanRequest, settings: Settings, environ: Mapping[str, str]
         config_times_src=configured,
         gams_args=request.gams_args,
         vd=request.vd,
+        limits=limits,
     )
 
 

@@ -155,7 +155,8 @@ class GdxReader:
         files = tuple(f"{name}.gdx" for name in need.names)
         if need.certain:
             searched = tuple(str(search.path) for search in self._finder.dirs)
-            raise MissingGdx(files, f"{need.control} = {need.value}", need.where, searched)
+            self._finder.miss(MissingGdx(files, f"{need.control} = {need.value}", need.where, searched))
+            return
         self._finder.warn(f"{need.where}: {need.control} may need {' or '.join(files)}, which was not found.")
 
     def _take(self, found: Found, need: _Need, *, in_gdxpath: bool) -> None:
@@ -211,5 +212,6 @@ class GdxReader:
     def _missing_gdxin(self, use: GdxUse, text: str, where: str) -> None:
         if use.reach is Reach.SURELY and len(use.names) == 1:
             searched = tuple(str(search.path) for search in self._finder.dirs)
-            raise MissingGdx((text,), "$gdxin", where, searched)
+            self._finder.miss(MissingGdx((text,), "$gdxin", where, searched))
+            return
         self._finder.warn(f"{where} may load {text!r}, which was not found: taken as not needed.")

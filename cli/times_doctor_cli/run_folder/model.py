@@ -164,6 +164,8 @@ class RunDir:
     computed: tuple[ComputedGroup, ...] = ()
     rewrites: tuple[Rewrite, ...] = ()
     warnings: tuple[str, ...] = ()
+    missing: int = 0
+    """Files that the model surely reads and that are nowhere; only a look that is not strict gets so far."""
     option_files: Mapping[str, Path] = field(default_factory=dict)
     """Solver in lower case -> the option file of RUN_DIR's own."""
     veda: VedaResults | None = None
@@ -184,3 +186,5 @@ class SearchLimits:
     total_bytes: int = 64 * 1024**3
     depth: int = 40
     """Of nested includes; GAMS itself stops at 40."""
+    are_strict: bool = True
+    """A missing file is an error; else, for a plan that is only looked at, a warning like each other one."""

@@ -12,7 +12,7 @@ from times_doctor_cli.run_folder.errors import EmptyModel, NameIsNoText, NoVaria
 from times_doctor_cli.run_folder.findings import facts_of
 from times_doctor_cli.run_folder.gams.chain_position import Chain
 from times_doctor_cli.run_folder.gams.driver import Choice, choose_driver, is_lp_file
-from times_doctor_cli.run_folder.gams.file_finder import Finder, Found
+from times_doctor_cli.run_folder.gams.file_finder import MOST_MISSING, Finder, Found
 from times_doctor_cli.run_folder.gams.gams_args import refuse_own_parameters
 from times_doctor_cli.run_folder.gams.includes import ChainReader
 from times_doctor_cli.run_folder.gams.macros import Macros
@@ -240,6 +240,8 @@ class _Look:
         dirs = [*finder.dirs, *(SearchDir(p.parent, "--include", "include") for p in self._places.extra)]
         layout = lay_out(finder.files.values(), dirs)
         idirs = self._idirs(dirs, layout)
+        if finder.missing > MOST_MISSING:
+            finder.warn(f"{finder.missing - MOST_MISSING} more files are missing.")
         rewriter = Rewriter(layout, [idir.name for idir in idirs], dirs, self._folders)
         rewrites = rewriter.rewrites(finder.uses, chain.set_uses)
         root = choice.driver.parent
@@ -259,6 +261,7 @@ class _Look:
             computed=tuple(finder.computed),
             rewrites=tuple(rewrites),
             warnings=tuple(finder.warnings),
+            missing=finder.missing,
             option_files=_option_files(root, self._folders),
             veda=VedaResults(name=veda.name, definition=layout.names[veda.definition]) if veda else None,
             listing=_newest_listing(root, self._folders),

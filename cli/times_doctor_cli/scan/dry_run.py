@@ -30,13 +30,13 @@ def plan_to_look_at(
 
 
 def show_plan(prepared: Prepared, console: Console, *, as_json: bool) -> int:
-    """Shows what would run and from where each thing was read; nothing is started."""
+    """Shows what would run, from where each thing was read, what is missing; nothing is started."""
     if as_json:
         plan = {"spec": prepared.spec, "runs": list(prepared.runs), "facts": list(prepared.run_dir.facts)}
         emit_json(plan | {"warnings": list(warnings_of(prepared))})
     else:
         show(plan_view(view_of(prepared), width=console.width, unicode=shows_unicode(console)), console)
-    return exit_codes.OK
+    return exit_codes.USAGE if prepared.run_dir.missing else exit_codes.OK
 
 
 def view_of(prepared: Prepared) -> PlanView:

@@ -25,6 +25,7 @@ from times_doctor_cli.planning.builder import (
 )
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.run_folder.model import SearchLimits
 from times_doctor_cli.scan.backends import Backend
 from times_doctor_cli.scan.dry_run import ask_about_many, plan_to_look_at, show_plan
 from times_doctor_cli.scan_state.board import Board
@@ -40,7 +41,8 @@ def run(request: ScanRequest, backend: Backend, environ: Mapping[str, str], *, d
     """Runs a scan and returns its exit code."""
     console = words_console(as_json=as_json)
     began_s = monotonic_s()
-    plan = partial(_plan, request, backend, environ, console=console, began_s=began_s)
+    limits = SearchLimits(are_strict=not dry_run)
+    plan = partial(_plan, request, backend, environ, limits, console=console, began_s=began_s)
     try:
         if dry_run:
             return show_plan(plan_to_look_at(plan, request, environ), console, as_json=as_json)
@@ -76,11 +78,18 @@ def run(request: ScanRequest, backend: Backend, environ: Mapping[str, str], *, d
 
 
 def _plan(
-    request: ScanRequest, backend: Backend, environ: Mapping[str, str], *, console: Console, began_s: float
+    request: ScanRequest,
+    backend: Backend,
+    environ: Mapping[str, str],
+    limits: SearchLimits,
+    *,
+    console: Console,
+    began_s: float,
 ) -> tuple[Client, Prepared]:
     client = backend.connect(environ)
     with shown_transfer("Reading the model", console, began_s=began_s, quiet=True) as on_read:
-        return client, plan_scan(client, request, call_hosts=backend.call_hosts, environ=environ, on_read=on_read)
+        hosts = backend.call_hosts
+        return client, plan_scan(client, request, call_hosts=hosts, environ=environ, on_read=on_read, limits=limits)
 
 
 def follow(

@@ -28,8 +28,11 @@ from times_doctor_cli.run_folder.times_source import (
     source_files,
     sources_near,
 )
+from times_doctor_tasks.contract.errors import UsageError
 
 _ROLE_OF = {".dd": Role.DATA, ".dds": Role.DATA, ".gdx": Role.GDX}
+#: Missing files that a look which is not strict names.
+MOST_MISSING = 20
 _WRITTEN_NAME = re.compile(r"[^\s\"'<>|;,=()]+")
 
 
@@ -54,6 +57,7 @@ class Finder:
         self.uses: list[NameUse] = []
         self.computed: list[ComputedGroup] = []
         self.warnings: list[str] = []
+        self.missing = 0
         self.source: Path | None = next((d.path for d in self.dirs if is_times_source(d.path, folders)), None)
         self.limits = limits
         self.set_by_source: set[str] = set()
@@ -100,25 +104,29 @@ class Finder:
         return None
 
     def report_missing(self, written: str, where: str, *, surely: bool) -> None:
-        """Say that an include is nowhere: an error if it is surely read.
-
-        Raises:
-            AbsoluteInclude, SourceNotFound, MissingInput.
-        """
+        """Say that an include is nowhere: an error if it is surely read, see `miss`."""
         written = written.replace(HERE, "%system.fp%")
         if self.is_written(written):
             return
         if not surely:
             self.warn(f"{where} may include {written!r}, which was not found: taken as not needed.")
         elif is_absolute(written):
-            raise AbsoluteInclude(written, where)
+            self.miss(AbsoluteInclude(written, where))
         elif self.source is None and is_needed_source(written):
             near = sources_near(self.dirs[0].path, self.folders)
-            raise SourceNotFound(written, where, tuple(str(d.path) for d in self.dirs), near)
+            self.miss(SourceNotFound(written, where, tuple(str(d.path) for d in self.dirs), near))
         elif path := self._entry(written):
-            raise NotAFile(written, where, str(path), _why_no_file(path))
+            self.miss(NotAFile(written, where, str(path), _why_no_file(path)))
         else:
-            raise MissingInput(written, where, tuple(str(d.path) for d in self.dirs))
+            self.miss(MissingInput(written, where, tuple(str(d.path) for d in self.dirs)))
+
+    def miss(self, error: UsageError) -> None:
+        """A file that the model surely reads is nowhere."""
+        if self.limits.are_strict:
+            raise error
+        self.missing += 1
+        if self.missing <= MOST_MISSING:
+            self.warn(str(error))
 
     def _entry(self, written: str) -> Path | None:
         """What has this name without being a file: a folder, a link to nothing."""

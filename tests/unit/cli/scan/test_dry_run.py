@@ -85,6 +85,33 @@ def test_no_server_program_is_a_remark_too(case: Path, capsys: pytest.CaptureFix
     assert "needs a Redis or Valkey server" in json.loads(capsys.readouterr().out)["warnings"][0]
 
 
+def test_every_missing_file_is_a_remark_and_the_plan_ends_as_the_scan_would(
+    case: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [
+        "$include x.inc",
+        "$include 'gone.inc';",
+        "$batinclude initsys.mod",
+        "$gdxin lost.gdx",
+        "$include C:\\a.dd",
+    ]
+    (case / "case.run").write_text("\n".join(lines) + "\n")
+    assert look_at_plan(backend_without(EngineNotFound(LICENCE)), case) == 2
+    plan = json.loads(capsys.readouterr().out)
+    for place in ("case.run:2 includes 'gone.inc'", "case.run:3 includes 'initsys.mod'", "case.run:4: $gdxin needs"):
+        assert [said for said in plan["warnings"] if said.startswith(place)], place
+    assert [said for said in plan["warnings"] if "an absolute path" in said]
+    assert plan["runs"]
+
+
+def test_many_missing_files_are_counted(case: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (case / "case.run").write_text("".join(f"$include gone{number}.inc\n" for number in range(50)))
+    assert look_at_plan(backend_without(EngineNotFound(LICENCE)), case) == 2
+    plan = json.loads(capsys.readouterr().out)
+    assert len(plan["warnings"]) == 22
+    assert plan["warnings"][-2] == "30 more files are missing."
+
+
 def test_a_command_that_is_wrong_is_an_error_all_the_same(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No driver"):
         look_at_plan(backend_without(EngineNotFound(LICENCE)), tmp_path)
