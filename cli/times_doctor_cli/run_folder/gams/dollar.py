@@ -23,17 +23,20 @@ _LOAD = re.compile(
 )
 _TEXT_BEGINS = ("ontext", "onecho", "onput", "onembedded")
 _TEXT_ENDS = ("offtext", "offecho", "offput", "offembedded")
+_VARIABLES = re.compile(rb"(?:%[A-Za-z_]\w*%)+")
 _VARIABLE = re.compile(rb"%([A-Za-z_]\w*)%")
 _DIRECTIVE = re.compile(r"\s*([A-Za-z]+)(?:\.[A-Za-z0-9_]+)?[ \t]*(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class DollarLine:
-    """One line that begins with `$`, or with blanks and `$$` (GAMS knows no other dollar lines)."""
+    """One line that begins with `$`, blanks and `$$`, or variables that may come to nothing: `%x%$include`."""
 
     number: int
     text: str
     """What follows the `$`, as latin-1: one character a byte, so that nothing is lost."""
+    prefix: str = ""
+    """Variables before the `$`; one with the value `*` makes the line a comment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,27 +90,32 @@ def _scan(stream: BinaryIO) -> Iterator[DollarLine]:
         counted = start = 0
         while (hit := data.find(b"$", start, end)) >= 0:  # one byte: ten times as fast as two
             start = hit + 1
-            if not _begins_line(data, hit):
+            prefix = _prefix(data, hit)
+            if prefix is None:
                 continue
             number += data.count(b"\n", counted, hit)
             counted = hit
             start = data.find(b"\n", hit, end)
             start = end if start < 0 else start
             if start - hit <= MAX_LINE_BYTES:
-                yield DollarLine(number, _text(data[hit:start]))
+                yield DollarLine(number, _text(data[hit:start]), prefix)
         if more:  # the number of a line behind this chunk depends on every line end in it
             number += data.count(b"\n", counted, end)
         rest = data[end:]
 
 
-def _begins_line(data: bytes, at: int) -> bool:
-    """A `$` in column 1; after blanks it needs another one: `$$include`."""
-    if data[at - 1 : at] == b"\n":
-        return True
-    if data[at + 1 : at + 2] != b"$":
-        return False
+def _prefix(data: bytes, at: int) -> str | None:
+    """The variables before a `$` that begins a line, mostly none; None where it does not begin one."""
+    before = data[at - 1 : at]
+    if before == b"\n":
+        return ""
+    if before != b"%" and data[at + 1 : at + 2] != b"$":
+        return None
     line_end = data.rfind(b"\n", max(0, at - _MAX_INDENT), at)
-    return line_end >= 0 and not data[line_end:at].strip()
+    text = data[line_end + 1 : at] if line_end >= 0 else b"?"
+    if before == b"%":
+        return text.decode("latin-1") if _VARIABLES.fullmatch(text) else None
+    return None if text.strip() else ""
 
 
 def _text(line: bytes) -> str:

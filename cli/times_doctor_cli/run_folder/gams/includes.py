@@ -103,7 +103,11 @@ class ChainReader:
             self.chain.gdx_uses.append(GdxUse(path, load.number, load.written, names, Reach.MAYBE, at_run_time=True))
 
     def _read_line(self, file: FileReading) -> None:
-        keyword, rest = split_directive(file.lines[file.at].text)
+        line = file.lines[file.at]
+        keyword, rest = split_directive(line.text)
+        before = {value.strip() for value in self._macros.expand(line.prefix, file.args)} if line.prefix else {""}
+        if all(value.startswith("*") for value in before):
+            return
         if file.until:
             if keyword in file.until:
                 file.until = ()
@@ -117,7 +121,9 @@ class ChainReader:
         if file.skip_to_label and keyword == "label" and file.skip_to_label in rest.lower().split():
             file.skip_to_label = ""
             return
-        self._directive(file, keyword, rest, file.reach_here())
+        self.needs.note(line.prefix, file.where)
+        reach = Reach.SURELY if before == {""} else Reach.MAYBE
+        self._directive(file, keyword, rest, min(reach, file.reach_here()))
 
     def _block_line(self, file: FileReading, keyword: str, rest: str) -> bool:
         """Handle `$ifthen` and what belongs to it."""
@@ -204,12 +210,10 @@ class ChainReader:
             file.next_line = (file.line + 1, reach)
 
     def _include(self, file: FileReading, keyword: str, rest: str, reach: Reach) -> None:
-        words: tuple[str, ...] = ()
+        raw, after, is_quoted = first_token(rest)
+        words = tokens(after)
         if keyword == "include":
             raw = written_value(rest, self._comment).strip("'\"")
-        else:
-            raw, rest, _ = first_token(rest)
-            words = tokens(rest)
         options = self._macros.expand(raw, file.args)
         certain = len(options) == 1
         for name in options:
@@ -221,9 +225,9 @@ class ChainReader:
                 for found in all_found:
                     self._read_file(found.path, args, Reach.MAYBE)
                 continue
-            found_one = self._finder.find(name, file.path) or self._finder.find(
-                first_token(name)[0].rstrip(";"), file.path
-            )
+            found_one = self._finder.find(name, file.path)
+            if found_one is None and not is_quoted:  # something stands behind the name
+                found_one = self._finder.find(first_token(name)[0].rstrip(";"), file.path)
             if found_one is None:
                 self._finder.report_missing(name_text(name), file.where, surely=reach_one is Reach.SURELY)
             else:

@@ -19,13 +19,14 @@ def lines_of(path: Path, content: bytes) -> list[tuple[int, str]]:
 def test_only_a_dollar_in_column_one_or_two_behind_blanks_count(tmp_path: Path) -> None:
     content = (
         b"$include a.dd\n $include no.dd\n*$include no.dd\nX = 1$YES;\n$ include b.dd\n"
-        b" \t$$include c.dd\nx $$include no.dd\n$$include d.dd\n"
+        b" \t$$include c.dd\nx $$include no.dd\n$$include d.dd\n%a%%b%$include e.dd\nx%a%$include no.dd\n5%$a\n"
     )
     assert lines_of(tmp_path / "x", content) == [
         (1, "include a.dd"),
         (5, " include b.dd"),
         (6, "$include c.dd"),
         (8, "$include d.dd"),
+        (9, "include e.dd"),
     ]
 
 

@@ -47,6 +47,9 @@ def included(look_at: Look, driver: str, **others: str) -> set[str]:
         "$eolcom #\n$include x.dd # a comment",
         "$include x.dd;",
         "$offlisting $include x.dd",
+        "$setglobal own ''\n%own%$include x.dd",
+        "%own%$include x.dd",
+        "$set own '*'\n%own%$ontext\n$include x.dd\n%own%$offtext",
         "$onempty onmulti include 'x.dd';",
         "$if set nothing $onempty $include x.dd",
         "$include x.dd ; or what else",
@@ -93,6 +96,9 @@ def test_an_include_is_found_however_it_is_written(look_at: Look, line: str) -> 
         "$if exist x.dd $include x.dd",
         "$if exist x.dd\n$include x.dd",
         "$if not errorfree $include x.dd",
+        "$set own '*'\n%own%$include x.dd",
+        "$set own '*'\n$set two ''\n%two%%own%$include x.dd",
+        "$set own ''\n%own%$ontext\n$include x.dd\n%own%$offtext",
         "$libinclude x.dd",
         "$sysinclude x.dd",
     ],
@@ -115,6 +121,12 @@ def test_the_chain_is_followed_with_arguments(look_at: Look) -> None:
         **{"a.gms": "$batinclude %1.%2\n$setargs P Q\n$batinclude c_%P%.%Q%\n", "b.dd": "", "c_b.dd": ""},
     )
     assert names == {"a.gms", "b.dd", "c_b.dd"}
+
+
+@pytest.mark.parametrize("line", ["$include 'x y.dd';", '$batinclude "x y.dd" z', "$include 'x;'"])
+def test_a_quoted_name_is_all_that_stands_between_the_quotes(look_at: Look, line: str) -> None:
+    with pytest.raises(MissingInput, match=r"case\.run:1 includes 'x"):
+        included(look_at, f"{line}\n", **{"x": "", "x.dd": ""})
 
 
 def test_a_file_named_with_either_slash_is_one_file(look_at: Look) -> None:

@@ -13,6 +13,7 @@ NEEDED = {
     "$gdxin '%CASE%.gdx'\n": "case.run:1",
     "set s;\nexecute_unload 'out_%CASE%.gdx';\n": "case.run:2",
     "$set name run_%CASE%\n": "case.run:1",
+    "%CASE%$include base.dd\n": "case.run:1",
     '$IF NOT SET CASE $ABORT "no case given!"\n': "case.run:1",
     "$ifthen not set case\n$log give it\n$abort no case\n$endif\n": "case.run:3",
     "$ifthen.a not setglobal CASE\n$error no case\n$else.a\n$include %CASE%.dd\n$endif.a\n": "case.run:2, case.run:4",
