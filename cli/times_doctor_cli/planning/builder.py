@@ -168,7 +168,7 @@ def prepare(
     scan = new_scan_id()
     runs = make_runs(request, scan, profiles, capacity.threads, veda=run_dir.veda)
     if request.queue:
-        queues = queues_for(fleet, [run.solver for run in runs], capacity.threads)
+        queues = queues_for(fleet, [run.solver for run in runs], capacity.threads, rounds=[run.repeat for run in runs])
         runs = [msgspec.structs.replace(run, queue=queue) for run, queue in zip(runs, queues, strict=True)]
     spec = _spec(request, settings, run_dir, snapshot, runs, now_ms=now_ms)
     return Prepared(

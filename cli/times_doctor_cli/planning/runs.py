@@ -247,40 +247,43 @@ def make_runs(
     *,
     veda: VedaResults | None = None,
 ) -> list[RunSpec]:
-    """The runs of a scan, repeats of a profile next to each other."""
-    runs: list[RunSpec] = []
-    for profile in profiles:
-        text = with_display(with_threads(profile.options, profile.solver, threads), profile.solver)
-        if profile.origin == BUILT_IN:
-            # A MIP's root and nodes then use the profile's method too; an LP is not touched by it.
-            text = with_mip_start(text, profile.solver)
-        if request.iis and profile.engine == "gams":
-            text = with_conflict_search(text, profile.solver)
-        for repeat in range(1, request.repeat + 1):
-            name = f"{profile.solver}.{profile.name}"
-            runs.append(
-                RunSpec(
-                    scan=scan,
-                    run=name if request.repeat == 1 else f"{name}.{repeat}",
-                    index=len(runs),
-                    engine=profile.engine,
-                    solver=profile.solver,
-                    profile=profile.name,
-                    options=text,
-                    repeat=repeat,
-                    origin=profile.origin,
-                    threads=threads,
-                    mem_mb=request.mem_mb,
-                    timeout_s=request.timeout_s,
-                    iis_s=request.iis_s,
-                    interior=profile.interior,
-                    baseline=profile.name == CURRENT,
-                    queue=solve_queue(profile.engine, profile.solver),
-                    priority=PRIORITIES[request.priority],
-                    veda=veda,
-                )
-            )
-    return runs
+    """The runs of a scan, round by round: what is to be compared runs under the same load."""
+    texts = {profile: _option_text(request, profile, threads) for profile in profiles}
+    rounds = [(repeat, profile) for repeat in range(1, request.repeat + 1) for profile in profiles]
+    return [
+        RunSpec(
+            scan=scan,
+            run=f"{profile.solver}.{profile.name}" + (f".{repeat}" if request.repeat > 1 else ""),
+            index=index,
+            engine=profile.engine,
+            solver=profile.solver,
+            profile=profile.name,
+            options=texts[profile],
+            repeat=repeat,
+            origin=profile.origin,
+            threads=threads,
+            mem_mb=request.mem_mb,
+            timeout_s=request.timeout_s,
+            iis_s=request.iis_s,
+            interior=profile.interior,
+            baseline=profile.name == CURRENT,
+            queue=solve_queue(profile.engine, profile.solver),
+            priority=PRIORITIES[request.priority],
+            veda=veda,
+        )
+        for index, (repeat, profile) in enumerate(rounds)
+    ]
+
+
+def _option_text(request: ScanRequest, profile: Profile, threads: int) -> str:
+    """What a profile's option file will hold."""
+    text = with_display(with_threads(profile.options, profile.solver, threads), profile.solver)
+    if profile.origin == BUILT_IN:
+        # A MIP's root and nodes then use the profile's method too; an LP is not touched by it.
+        text = with_mip_start(text, profile.solver)
+    if request.iis and profile.engine == "gams":
+        text = with_conflict_search(text, profile.solver)
+    return text
 
 
 def _opt_folders(root: Path) -> list[Path]:

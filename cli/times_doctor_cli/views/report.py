@@ -10,10 +10,13 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from times_doctor_cli.reports.attempts import begun_again
+from times_doctor_cli.reports.profile_lines import ProfileLine, profile_lines, time_title
 from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, Paragraph, header_of, row_of
 from times_doctor_cli.terminal.signs import Glyphs, glyphs, printable, state_glyph
 from times_doctor_cli.terminal.units import count, memory, number, runtime, verdict_words
-from times_doctor_tasks.analysis.recommendation import faster_words
+from times_doctor_tasks.analysis.advice import DECIDED, TOO_CLOSE, times_words
+from times_doctor_tasks.analysis.ranking import Pace
+from times_doctor_tasks.analysis.run_times import Measure
 from times_doctor_tasks.contract.messages import Report, RunResult
 from times_doctor_tasks.contract.states import PLANNED_STOPS, RunState, StopReason, Verdict
 from times_doctor_tasks.contract.wording import some_of
@@ -27,6 +30,8 @@ _MOST_NAMES = 4
 _MOST_CONFLICT = 20
 #: Runs whose tries are listed.
 _MOST_HISTORIES = 10
+#: Columns of words.
+_LEFT = frozenset({"run", "verdict", "pace", "basis", "host"})
 #: Without these columns a row says nothing; the others go, last first, where the width does not allow them.
 _NEEDED = 4
 
@@ -67,23 +72,19 @@ def report_view(report: Report, *, width: int, unicode: bool, files: ReportFiles
     return Group(*parts)
 
 
-def baseline_of(report: Report) -> RunResult | None:
-    """What the speeds are measured against: the user's own option file, else the slowest optimal run."""
-    optimal = [run for run in report.runs if run.verdict is Verdict.OPTIMAL and run.runtime_s]
-    own = [run for run in optimal if run.profile == CURRENT]
-    return own[0] if own else max(optimal, key=lambda run: run.runtime_s or 0.0, default=None)
-
-
 def _recommended(report: Report, signs: Glyphs) -> str:
     advice = report.recommendation
     if advice.run is None:
         return "No run can be recommended."
-    baseline = baseline_of(report)
-    words = f"Use {printable(advice.run)}"
-    if baseline is not None and baseline.run == advice.run and baseline.profile == CURRENT:
+    words = f"Use {printable(advice.profile or advice.run)}"
+    if advice.against == advice.profile and advice.profile and advice.profile.endswith(f".{CURRENT}"):
         words += ": what you use today"
-    elif baseline is not None and advice.speedup is not None and advice.speedup > 1:
-        words += f": {faster_words(advice.speedup, signs.times)} {printable(baseline.run)}"
+    elif advice.against is not None and advice.speedup is not None and advice.speedup > 1:
+        words += f": {times_words(advice.speedup)} {signs.times} as fast as {printable(advice.against)}"
+    others = [c.profile for c in advice.contenders if c.pace != Pace.SLOWER and c.profile != advice.profile]
+    if others and advice.outcome != DECIDED:
+        close = "too close to call with" if advice.outcome == TOO_CLOSE else "as fast as"
+        words += f"{', ' if ':' in words else ': '}{close} {printable(some_of(others, _MOST_NAMES))}"
     return f"{words}{_agreement(report)}."
 
 
@@ -102,20 +103,17 @@ def _bullets(sentences: Iterable[str], style: str) -> list[RenderableType]:
 
 
 def _table(report: Report, width: int, signs: Glyphs) -> Lines:
-    several = sum(run.verdict is Verdict.OPTIMAL for run in report.runs) > 1
-    baseline = baseline_of(report) if several else None
-    ranked = sorted(enumerate(report.runs), key=lambda place: _rank(place[1], place[0], report.recommendation.run))
-    runs = [run for _, run in ranked[:MOST_ROWS]]
-    values = [_values(run, baseline) for run in runs]
+    ranked = profile_lines(report)
+    shown = ranked[:MOST_ROWS]
+    values = [_values(line) for line in shown]
     _align_points(values)
-    columns = _columns(values, baseline, width)
+    columns = _columns(values, report, width)
     titles = [column.title for column in columns]
     lines = [header_of(columns, ellipsis=signs.ellipsis)]
-    for run, row in zip(runs, values, strict=True):
-        sign, style = state_glyph(run.state, run.verdict, signs)
-        best = run.run == report.recommendation.run
-        row |= {"": signs.best if best else sign}
-        styles = {"": style, "verdict": style, "run": "bold" if best else ""}
+    for line, row in zip(shown, values, strict=True):
+        sign, style = state_glyph(line.first.state, line.first.verdict, signs)
+        row |= {"": signs.best if line.is_best else sign}
+        styles = {"": style, "verdict": style, titles[1]: "bold" if line.is_best else ""}
         cells = [Cell(row[title], styles.get(title, "")) for title in titles]
         lines.append(row_of(columns, cells, ellipsis=signs.ellipsis))
     if len(ranked) > MOST_ROWS:
@@ -123,27 +121,23 @@ def _table(report: Report, width: int, signs: Glyphs) -> Lines:
     return Lines(lines)
 
 
-def _rank(run: RunResult, place: int, recommended: str | None) -> tuple[int, float, int]:
-    """The recommended one first, then optimal ones by their time, then the others in the order of the scan."""
-    if run.run == recommended:
-        return 0, 0.0, place
-    if run.verdict is Verdict.OPTIMAL:
-        return 1, run.runtime_s or 0.0, place
-    return 2, 0.0, place
-
-
-def _values(run: RunResult, baseline: RunResult | None) -> dict[str, str]:
+def _values(line: ProfileLine) -> dict[str, str]:
+    first, speed = line.first, line.contender.speed if line.contender else None
     return {
-        "run": printable(run.run),
-        "verdict": _ending(run),
-        "objective": number(run.objective, 17),
-        "runtime": runtime(run.runtime_s),
-        "speed": _speed(run, baseline),
-        "iterations": count(run.iterations),
-        "basis": run.basis or "",
-        "host": printable(run.host or ""),
-        "memory": memory(run.peak_memory_mb),
-        "tries": str(run.attempt) if run.attempt > 1 else "",
+        "run": printable(line.name),
+        "verdict": _ending(first),
+        "objective": number(first.objective, 17),
+        "time": runtime(line.time_s),
+        "runs": str(len(line.runs)) if len(line.runs) > 1 else "",
+        "range": line.range,
+        "speed": times_words(speed) if speed is not None else "",
+        "pace": line.pace,
+        "iterations": count(first.iterations),
+        "basis": first.basis or "",
+        "wall": runtime(line.wall_s) if line.measure is not Measure.WALL else "",
+        "host": printable(line.hosts),
+        "memory": memory(line.memory_mb),
+        "tries": str(line.attempts) if line.attempts > 1 else "",
     }
 
 
@@ -170,15 +164,9 @@ def _ending(run: RunResult) -> str:
     return verdict_words(run.verdict)
 
 
-def _speed(run: RunResult, baseline: RunResult | None) -> str:
-    if baseline is None or not baseline.runtime_s or not run.runtime_s or run.verdict is not Verdict.OPTIMAL:
-        return ""
-    return f"{baseline.runtime_s / run.runtime_s:.2f}"
-
-
-def _columns(values: Sequence[dict[str, str]], baseline: RunResult | None, width: int) -> list[Column]:
+def _columns(values: Sequence[dict[str, str]], report: Report, width: int) -> list[Column]:
     """As many columns as `width` holds; those that nobody has a value for are left out."""
-    titles = {"speed": "vs current" if baseline is not None and baseline.profile == CURRENT else "vs slowest"}
+    titles = _titles(values, report)
     columns = [Column("", 1)]
     for place, key in enumerate(values[0] if values else ()):
         widest = max(cell_len(row[key]) for row in values)
@@ -186,7 +174,7 @@ def _columns(values: Sequence[dict[str, str]], baseline: RunResult | None, width
         if widest == 0 and place >= _NEEDED:
             continue
         room = width - sum(column.width + GAP for column in columns)
-        column = Column(title, max(widest, len(title)), right=key not in ("run", "verdict", "basis", "host"))
+        column = Column(title, max(widest, len(title)), right=key not in _LEFT)
         if column.width > room and place >= _NEEDED:
             break
         columns.append(column)
@@ -195,12 +183,22 @@ def _columns(values: Sequence[dict[str, str]], baseline: RunResult | None, width
     return _narrowed(columns, width)
 
 
+def _titles(values: Sequence[dict[str, str]], report: Report) -> dict[str, str]:
+    """Titles that depend on the scan, by the key of their column."""
+    own = (report.recommendation.against or "").endswith(f".{CURRENT}")
+    return {
+        "run": "profile" if any(row["runs"] for row in values) else "run",
+        "speed": "vs current" if own else "vs slowest",
+        "time": time_title(report),
+    }
+
+
 def _narrowed(columns: list[Column], width: int) -> list[Column]:
     """Cut the names of runs where even the needed columns are too wide."""
     excess = sum(column.width for column in columns) + GAP * (len(columns) - 1) - width
     if excess <= 0 or len(columns) < 2:
         return columns
-    return [columns[0], Column("run", max(6, columns[1].width - excess), middle=True), *columns[2:]]
+    return [columns[0], Column(columns[1].title, max(6, columns[1].width - excess), middle=True), *columns[2:]]
 
 
 def _failures(runs: Sequence[RunResult]) -> list[RenderableType]:

@@ -203,9 +203,14 @@ def _tolerance(result: RunResult, reference: RunResult, spec: ScanSpec) -> float
     return max(base, _mip_gap(result), _mip_gap(reference))
 
 
-def _mip_gap(result: RunResult) -> float:
+def is_discrete(result: RunResult) -> bool:
+    """Whether its last solve was of a model with integers."""
     model_type = result.solves[-1].model_type if result.solves else None
-    if (model_type or "").upper() not in _MIP_TYPES:
+    return (model_type or "").upper() in _MIP_TYPES
+
+
+def _mip_gap(result: RunResult) -> float:
+    if not is_discrete(result):
         return 0.0
     return difference_rel(_known(result.objective), _known(result.bound)) or 0.0
 

@@ -226,6 +226,10 @@ class RunResult(Document, frozen=True, kw_only=True):
     rows: int | None = None
     columns: int | None = None
     nonzeros: int | None = None
+    presolved_rows: int | None = None
+    """What presolve left, where the log says it."""
+    presolved_columns: int | None = None
+    presolved_nonzeros: int | None = None
     matrix_min: float | None = None
     matrix_max: float | None = None
     basis: str | None = None
@@ -297,15 +301,56 @@ class Comparison(Document, frozen=True, kw_only=True):
     """One sentence per disagreement, naming both runs and both figures."""
 
 
+class Contender(Document, frozen=True, kw_only=True):
+    """A profile that could have been recommended, all its repeats together, beside the fastest of them."""
+
+    profile: str
+    """`<solver>.<profile>`."""
+    runs: tuple[str, ...]
+    """Ids of the runs whose times count."""
+    same_path: tuple[str, ...] = ()
+    """Other profiles that did the very same work; they stand for nothing of their own."""
+    time_s: float
+    """Geometric mean of its times, by `Recommendation.compared_by`, as if it had run in every round."""
+    low_s: float
+    """The least of its times, made comparable in the same way."""
+    high_s: float
+    pace: str
+    """"fastest", "as fast", "too close to call" or "slower"."""
+    ratio: float
+    """How many times as long as the fastest it takes."""
+    ratio_low: float
+    """Lower end of the 95 % interval of `ratio`."""
+    ratio_high: float
+    speed: float | None = None
+    """How many times as fast as `Recommendation.against` it is; None where that is not decided."""
+
+
 class Recommendation(Document, frozen=True, kw_only=True):
     """Which profile to use and why."""
 
     run: str | None
-    """None where no run can be recommended; the reasons say why."""
+    """The run whose files stand for the recommended profile; None where none can be, and the reasons say why."""
     reasons: tuple[str, ...]
     runner_up: str | None = None
+    """The run that stands for the second-best profile."""
     speedup: float | None = None
-    """Runtime of the baseline (else of the slowest optimal run) over the recommended one's."""
+    """Time of `against` over the recommended one's; None where that is not decided."""
+    profile: str | None = None
+    """`<solver>.<profile>` that is recommended."""
+    outcome: str | None = None
+    """"decided", "tie" (proved to be as fast as each other) or "too close to call"."""
+    compared_by: str | None = None
+    """"quiet_s" (wall time without the wait for a core), "cpu_s" or "wall"; the same for all runs."""
+    busy_share: float | None = None
+    """Which share of their time the runs waited for a core; None where that is not known."""
+    against: str | None = None
+    """Profile that the speeds are measured against: today's option file, else the slowest that ended optimal."""
+    speedup_low: float | None = None
+    """Lower end of the 95 % interval of `speedup`."""
+    speedup_high: float | None = None
+    contenders: tuple[Contender, ...] = ()
+    """The fastest first."""
 
 
 class Report(Document, frozen=True, kw_only=True):

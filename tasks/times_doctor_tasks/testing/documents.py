@@ -76,6 +76,8 @@ def make_result(profile: str = "dual", **changes: Any) -> RunResult:
         "ended_ms": ended_ms,
         "finished_ms": ended_ms + 150,
         "runtime_s": runtime_s,
+        "cpu_s": runtime_s,
+        "run_delay_s": 0.0 if runtime_s is not None else None,
         "attempts": (AttemptRecord(attempt=1, host="alpha", start_ms=STARTED_MS + 100, end_ms=ended_ms + 150),),
     }
     return RunResult(**(fields | changes))

@@ -101,7 +101,9 @@ def make_result(run: str, **fields: object) -> RunResult:
         "runtime_s": 12.34,
         "peak_memory_mb": 57.4,
         "applied": True,
+        "threads": 1,
     }
+    values |= {"cpu_s": fields.get("runtime_s", 12.34), "run_delay_s": 0.0}
     return RunResult(**(values | fields))  # type: ignore[arg-type]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from times_doctor_cli.reports.layout import CSV, run_folder
 from times_doctor_cli.reports.writers.files import write_atomically
 from times_doctor_tasks.analysis.run_times import quiet_s
-from times_doctor_tasks.contract.messages import Report, RunResult
+from times_doctor_tasks.contract.messages import Contender, Report, RunResult
 from times_doctor_tasks.contract.states import RunState, StopReason
 
 #: What a spreadsheet would take for a formula.
@@ -41,10 +41,15 @@ def write_csv(report: Report, directory: Path) -> Path:
     """
     out = io.StringIO()
     table = csv.writer(out)
-    table.writerow(_COLUMNS)
+    table.writerow([*_OF_RUN, "compared_by", *_OF_PROFILE])
+    contenders = {run: each for each in report.recommendation.contenders for run in each.runs}
+    same_as = {other: each for each in report.recommendation.contenders for other in each.same_path}
     for result in report.runs:
         folder = run_folder(directory, result.run)
-        table.writerow([_cell(make(result, folder)) for make in _COLUMNS.values()])
+        row = [make(result, folder) for make in _OF_RUN.values()]
+        contender = contenders.get(result.run) or same_as.get(f"{result.solver}.{result.profile}")
+        compared = [make(contender, result) if contender else None for make in _OF_PROFILE.values()]
+        table.writerow(map(_cell, [*row, report.recommendation.compared_by, *compared]))
     return write_atomically(directory / CSV, out.getvalue())
 
 
@@ -113,6 +118,10 @@ def _seconds(value: float | None) -> Cell:
     return None if value is None else f"{value:.4f}"
 
 
+def _ratio(value: float) -> Cell:
+    return f"{value:.3f}"
+
+
 def _listing(folder: Path) -> Cell:
     return next((str(path) for path in sorted(folder.glob("*.lst"))), "")
 
@@ -121,7 +130,7 @@ def _quality(name: str) -> Callable[[RunResult, Path], Cell]:
     return lambda result, _: _scientific(result.quality.get(name))
 
 
-_COLUMNS: dict[str, Callable[[RunResult, Path], Cell]] = {
+_OF_RUN: dict[str, Callable[[RunResult, Path], Cell]] = {
     "profile": lambda r, _: r.profile,
     "solver": lambda r, _: r.solver.upper(),
     "model_status": lambda r, _: _model_status(r),
@@ -158,4 +167,13 @@ _COLUMNS: dict[str, Callable[[RunResult, Path], Cell]] = {
     "run_delay_s": lambda r, _: r.run_delay_s,
     "quiet_s": lambda r, _: _seconds(quiet_s(r)),
     "load_1m": lambda r, _: r.load_1m,
+}
+#: What is said of the run's profile, all of its repeats together; empty where it could not be recommended.
+_OF_PROFILE: dict[str, Callable[[Contender, RunResult], Cell]] = {
+    "pace": lambda c, r: c.pace if r.run in c.runs else f"same path as {c.profile}",
+    "n": lambda c, _: len(c.runs),
+    "time_s": lambda c, _: _seconds(c.time_s),
+    "ratio": lambda c, _: _ratio(c.ratio),
+    "low": lambda c, _: _ratio(c.ratio_low),
+    "high": lambda c, _: _ratio(c.ratio_high),
 }

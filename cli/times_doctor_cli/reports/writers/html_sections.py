@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from times_doctor_cli.reports.attempts import begun_again
+from times_doctor_cli.reports.profile_lines import ProfileLine, profile_lines, time_title
 from times_doctor_cli.reports.writers.charts import RUNS_MAX
 from times_doctor_cli.reports.writers.option_file import copy_line
 from times_doctor_cli.terminal.units import compact, count, memory, number, runtime, verdict_words
-from times_doctor_tasks.analysis.recommendation import numeric_trouble
+from times_doctor_tasks.analysis.candidates import numeric_trouble
+from times_doctor_tasks.analysis.run_times import Measure
 from times_doctor_tasks.contract.messages import Report, RunResult, RunSpec
 from times_doctor_tasks.contract.states import PLANNED_STOPS, SOLVED, RunState, StopReason, Verdict
 
@@ -32,10 +33,14 @@ _CHARTS = {
     "timeline": ("Timeline", "Time since the scan was asked for, by host."),
     "phases": ("Where the engine's time went", "Time by phase of each run."),
 }
+#: `{time}` stands for the measure that the runs were compared by.
 _RUN_COLUMNS = (
     ("Run", "first"),
     ("Ended", ""),
-    ("Time", "num"),
+    ("{time}", "num"),
+    ("Repeats", "num"),
+    ("Pace", ""),
+    ("Wall", "num"),
     ("Objective", "num"),
     ("Duals", ""),
     ("Iterations", "num"),
@@ -186,33 +191,29 @@ def _table(columns: Sequence[tuple[str, str]], rows: Sequence[tuple[Cell, ...]])
 
 
 def _runs(report: Report) -> Table:
-    """All runs, the recommended one first, then the optimal ones by time, then the rest."""
-    slowest_s = max((r.runtime_s or 0.0 for r in report.runs), default=0.0)
-    advised = report.recommendation.run
-    ordered = sorted(report.runs, key=lambda r: _rank(r, advised))
-    return _table(_RUN_COLUMNS, [_cells(r, slowest_s, recommended=r.run == advised) for r in ordered])
+    """A line for each profile and each run that speaks for none, in the order of the report on the screen."""
+    lines = profile_lines(report)
+    slowest_s = max((line.time_s or 0.0 for line in lines), default=0.0)
+    titles = tuple((title.format(time=time_title(report).capitalize()), style) for title, style in _RUN_COLUMNS)
+    return _table(titles, [_cells(line, slowest_s) for line in lines])
 
 
-def _rank(result: RunResult, recommended: str | None) -> tuple[int, float]:
-    if result.run == recommended:
-        return 0, 0.0
-    if result.verdict is Verdict.OPTIMAL and result.applied is not False:
-        return 1, result.runtime_s if result.runtime_s is not None else math.inf
-    return 2, 0.0
-
-
-def _cells(result: RunResult, slowest_s: float, *, recommended: bool) -> tuple[Cell, ...]:
+def _cells(line: ProfileLine, slowest_s: float) -> tuple[Cell, ...]:
+    result = line.first
     return (
-        Cell(result.run, (Badge("recommended", "good"),) if recommended else ()),
+        Cell(line.name, (Badge("recommended", "good"),) if line.is_best else ()),
         Cell(badges=(_ending(result),)),
-        _time(result, slowest_s),
+        _time(line, slowest_s),
+        Cell(f"{len(line.runs)}: {line.range}" if line.range else ""),
+        Cell(line.pace),
+        Cell(runtime(line.wall_s) if line.measure is not Measure.WALL else ""),
         Cell(number(result.objective, 18)),
         Cell(result.basis if result.basis in {"vertex", "interior"} else ""),
         Cell(count(result.iterations)),
-        Cell(memory(result.peak_memory_mb)),
+        Cell(memory(line.memory_mb)),
         Cell(_matrix(result)),
         Cell(badges=_numerics(result)),
-        Cell((result.host or "") + (f" ({result.attempt} attempts)" if result.attempt > 1 else "")),
+        Cell(line.hosts + (f" ({line.attempts} attempts)" if line.attempts > 1 else "")),
     )
 
 
@@ -233,11 +234,11 @@ def _mood(result: RunResult) -> str:
     return "warn" if result.state is RunState.DONE else "bad"
 
 
-def _time(result: RunResult, slowest_s: float) -> Cell:
-    if result.runtime_s is None:
+def _time(line: ProfileLine, slowest_s: float) -> Cell:
+    if line.time_s is None:
         return Cell()
-    percent = 100 * result.runtime_s / slowest_s if slowest_s > 0 else 0.0
-    return Cell(runtime(result.runtime_s), bar_percent=max(1.0, percent))
+    percent = 100 * line.time_s / slowest_s if slowest_s > 0 else 0.0
+    return Cell(runtime(line.time_s), bar_percent=max(1.0, percent))
 
 
 def _matrix(result: RunResult) -> str:

@@ -231,10 +231,10 @@ def test_threads_that_keep_runs_waiting_are_said(
     assert crowded(make_request(Path(), **fields), runs, hosts) == words
 
 
-def test_repeats_stand_next_to_each_other_under_numbered_names(tmp_path: Path) -> None:
+def test_repeats_go_round_by_round_under_numbered_names(tmp_path: Path) -> None:
     request = make_request(tmp_path, repeat=2, profiles=("dual", "bar"))
     runs = make_runs(request, "s", choose_profiles(request, make_run_dir(tmp_path), ("cplex",)), 1)
-    assert [run.run for run in runs] == ["cplex.dual.1", "cplex.dual.2", "cplex.bar.1", "cplex.bar.2"]
+    assert [run.run for run in runs] == ["cplex.dual.1", "cplex.bar.1", "cplex.dual.2", "cplex.bar.2"]
     assert [run.index for run in runs] == [0, 1, 2, 3]
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import io
 
 import pytest
+from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
@@ -319,14 +320,14 @@ def test_report_at_80_columns_recommends_first() -> None:
     assert drawn(report_view(make_report(*make_four_runs()), width=80, unicode=True, files=files)) == (
         "Use cplex.sift: 3.1 \u00d7 as fast as cplex.current; all 3 optimal runs agree within\n"
         "1e-11.\n"
-        "  cplex.sift ended optimal in 9.20 s; next is cplex.dual with 12.3 s.\n"
-        "  3.1 times as fast as cplex.current, what you use today (28.4 s).\n"
+        "  cplex.sift: 9.20 s. 3.1 times as fast as cplex.current (2.6 to 3.6), what you\n"
+        "  use today.\n"
         "\n"
-        "  run           verdict           objective runtime vs current iterations basis\n"
-        "▸ cplex.sift    optimal    6407967.4563      9.20 s       3.09         11 vertex\n"
-        "✓ cplex.dual    optimal    6407967.45621011  12.3 s       2.30      1,026 vertex\n"
-        "✓ cplex.current optimal    6407967.45621011  28.4 s       1.00      1,026 vertex\n"
-        "! cplex.bar     time limit 6410000.5           1:00                 1,026\n"
+        "  run           verdict           objective quiet time vs current pace\n"
+        "▸ cplex.sift    optimal    6407967.4563         9.20 s        3.1 fastest\n"
+        "✓ cplex.dual    optimal    6407967.45621011     12.3 s        2.3 slower\n"
+        "✓ cplex.current optimal    6407967.45621011     28.4 s        1.0 slower\n"
+        "! cplex.bar     time limit 6410000.5              1:00\n"
         "\n"
         "cplex.bar: It reached its time limit of 60 s in crossover.\n"
         "  Next: Give it more time with --timeout-seconds.\n"
@@ -345,11 +346,14 @@ def test_report_at_140_columns_has_host_memory_and_tries() -> None:
         "run",
         "verdict",
         "objective",
-        "runtime",
+        "quiet",
+        "time",
         "vs",
         "current",
+        "pace",
         "iterations",
         "basis",
+        "wall",
         "host",
         "memory",
         "tries",
@@ -423,14 +427,32 @@ def test_report_of_nothing_solved_stands() -> None:
     assert "No run can be recommended." in drawn(report_view(report, width=80, unicode=True))
 
 
-def test_a_lead_too_small_to_name_is_not_called_one_time_as_fast() -> None:
+def test_a_lead_too_small_to_name_is_too_close_to_call() -> None:
     report = make_report(make_result("cplex.dual", runtime_s=20.0), make_result("cplex.bar", runtime_s=20.5))
     files = ReportFiles("out", (), "recommended/cplex.opt", ".")
 
     text = drawn(report_view(report, width=80, unicode=True, files=files))
 
-    assert "Use cplex.dual: as fast as cplex.bar; both optimal runs agree" in text
+    assert "Use cplex.dual: too close to call with cplex.bar; both optimal runs agree" in text
     assert "Copy recommended/cplex.opt to this folder" in text
+
+
+def test_repeats_of_a_profile_are_one_line_with_mean_and_range() -> None:
+    runs = [
+        make_result(f"highs.{name}.{n}", profile=name, runtime_s=time_s * noise, cpu_s=time_s * noise * 0.6)
+        for name, time_s in (("dual", 30.0), ("bar", 10.2))
+        for n, noise in enumerate((1.0, 1.04, 0.97), start=1)
+    ]
+    shared = [replace(run, run_delay_s=(run.runtime_s or 0.0) * 0.39) for run in runs]
+
+    text = drawn(report_view(make_report(*shared), width=80, unicode=True))
+
+    assert "Use highs.bar: 2.9 \u00d7 as fast as highs.dual; all 6 optimal runs agree.\n" in text
+    assert text.endswith(
+        "  profile    verdict        objective quiet time runs       range vs slowest\n"
+        "▸ highs.bar  optimal 6407967.45621011     6.20 s    3 6.00-6.43 s        2.9\n"
+        "✓ highs.dual optimal 6407967.45621011     18.2 s    3 17.6-18.9 s        1.0\n"
+    )
 
 
 def test_no_option_file_is_copied_without_a_recommendation() -> None:

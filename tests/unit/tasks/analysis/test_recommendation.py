@@ -4,14 +4,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from times_doctor_tasks.analysis.candidates import numeric_trouble
 from times_doctor_tasks.analysis.comparison import compare
-from times_doctor_tasks.analysis.recommendation import numeric_trouble, recommend
+from times_doctor_tasks.analysis.recommendation import recommend
 from times_doctor_tasks.contract.messages import Recommendation, RunResult, ScanSpec
 from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
 
 MakeResult = Callable[..., RunResult]
 Advise = Callable[..., Recommendation]
+
+
+def repeats(make_result: MakeResult, profile: str, *times: float) -> list[RunResult]:
+    return [make_result(profile, run=f"cplex.{profile}.{n}", runtime_s=t) for n, t in enumerate(times, start=1)]
 
 
 @pytest.fixture
@@ -31,8 +37,9 @@ def test_fastest_optimal_run_is_recommended_with_its_figures(make_result: MakeRe
     assert advice.run == "cplex.bar"
     assert advice.runner_up == "cplex.dual"
     assert advice.speedup == pytest.approx(6.0)
-    assert advice.reasons[0] == "cplex.bar ended optimal in 20.0 s; next is cplex.dual with 40.0 s."
-    assert advice.reasons[1] == "6 times as fast as cplex.sift, the slowest that ended optimal (2 min 00 s)."
+    assert advice.reasons[0] == (
+        "cplex.bar: 20.0 s. 6.0 times as fast as cplex.sift (5.1 to 7.0), the slowest that ended optimal."
+    )
 
 
 def test_interior_winner_names_the_vertex_solution_for_marginals(make_result: MakeResult, advise: Advise) -> None:
@@ -95,7 +102,7 @@ def test_speedup_is_measured_against_the_baseline(make_result: MakeResult, advis
     )
 
     assert advice.speedup == pytest.approx(3.0)
-    assert any("3 times as fast as cplex.current, what you use today (30.0 s)" in r for r in advice.reasons)
+    assert any("3.0 times as fast as cplex.current (2.6 to 3.5), what you use today." in r for r in advice.reasons)
 
 
 def test_baseline_that_is_best_stays(make_result: MakeResult, advise: Advise) -> None:
@@ -159,15 +166,18 @@ def test_stray_interior_solution_is_left_out_where_vertices_agree(make_result: M
     assert advise(stray, vertices[0]).run is None
 
 
-def test_repeats_count_by_their_median(make_result: MakeResult, advise: Advise) -> None:
-    def repeats(profile: str, *times: float) -> list[RunResult]:
-        return [make_result(profile, run=f"cplex.{profile}.{n}", runtime_s=t) for n, t in enumerate(times, start=1)]
+def test_repeats_are_one_profile_with_one_time(make_result: MakeResult, advise: Advise) -> None:
+    advice = advise(
+        *repeats(make_result, "dual", 40.0, 50.0, 52.0),
+        *repeats(make_result, "bar", 9.5, 10.0, 10.5),
+    )
 
-    advice = advise(*repeats("dual", 5.0, 50.0, 52.0), *repeats("bar", 30.0, 31.0, 200.0))
-
-    assert advice.run == "cplex.bar.2"
-    assert advice.runner_up == "cplex.dual.2"
-    assert "31.0 s (median of 3)" in advice.reasons[0]
+    assert (advice.profile, advice.run, advice.runner_up) == ("cplex.bar", "cplex.bar.1", "cplex.dual.1")
+    assert advice.reasons[0].startswith("cplex.bar: 9.99 s (3 runs). 4.7 times as fast as cplex.dual (")
+    fastest, slower = advice.contenders
+    assert (fastest.profile, fastest.runs) == ("cplex.bar", ("cplex.bar.1", "cplex.bar.2", "cplex.bar.3"))
+    assert (fastest.low_s, fastest.high_s) == pytest.approx((9.5, 10.5))
+    assert slower.time_s / fastest.time_s == pytest.approx(advice.speedup)
 
 
 def test_profile_that_failed_once_in_its_repeats_is_no_candidate(make_result: MakeResult, advise: Advise) -> None:
@@ -197,17 +207,39 @@ def test_race_says_what_is_not_known(make_result: MakeResult, advise: Advise) ->
 
     advice = advise(make_result("dual"), beaten)
 
-    assert advice.reasons[0] == "cplex.dual ended optimal in 10.0 s: the only candidate of 2 profiles."
+    assert advice.reasons[0] == "cplex.dual: 10.0 s: the only candidate of 2 profiles."
     assert "The race ended with it: cplex.sift had not ended by then." in advice.reasons
     assert advice.speedup is None
 
 
-def test_unlike_hosts_and_threads_weaken_the_times(make_result: MakeResult, advise: Advise) -> None:
-    advice = advise(make_result("dual", host="alpha", threads=4), make_result("bar", host="beta", threads=8))
+def test_times_from_different_hosts_decide_only_by_a_wide_margin(make_result: MakeResult, advise: Advise) -> None:
+    near = advise(make_result("dual", host="alpha", runtime_s=20.0), make_result("bar", host="beta"))
+    far = advise(make_result("dual", host="alpha", runtime_s=60.0), make_result("bar", host="beta"))
 
-    assert any("2 hosts (alpha and beta)" in r for r in advice.reasons)
-    assert any("different numbers of threads: 4 and 8" in r for r in advice.reasons)
+    assert (near.outcome, far.outcome) == ("too close to call", "decided")
+    assert any("cplex.bar and cplex.dual ran on different hosts (alpha and beta)" in r for r in near.reasons)
     assert not any("hosts" in r for r in advise(make_result("dual"), make_result("bar")).reasons)
+
+
+def test_rounds_that_each_had_a_host_are_compared_within_it(make_result: MakeResult, advise: Advise) -> None:
+    rounds = [("alpha", 10.0, 20.0), ("beta", 30.0, 61.0)]
+    runs = [
+        make_result(profile, run=f"cplex.{profile}.{n}", host=host, runtime_s=time_s)
+        for n, (host, *times) in enumerate(rounds, start=1)
+        for profile, time_s in zip(("bar", "dual"), times, strict=True)
+    ]
+
+    advice = advise(*runs)
+
+    assert advice.outcome == "decided"
+    assert "Compared within each host: alpha and beta." in advice.reasons
+
+
+def test_unlike_threads_weaken_the_times(make_result: MakeResult, advise: Advise) -> None:
+    advice = advise(make_result("dual", threads=4), make_result("bar", threads=8))
+
+    assert advice.compared_by == "wall"
+    assert any("different numbers of threads: 4 and 8" in r for r in advice.reasons)
 
 
 def test_only_figures_beyond_their_limit_are_trouble(make_result: MakeResult) -> None:
@@ -228,10 +260,144 @@ def test_trouble_of_the_winner_is_said(make_result: MakeResult, advise: Advise) 
     assert "It shows signs of numerical trouble: max scaled infeasibility." in advice.reasons
 
 
-def test_a_lead_too_small_to_name_is_none(make_result: MakeResult, advise: Advise) -> None:
+def test_a_small_lead_is_too_close_to_call_and_says_what_would_tell(make_result: MakeResult, advise: Advise) -> None:
     advice = advise(make_result("dual", runtime_s=10.0), make_result("bar", runtime_s=10.2))
 
-    assert "As fast as cplex.bar, the slowest that ended optimal (10.2 s)." in advice.reasons
+    assert (advice.outcome, advice.run, advice.speedup) == ("too close to call", "cplex.dual", None)
+    assert advice.reasons[:3] == (
+        "Too close to call after 1 run each: cplex.dual and cplex.bar (0.9 to 1.2 times as long). "
+        "Taken: cplex.dual (the fastest).",
+        "--repeat 3 would tell, if times stay as they are: about 1 min 01 s for these.",
+        "cplex.dual: 10.0 s.",
+    )
+
+
+def test_repeats_prove_a_tie_and_no_speed_is_told_within_it(make_result: MakeResult, advise: Advise) -> None:
+    advice = advise(
+        *repeats(make_result, "bar_nox", *[10.0] * 4),
+        *repeats(make_result, "dual", *[10.2] * 4),
+        *repeats(make_result, "sift", *[30.0] * 4),
+    )
+
+    assert (advice.outcome, advice.profile) == ("tie", "cplex.dual")
+    assert advice.reasons[0] == (
+        "As fast as each other, within 10 % or 0.25 s: cplex.bar_nox and cplex.dual. "
+        "Taken: cplex.dual (vertex solution: its marginals are those of a basis)."
+    )
+    assert advice.reasons[1].startswith("cplex.dual: 10.2 s (4 runs). 2.9 times as fast as cplex.sift (")
+    assert [c.pace for c in advice.contenders] == ["fastest", "as fast", "slower"]
+
+
+def test_no_profile_looks_faster_than_the_winner_because_it_ran_less_often(
+    make_result: MakeResult, advise: Advise
+) -> None:
+    advice = advise(
+        *repeats(make_result, "bar", 4.0, 12.0, 16.0),
+        *repeats(make_result, "dual", 9.0),
+        make_result("sift", verdict=Verdict.LIMIT),
+    )
+
+    bar, dual = advice.contenders
+    assert (bar.profile, dual.profile) == ("cplex.bar", "cplex.dual")
+    assert dual.time_s / bar.time_s == pytest.approx(dual.ratio)
+    assert dual.low_s <= dual.time_s * 1.000001
+    assert dual.ratio > 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "compared_by", "words"),
+    [
+        (
+            {"cpu_s": 6.2, "run_delay_s": 3.8},
+            "quiet_s",
+            "The machine was busy: the runs waited 38 % of their time for a core. Compared by time without that wait.",
+        ),
+        (
+            {"cpu_s": 4.0, "run_delay_s": 6.0},
+            "quiet_s",
+            "The machine was busy: the runs waited 60 % of their time for a core. Compared by time without that wait. "
+            "Use a quieter machine for a decision that matters.",
+        ),
+        (
+            {"cpu_s": 9.9, "run_delay_s": 3.8, "threads": 4},
+            "wall",
+            "Compared by wall time (4 threads): on a busy machine this decides only large differences.",
+        ),
+        ({"threads": 4}, "wall", "Compared by wall time (4 threads)."),
+        (
+            {"cpu_s": None, "run_delay_s": None},
+            "wall",
+            "Compared by wall time: no CPU time is known of any run, as where a worker is older or a log is all.",
+        ),
+        (
+            {"cpu_s": 6.0, "run_delay_s": 0.5},
+            "wall",
+            "Compared by wall time: cplex.dual waited 3.50 s for something else than a core: a licence, a disk, "
+            "another machine.",
+        ),
+        ({"cpu_s": 30.0}, "wall", "Compared by wall time: the CPU time of cplex.dual and cplex.bar cannot be right."),
+    ],
+)
+def test_what_was_compared_and_why_is_said(
+    changes: dict[str, Any], compared_by: str, words: str, make_result: MakeResult, advise: Advise
+) -> None:
+    advice = advise(make_result("dual", **changes), make_result("bar", **changes))
+
+    assert advice.compared_by == compared_by
+    assert words in advice.reasons
+
+
+def test_one_run_of_an_older_worker_puts_the_scan_on_wall_time(make_result: MakeResult, advise: Advise) -> None:
+    advice = advise(make_result("dual", cpu_s=4.0, run_delay_s=6.0), make_result("bar", cpu_s=None, run_delay_s=None))
+
+    assert advice.compared_by == "wall"
+    assert any("no CPU time is known of cplex.bar," in r for r in advice.reasons)
+
+
+def test_profiles_that_did_the_same_work_are_one(make_result: MakeResult, advise: Advise) -> None:
+    sizes = {"presolved_rows": 90, "presolved_columns": 80, "presolved_nonzeros": 500}
+    dual = make_result("dual", **sizes)
+    same = make_result("devex", runtime_s=17.0, **sizes)
+
+    advice = advise(dual, same, make_result("bar", runtime_s=30.0, **(sizes | {"iterations": 12})))
+
+    assert [(c.profile, c.same_path) for c in advice.contenders] == [
+        ("cplex.dual", ("cplex.devex",)),
+        ("cplex.bar", ()),
+    ]
+    assert "Same path as cplex.dual, to the last iteration: cplex.devex. They are one." in advice.reasons
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"presolved_rows": None},
+        {"presolved_rows": 91},
+        {"iterations": 1027},
+        {"iterations": None},
+        {"iterations": 0},
+        {"objective": 6407967.45621012},
+        {"threads": 2},
+        {"basis": None},
+    ],
+)
+def test_profiles_are_one_only_where_all_their_work_is_known_to_be_equal(
+    change: dict[str, Any], make_result: MakeResult, advise: Advise
+) -> None:
+    sizes = {"presolved_rows": 90, "presolved_columns": 80, "presolved_nonzeros": 500}
+    both = sizes | ({"iterations": 0} if change.get("iterations") == 0 else {})
+
+    advice = advise(make_result("dual", **both), make_result("devex", **(both | change)))
+
+    assert len(advice.contenders) == 2
+
+
+def test_repeats_that_differ_in_their_work_are_said(make_result: MakeResult, advise: Advise) -> None:
+    first, second = repeats(make_result, "bar", 10.0, 20.0)
+
+    advice = advise(first, replace(second, iterations=7), make_result("dual", runtime_s=90.0))
+
+    assert any(r.startswith("Repeats of cplex.bar differ in their work: not deterministic") for r in advice.reasons)
 
 
 def test_a_scan_whose_runs_were_all_cancelled_says_so(make_result: MakeResult, advise: Advise) -> None:

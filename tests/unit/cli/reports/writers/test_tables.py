@@ -83,6 +83,32 @@ def test_csv_row_has_the_reference_values_and_ours(
     assert row["started"] == "2026-11-23T14:15:00.400+00:00"
 
 
+def test_csv_says_of_each_run_how_its_profile_compares(
+    make_report: MakeReport, make_result: MakeResult, tmp_path: Path
+) -> None:
+    sizes = {"presolved_rows": 90, "presolved_columns": 80, "presolved_nonzeros": 500}
+    runs = [
+        make_result("dual", cpu_s=6.0, run_delay_s=4.0, load_1m=2.5, **sizes),
+        make_result("devex", **sizes),
+        make_result("bar", runtime_s=90.0, iterations=7),
+        make_result("sift", verdict=Verdict.LIMIT),
+    ]
+
+    rows = rows_of(write_csv(make_report(runs), tmp_path))
+
+    names = list(rows[0])
+    assert names[-11:] == [
+        "cpu_s", "run_delay_s", "quiet_s", "load_1m",
+        "compared_by", "pace", "n", "time_s", "ratio", "low", "high",
+    ]  # fmt: skip
+    assert [rows[0][name] for name in names[-11:-2]] == [
+        "6.0", "4.0", "6.0000", "2.5", "quiet_s", "fastest", "1", "6.0000", "1.000"
+    ]  # fmt: skip
+    assert [row["pace"] for row in rows] == ["fastest", "same path as cplex.dual", "slower", ""]
+    assert rows[2]["ratio"] == "15.000"
+    assert float(rows[2]["low"]) < 15 < float(rows[2]["high"])
+
+
 @pytest.mark.parametrize(
     ("changes", "model_status", "solver_status"),
     [

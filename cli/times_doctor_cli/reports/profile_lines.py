@@ -1,0 +1,115 @@
+"""What a report's table has a line for: a profile with all its repeats, or a run that speaks for no profile."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+
+from times_doctor_cli.terminal.units import runtime
+from times_doctor_tasks.analysis.run_times import Measure, time_s
+from times_doctor_tasks.contract.messages import Contender, Report, RunResult
+from times_doctor_tasks.contract.states import Verdict
+from times_doctor_tasks.contract.wording import some_of
+
+#: A cell's words for `Contender.pace`.
+_PACES = {"too close to call": "too close"}
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileLine:
+    """One line of the table."""
+
+    name: str
+    runs: tuple[RunResult, ...]
+    measure: Measure
+    contender: Contender | None = None
+    same_as: str = ""
+    """The profile whose very work it did."""
+    is_best: bool = False
+
+    @property
+    def first(self) -> RunResult:
+        """The run that stands for all of them."""
+        return self.runs[0]
+
+    @property
+    def time_s(self) -> float | None:
+        """Its time by the scan's one measure."""
+        if self.same_as:  # its own would be a second figure for the same work
+            return None
+        return self.contender.time_s if self.contender else time_s(self.first, self.measure)
+
+    @property
+    def wall_s(self) -> float | None:
+        """Mean wall time."""
+        walls = [run.runtime_s for run in self.runs if run.runtime_s is not None]
+        return statistics.fmean(walls) if walls else None
+
+    @property
+    def range(self) -> str:
+        """The least and the largest of its times, where it ran more than once."""
+        if self.contender is None or len(self.runs) < 2:
+            return ""
+        low, high = runtime(self.contender.low_s), runtime(self.contender.high_s)
+        return f"{low.removesuffix(' s') if high.endswith(' s') else low}-{high}"
+
+    @property
+    def memory_mb(self) -> float | None:
+        """The largest peak."""
+        return max((run.peak_memory_mb for run in self.runs if run.peak_memory_mb is not None), default=None)
+
+    @property
+    def hosts(self) -> str:
+        """Where it ran."""
+        return some_of(sorted({run.host for run in self.runs if run.host}), 2)
+
+    @property
+    def attempts(self) -> int:
+        """Tries of the run that took most."""
+        return max(run.attempt for run in self.runs)
+
+    @property
+    def pace(self) -> str:
+        """How it compares with the fastest."""
+        if self.same_as:
+            return f"= {self.same_as}"
+        return _PACES.get(self.contender.pace, self.contender.pace) if self.contender else ""
+
+
+def measure_of_report(report: Report) -> Measure:
+    """By what the runs were compared; reports of older versions knew nothing but wall time."""
+    compared_by = report.recommendation.compared_by
+    return Measure(compared_by) if compared_by in set(Measure) else Measure.WALL
+
+
+def time_title(report: Report) -> str:
+    """What a column of times is called."""
+    return {Measure.QUIET: "quiet time", Measure.CPU: "CPU time"}.get(measure_of_report(report), "runtime")
+
+
+def profile_lines(report: Report) -> list[ProfileLine]:
+    """The recommended profile, the other candidates by their time, then the rest in the order of the scan."""
+    advice, measure = report.recommendation, measure_of_report(report)
+    by_run = {run.run: run for run in report.runs}
+    lines, told = [], set[str]()
+    for contender in sorted(advice.contenders, key=lambda c: c.profile != advice.profile):
+        runs = tuple(by_run[run] for run in contender.runs if run in by_run)
+        if not runs:
+            continue
+        name = contender.profile if len(runs) > 1 else runs[0].run
+        lines.append(ProfileLine(name, runs, measure, contender, is_best=contender.profile == advice.profile))
+        told.update(contender.runs)
+    same_as = {other: c.profile for c in advice.contenders for other in c.same_path}
+    rest = [(place, run) for place, run in enumerate(report.runs) if run.run not in told]
+    for _, run in sorted(rest, key=lambda each: _rank(each[1], each[0], advice.run)):
+        same = same_as.get(f"{run.solver}.{run.profile}", "")
+        lines.append(ProfileLine(run.run, (run,), measure, same_as=same, is_best=run.run == advice.run))
+    return lines
+
+
+def _rank(run: RunResult, place: int, recommended: str | None) -> tuple[int, float, int]:
+    if run.run == recommended:
+        return 0, 0.0, place
+    if run.verdict is Verdict.OPTIMAL and run.applied is not False:
+        return 1, run.runtime_s or 0.0, place
+    return 2, 0.0, place

@@ -1,0 +1,49 @@
+"""Which profiles run again, when the runs so far do not tell them apart: a pure function of the ended runs."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections.abc import Sequence
+
+from times_doctor_tasks.analysis.candidates import Candidate, candidates_of, measure_among, merged, rank, round_of
+from times_doctor_tasks.analysis.ranking import MOST_ROUNDS, Pace
+from times_doctor_tasks.contract.messages import RunResult
+
+#: All rounds together take at most so many times what the first one took.
+BUDGET_ROUNDS = 4.0
+
+
+def next_round(results: Sequence[RunResult], *, seed: str, budget_s: float | None = None) -> tuple[str, ...]:
+    """Names of the profiles that run once more, in the order in which they shall; none where that would not help.
+
+    Whoever is proved to be slower is not repeated, and nobody comes back who sat out a round. It ends when nothing is
+    open any more, after `MOST_ROUNDS`, or when the next round would exceed the budget.
+
+    Args:
+        results: All runs of the scan, ended.
+        seed: Shuffles the order within the round: neighbours in time share their noise.
+        budget_s: Seconds of solving that all rounds may take together; `BUDGET_ROUNDS` binds, too.
+    """
+    candidates = merged(candidates_of(results))
+    if len(candidates) < 2:
+        return ()
+    done = max(round_of(run) for run in results)
+    ranking = rank(candidates, measure_among(candidates))
+    left = [c for c in candidates if ranking.pace(c.name, ranking.fastest) is not Pace.SLOWER]
+    live = [c for c in left if any(round_of(run) == done for run in c.runs)]
+    is_open = any(ranking.pace(c.name, ranking.fastest) is Pace.OPEN for c in live)
+    if not is_open or len(live) < 2 or done >= MOST_ROUNDS:
+        return ()
+    first_s = sum(run.runtime_s or 0.0 for run in results if round_of(run) == 1)
+    spent_s = sum(run.runtime_s or 0.0 for run in results)
+    most_s = min(BUDGET_ROUNDS * first_s, float("inf") if budget_s is None else budget_s)
+    if spent_s + sum(_mean_wall_s(c) for c in live) > most_s:
+        return ()
+    names = sorted(c.name for c in live)
+    random.Random(f"{seed} {done}").shuffle(names)  # noqa: S311  # an order, no secret
+    return tuple(names)
+
+
+def _mean_wall_s(candidate: Candidate) -> float:
+    return statistics.fmean(run.runtime_s or 0.0 for run in candidate.runs)
