@@ -90,9 +90,7 @@ def connect(
     """A client of a broker that has answered.
 
     Args:
-        broker_url: Instead of the configured one.
-        store_url: Instead of the configured one; by default files travel through the broker.
-        environ: Where configuration is looked up.
+        broker_url, store_url: Instead of the configured ones; by default files travel through the broker.
         who: Needs a broker; for the words when none is configured.
     """
     settings = Settings.load(
@@ -133,12 +131,7 @@ def submit_prepared(client: Client, prepared: Prepared, on_sent: OnSent | None =
 
 
 def submit_scan(client: Client, request: ScanRequest, on_sent: OnSent | None = None) -> str:
-    """Prepares and submits a scan; returns its id. It goes on without this process.
-
-    Args:
-        request: What to scan; `queue` need not be set.
-        on_sent: Told now and then how far the upload is.
-    """
+    """Prepares and submits a scan; returns its id. It goes on without this process. `request.queue` need not be set."""
     return submit_prepared(client, prepare_scan(client, request), on_sent)
 
 
@@ -155,7 +148,6 @@ def cancel(client: Client, scan: str, names: Sequence[str] = (), *, now: bool = 
     """Asks runs of a scan to stop; their hosts notice within a second. Returns their ids.
 
     Args:
-        scan: Its id.
         names: Profiles or run ids; none: all of the scan.
         now: Do not let solvers end gracefully: what they have by now is lost.
     """
@@ -191,12 +183,8 @@ def standing(client: Client, scan: str) -> Board:
 def fetch(client: Client, scan: str, folder: Path | None = None, on_sent: OnSent | None = None) -> Fetched:
     """Brings the files of a scan that has ended and writes its reports.
 
-    Args:
-        client: Of the broker it ran on.
-        scan: Its id.
-        folder: Where its folder goes; by default RUN_DIR/times_doctor_out where the scan was asked for on this
-            machine, else `times_doctor_out` here.
-        on_sent: Told now and then how far it is.
+    Its folder goes into `folder`; by default RUN_DIR/times_doctor_out where the scan was asked for on this machine,
+    else `times_doctor_out` here.
     """
     from times_doctor_cli.reports.collect import bring_results  # the writers: nothing else here needs them
 
@@ -212,10 +200,8 @@ def fetch_gdx(
     """Brings GDX files of a scan from the hosts that keep them, and says of each what became of it, as it comes.
 
     Args:
-        client: Of the broker it ran on.
         fetched: The scan as `fetch` brought it; each file lands in its run's folder there.
         names: Profiles or run ids; none: all of the scan.
-        on_step: Told how far each one is.
     """
     from times_doctor_cli.gdx.download import fetch_gdx_files, select_runs
 

@@ -24,9 +24,8 @@ def looks_like_scan(text: str) -> bool:
 def find_scan(client: Client, text: str, *, me: str) -> ScanSpec:
     """The scan that `text` means.
 
-    Args:
-        me: user@host. `last` is the newest scan asked for by that user on that host, else by that user anywhere: never
-            a colleague's, which a hasty `cancel last` would stop.
+    `last` is the newest one asked for by `me` (user@host), else by that user anywhere: never a colleague's, which a
+    hasty `cancel last` would stop.
 
     Raises:
         UsageError: there is none, or several begin so.

@@ -36,12 +36,7 @@ class ScanLine:
 
 
 def scan_lines(client: Client, *, newest: int, only_open: bool = False) -> list[ScanLine]:
-    """The newest scans; those that this version cannot read are left out.
-
-    Args:
-        client: Of the broker.
-        newest: How many are looked at.
-        only_open: Leave out those that have their report.
+    """The newest scans, or the open ones of them; those that this version cannot read are left out.
 
     Raises:
         BrokerUnavailable: it does not answer.

@@ -16,11 +16,6 @@ __all__ = ["OnSent", "upload"]
 def upload(snapshot: Snapshot, store: BlobStore, on_sent: OnSent | None = None) -> Sent:
     """Sends what the store lacks, the manifest last. What a store without room had taken of it is given back.
 
-    Args:
-        snapshot: What to send.
-        store: Where to.
-        on_sent: Told how far it is, where there is something to send.
-
     Raises:
         StoreFailed: the store has no room (StoreFull), or does not answer.
         FileChanged: a file changed since it was hashed.

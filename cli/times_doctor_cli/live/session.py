@@ -30,11 +30,7 @@ def show_scan(
 ) -> Shown:
     """Shows the scan until its report exists; Ctrl-C becomes cancel flags.
 
-    Args:
-        can_detach: The scan lives on without this process.
-        is_mine: It ends with this terminal: when that closes, all runs are cancelled. A mere watcher only leaves.
-        signals: See `live.show`.
-        check: Asked now and then; raises where the scan cannot go on (its private broker has ended).
+    `check` is asked now and then: it raises where the scan cannot go on. For the others see `live.loop.show`.
     """
     source = _Source(client, spec, board, check)
     return show(

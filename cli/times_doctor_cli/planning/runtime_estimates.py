@@ -19,10 +19,7 @@ NEWEST = 5
 def expected_runtimes(out: Path, spec: ScanSpec, runs: Sequence[RunSpec]) -> dict[str, float]:
     """Seconds each run may take, by its id: the median of earlier runs with the same options and threads that solved.
 
-    Args:
-        out: The folder of this run folder's scans.
-        spec: The scan that runs now; an earlier one counts if it had the same driver.
-        runs: Its runs. Those that never ran before are left out.
+    Earlier scans in `out` count where they had the same driver. Runs that never ran before are left out.
     """
     seconds: dict[tuple[str, str, int], list[float]] = defaultdict(list)
     found = [path for path in saved_reports(out) if path.parent.name != spec.scan]

@@ -51,12 +51,6 @@ class _Fetched:
 def bring_results(client: Client, report: Report, harvest: Harvest, on_sent: OnSent | None = None) -> Report:
     """Fetches and writes everything; returns the report with what the client had to add.
 
-    Args:
-        client: Whose store has the files.
-        report: Of a scan that has ended.
-        harvest: Where to.
-        on_sent: Told now and then how far the fetching is.
-
     Raises:
         UsageError: the folder cannot be written.
     """

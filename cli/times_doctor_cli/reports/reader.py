@@ -30,7 +30,6 @@ def find_saved(path: Path, *, newest: bool) -> SavedReport | None:
     """The report in a scan's folder, or of the newest scan in `times_doctor_out`; None where there is none.
 
     Args:
-        path: What a person named.
         newest: Look into a run folder's `times_doctor_out` too; otherwise a run folder is one.
 
     Raises:

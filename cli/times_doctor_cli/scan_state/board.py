@@ -47,12 +47,7 @@ class Board:
     def of(
         cls, spec: ScanSpec, runs: Sequence[RunSpec], *, note: str = "", expected_s: Mapping[str, float] | None = None
     ) -> Board:
-        """The board of a scan that was just enqueued.
-
-        Args:
-            note: A few words on engine and licence.
-            expected_s: How long runs took before, by their ids.
-        """
+        """The board of a scan that was just enqueued; `expected_s` is how long runs took before, by their ids."""
         chain = spec.mode is ScanMode.CHAIN
         rows = [
             Row(
@@ -87,12 +82,7 @@ class Board:
         return self.count(TERMINAL) == len(self._rows)
 
     def apply(self, event: AnyEvent, *, at_ms: int) -> bool:
-        """Fold one event in; whether it changed anything.
-
-        Args:
-            event: about a run, or about the scan.
-            at_ms: when it happened, on the clock that `now_ms` of the views is read from.
-        """
+        """Fold in what happened at `at_ms`, on the clock of the views' `now_ms`; whether it changed anything."""
         before = self.version
         match event:
             case StateChanged():

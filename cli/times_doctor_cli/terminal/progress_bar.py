@@ -31,11 +31,8 @@ def shown_transfer(
     """Shows a transfer while it lasts, once the callback was told that it is large.
 
     Args:
-        what: What is done: "Sending the model".
-        console: Where to.
         began_s: Since when the screen is empty, on `clock`; by default since now.
         quiet: Say nothing where no bar can be drawn: nothing leaves this machine.
-        clock: Seconds.
     """
     due_s = (clock() if began_s is None else began_s) + WORTH_A_BAR_S
     shown = _Shown(what, console, quiet=quiet, due_s=due_s, clock=clock)

@@ -50,11 +50,9 @@ def open_store(
     quota_bytes: int | None = None,
     ttl_s: float = BLOB_TTL_S,
 ) -> BlobStore:
-    """The store that a URL names. Connects to nothing yet.
+    """The store that a URL names: `redis` for the broker itself, else one of `KNOWN`. Connects to nothing yet.
 
     Args:
-        url: `redis` for the broker itself, else one of `KNOWN`.
-        broker_url: What `redis` stands for.
         prefix: Of keys in Redis (a tenant).
         quota_bytes: The most it may take in Redis, instead of the smaller of 1 GiB and 25 % of maxmemory.
         ttl_s: Life of a blob after its last use.

@@ -17,15 +17,10 @@ class Pruned:
 
 
 def prune_blobs(store: BlobStore, *, unused_s: float = BLOB_TTL_S, at_ms: int | None = None) -> Pruned:
-    """Removes blobs without use for `unused_s`; one that is used meanwhile stays.
+    """Removes blobs without use for `unused_s`, counted back from `at_ms`; one that is used meanwhile stays.
 
     Redis drops them after 14 days by itself; a folder needs this now and then. A scan that has not staged its
     snapshot yet needs it to stay: with an `unused_s` shorter than runs wait in the queue, such scans fail.
-
-    Args:
-        store: Where to.
-        unused_s: Seconds without use.
-        at_ms: The time from which to count back, for tests.
 
     Raises:
         StoreFailed: the store does not answer.

@@ -47,10 +47,9 @@ class Upload:
         self._expiry_ms: dict[str, int] = {}  # as we set it last: a later one means that another uses the blob
 
     def send(self, blobs: Mapping[str, Content], others: Sequence[tuple[str, Sequence[str]]] = ()) -> Sent:
-        """Sends `blobs` in order. They live for `part_ttl_ms` until all are there; then they are renewed with `others`.
+        """Sends `blobs` in order. They live for `part_ttl_ms` until all are there; then they are renewed.
 
-        Args:
-            others: Blobs that were there before and are used too: name, and distinct digests.
+        So are `others`, which were there before and are used too: name, and distinct digests.
 
         Raises:
             StoreFull: no room; what was sent has been taken back.

@@ -88,8 +88,7 @@ def publish_again(
 ) -> bool:
     """Publishes the kept message of a run once more (to another queue if asked); False when none was kept.
 
-    Args:
-        head: Before the others of its priority: for a run that was taken already and handed back.
+    `head`: before the others of its priority, for a run that was taken already and handed back.
     """
     kept = store.message(scan, run)
     if not kept:

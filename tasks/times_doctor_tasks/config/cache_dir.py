@@ -11,12 +11,8 @@ from times_doctor_tasks.contract.errors import InfrastructureError, UsageError
 def require_cache_folder(folder: Path, origin: str | None) -> None:
     """Makes the folder where it is not there yet, and sees to it that files can be written in it.
 
-    Args:
-        folder: Which one.
-        origin: The variable or file that names it; None where nobody did.
-
     Raises:
-        UsageError: the folder that somebody named cannot be used.
+        UsageError: the folder that somebody named (`origin`: a variable or file) cannot be used.
         InfrastructureError: the default one cannot.
     """
     try:

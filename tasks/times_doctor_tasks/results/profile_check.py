@@ -57,8 +57,7 @@ def find_statements(path: str, lines: Iterable[str]) -> list[Statement]:
 def judge_application(run: RunSpec, reading: RunReading, statements: Iterable[Statement]) -> Application:
     """Compares what the solver says it used with the profile of `run`.
 
-    Args:
-        statements: Lines of the model that may have overruled it; only asked for if something did.
+    `statements`: lines of the model that may have overruled it; only asked for if something did.
     """
     if not reading.solves:
         return Application(None)

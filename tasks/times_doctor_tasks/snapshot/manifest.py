@@ -185,10 +185,7 @@ def _name_fault(name: str) -> str | None:
 
 
 def check_collisions(names: Iterable[tuple[str, str]]) -> None:
-    """Refuse two files with one name, or a file where another needs a folder.
-
-    Args:
-        names: (staged name, what the user knows the file as).
+    """Refuse two (staged name, what the user knows the file as) with one name, or a file where another needs a folder.
 
     Raises:
         NameCollision: naming both as the user knows them.

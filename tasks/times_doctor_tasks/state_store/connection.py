@@ -33,9 +33,8 @@ def is_socket(url: str) -> bool:
 def connect(url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S, retries: int | None = None) -> redis.Redis:
     """A client for a broker URL as we write it (`redis+socket://` for a unix socket). Opens nothing yet.
 
-    Args:
-        retries: How often a command is sent again before its error is told; None leaves it to redis-py, which waits
-            for seconds between them. A screen that a person looks at takes 0, and tells of the outage itself.
+    `retries`: how often a command is sent again before its error is told; None leaves it to redis-py, which waits for
+    seconds between them. A screen that a person looks at takes 0, and tells of the outage itself.
     """
     options: dict[str, Any] = {
         "socket_timeout": socket_timeout_s,

@@ -17,12 +17,7 @@ from times_doctor_tasks.contract.messages import Report, RunSpec
 def write_html(
     report: Report, directory: Path, *, specs: Mapping[str, RunSpec], log_tails: Mapping[str, str] | None = None
 ) -> Path:
-    """Writes the page into `directory`.
-
-    Args:
-        specs: what was asked of each run, by its id; the option files are shown from there.
-        log_tails: the last lines of the log, by run; shown for runs that did not end as they should.
-    """
+    """Writes the page into `directory`, with option files from `specs` and, of failed runs, the ends of their logs."""
     return write_atomically(directory / HTML, report_html(report, specs=specs, log_tails=log_tails or {}))
 
 

@@ -16,9 +16,6 @@ def report_json(report: Report, specs: Mapping[str, RunSpec]) -> bytes:
     """The report with the request of each run, indented. Floats have all their digits; NaN and infinities are null.
 
     It decodes as a `Report` again: that ignores the field `run_specs`.
-
-    Args:
-        specs: what was asked of each run, by its id.
     """
     document = msgspec.to_builtins(report)
     document["run_specs"] = [msgspec.to_builtins(specs[run]) for run in report.spec.runs if run in specs]

@@ -12,11 +12,7 @@ from times_doctor_tasks.profiles.registry import CURRENT
 
 
 def write_recommended(report: Report, directory: Path, *, specs: Mapping[str, RunSpec]) -> tuple[Path, ...]:
-    """Writes the recommended option file and its README; nothing where no run is recommended.
-
-    Args:
-        specs: what was asked of each run, by its id; it holds the text that ran.
-    """
+    """Writes the option file that ran, and its README; nothing where no run is recommended."""
     run = report.recommendation.run
     spec = specs.get(run) if run else None
     if spec is None:

@@ -21,12 +21,7 @@ SCHEMA = 1
 def write_manifest(
     report: Report, directory: Path, *, specs: Mapping[str, RunSpec], inputs: Manifest | None = None
 ) -> Path:
-    """Writes the manifest of a scan into `directory`.
-
-    Args:
-        specs: what was asked of each run, by its id.
-        inputs: the model's files with their hashes, where they are known; else only the hash of them all stands there.
-    """
+    """Writes the manifest of a scan; without `inputs` only the hash of the model's files stands there."""
     document = {
         "schema": SCHEMA,
         "scan": report.scan,
