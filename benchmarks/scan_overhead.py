@@ -20,7 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from times_doctor_cli.run_folder.run_dir import look
-from times_doctor_tasks.profiles.registry import resolve, with_threads
+from times_doctor_tasks.profiles.option_file import with_threads
+from times_doctor_tasks.profiles.registry import resolve
 from times_doctor_worker.engines.gams_installation import clean_environ, find_gams
 
 PROFILES = ("dual", "sift", "bar_nox")

@@ -19,7 +19,8 @@ from tests.conftest import wait_until
 from times_doctor_cli.demo.files import DemoFiles, write_demo
 from times_doctor_tasks.contract.states import StopReason, Verdict
 from times_doctor_tasks.parsers.gams.trace import TraceRow, read_trace
-from times_doctor_tasks.profiles.registry import built_in_profiles, with_threads
+from times_doctor_tasks.profiles.option_file import with_threads
+from times_doctor_tasks.profiles.registry import built_in_profiles
 from times_doctor_tasks.results.run_reader import read_highs_run
 from times_doctor_worker.engines.gams_installation import find_gams
 

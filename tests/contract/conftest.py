@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Server
-from times_doctor_tasks.blob_store.factory import BLOB_TTL_S, BlobStore, open_store
+from times_doctor_tasks.blob_store.base import BLOB_TTL_S, BlobStore
+from times_doctor_tasks.blob_store.factory import open_store
 from times_doctor_tasks.blob_store.file_store import FREE_BYTES
 from times_doctor_tasks.contract.keys import Keys
 from times_doctor_tasks.state_store.connection import connect

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.contract.conftest import TIGHT_BYTES, Kind
-from times_doctor_tasks.blob_store.base import see_store
-from times_doctor_tasks.blob_store.content import CHUNK_BYTES
+from times_doctor_tasks.blob_store.base import BLOB_TTL_S, see_store
+from times_doctor_tasks.blob_store.content import CHUNK_BYTES, Content
 from times_doctor_tasks.blob_store.errors import BlobDamaged, BlobGone, ContentChanged, StoreFull
-from times_doctor_tasks.blob_store.factory import BLOB_TTL_S, Content, open_store, save
+from times_doctor_tasks.blob_store.factory import open_store, save
 from times_doctor_tasks.blob_store.file_store import MARK
 from times_doctor_tasks.blob_store.pruning import prune_blobs
 from times_doctor_tasks.contract.clock import now_ms

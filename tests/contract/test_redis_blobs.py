@@ -16,10 +16,10 @@ import pytest
 
 from tests.conftest import Server, wait_until
 from tests.integration.conftest import make_result, make_runs, make_scan
+from times_doctor_tasks.blob_store.base import BLOB_TTL_S, PART_TTL_S
 from times_doctor_tasks.blob_store.chunk_codec import pack
-from times_doctor_tasks.blob_store.content import CHUNK_BYTES
+from times_doctor_tasks.blob_store.content import CHUNK_BYTES, Content
 from times_doctor_tasks.blob_store.errors import BlobGone, StoreFull, Unwanted
-from times_doctor_tasks.blob_store.factory import BLOB_TTL_S, PART_TTL_S, Content
 from times_doctor_tasks.blob_store.pruning import prune_blobs
 from times_doctor_tasks.blob_store.redis_store import RedisBlobs
 from times_doctor_tasks.contract.errors import StoreFailed

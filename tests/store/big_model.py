@@ -15,7 +15,8 @@ import pytest
 from tests.conftest import Server
 from times_doctor_cli.client.upload import upload
 from times_doctor_cli.run_folder.snapshot import Snapshot
-from times_doctor_tasks.blob_store.factory import BlobStore, open_store
+from times_doctor_tasks.blob_store.base import BlobStore
+from times_doctor_tasks.blob_store.factory import open_store
 from times_doctor_tasks.snapshot.manifest import Manifest, StagedFile
 from times_doctor_tasks.snapshot.staging import remove_staged, stage
 from times_doctor_tasks.state_store.connection import connect

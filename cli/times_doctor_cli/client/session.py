@@ -11,7 +11,8 @@ import redis
 
 from times_doctor_cli.client.host_cards import makes_reports
 from times_doctor_cli.file_names import safe_name
-from times_doctor_tasks.blob_store.factory import BlobStore, open_store, save
+from times_doctor_tasks.blob_store.base import BlobStore
+from times_doctor_tasks.blob_store.factory import open_store, save
 from times_doctor_tasks.config.settings import Settings, shown_url
 from times_doctor_tasks.contract.clock import monotonic_s, now_ms
 from times_doctor_tasks.contract.errors import BrokerUnavailable, InfrastructureError, UsageError

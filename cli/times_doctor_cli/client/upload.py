@@ -6,11 +6,11 @@ from pathlib import Path
 
 from times_doctor_cli.run_folder.hash_cache import FileChanged, FileUnreadable
 from times_doctor_cli.run_folder.snapshot import Snapshot
+from times_doctor_tasks.blob_store.base import BlobStore, Sent
+from times_doctor_tasks.blob_store.content import Content
 from times_doctor_tasks.blob_store.errors import ContentChanged
-from times_doctor_tasks.blob_store.factory import BlobStore, Content, OnSent, Sent
+from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_tasks.snapshot.manifest import encode_manifest, manifest_sha256
-
-__all__ = ["OnSent", "upload"]
 
 
 def upload(snapshot: Snapshot, store: BlobStore, on_sent: OnSent | None = None) -> Sent:

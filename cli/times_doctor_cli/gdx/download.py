@@ -12,8 +12,9 @@ from times_doctor_cli.gdx.request import RESULTS, Asking, GdxStays, GdxStep, OnS
 from times_doctor_cli.gdx.veda_results import unpack
 from times_doctor_cli.reports.collect import cannot_write
 from times_doctor_cli.reports.layout import run_folder
+from times_doctor_tasks.blob_store.base import StoredBlob
 from times_doctor_tasks.blob_store.errors import BlobDamaged, BlobGone
-from times_doctor_tasks.blob_store.factory import StoredBlob, save
+from times_doctor_tasks.blob_store.factory import save
 from times_doctor_tasks.contract.errors import StoreFailed, UsageError
 from times_doctor_tasks.contract.messages import Report, RunResult
 from times_doctor_tasks.state_store.gdx_requests import GDX_FILE, VEDA_FILE, GdxAnswer

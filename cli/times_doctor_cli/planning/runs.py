@@ -9,25 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from times_doctor_cli.planning.request import PRIORITIES, ScanRequest
-from times_doctor_cli.run_folder.run_dir import RunDir, RunKind
+from times_doctor_cli.run_folder.model import RunDir, RunKind
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_tasks.contract.messages import RunSpec, VedaResults
 from times_doctor_tasks.profiles.built_in import DEFAULT_SETS
-from times_doctor_tasks.profiles.option_file import CONFLICT_SOLVERS
-from times_doctor_tasks.profiles.profile import ModelClass
-from times_doctor_tasks.profiles.registry import (
-    CURRENT,
-    Profile,
-    by_key,
-    own_profile,
+from times_doctor_tasks.profiles.option_file import (
+    CONFLICT_SOLVERS,
     parse_options,
-    resolve,
     with_conflict_search,
     with_display,
     with_mip_start,
     with_threads,
 )
+from times_doctor_tasks.profiles.profile import ModelClass, Profile
+from times_doctor_tasks.profiles.registry import CURRENT, by_key, own_profile, resolve
 
 #: Folder of a run directory that holds the user's own profiles, one folder per solver.
 OPT_FILES = "_td_opt_files"

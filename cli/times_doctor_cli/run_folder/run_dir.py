@@ -20,12 +20,10 @@ from times_doctor_cli.run_folder.gams.needs import Needs
 from times_doctor_cli.run_folder.gams.rewrites import Rewriter
 from times_doctor_cli.run_folder.gdx_inputs import GdxPlan, GdxReader
 from times_doctor_cli.run_folder.model import (
-    ComputedGroup,
     FoundFile,
     InputDir,
     InputFile,
     Parameter,
-    Rewrite,
     Role,
     RunDir,
     RunKind,
@@ -38,19 +36,6 @@ from times_doctor_cli.run_folder.snapshot_layout import Layout, lay_out
 from times_doctor_cli.run_folder.vtrun.results_for_veda import WantedResults, wanted_results
 from times_doctor_tasks.contract.messages import VedaResults
 from times_doctor_tasks.snapshot.manifest import KEPT_OPTIONS
-
-__all__ = [
-    "ComputedGroup",
-    "InputDir",
-    "InputFile",
-    "Parameter",
-    "Rewrite",
-    "Role",
-    "RunDir",
-    "RunKind",
-    "SearchLimits",
-    "look",
-]
 
 #: Solvers whose own option file (`<solver>.opt`) a run folder may hold.
 SOLVERS = frozenset(

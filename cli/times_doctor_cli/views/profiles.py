@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from times_doctor_cli.terminal.signs import printable
-from times_doctor_tasks.profiles.registry import Profile
+from times_doctor_tasks.profiles.profile import Profile
 
 #: From this width on "when to use" has a column of its own.
 _WIDE = 100

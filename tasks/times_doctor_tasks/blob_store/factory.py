@@ -7,36 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from times_doctor_tasks.blob_store.base import (
-    BLOB_TTL_S,
-    PART_TTL_S,
-    BlobStore,
-    OpenBlob,
-    Sent,
-    StoredBlob,
-    Usage,
-    shown_store,
-)
-from times_doctor_tasks.blob_store.content import CHUNK_BYTES, Content
-from times_doctor_tasks.blob_store.transfer_progress import OnSent
+from times_doctor_tasks.blob_store.base import BLOB_TTL_S, BlobStore, shown_store
+from times_doctor_tasks.blob_store.content import CHUNK_BYTES
 from times_doctor_tasks.config.atomic_file import replacing
 from times_doctor_tasks.config.settings import BROKER_SCHEMES
 from times_doctor_tasks.contract.errors import UsageError
-
-__all__ = [
-    "BLOB_TTL_S",
-    "PART_TTL_S",
-    "BlobStore",
-    "Content",
-    "OnSent",
-    "OpenBlob",
-    "Sent",
-    "StoredBlob",
-    "Usage",
-    "open_store",
-    "save",
-    "shown_store",
-]
 
 #: The kinds of store there are, as a person writes them. `s3://bucket/prefix` is to come.
 KNOWN = "redis (the broker itself), redis://, rediss:// or redis+socket:// (a server of its own), file:///folder"

@@ -9,34 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import MAX_OPTION_BYTES
 from times_doctor_tasks.profiles.built_in import built_in
-from times_doctor_tasks.profiles.option_file import (
-    OptionText,
-    broken_lines,
-    is_interior,
-    parse_options,
-    with_conflict_search,
-    with_display,
-    with_mip_start,
-    with_threads,
-)
+from times_doctor_tasks.profiles.option_file import broken_lines, is_interior, parse_options
 from times_doctor_tasks.profiles.profile import Profile
-
-__all__ = [
-    "CURRENT",
-    "DEFAULT_SET",
-    "OptionText",
-    "Profile",
-    "built_in_profiles",
-    "by_key",
-    "is_interior",
-    "own_profile",
-    "parse_options",
-    "resolve",
-    "with_conflict_search",
-    "with_display",
-    "with_mip_start",
-    "with_threads",
-]
 
 #: Name of the profile that is RUN_DIR's own option file; the others are measured against it.
 CURRENT = "current"

@@ -26,19 +26,8 @@ from times_doctor_tasks.parsers.solves.merging import belong_together, merge_sol
 from times_doctor_tasks.parsers.solves.solve import Solve
 from times_doctor_tasks.results.earlier_solves import with_earlier_solves
 from times_doctor_tasks.results.log_text import lines_of, pieces
-from times_doctor_tasks.results.run_files import RunFiles, find_run_files, is_highs_log
+from times_doctor_tasks.results.run_files import RunFiles, is_highs_log
 from times_doctor_tasks.results.verdicts import Findings, Judgement, judge
-
-__all__ = [
-    "PhaseRecord",
-    "RunFiles",
-    "RunReading",
-    "Solve",
-    "find_run_files",
-    "read_highs_run",
-    "read_run",
-    "to_json",
-]
 
 #: Trace files are small; of a larger one the rest is not read.
 _MAX_TRACE_BYTES = 64 << 20

@@ -15,49 +15,7 @@ from typing import BinaryIO, TypeAlias
 import msgspec
 
 from times_doctor_tasks.contract.errors import StoreFailed
-from times_doctor_tasks.snapshot.manifest import (
-    KEPT_OPTIONS,
-    RECORD,
-    WORKDIR,
-    BadManifest,
-    HostileName,
-    Manifest,
-    NameCollision,
-    RewrittenPlace,
-    StagedFile,
-    check_collisions,
-    check_manifest,
-    check_name,
-    decode_manifest,
-    encode_manifest,
-    lower_name,
-    manifest_sha256,
-)
-
-__all__ = [
-    "KEPT_OPTIONS",
-    "RECORD",
-    "WORKDIR",
-    "BadManifest",
-    "BlobMismatch",
-    "FetchBlob",
-    "HostileName",
-    "Manifest",
-    "NameCollision",
-    "RewrittenPlace",
-    "StagedFile",
-    "check_collisions",
-    "check_manifest",
-    "check_name",
-    "copy_workdir_files",
-    "decode_manifest",
-    "encode_manifest",
-    "lower_name",
-    "manifest_sha256",
-    "remove_staged",
-    "stage",
-    "verify_staged",
-]
+from times_doctor_tasks.snapshot.manifest import RECORD, WORKDIR, Manifest, StagedFile, check_manifest
 
 _CHUNK_BYTES = 1024 * 1024
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from times_doctor_tasks.contract.states import StopReason
 from times_doctor_tasks.parsers.gams.log import GamsLogReader
-from times_doctor_tasks.results.run_reader import RunFiles, RunReading, read_run
+from times_doctor_tasks.results.run_files import RunFiles
+from times_doctor_tasks.results.run_reader import RunReading, read_run
 from times_doctor_tasks.state_store.gdx_requests import GDX_FILE
 from times_doctor_worker.engines.gdx2veda import make_veda_results
 from times_doctor_worker.engines.port import Command, Job

@@ -8,8 +8,9 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from times_doctor_tasks.blob_store.base import BlobStore
+from times_doctor_tasks.blob_store.content import Content
 from times_doctor_tasks.blob_store.errors import StoreFull, StoreUnreachable
-from times_doctor_tasks.blob_store.factory import BlobStore, Content
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import StoreFailed
 from times_doctor_tasks.contract.messages import Artefact

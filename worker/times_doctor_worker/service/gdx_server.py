@@ -10,9 +10,9 @@ from pathlib import Path
 
 import redis
 
+from times_doctor_tasks.blob_store.base import BlobStore
 from times_doctor_tasks.blob_store.content import CHUNK_BYTES
 from times_doctor_tasks.blob_store.errors import ContentChanged, StoreFull, StoreUnreachable, Unwanted
-from times_doctor_tasks.blob_store.factory import BlobStore
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import SchemaMismatch, StoreFailed
 from times_doctor_tasks.state_store.gdx_requests import (

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from times_doctor_tasks.blob_store.factory import BlobStore
+from times_doctor_tasks.blob_store.base import BlobStore
 from times_doctor_tasks.snapshot.manifest import Manifest, decode_manifest
 from times_doctor_tasks.snapshot.staging import copy_workdir_files, remove_staged, stage, verify_staged
 from times_doctor_tasks.state_store.run_store import Fence

@@ -62,7 +62,8 @@ def _found(what: Path, *, solve_s: float, iis_s: float) -> Sequence[Diagnosis]:
     from times_doctor_cli.reports.reader import find_saved
     from times_doctor_cli.run_folder.gams.driver import is_lp_file
     from times_doctor_tasks.contract.errors import UsageError
-    from times_doctor_tasks.results.run_reader import find_run_files, read_run
+    from times_doctor_tasks.results.run_files import find_run_files
+    from times_doctor_tasks.results.run_reader import read_run
 
     if not what.exists():
         raise UsageError(f"{str(what)!r} does not exist: expected a .mps or .lp file, a log, a listing or a folder.")

@@ -105,7 +105,8 @@ def _of_run(path: Path, *, as_json: bool) -> None:
     from times_doctor_cli.terminal.console import emit_json, show, shows_unicode, stdout_console
     from times_doctor_cli.views.reading import reading_view
     from times_doctor_tasks.contract.errors import UsageError
-    from times_doctor_tasks.results.run_reader import find_run_files, read_run, to_json
+    from times_doctor_tasks.results.run_files import find_run_files
+    from times_doctor_tasks.results.run_reader import read_run, to_json
 
     try:
         files = find_run_files(path)

@@ -13,7 +13,7 @@ from times_doctor_cli.reports.writers.csv_report import iso_time
 from times_doctor_cli.reports.writers.files import write_atomically
 from times_doctor_tasks.contract.messages import Report, RunResult, RunSpec
 from times_doctor_tasks.profiles.option_file import parse_options
-from times_doctor_tasks.snapshot.staging import Manifest
+from times_doctor_tasks.snapshot.manifest import Manifest
 
 SCHEMA = 1
 

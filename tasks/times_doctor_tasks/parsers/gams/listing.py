@@ -12,13 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from times_doctor_tasks.parsers.cplex.gams_link import CplexLink
-from times_doctor_tasks.parsers.events import (
-    ErrorLine,
-    FinalIterations,
-    FinalObjective,
-    LogEvent,
-    SolverTime,
-)
+from times_doctor_tasks.parsers.events import ErrorLine, FinalIterations, FinalObjective, LogEvent, SolverTime
 from times_doctor_tasks.parsers.gams.errors import licence_problem
 from times_doctor_tasks.parsers.gams.listing_errors import CompileErrors
 from times_doctor_tasks.parsers.gams.option_echo import OptionEcho

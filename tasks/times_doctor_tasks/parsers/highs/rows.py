@@ -5,13 +5,7 @@ from __future__ import annotations
 import re
 
 from times_doctor_tasks.contract.progress import Phase
-from times_doctor_tasks.parsers.events import (
-    BarrierIteration,
-    FirstOrderIteration,
-    LogEvent,
-    MipNode,
-    SimplexIteration,
-)
+from times_doctor_tasks.parsers.events import BarrierIteration, FirstOrderIteration, LogEvent, MipNode, SimplexIteration
 from times_doctor_tasks.parsers.numbers import number, percent
 
 #: `        421     4.1748623744e+06 Pr: 0(0); Du: 0(4.65405e-13) 0.0s`; the sums of infeasibilities stand in brackets.

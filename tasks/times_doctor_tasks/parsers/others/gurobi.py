@@ -24,13 +24,7 @@ from times_doctor_tasks.parsers.events import (
     SolverVersion,
 )
 from times_doctor_tasks.parsers.numbers import number, whole
-from times_doctor_tasks.parsers.others.tables import (
-    TableReader,
-    barrier_row,
-    first_order_row,
-    node_row,
-    simplex_row,
-)
+from times_doctor_tasks.parsers.others.tables import TableReader, barrier_row, first_order_row, node_row, simplex_row
 from times_doctor_tasks.parsers.sink import EventSink
 
 _BARRIER = "Iter Primal Dual Primal Dual Compl Time"

@@ -6,13 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from times_doctor_tasks.contract.progress import Phase
-from times_doctor_tasks.parsers.events import (
-    BarrierIteration,
-    FirstOrderIteration,
-    LogEvent,
-    MipNode,
-    SimplexIteration,
-)
+from times_doctor_tasks.parsers.events import BarrierIteration, FirstOrderIteration, LogEvent, MipNode, SimplexIteration
 from times_doctor_tasks.parsers.numbers import number, percent
 from times_doctor_tasks.parsers.sink import EventSink
 

@@ -40,8 +40,6 @@ from times_doctor_tasks.parsers.progress.gauges import (
 )
 from times_doctor_tasks.parsers.progress.spans import Stretch, Timeline
 
-__all__ = ["CurvePoint", "ProgressTracker", "Stretch"]
-
 #: Samples that a speed is taken over, and how old they may get while there are enough of them.
 _SPEED_SAMPLES = 32
 _SPEED_WINDOW_S = 20.0

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from times_doctor_tasks.blob_store.base import PART_TTL_S, shown_store
 from times_doctor_tasks.blob_store.chunk_codec import BlobHead, chunk_digest, decode_head, encode_head, pack, unpack
 from times_doctor_tasks.blob_store.content import CHUNK_BYTES, checked_stream, chunks_of
 from times_doctor_tasks.blob_store.errors import BlobDamaged, ContentChanged, StoreFull
-from times_doctor_tasks.blob_store.factory import PART_TTL_S, open_store, save, shown_store
+from times_doctor_tasks.blob_store.factory import open_store, save
 from times_doctor_tasks.blob_store.file_store import FileBlobs
 from times_doctor_tasks.blob_store.redis_store import RedisBlobs
 from times_doctor_tasks.contract.errors import StoreFailed, UsageError

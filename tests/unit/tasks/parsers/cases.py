@@ -18,7 +18,8 @@ from typing import Any
 
 from times_doctor_tasks.parsers.events import LogEvent
 from times_doctor_tasks.parsers.gams.log import GamsLogReader
-from times_doctor_tasks.results.run_reader import RunFiles, RunReading, read_run
+from times_doctor_tasks.results.run_files import RunFiles
+from times_doctor_tasks.results.run_reader import RunReading, read_run
 
 ROOT = Path(os.environ.get("TIMES_DOCTOR_CORPUS") or Path(__file__).parents[3] / "data" / "corpus")
 FILES = ("log.txt", "listing.lst", "trace.txt")

@@ -3,14 +3,9 @@ from __future__ import annotations
 import pytest
 
 from times_doctor_tasks.profiles.option_check import Finding, Severity, check_profile, refusal, warnings
+from times_doctor_tasks.profiles.option_file import with_display, with_mip_start, with_threads
 from times_doctor_tasks.profiles.profile import Profile
-from times_doctor_tasks.profiles.registry import (
-    built_in_profiles,
-    own_profile,
-    with_display,
-    with_mip_start,
-    with_threads,
-)
+from times_doctor_tasks.profiles.registry import built_in_profiles, own_profile
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 

@@ -3,20 +3,16 @@ from __future__ import annotations
 import pytest
 
 from times_doctor_tasks.contract.errors import UsageError
-from times_doctor_tasks.profiles.option_file import broken_lines
-from times_doctor_tasks.profiles.registry import (
-    CURRENT,
-    Profile,
-    built_in_profiles,
-    by_key,
+from times_doctor_tasks.profiles.option_file import (
+    broken_lines,
     is_interior,
-    own_profile,
     parse_options,
-    resolve,
     with_display,
     with_mip_start,
     with_threads,
 )
+from times_doctor_tasks.profiles.profile import Profile
+from times_doctor_tasks.profiles.registry import CURRENT, built_in_profiles, by_key, own_profile, resolve
 
 REFERENCE_COMMON = {
     "aggind": "1",

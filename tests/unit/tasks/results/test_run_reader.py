@@ -9,7 +9,9 @@ import pytest
 from tests.unit.tasks.parsers.cases import Case, reading_of
 from times_doctor_tasks.contract.progress import Phase
 from times_doctor_tasks.contract.states import StopReason, Verdict
-from times_doctor_tasks.results.run_reader import PhaseRecord, RunFiles, find_run_files, read_run, to_json
+from times_doctor_tasks.parsers.gams.log_phases import PhaseRecord
+from times_doctor_tasks.results.run_files import RunFiles, find_run_files
+from times_doctor_tasks.results.run_reader import read_run, to_json
 
 
 def _unpack(case: str, folder: Path, **names: str) -> None:

@@ -9,16 +9,8 @@ from typing import BinaryIO
 
 import pytest
 
-from times_doctor_tasks.snapshot.staging import (
-    BlobMismatch,
-    HostileName,
-    Manifest,
-    StagedFile,
-    copy_workdir_files,
-    remove_staged,
-    stage,
-    verify_staged,
-)
+from times_doctor_tasks.snapshot.manifest import HostileName, Manifest, StagedFile
+from times_doctor_tasks.snapshot.staging import BlobMismatch, copy_workdir_files, remove_staged, stage, verify_staged
 
 CONTENT = {
     "model/case.run": b"$include base.dd\r\n",

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from times_doctor_tasks.blob_store.base import Sent
+from times_doctor_tasks.blob_store.content import Content
 from times_doctor_tasks.blob_store.errors import StoreFull, StoreUnreachable
-from times_doctor_tasks.blob_store.factory import Content, OnSent, Sent
 from times_doctor_tasks.blob_store.file_store import FileBlobs
+from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_worker.execution import artefacts
 from times_doctor_worker.execution.artefacts import keep_artefacts
 

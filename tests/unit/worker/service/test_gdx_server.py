@@ -10,9 +10,10 @@ import fakeredis
 import pytest
 import redis
 
+from times_doctor_tasks.blob_store.base import Sent, Usage
 from times_doctor_tasks.blob_store.errors import StoreFull, StoreUnreachable
-from times_doctor_tasks.blob_store.factory import OnSent, Sent, Usage
 from times_doctor_tasks.blob_store.file_store import FileBlobs
+from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_tasks.contract.keys import Keys
 from times_doctor_tasks.state_store.gdx_requests import GdxAnswer, GdxRequests, GdxState, Refusal, SendGdx
 from times_doctor_worker.service import gdx_server

@@ -20,7 +20,7 @@ from times_doctor_cli.reports.writers.trace_file import write_trace
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import Artefact, Report, RunResult, RunSpec
 from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
-from times_doctor_tasks.snapshot.staging import Manifest, StagedFile
+from times_doctor_tasks.snapshot.manifest import Manifest, StagedFile
 
 MakeResult = Callable[..., RunResult]
 MakeReport = Callable[..., Report]

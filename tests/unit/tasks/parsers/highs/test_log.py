@@ -18,7 +18,8 @@ from times_doctor_tasks.parsers.events import (
     SolverEnded,
 )
 from times_doctor_tasks.parsers.highs.log import HighsLogReader
-from times_doctor_tasks.results.run_reader import RunFiles, read_highs_run, read_run
+from times_doctor_tasks.results.run_files import RunFiles
+from times_doctor_tasks.results.run_reader import read_highs_run, read_run
 
 LOGS = Path(__file__).parents[4] / "data" / "highs_logs"
 TRUTH: dict[str, dict[str, Any]] = json.loads((LOGS / "truth.json").read_text("utf-8"))
