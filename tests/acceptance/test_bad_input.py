@@ -116,7 +116,7 @@ def test_a_folder_of_cases_says_which_there_are(refuse: Refuse, make_case: MakeC
     make_case(name="high")
     make_case(name="low")
     message = refuse(tmp_path)
-    assert "No driver in" in message
+    assert "holds no driver" in message
     assert "'high', 'low'" in message
 
 
