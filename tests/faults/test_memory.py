@@ -16,7 +16,7 @@ from tests.conftest import wait_until
 from tests.faults.bed import Bed, part_of
 from tests.faults.counting import Tell
 from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
-from times_doctor_worker.execution.memory_limit import oom_kills
+from times_doctor_worker.process.process_usage import oom_kills
 
 pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(200)]
 

@@ -35,6 +35,16 @@ def worker_argv(folder: str) -> list[str]:
     return [sys.executable, "-m", "times_doctor_worker", "--local", folder]
 
 
+def has_ended(pid: int) -> bool:
+    """Whether the guard is gone; it must be ours, and asked about only until it is."""
+    return sys.platform != "win32" and os.waitpid(pid, os.WNOHANG)[0] != 0
+
+
+def wait_for(pid: int) -> None:
+    """Returns when the guard is gone."""
+    os.waitpid(pid, 0)
+
+
 # Below is what needs a fork. There is no local scan where there is none.
 assert sys.platform != "win32"
 

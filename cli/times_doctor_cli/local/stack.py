@@ -39,7 +39,7 @@ class LocalStack:
         os.close(self._lifeline)
         self._lifeline = -1
         if self._guard_pid:
-            os.waitpid(self._guard_pid, 0)
+            guard.wait_for(self._guard_pid)
         elif os.path.isdir(self.folder):  # noqa: PTH112
             _clear_up(self.folder, self.socket)
 
@@ -80,7 +80,7 @@ class LocalStack:
             return b""
 
     def _guard_lives(self) -> bool:
-        if sys.platform != "win32" and self._guard_pid and os.waitpid(self._guard_pid, os.WNOHANG)[0]:
+        if self._guard_pid and guard.has_ended(self._guard_pid):
             self._guard_pid = 0
         return bool(self._guard_pid)
 

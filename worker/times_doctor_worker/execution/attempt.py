@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,7 +26,7 @@ from times_doctor_tasks.snapshot.manifest import Manifest
 from times_doctor_worker.engines.port import Command, Engine, Job
 from times_doctor_worker.execution.artefacts import keep_artefacts
 from times_doctor_worker.execution.conflict_search import search_conflict
-from times_doctor_worker.execution.memory_limit import oom_kills, said_so, seems_killed
+from times_doctor_worker.execution.memory_limit import said_so, seems_killed
 from times_doctor_worker.execution.monitor import RunWatch
 from times_doctor_worker.execution.result_builder import Facts, solved, unsolved
 from times_doctor_worker.execution.run_reporter import Line, Uplink
@@ -34,6 +34,7 @@ from times_doctor_worker.execution.stop_policy import StopTimes
 from times_doctor_worker.host.engine_availability import HostFault, Rotation
 from times_doctor_worker.process.fork_server import Warden
 from times_doctor_worker.process.log_tail import LogTail
+from times_doctor_worker.process.process_usage import oom_kills
 from times_doctor_worker.process.solver_process import SolverProcess
 from times_doctor_worker.workspace.workspace import DiskFull, Workspace
 
@@ -104,10 +105,8 @@ class Attempt:
         try:
             return self._perform()
         except Cancelled as stop:
-            self.facts.stop_reason = stop.reason
-            return unsolved(
-                self._run, self.facts, state=RunState.CANCELLED, sentence="Cancelled before the solver started."
-            )
+            facts = replace(self.facts, stop_reason=stop.reason)
+            return unsolved(self._run, facts, state=RunState.CANCELLED, sentence="Cancelled before the solver started.")
         except (TimesDoctorError, OSError) as error:
             if isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in _OWN_FAULTS):
                 raise HostFault(self._run.engine, str(error)) from error
@@ -126,8 +125,8 @@ class Attempt:
         engine = bench.rotation.engine(run.engine)
         if engine is None:
             raise HostFault(run.engine, f"{bench.host} has no {run.engine}")
-        self.facts.engine_version = engine.version
-        self.facts.licence = bench.rotation.licence(run.engine)
+        licence = bench.rotation.licence(run.engine)
+        self.facts = replace(self.facts, engine_version=engine.version, licence=licence)
         bench.uplink.advance(self._line, RunState.STAGING)
         with ExitStack() as used:
             job = self._stage(used)
@@ -148,7 +147,7 @@ class Attempt:
         folder = used.enter_context(
             workspace.attempt_folder(self._spec.scan, self._run.run, self._line.fence, tree=tree, manifest=manifest)
         )
-        self.facts.directory = str(folder)
+        self.facts = replace(self.facts, directory=str(folder))
         return Job(self._run, manifest, tree, folder, self._spec.model.title)
 
     def _from_store(self, get: Callable[[], _T]) -> _T:
@@ -164,12 +163,11 @@ class Attempt:
     def _solve(self, engine: Engine, job: Job, command: Command) -> None:
         marker = self._bench.workspace.marker(self._spec.scan, self._run.run)
         output = job.directory / OUTPUT
-        self.facts.started_ms, self.facts.load_1m = now_ms(), load_1m()
+        self.facts = replace(self.facts, started_ms=now_ms(), load_1m=load_1m())
         start_s, kills_before = monotonic_s(), oom_kills()
         with self._spawn(command, job, marker, output) as process, LogTail(command.log) as tail:
             watch = RunWatch(
                 self._line,
-                self.facts,
                 self._tracker,
                 engine.reader(),
                 process,
@@ -177,14 +175,24 @@ class Attempt:
                 StopTimes(grace_s=self._spec.grace_s, stop_cap_s=self._spec.stop_cap_s),
                 is_worker_ending=self._bench.shutdown,
             )
-            watch.until_it_ends()
-        self.facts.ended_ms = now_ms()
-        self.facts.runtime_s = monotonic_s() - start_s
+            end = watch.until_it_ends()
+        ended_ms, runtime_s = now_ms(), monotonic_s() - start_s
         if self._line.disowned:
             raise Disowned
         self._memory_kills = oom_kills() - kills_before
-        if self.facts.stop_reason is None and said_so(self.facts.returncode, (output, command.log)):
-            self.facts.stop_reason = StopReason.OUT_OF_MEMORY
+        stop_reason = end.stop_reason
+        if stop_reason is None and said_so(end.returncode, (output, command.log)):
+            stop_reason = StopReason.OUT_OF_MEMORY
+        self.facts = replace(
+            self.facts,
+            ended_ms=ended_ms,
+            runtime_s=runtime_s,
+            returncode=end.returncode,
+            cpu_s=end.cpu_s,
+            run_delay_s=end.run_delay_s,
+            peak_memory_mb=end.peak_memory_mb,
+            stop_reason=stop_reason,
+        )
 
     def _conflict_is_known(self, engine: Engine, job: Job) -> bool:
         """Whether the search for a conflict, where there is one, left an answer."""
@@ -227,7 +235,8 @@ class Attempt:
         statements = overruling_statements(job.tree, job.manifest)
         application = judge_application(self._run, reading, statements)
         veda = engine.finish(job)
-        self.facts.artefacts = keep_artefacts(self._bench.workspace.blobs, engine.artefacts(job))
+        kept = keep_artefacts(self._bench.workspace.blobs, engine.artefacts(job))
+        self.facts = replace(self.facts, artefacts=tuple(kept))
         result = solved(self._run, self.facts, reading, self._tracker, application)
         if veda is not None:
             result = msgspec.structs.replace(result, veda=veda)
@@ -243,8 +252,8 @@ class Attempt:
         if facts.stop_reason or not self._memory_kills or not seems_killed(facts.returncode, solver_status):
             return reading
         # What the kernel kills leaves no word about it: GAMS only knows that its solver has gone.
-        facts.stop_reason = StopReason.OUT_OF_MEMORY
-        return engine.read(job, returncode=facts.returncode, stop_reason=facts.stop_reason)
+        self.facts = replace(facts, stop_reason=StopReason.OUT_OF_MEMORY)
+        return engine.read(job, returncode=facts.returncode, stop_reason=StopReason.OUT_OF_MEMORY)
 
     def _raise_if_stopped(self) -> None:
         if self._line.disowned:

@@ -26,15 +26,6 @@ def limit_bytes(mem_mb: int | None) -> float:
     return mem_mb * TOLERANCE * (1 << 20) if mem_mb else float("inf")
 
 
-def oom_kills() -> int:
-    """How many processes the kernel has killed for want of memory since it started; 0 where it does not say."""
-    try:
-        lines = Path("/proc/vmstat").read_text("ascii").splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
-
-
 def said_so(returncode: int | None, logs: Iterable[Path]) -> bool:
     """Whether an engine that we did not stop says that it ended for want of memory."""
     return returncode in _RETURN_CODES and any(_SAID.search(_tail(path)) for path in logs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.messages import ProgressMade
@@ -11,7 +12,6 @@ from times_doctor_tasks.contract.states import StopReason
 from times_doctor_tasks.parsers.progress.tracker import ProgressTracker
 from times_doctor_worker.engines.port import LogReader
 from times_doctor_worker.execution.memory_limit import limit_bytes
-from times_doctor_worker.execution.result_builder import Facts
 from times_doctor_worker.execution.run_reporter import Line, StopRequest
 from times_doctor_worker.execution.stop_policy import StagedStop, StopAction, StopTimes
 from times_doctor_worker.process.log_tail import LogTail
@@ -24,13 +24,26 @@ POLL_S = 0.05
 SAMPLE_S = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class EngineEnd:
+    """How one engine ended."""
+
+    returncode: int | None
+    cpu_s: float | None
+    """Of its whole process tree."""
+    run_delay_s: float | None
+    """How long its threads waited for a core."""
+    peak_memory_mb: float | None
+    stop_reason: StopReason | None
+    """Why it was told to end; None where it ended by itself."""
+
+
 class RunWatch:
-    """The look at one engine. What it sees goes into the attempt's facts, its tracker and its line."""
+    """The look at one engine. What it sees on the way goes to the attempt's tracker and its line."""
 
     def __init__(
         self,
         line: Line,
-        facts: Facts,
         tracker: ProgressTracker,
         reader: LogReader,
         process: SolverProcess,
@@ -40,7 +53,6 @@ class RunWatch:
         is_worker_ending: Callable[[], bool],
     ) -> None:
         self._line = line
-        self._facts = facts
         self._tracker = tracker
         self._reader = reader
         self._process = process
@@ -51,10 +63,11 @@ class RunWatch:
         self._meter = TreeMeter(process.pid)
         self._next_sample_s = 0.0
         self._obeyed: StopRequest | None = None
+        self._stop_reason: StopReason | None = None
         self._limit_bytes = limit_bytes(line.run.mem_mb)
         self._is_over = False
 
-    def until_it_ends(self) -> None:
+    def until_it_ends(self) -> EngineEnd:
         """Returns when the engine is gone and its log is read to the end."""
         while (ended := self._process.wait(POLL_S)) is None:
             self._read(self._tail.poll())
@@ -62,11 +75,11 @@ class RunWatch:
             self._heed()
         self._read(self._tail.drain())
         self._tracker.update(self._reader.close(), now_s=self._runtime_s())
-        self._facts.returncode = ended.returncode
-        self._facts.cpu_s, self._facts.run_delay_s = ended.cpu_s, self._meter.run_delay_s(ended.cpu_s)
         # A solve may end between two samples; the largest single process is known all the same.
-        seen_bytes = max(self._meter.peak_rss_bytes, ended.max_rss_bytes or 0)
-        self._facts.peak_memory_mb = round(seen_bytes / (1 << 20), 1) if seen_bytes else None
+        peak_mb = _megabytes(max(self._meter.peak_rss_bytes, ended.max_rss_bytes or 0))
+        return EngineEnd(
+            ended.returncode, ended.cpu_s, self._meter.run_delay_s(ended.cpu_s), peak_mb, self._stop_reason
+        )
 
     def _runtime_s(self) -> float:
         return monotonic_s() - self._start_s
@@ -82,7 +95,7 @@ class RunWatch:
                     attempt=self._line.fence.attempt,
                     progress=self._tracker.progress,
                     runtime_s=round(self._runtime_s(), 3),
-                    memory_mb=self._facts.peak_memory_mb,
+                    memory_mb=_megabytes(self._meter.peak_rss_bytes),
                 )
             )
 
@@ -94,7 +107,6 @@ class RunWatch:
         self._next_sample_s = now_s + min(SAMPLE_S, self._runtime_s() / 4)
         usage = self._meter.sample()
         self._is_over = self._is_over or usage.rss_bytes > self._limit_bytes
-        self._facts.peak_memory_mb = round(self._meter.peak_rss_bytes / (1 << 20), 1)
         progress = self._tracker.progress
         action = self._stop.step(
             now_s,
@@ -111,8 +123,7 @@ class RunWatch:
         if request is None or request == self._obeyed:
             return
         self._obeyed = request
-        if self._facts.stop_reason is None:
-            self._facts.stop_reason = request.reason
+        self._stop_reason = self._stop_reason or request.reason
         self._stop.ask(now=request.now)
         self._next_sample_s = 0.0
         self._sample()
@@ -138,3 +149,7 @@ class RunWatch:
             self._process.terminate()
         elif action is StopAction.KILL:
             self._process.kill()
+
+
+def _megabytes(size_bytes: int) -> float | None:
+    return round(size_bytes / (1 << 20), 1) if size_bytes else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -29,9 +29,9 @@ _NO_SOLUTION = frozenset({6, 9, 12, 13, 14})
 _CANCELS = frozenset({StopReason.USER, StopReason.BEATEN, StopReason.CAPPED})
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Facts:
-    """What the worker saw of an attempt, beside the files."""
+    """What the worker saw of an attempt, beside the files; a stage that knows more makes new ones."""
 
     attempt: int
     host: str
@@ -48,7 +48,7 @@ class Facts:
     directory: str | None = None
     engine_version: str | None = None
     licence: str | None = None
-    artefacts: list[Artefact] = field(default_factory=list)
+    artefacts: tuple[Artefact, ...] = ()
 
 
 def final_state(verdict: Verdict, stop_reason: StopReason | None) -> RunState:
@@ -90,7 +90,7 @@ def unsolved(
         directory=facts.directory,
         engine_version=facts.engine_version,
         licence=facts.licence,
-        artefacts=tuple(facts.artefacts),
+        artefacts=facts.artefacts,
     )
 
 

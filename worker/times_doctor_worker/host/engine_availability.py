@@ -72,7 +72,7 @@ class Rotation:
         self._found: dict[str, Found] = {}
         self._search = search
         self._disk_fault = disk_fault
-        self.on_change = on_change
+        self._on_change = on_change
         self._today = today
         self._looked_on = today()
         self._out: dict[str, str] = {}
@@ -123,7 +123,7 @@ class Rotation:
                 "%s is out of rotation: %s; looked at again every %.0f s",
                 fault.engine, fault.why, LOOK_S, extra={"action": "engine_out", "engine": fault.engine},
             )  # fmt: skip
-            self.on_change()
+            self._on_change()
 
     def blame(self, name: str) -> HostFault | None:
         """After a run failed: the fault of this host that explains it, if there is one."""
@@ -159,7 +159,7 @@ class Rotation:
                 return
             self._out.pop(name, None)
         logger.warning("%s is back in rotation", name, extra={"action": "engine_back", "engine": name})
-        self.on_change()
+        self._on_change()
 
     def _searched(self, name: str) -> Found:
         try:

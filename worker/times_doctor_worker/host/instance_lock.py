@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import os
 import secrets
@@ -16,6 +14,7 @@ from times_doctor_tasks.config.settings import shown_url
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import InfrastructureError
 from times_doctor_tasks.contract.messages import HostCard
+from times_doctor_worker.process.file_locks import try_hold
 from times_doctor_worker.process.solver_process import end_leftovers
 
 #: Seconds that a card of another start is watched for a beat; two beats and something.
@@ -119,7 +118,8 @@ class Tenure:
             return False
         self.predecessor = os.read(self._lock, 64).decode("ascii", "replace")
         os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, self.instance.encode(), 0)
+        os.lseek(self._lock, 0, os.SEEK_SET)
+        os.write(self._lock, self.instance.encode())
         return True
 
 
@@ -134,8 +134,7 @@ def _lock(path: Path) -> int:
         fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except FileNotFoundError:
         return -1  # removed by somebody else meanwhile
-    with contextlib.suppress(BlockingIOError):
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if try_hold(fd):
         return fd
     os.close(fd)
     return -1

@@ -18,12 +18,15 @@ class Repeating:
     because of what will be well again.
     """
 
-    def __init__(self, job: Callable[[], object], *, period_s: float, name: str) -> None:
+    def __init__(
+        self, job: Callable[[], object], *, period_s: float, name: str, wake: threading.Event | None = None
+    ) -> None:
+        """`wake`: set, it does the job once more without waiting for its time."""
         self._job = job
         self._period_s = period_s
         self._name = name
         self._ended = threading.Event()
-        self._wake = threading.Event()
+        self._wake = wake or threading.Event()
         self._failing = False
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
 

@@ -7,7 +7,6 @@ its queue is cancelled goes back to Redis ("Requeuing undeliverable message", ko
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -120,7 +119,7 @@ class Intake:
             with EventMail(controller.consumer):
                 controller.start()
         code = self._code if self._code is not None else controller.exitcode
-        return os.EX_OK if code is None else int(code)
+        return 0 if code is None else int(code)
 
     def _on_ready(self, consumer: Any) -> None:
         internals.repeat_in_loop(consumer, TICK_S, self._tick)

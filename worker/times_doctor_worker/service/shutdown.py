@@ -30,6 +30,7 @@ HAND_BACK_S = 20.0
 LEAVE_S = 30.0
 #: Exit code of a worker that was told to leave with runs in its hands; their leases run out.
 LEFT = 1
+ENDED_WELL = 0
 _LOOK_S = 0.02
 _URGES = (signal.SIGTERM, signal.SIGINT)
 
@@ -54,12 +55,14 @@ class Drain:
         running: Callable[[], Sequence[str]],
         put_back: Callable[[], object],
         drain_s: float,
+        on_begin: Callable[[], object] = lambda: None,
         leave: Callable[[int], object] = os._exit,
         leave_s: float = LEAVE_S,
     ) -> None:
         """Args:
         running: What runs now, for people.
         put_back: Sends runs that wait for this host back to their queues.
+        on_begin: Called when it has begun.
         leave: Ends the process at once.
         """
         self._intake = intake
@@ -75,9 +78,8 @@ class Drain:
         self.leaving = threading.Event()
         """Nothing is waited for any more."""
         self._deadline_s: float | None = None
-        self._code = os.EX_OK
-        self.on_begin: Callable[[], object] = lambda: None
-        """Called when it has begun."""
+        self._code = ENDED_WELL
+        self._on_begin = on_begin
         self._thread = threading.Thread(target=self._end, name="drain", daemon=True)
 
     @property
@@ -85,7 +87,7 @@ class Drain:
         """Whether the worker ends."""
         return self._begun.is_set()
 
-    def begin(self, why: str, *, wait_s: float | None, code: int = os.EX_OK) -> None:
+    def begin(self, why: str, *, wait_s: float | None, code: int = ENDED_WELL) -> None:
         """Begins to end, unless that has begun.
 
         Args:
@@ -98,7 +100,7 @@ class Drain:
         self._begun.set()
         logger.warning("%s: no more work is taken", why, extra={"action": "draining", "code": code})
         self._thread.start()
-        self.on_begin()
+        self._on_begin()
 
     def urge(self) -> None:
         """One more signal: one stage further."""

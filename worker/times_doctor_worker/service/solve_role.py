@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from times_doctor_tasks.blob_store.base import StoreSight, see_store
 from times_doctor_tasks.blob_store.factory import open_store
-from times_doctor_tasks.contract.keys import host_queue
+from times_doctor_tasks.contract.keys import CONTROL_QUEUE, host_queue
 from times_doctor_tasks.contract.messages import WorkerPlan
 from times_doctor_tasks.state_store.gdx_requests import SERVED, SERVED_VEDA, GdxRequests
 from times_doctor_tasks.state_store.run_store import RunStore
@@ -44,6 +44,11 @@ STORE_LOOK_S = 5.0
 PRUNE_S = 3600.0
 
 
+def queues_beside_solving(plan: WorkerPlan) -> list[str]:
+    """What a worker of these roles takes from, beside the queues of its solvers."""
+    return [CONTROL_QUEUE] if "control" in plan.roles else []
+
+
 class SolveRole:
     """Engines, workspace, executor and their threads, of one worker."""
 
@@ -54,10 +59,13 @@ class SolveRole:
         warden: Warden,
         tenure: Tenure,
         drain: Drain,
+        intake: Intake,
         *,
+        on_change: Callable[[], object],
         is_private: bool,
         cache_bytes: int | None,
     ) -> None:
+        """`on_change`: called when what is offered has changed."""
         self._plan = plan
         self._store = store
         self._warden = warden
@@ -65,8 +73,8 @@ class SolveRole:
         self._drain = drain
         self._is_private = is_private
         self._cache_bytes = cache_bytes
-        self.on_change: Callable[[], object] = lambda: None
-        """Called when what is offered has changed."""
+        self._intake = intake
+        self._on_change = on_change
         self._open_store = functools.partial(
             open_store,
             plan.store_url,
@@ -79,7 +87,9 @@ class SolveRole:
         """The blob store as this host sees it."""
         self._workspace = Workspace(Path(plan.cache_dir), blobs, markers=tenure.markers)
         self._rotation = Rotation(
-            functools.partial(find_engine, plan=plan, environ=os.environ, anew=True), self._workspace.disk_fault
+            functools.partial(find_engine, plan=plan, environ=os.environ, anew=True),
+            self._workspace.disk_fault,
+            on_change=self._offer_changed,
         )
         self._executor: Executor | None = None
 
@@ -102,9 +112,7 @@ class SolveRole:
             self._executor.put_back_parked()
 
     @contextmanager
-    def at_work(
-        self, intake: Intake, postman: Postman, remedies: Remedies, other_queues: Sequence[str]
-    ) -> Iterator[Executor]:
+    def at_work(self, postman: Postman, remedies: Remedies) -> Iterator[Executor]:
         """Finds the engines, settles what a predecessor left in Redis, and keeps the role's threads."""
         plan, store, drain = self._plan, self._store, self._drain
         self._rotation.begin({name: find_engine(name, plan, os.environ) for name in plan.engines})
@@ -122,17 +130,7 @@ class SolveRole:
             leaving=drain.leaving,
         )
         self._settle(spool, remedies)
-
-        def take() -> None:
-            intake.take_from([*other_queues, *self._rotation.offer().queues, host_queue(plan.host)])
-
-        def on_change() -> None:
-            take()
-            executor.put_back_parked()
-            self.on_change()
-
-        take()
-        self._rotation.on_change = on_change
+        self._take()
         uplink.start()
         with ExitStack() as stack:
             stack.callback(uplink.stop)
@@ -145,6 +143,15 @@ class SolveRole:
             if self._cache_bytes is not None:
                 stack.enter_context(Repeating(self._prune, period_s=PRUNE_S, name="workspace"))
             yield executor
+
+    def _take(self) -> None:
+        queues = [*queues_beside_solving(self._plan), *self._rotation.offer().queues, host_queue(self._plan.host)]
+        self._intake.take_from(queues)
+
+    def _offer_changed(self) -> None:
+        self._take()
+        self.put_back_parked()
+        self._on_change()
 
     def _bench(self, uplink: Uplink) -> Bench:
         return Bench(
@@ -185,7 +192,7 @@ class SolveRole:
             return
         if self.store_sight.fault:
             logger.warning("%s", self.store_sight.fault, extra={"action": "store_fault", "host": self._plan.host})
-        self.on_change()
+        self._on_change()
 
     def _prune(self) -> None:
         from times_doctor_worker.workspace.eviction import prune

@@ -12,7 +12,6 @@ from pathlib import Path
 from times_doctor_tasks.celery_app import ports
 from times_doctor_tasks.celery_app.app import app, configure
 from times_doctor_tasks.celery_app.canvas import keeping_messages
-from times_doctor_tasks.contract.keys import CONTROL_QUEUE
 from times_doctor_tasks.contract.messages import WorkerPlan
 from times_doctor_tasks.state_store.connection import connect
 from times_doctor_tasks.state_store.reader import Records
@@ -32,8 +31,8 @@ from times_doctor_worker.service.broker_wait import wait_for_broker
 from times_doctor_worker.service.consumer import Intake
 from times_doctor_worker.service.control_process import ControlChild
 from times_doctor_worker.service.options import Service
-from times_doctor_worker.service.shutdown import Drain
-from times_doctor_worker.service.solve_role import SolveRole
+from times_doctor_worker.service.shutdown import ENDED_WELL, Drain
+from times_doctor_worker.service.solve_role import SolveRole, queues_beside_solving
 from times_doctor_worker.service.watchdog import PERIOD_S, SOCKET_TIMEOUT_S, Watchdog, watch
 
 logger = logging.getLogger(__name__)
@@ -78,11 +77,27 @@ class Worker:
             slots=plan.slots,
             sends_events=not is_private,
         )
-        self.drain = Drain(self._intake, running=self._busy, put_back=self._put_back, drain_s=drain_s)
+        #: The host card says something new, and should say it soon.
+        self._card_changed = threading.Event()
+        self.drain = Drain(
+            self._intake,
+            running=self._busy,
+            put_back=self._put_back,
+            drain_s=drain_s,
+            on_begin=self._card_changed.set,
+        )
         self._solve_role: SolveRole | None = None
         if is_solver:
             self._solve_role = SolveRole(
-                plan, self._store, warden, self._tenure, self.drain, is_private=is_private, cache_bytes=cache_bytes
+                plan,
+                self._store,
+                warden,
+                self._tenure,
+                self.drain,
+                self._intake,
+                on_change=self._card_changed.set,
+                is_private=is_private,
+                cache_bytes=cache_bytes,
             )
 
     def run(self) -> int:
@@ -103,7 +118,7 @@ class Worker:
                 stack.enter_context(keeping_messages(self._store))
                 stack.enter_context(self._roles())
             except GivenUp:
-                return os.EX_OK
+                return ENDED_WELL
             if self._child_words:
                 stack.enter_context(ControlChild(self._child_words))
             stack.enter_context(self._registered())
@@ -132,14 +147,14 @@ class Worker:
         """Installs the ports of this worker's roles and runs their threads."""
         remedies = Remedies(self._store, postman := Postman(self._store))
         reporter = Reporter(self._store, self.drain.leaving)
-        queues = [CONTROL_QUEUE] if "control" in self._plan.roles else []
+        queues = queues_beside_solving(self._plan)
         with ExitStack() as stack:
             stack.callback(ports.install)
             if self._solve_role is None:
                 ports.install(aggregator=reporter)
                 self._intake.take_from(queues)
             else:
-                solver = stack.enter_context(self._solve_role.at_work(self._intake, postman, remedies, queues))
+                solver = stack.enter_context(self._solve_role.at_work(postman, remedies))
                 ports.install(solver=solver, aggregator=reporter)
             if queues:
                 sweeper = Sweeper(self._store, reporter, remedies)
@@ -163,12 +178,8 @@ class Worker:
             version=self._version,
             serves=self._solve_role.serves if self._solve_role else (),
         )
-        beating = Repeating(registration.beat, period_s=BEAT_S, name="host card")
-        self.drain.on_begin = beating.soon
-        if self._solve_role is not None:
-            self._solve_role.on_change = beating.soon
         try:
-            with beating:
+            with Repeating(registration.beat, period_s=BEAT_S, name="host card", wake=self._card_changed):
                 yield
         finally:
             registration.withdraw()
@@ -180,8 +191,8 @@ class Worker:
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        records = Records(connect(self._plan.broker_url, socket_timeout_s=SOCKET_TIMEOUT_S, retries=0))
-        records.keys = self._store.keys
+        client = connect(self._plan.broker_url, socket_timeout_s=SOCKET_TIMEOUT_S, retries=0)
+        records = Records(client, self._plan.key_prefix)
         look = watch(Watchdog(), self._intake, records.waiting, self.drain)
         with Repeating(look, period_s=PERIOD_S, name="watchdog"):
             yield

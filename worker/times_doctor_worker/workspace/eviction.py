@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import shutil
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from times_doctor_tasks.snapshot.staging import remove_staged
+from times_doctor_worker.process.file_locks import try_hold
 from times_doctor_worker.workspace.locks import lock_beside
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,8 @@ class _Kept:
         except OSError:
             return False
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not try_hold(fd):
+                return False
             if self.is_staged:
                 remove_staged(self.path)
             else:

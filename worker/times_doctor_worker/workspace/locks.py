@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+
+from times_doctor_worker.process.file_locks import share
 
 
 def lock_beside(folder: Path) -> Path:
@@ -18,7 +19,7 @@ def lock_beside(folder: Path) -> Path:
 def used(lock: Path) -> Iterator[None]:
     """Shares a lock with others who use the same thing; a pruner takes it alone, and so only what nobody uses."""
     with opened(lock) as fd:
-        fcntl.flock(fd, fcntl.LOCK_SH)
+        share(fd)
         yield
 
 
@@ -34,7 +35,7 @@ def used_still(lock: Path) -> contextlib.AbstractContextManager[None]:
 @contextlib.contextmanager
 def _shared(fd: int) -> Iterator[None]:
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH)
+        share(fd)
         yield
     finally:
         os.close(fd)

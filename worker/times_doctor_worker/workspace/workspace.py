@@ -9,7 +9,6 @@ Whoever uses a folder holds a shared lock on the file beside it, so that nobody 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from times_doctor_tasks.blob_store.base import BlobStore
 from times_doctor_tasks.snapshot.manifest import Manifest, decode_manifest
 from times_doctor_tasks.snapshot.staging import copy_workdir_files, remove_staged, stage, verify_staged
 from times_doctor_tasks.state_store.run_store import Fence
+from times_doctor_worker.process.file_locks import hold
 from times_doctor_worker.workspace.eviction import make_room
 from times_doctor_worker.workspace.locks import lock_beside, opened, used, used_still
 
@@ -71,7 +71,7 @@ class Workspace:
             with opened(target.with_name(f"{snapshot}.staging")) as staging:
                 # One stager at a time, over all processes of this host; not for the time of the solve, which others
                 # of the same model must not wait for.
-                fcntl.flock(staging, fcntl.LOCK_EX)
+                hold(staging)
                 if not verify_staged(target):
                     remove_staged(target)
                     self._require(sum(file.size_bytes for file in manifest.files))

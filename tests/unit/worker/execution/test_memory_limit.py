@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from times_doctor_worker.execution.memory_limit import limit_bytes, oom_kills, said_so, seems_killed
+from times_doctor_worker.execution.memory_limit import limit_bytes, said_so, seems_killed
+from times_doctor_worker.process.process_usage import oom_kills
 
 
 def test_a_run_may_go_a_fifth_beyond_what_it_asked_for() -> None:

@@ -1,0 +1,28 @@
+"""Locks on open files that the kernel lets go with the process, however that ends."""
+
+from __future__ import annotations
+
+import fcntl
+
+
+def share(fd: int) -> None:
+    """Waits for the lock that others may hold as well."""
+    fcntl.flock(fd, fcntl.LOCK_SH)
+
+
+def hold(fd: int) -> None:
+    """Waits for the lock that nobody else holds."""
+    fcntl.flock(fd, fcntl.LOCK_EX)
+
+
+def try_hold(fd: int) -> bool:
+    """Takes that lock if nobody has one; whether it did.
+
+    Raises:
+        OSError: the file system has no locks.
+    """
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
