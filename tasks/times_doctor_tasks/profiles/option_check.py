@@ -13,6 +13,7 @@ from enum import StrEnum
 from times_doctor_tasks.profiles.option_file import broken_lines, numbered_options
 from times_doctor_tasks.profiles.option_table import OptionRecord, OptionTable, option_table
 from times_doctor_tasks.profiles.profile import Profile
+from times_doctor_tasks.profiles.reach import is_left_out, reaching
 
 #: Errors, and warnings, of one scan that are shown.
 MOST_SHOWN, MOST_WARNED = 20, 6
@@ -58,7 +59,18 @@ def check_profile(profile: Profile, *, versions: Iterable[str] = ()) -> list[Fin
         is_newer = any(_numbers(version) > _numbers(table.product.split()[-1]) for version in versions)
         severity = Severity.WARNING if is_gams or is_newer else Severity.ERROR
         found += _unknown(profile.options, profile.solver, table, severity)
+    found += _left_out(profile)
+    beyond = list(check_reach(profile.options, profile.solver, profile.engine))
+    places = {(one.line, one.name) for one in beyond}
+    found = [one for one in found if (one.line, one.name) not in places] + beyond
     return sorted(found, key=lambda finding: finding.line)
+
+
+def check_reach(text: str, solver: str, engine: str) -> Iterator[Finding]:
+    """The options that name files, programs or networks of the host: clients and hosts refuse them."""
+    for number, name, _ in reaching(text, solver, engine):
+        sentence = f"{name!r} names a file, a program or a network of the host, which an option file may not do."
+        yield Finding(Severity.ERROR, number, name, sentence, "Leave the line out.")
 
 
 def refusal(found: Iterable[tuple[Profile, Finding]]) -> str:
@@ -77,6 +89,13 @@ def warnings(found: Iterable[tuple[Profile, Finding]]) -> list[str]:
         [f"{len(lines) - MOST_WARNED} more lines of option files are like these."] if len(lines) > MOST_WARNED else []
     )
     return lines[:MOST_WARNED] + more
+
+
+def _left_out(profile: Profile) -> Iterator[Finding]:
+    for number, name, value in numbered_options(profile.options, profile.solver):
+        if is_left_out(profile.engine, name, value):
+            sentence = f"{name!r} is left out: HiGHS's log comes with the report as run.log."
+            yield Finding(Severity.WARNING, number, name, sentence)
 
 
 def _broken(text: str, solver: str) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from times_doctor_tasks.contract.errors import TimesDoctorError
 from times_doctor_tasks.contract.messages import RunResult
 from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
 from times_doctor_tasks.parsers.progress.tracker import ProgressTracker
+from times_doctor_tasks.profiles.option_check import check_reach
 from times_doctor_tasks.results.profile_check import Statement, find_statements, judge_application
 from times_doctor_tasks.results.run_reader import RunReading
 from times_doctor_tasks.snapshot.manifest import Manifest
@@ -45,6 +46,8 @@ logger = logging.getLogger(__name__)
 OUTPUT = "stdout.txt"
 #: What the search for a conflict complains of.
 CONFLICT_OUTPUT = "conflict.txt"
+#: What helps a run whose options are refused.
+LEAVE_OUT = "Leave that line out of the profile's options and scan again."
 #: Seconds between tries of a store that does not answer.
 STORE_PAUSE_S = 1.0
 #: What a full or broken disk, a machine at its limits and missing rights say; no model can be blamed for them.
@@ -122,6 +125,8 @@ class Attempt:
 
     def _perform(self) -> RunResult:
         run, bench = self._run, self._bench
+        for finding in check_reach(run.options, run.solver, run.engine):
+            return self.failed(f"Refused by host {bench.host}. {finding.words(run.profile)}", next_step=LEAVE_OUT)
         engine = bench.rotation.engine(run.engine)
         if engine is None:
             raise HostFault(run.engine, f"{bench.host} has no {run.engine}")

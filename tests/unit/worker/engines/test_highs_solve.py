@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import highspy
 import pytest
 
-from times_doctor_worker.engines.highs_solve import solve
+from times_doctor_worker.engines.highs_solve import BAD_OPTION, solve
 
 _LP = "Minimize\n cost: 2 x + 3 y\nSubject To\n need: x + y >= 4\n most: x <= 3\nEnd\n"
 _MIP = "Maximize\n gain: 3 x + 2 y\nSubject To\n most: 2 x + 2 y <= 9\nBounds\n x <= 3\nGeneral\n x y\nEnd\n"
@@ -47,3 +49,44 @@ def test_a_mip_has_no_duals_and_is_held_to_its_own_tolerance(tmp_path: Path) -> 
 
 def test_without_a_solution_there_is_nothing_to_measure(tmp_path: Path) -> None:
     assert all(name.endswith("_tolerance") for name in quality_with(tmp_path, _NONE, "presolve = on\n"))
+
+
+FILE_OPTIONS = [
+    "read_solution_file", "read_basis_file", "write_model_file", "solution_file", "write_basis_file",
+    "write_presolved_model_file", "write_iis_model_file", "mip_improving_solution_file",
+]  # fmt: skip
+
+
+def answer(folder: Path, options: str) -> int:
+    (folder / "m.lp").write_text(_LP)
+    (folder / "highs.opt").write_text(options)
+    return solve(folder / "m.lp", folder / "highs.opt", folder / "run.log", folder / "result.json")
+
+
+@pytest.mark.parametrize("name", FILE_OPTIONS)
+def test_an_option_that_names_a_file_is_refused_and_said_in_the_log(tmp_path: Path, name: str) -> None:
+    target = tmp_path / "target"
+    assert answer(tmp_path, f"write_model_to_file = true\n{name} = {target}\n") == BAD_OPTION
+    assert f"ERROR:   line 2 of the options names a file: {name}" in (tmp_path / "run.log").read_text()
+    assert not target.exists()
+
+
+def test_these_are_all_options_of_the_installed_highs_that_take_a_file(tmp_path: Path) -> None:
+    highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+    highs.setOptionValue("output_flag", False)
+    highs.writeOptions(str(tmp_path / "all"))
+    texts = re.findall(r"type: string, .*default: \"\"\]\n(\w+) =", (tmp_path / "all").read_text())
+    assert sorted(texts) == sorted([*FILE_OPTIONS, "log_file"])
+
+
+@pytest.mark.parametrize("value", ["my.log", "/dev/full"])
+def test_a_log_file_in_the_options_does_not_move_the_log(tmp_path: Path, value: str) -> None:
+    assert answer(tmp_path, f"log_file = {value}\n") == 0
+    assert "Coefficient ranges" in (tmp_path / "run.log").read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {"m.lp", "highs.opt", "run.log", "result.json"}
+
+
+@pytest.mark.parametrize("line", ["nonsense = 1", "threads = 1.5", "solver = simplx", '"threads" = 1', "threads 4"])
+def test_a_line_that_highs_does_not_take_ends_the_run(tmp_path: Path, line: str) -> None:
+    assert answer(tmp_path, f"presolve = on\n{line}\n") == BAD_OPTION
+    assert "line 2 of the options" in (tmp_path / "run.log").read_text()
