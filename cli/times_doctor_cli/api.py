@@ -34,7 +34,8 @@ from times_doctor_cli.scan_state.snapshot import board_of
 from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import StoreFailed, UsageError
-from times_doctor_tasks.contract.messages import AnyEvent, HostCard, Report, ScanSpec
+from times_doctor_tasks.contract.hosts import HostCard
+from times_doctor_tasks.contract.messages import AnyEvent, Report, ScanSpec
 from times_doctor_tasks.contract.states import TERMINAL
 from times_doctor_tasks.snapshot.manifest import Manifest, decode_manifest
 

@@ -17,7 +17,7 @@ import pytest
 
 from tests.conftest import Server, wait_until
 from times_doctor_tasks.celery_app.app import app, configure
-from times_doctor_tasks.contract.messages import HostCard
+from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.state_store.connection import connect
 from times_doctor_tasks.state_store.run_store import RunStore
 

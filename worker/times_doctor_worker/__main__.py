@@ -28,7 +28,8 @@ def _private(folder: str, warden: Warden) -> int:
     import select  # all of these: after the warden
     from pathlib import Path
 
-    from times_doctor_tasks.contract.messages import WorkerPlan, decode
+    from times_doctor_tasks.contract.hosts import WorkerPlan
+    from times_doctor_tasks.contract.messages import decode
     from times_doctor_worker.service import worker
     from times_doctor_worker.service.logging_config import configure_logging
 

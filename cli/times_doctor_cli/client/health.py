@@ -19,7 +19,8 @@ from times_doctor_tasks.blob_store.base import StoreSight, see_store
 from times_doctor_tasks.config.settings import SETTINGS, Settings, shown_url
 from times_doctor_tasks.contract.clock import monotonic_s, now_ms
 from times_doctor_tasks.contract.errors import InfrastructureError, StoreFailed, UsageError
-from times_doctor_tasks.contract.messages import SCHEMA, HostCard
+from times_doctor_tasks.contract.hosts import HostCard
+from times_doctor_tasks.contract.messages import SCHEMA
 from times_doctor_tasks.profiles.registry import built_in_profiles
 
 if TYPE_CHECKING:

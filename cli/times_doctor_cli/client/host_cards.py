@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from times_doctor_tasks.blob_store.base import StoreSight
-from times_doctor_tasks.contract.messages import SCHEMA, HostCard
+from times_doctor_tasks.contract.hosts import HostCard
+from times_doctor_tasks.contract.messages import SCHEMA
 from times_doctor_tasks.profiles.registry import built_in_profiles
 
 #: Names of engines for people.

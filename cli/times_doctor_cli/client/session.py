@@ -16,7 +16,8 @@ from times_doctor_tasks.blob_store.factory import open_store, save
 from times_doctor_tasks.config.settings import Settings, shown_url
 from times_doctor_tasks.contract.clock import monotonic_s, now_ms
 from times_doctor_tasks.contract.errors import BrokerUnavailable, InfrastructureError, UsageError
-from times_doctor_tasks.contract.messages import Artefact, HostCard, Report, RunResult, RunSpec, ScanSpec
+from times_doctor_tasks.contract.hosts import HostCard
+from times_doctor_tasks.contract.messages import Artefact, Report, RunResult, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import StopReason
 from times_doctor_tasks.state_store.connection import check, connect
 from times_doctor_tasks.state_store.run_store import RunStore

@@ -12,7 +12,7 @@ from flower.inspector import Inspector
 from times_doctor_tasks.celery_app.canvas import solve_id
 from times_doctor_tasks.celery_app.solve_task import SOLVE
 from times_doctor_tasks.config.settings import Settings, shown_url
-from times_doctor_tasks.contract.messages import HostCard
+from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.state_store.connection import connect
 from times_doctor_tasks.state_store.run_store import RunStore
 

@@ -17,7 +17,8 @@ from times_doctor_cli.client.session import Client
 from times_doctor_cli.terminal.units import size
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import SchemaMismatch
-from times_doctor_tasks.contract.messages import SCHEMA, HostCard, RunResult
+from times_doctor_tasks.contract.hosts import HostCard
+from times_doctor_tasks.contract.messages import SCHEMA, RunResult
 from times_doctor_tasks.state_store.gdx_requests import (
     SERVED,
     SERVED_VEDA,

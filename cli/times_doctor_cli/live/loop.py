@@ -78,25 +78,21 @@ def show(
 
     Args:
         source: its events. What it raises ends the show and goes on to the caller, with the terminal as it was.
-        board: the scan as known so far; events are folded into it.
         on_interrupt: called in this thread with CANCEL_SOME, CANCEL_ALL, CANCEL_NOW or DETACH; it must not block.
         result_of: the result of a run by its id, asked for when the run has ended; None where it cannot be had now.
             Without it the table cannot show objectives of runs that have ended, only of those under way.
-        can_detach: whether the scan lives on without this process.
         is_mine: whether it ends with this terminal. What would cancel all without asking (the terminal closes, SIGTERM,
             Ctrl-C where no menu can be shown) only ends the show for a mere watcher, as detached.
         signals: already noted since before the scan was submitted; None: from now on.
         notify: keep the terminal's title, and ring its bell at the end.
-        now_ms: the clock that the events' times are on.
-        tick_s: a clock that never jumps, to pace frames.
+        now_ms, tick_s: the clock of the events' times, and one that never jumps, to pace frames.
     """
     frames = shows_frames(console)
     noting = contextlib.nullcontext(signals) if signals else Signals()
     with noting as noted, keys() if frames else contextlib.nullcontext() as held:
         controls = Controls(board, held, on_interrupt, can_detach=can_detach, is_mine=is_mine)
-        screen: Screen = (
-            TableScreen(board, console, tick_s=tick_s, notify=notify) if frames else PlainScreen(board, console)
-        )
+        table = TableScreen(board, console, tick_s=tick_s, notify=notify) if frames else None
+        screen: Screen = table or PlainScreen(board, console)
         try:
             ending = _Loop(source, board, screen, noted, controls, result_of).run(now_ms, tick_s)
         finally:

@@ -13,8 +13,8 @@ from times_doctor_cli.scan_state.menu import Menu
 from times_doctor_cli.scan_state.rows import Headline, Row
 from times_doctor_cli.terminal.signs import printable
 from times_doctor_cli.terminal.units import runtime, span, verdict_words
+from times_doctor_cli.views.live.progress import progress_words
 from times_doctor_cli.views.notices import notice_words
-from times_doctor_cli.views.progress import progress_words
 from times_doctor_tasks.contract.messages import AnyEvent, ProgressMade, StateChanged
 from times_doctor_tasks.contract.progress import Phase
 from times_doctor_tasks.contract.states import OWNED, SOLVED, TERMINAL, RunState

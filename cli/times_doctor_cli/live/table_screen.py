@@ -14,10 +14,10 @@ from times_doctor_cli.scan_state.board import Board
 from times_doctor_cli.scan_state.menu import Menu
 from times_doctor_cli.terminal.console import shows_unicode
 from times_doctor_cli.terminal.lines import Lines
-from times_doctor_cli.views.menu import MENU_LINES, menu_view
+from times_doctor_cli.views.live.menu import MENU_LINES, menu_view
+from times_doctor_cli.views.live.table import Frame, live_table
+from times_doctor_cli.views.live.title import title_of
 from times_doctor_cli.views.notices import notices_view
-from times_doctor_cli.views.table import Frame, live_table
-from times_doctor_cli.views.title import title_of
 from times_doctor_tasks.contract.messages import AnyEvent
 
 #: At most four frames a second: beyond that nobody reads, and 500 runs would cost a core.

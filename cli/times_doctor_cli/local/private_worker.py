@@ -16,7 +16,7 @@ from times_doctor_tasks.config.atomic_file import replacing
 from times_doctor_tasks.config.cache_dir import require_cache_folder
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import InfrastructureError, LocalStackFailed, UsageError
-from times_doctor_tasks.contract.messages import HostCard, WorkerPlan
+from times_doctor_tasks.contract.hosts import HostCard, WorkerPlan
 from times_doctor_tasks.state_store.connection import connect
 from times_doctor_tasks.state_store.run_store import RunStore
 

@@ -41,7 +41,8 @@ from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.clock import now_ms
 from times_doctor_tasks.contract.errors import UsageError
-from times_doctor_tasks.contract.messages import HostCard, ModelRef, RunSpec, ScanSpec
+from times_doctor_tasks.contract.hosts import HostCard
+from times_doctor_tasks.contract.messages import ModelRef, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import ScanMode
 from times_doctor_tasks.contract.wording import some_of
 from times_doctor_tasks.profiles.option_check import check_profile, refusal, warnings

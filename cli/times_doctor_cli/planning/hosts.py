@@ -13,8 +13,9 @@ from times_doctor_tasks.blob_store.base import StoreSight
 from times_doctor_tasks.config import resources
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import EngineNotFound, NoHostForSolver
+from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.contract.keys import host_queue, solve_queue
-from times_doctor_tasks.contract.messages import SCHEMA, HostCard
+from times_doctor_tasks.contract.messages import SCHEMA
 from times_doctor_tasks.contract.wording import some_of
 
 

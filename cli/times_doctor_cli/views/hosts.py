@@ -12,7 +12,8 @@ from times_doctor_cli.client.host_cards import ENGINE_NAMES, solvers_of
 from times_doctor_cli.terminal.lines import Cell, Column, Lines, Paragraph, header_of, row_of
 from times_doctor_cli.terminal.signs import glyphs, printable
 from times_doctor_cli.terminal.units import memory
-from times_doctor_tasks.contract.messages import SCHEMA, HostCard
+from times_doctor_tasks.contract.hosts import HostCard
+from times_doctor_tasks.contract.messages import SCHEMA
 
 _TITLES = ("host", "roles", "slots used", "cores", "memory", "load", "version")
 _RIGHT = frozenset({"slots used", "cores", "memory", "load"})

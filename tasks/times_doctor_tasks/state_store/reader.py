@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from times_doctor_tasks.contract.errors import SchemaMismatch
+from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.contract.keys import Keys
 from times_doctor_tasks.contract.messages import (
     AnyEvent,
     AttemptRecord,
     Document,
-    HostCard,
     ProgressMade,
     Report,
     RunResult,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from times_doctor_tasks.analysis.comparison import compare
 from times_doctor_tasks.analysis.recommendation import recommend
-from times_doctor_tasks.contract.messages import HostCard, Report, RunSpec, ScanSpec
+from times_doctor_tasks.contract.hosts import HostCard
+from times_doctor_tasks.contract.messages import Report, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import RunState
 from times_doctor_tasks.state_store.run_store import Fence, Owned, Room, RunStore
 

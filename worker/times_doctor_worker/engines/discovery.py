@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from times_doctor_tasks.contract.errors import EngineNotFound
-from times_doctor_tasks.contract.messages import WorkerPlan
+from times_doctor_tasks.contract.hosts import WorkerPlan
 from times_doctor_worker.engines.gams import GamsEngine
 from times_doctor_worker.engines.gams_installation import clean_environ, find_gams, lp_solvers
 from times_doctor_worker.engines.highs import HighsEngine

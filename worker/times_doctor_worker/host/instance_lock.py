@@ -13,7 +13,7 @@ from pathlib import Path
 from times_doctor_tasks.config.settings import shown_url
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import InfrastructureError
-from times_doctor_tasks.contract.messages import HostCard
+from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_worker.process.file_locks import try_hold
 from times_doctor_worker.process.solver_process import end_leftovers
 

@@ -12,8 +12,9 @@ import redis
 from times_doctor_tasks.blob_store.base import StoreSight
 from times_doctor_tasks.config.resources import load_1m
 from times_doctor_tasks.contract.clock import now_ms
+from times_doctor_tasks.contract.hosts import HostCard, WorkerPlan
 from times_doctor_tasks.contract.keys import CONTROL_QUEUE, host_queue
-from times_doctor_tasks.contract.messages import SPOKEN_SCHEMAS, HostCard, WorkerPlan
+from times_doctor_tasks.contract.messages import SPOKEN_SCHEMAS
 from times_doctor_tasks.state_store.run_store import RunStore
 from times_doctor_worker.host.engine_availability import Offer
 from times_doctor_worker.host.naming import card_name

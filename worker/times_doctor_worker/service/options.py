@@ -10,7 +10,7 @@ from pathlib import Path
 from times_doctor_tasks.config import resources
 from times_doctor_tasks.config.settings import SETTINGS, Settings
 from times_doctor_tasks.contract.errors import UsageError
-from times_doctor_tasks.contract.messages import WorkerPlan
+from times_doctor_tasks.contract.hosts import WorkerPlan
 from times_doctor_worker.host.naming import card_name
 
 ROLES = ("solve", "control", "both")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from times_doctor_tasks.blob_store.base import StoreSight, see_store
 from times_doctor_tasks.blob_store.factory import open_store
+from times_doctor_tasks.contract.hosts import WorkerPlan
 from times_doctor_tasks.contract.keys import CONTROL_QUEUE, host_queue
-from times_doctor_tasks.contract.messages import WorkerPlan
 from times_doctor_tasks.state_store.gdx_requests import SERVED, SERVED_VEDA, GdxRequests
 from times_doctor_tasks.state_store.run_store import RunStore
 from times_doctor_worker.engines.discovery import find_engine

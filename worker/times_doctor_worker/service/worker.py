@@ -12,7 +12,7 @@ from pathlib import Path
 from times_doctor_tasks.celery_app import ports
 from times_doctor_tasks.celery_app.app import app, configure
 from times_doctor_tasks.celery_app.canvas import keeping_messages
-from times_doctor_tasks.contract.messages import WorkerPlan
+from times_doctor_tasks.contract.hosts import WorkerPlan
 from times_doctor_tasks.state_store.connection import connect
 from times_doctor_tasks.state_store.reader import Records
 from times_doctor_tasks.state_store.run_store import RunStore

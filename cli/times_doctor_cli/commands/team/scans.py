@@ -32,7 +32,7 @@ def status(
     """Say how a scan stands right now, and return."""
     from times_doctor_cli.api import connect, find, standing
     from times_doctor_cli.terminal.console import emit_json, say, show, shows_unicode, stdout_console
-    from times_doctor_cli.views.table import Frame, live_table
+    from times_doctor_cli.views.live.table import Frame, live_table
 
     client = connect(who="status")
     if scan is None:

@@ -21,7 +21,8 @@ from times_doctor_cli.client.health import (
 from times_doctor_cli.views.checkup import checkup_view
 from times_doctor_tasks.blob_store.base import StoreSight
 from times_doctor_tasks.config.settings import Settings
-from times_doctor_tasks.contract.messages import SCHEMA, HostCard
+from times_doctor_tasks.contract.hosts import HostCard
+from times_doctor_tasks.contract.messages import SCHEMA
 
 TODAY = date(2026, 11, 23)
 

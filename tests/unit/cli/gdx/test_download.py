@@ -21,8 +21,9 @@ from times_doctor_cli.gdx.request import GdxStep, Patience
 from times_doctor_tasks.blob_store.file_store import FileBlobs
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import BrokerUnavailable, UsageError
+from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.contract.keys import Keys
-from times_doctor_tasks.contract.messages import HostCard, Report, RunResult
+from times_doctor_tasks.contract.messages import Report, RunResult
 from times_doctor_tasks.state_store.gdx_requests import GdxAnswer, GdxRequests, GdxState, Refusal, read_request
 from times_doctor_tasks.state_store.run_store import RunStore
 from times_doctor_worker.service.gdx_server import GdxDesk

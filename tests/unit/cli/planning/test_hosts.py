@@ -9,8 +9,9 @@ from times_doctor_cli.planning.hosts import Fleet, muster, queues_for, why_unfit
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_tasks.blob_store.base import StoreSight
 from times_doctor_tasks.contract.errors import EngineNotFound, NoHostForSolver
+from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.contract.keys import solve_queue
-from times_doctor_tasks.contract.messages import SCHEMA, HostCard
+from times_doctor_tasks.contract.messages import SCHEMA
 
 TODAY = date(2026, 11, 23)
 CONTROL = HostCard(

@@ -9,7 +9,8 @@ from msgspec import structs
 from times_doctor_cli.planning.hosts import Fleet
 from times_doctor_cli.planning.reuse import Earlier, earlier_in, is_reusable, reuse
 from times_doctor_cli.reports.writers.json_report import write_json
-from times_doctor_tasks.contract.messages import HostCard, Report, RunResult, RunSpec, ScanSpec
+from times_doctor_tasks.contract.hosts import HostCard
+from times_doctor_tasks.contract.messages import Report, RunResult, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import RunState, Verdict
 
 HOST = HostCard(

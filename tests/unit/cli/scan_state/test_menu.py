@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.cli.scans import drawn, make_board, move
 from times_doctor_cli.scan_state.menu import NO_DETACH, Choice, Menu, Wish, select
-from times_doctor_cli.views.menu import MENU_LINES, menu_view
+from times_doctor_cli.views.live.menu import MENU_LINES, menu_view
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.states import RunState
 

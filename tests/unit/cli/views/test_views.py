@@ -27,13 +27,13 @@ from times_doctor_cli.terminal.console import fail, show
 from times_doctor_cli.terminal.lines import wrapped
 from times_doctor_cli.terminal.signs import ASCII, UNICODE, printable
 from times_doctor_cli.terminal.units import verdict_words
-from times_doctor_cli.views.layout import columns_for
+from times_doctor_cli.views.live.layout import columns_for
+from times_doctor_cli.views.live.progress import progress_cell
+from times_doctor_cli.views.live.table import Frame, live_table, window
 from times_doctor_cli.views.notices import notices_view
 from times_doctor_cli.views.plan import PlanFact, PlannedRun, PlanView, plan_view
 from times_doctor_cli.views.profiles import profiles_view
-from times_doctor_cli.views.progress import progress_cell
 from times_doctor_cli.views.report import MOST_ROWS, ReportFiles, report_view
-from times_doctor_cli.views.table import Frame, live_table, window
 from times_doctor_tasks.analysis.comparison import compare
 from times_doctor_tasks.analysis.recommendation import recommend
 from times_doctor_tasks.contract.errors import UsageError

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from times_doctor_tasks.contract.messages import HostCard
+from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_worker.host import instance_lock as module
 from times_doctor_worker.host.instance_lock import LOOK_S, WATCH_S, NameTaken, Tenure
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tests.unit.cli.scans import T0_MS, make_board, move, progress, start
-from times_doctor_cli.views.title import title_of
+from times_doctor_cli.views.live.title import title_of
 from times_doctor_tasks.contract.progress import Phase, Progress
 from times_doctor_tasks.contract.states import RunState, Verdict
 

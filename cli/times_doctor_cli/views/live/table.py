@@ -15,8 +15,8 @@ from times_doctor_cli.scan_state.rows import Headline, Row
 from times_doctor_cli.terminal.lines import Cell, Column, Lines, header_of, row_of
 from times_doctor_cli.terminal.signs import Glyphs, cut_end, glyphs, state_glyph
 from times_doctor_cli.terminal.units import count, memory, number, runtime, span, verdict_words
-from times_doctor_cli.views.layout import columns_for
-from times_doctor_cli.views.progress import progress_cell, residual
+from times_doctor_cli.views.live.layout import columns_for
+from times_doctor_cli.views.live.progress import progress_cell, residual
 from times_doctor_tasks.contract.states import OWNED, SOLVED, TERMINAL, RunState
 
 #: With fewer lines than this there is room for nothing but rows.

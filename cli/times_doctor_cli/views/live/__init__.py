@@ -1,0 +1,3 @@
+"""What stands on the screen while a scan runs: the live table, the menu, the terminal's title."""
+
+from __future__ import annotations

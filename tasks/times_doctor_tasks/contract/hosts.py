@@ -1,0 +1,71 @@
+"""What a host says about itself, and what its worker needs to know to start."""
+
+from __future__ import annotations
+
+import msgspec
+
+from times_doctor_tasks.contract.messages import SCHEMA, Document
+
+
+class HostCard(Document, frozen=True, kw_only=True):
+    """What a host says about itself."""
+
+    host: str
+    instance: str
+    """Random, new at each start of the worker."""
+    pid: int
+    roles: tuple[str, ...]
+    slots: int
+    cores: int
+    memory_mb: int
+    queues: tuple[str, ...]
+    engines: dict[str, str] = msgspec.field(default_factory=dict)
+    """Engine name to version."""
+    solvers: tuple[str, ...] = ()
+    """`<engine>.<solver>` it can run."""
+    licence: str = ""
+    """"demo licence, until 2026-11-26"; empty where nothing need be said."""
+    licence_expires: str | None = None
+    """ISO date."""
+    schemas: tuple[int, ...] = (SCHEMA,)
+    version: str = ""
+    started_ms: int = 0
+    notes: tuple[str, ...] = ()
+    """What ops should know, e.g. why it is out of rotation."""
+    beat: int = 0
+    """Counts the card's renewals: whoever looks twice sees whether the host lives."""
+    load_1m: float | None = None
+    """Load average of the last minute."""
+    running: tuple[str, ...] = ()
+    """`<scan> <run>` of what runs there; its length is the number of slots in use."""
+    store: str = ""
+    """Where it gets models from and puts files, without credentials; empty: it has not said so (an older version)."""
+    store_id: str = ""
+    """The mark in that store: another one's is another store, whatever both are called. Empty: not known."""
+    taking: bool = True
+    """False while it ends: what runs goes on, nothing new is taken."""
+    serves: tuple[str, ...] = ()
+    """What it does for clients beside runs (`gdx_requests.SERVED`); a version that does not know how says nothing."""
+    brings_control: bool = False
+    """It starts a control worker beside itself, which has a card of its own some moments later."""
+
+
+class WorkerPlan(Document, frozen=True, kw_only=True):
+    """What a worker needs to know to start; a local scan writes it to a file for its own worker."""
+
+    broker_url: str
+    store_url: str
+    store_quota_bytes: int | None = None
+    key_prefix: str = "td"
+    host: str
+    roles: tuple[str, ...] = ("solve", "control")
+    slots: int = 1
+    cores: int
+    memory_mb: int
+    cache_dir: str
+    engines: tuple[str, ...] = ("gams", "highs")
+    """Engines to look for."""
+    gams_path: str | None = None
+    gams_path_from: str = "configuration"
+    check_solvers: bool = True
+    """Whether to try each GAMS solver on a tiny model (once, cached), or to believe the installation."""
