@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 
 from times_doctor_worker.process.fork_server import Warden, start_warden
+from times_doctor_worker.process.supervisor import keep_secrets
 
 #: Seconds between looks for the plan; the imports before it take a hundred times as long.
 PLAN_POLL_S = 0.005
@@ -19,6 +20,7 @@ def main() -> int:
     """Parses the command line and runs the worker."""
     words = sys.argv[1:]
     warden = start_warden()
+    keep_secrets()
     if len(words) == 2 and words[0] == "--local":
         return _private(words[1], warden)
     return _service(words, warden)
@@ -43,6 +45,7 @@ def _private(folder: str, warden: Warden) -> int:
 
 
 def _service(words: list[str], warden: Warden) -> int:
+    import json
     import os
     from pathlib import Path
 
@@ -53,7 +56,9 @@ def _service(words: list[str], warden: Warden) -> int:
     from times_doctor_worker.service.options import read_words
 
     try:
-        service = read_words(words, os.environ)
+        # A control worker beside a solve worker: what may hold a password comes over its lifeline.
+        handed = json.loads(sys.stdin.buffer.readline() or b"{}") if "--lifeline" in words else {}
+        service = read_words(words, {**os.environ, **handed})
         require_cache_folder(Path(service.plan.cache_dir), service.cache_from)
         configure_logging("INFO", who=service.card_name)
         from times_doctor_worker.service import worker  # heavy: after what may be wrong at once

@@ -25,6 +25,9 @@ CONFIG_NAME = "times-doctor.toml"
 FOLDERS = PlatformDirs("times-doctor", appauthor=False, opinion=False, roaming=True)
 #: Schemes of a broker URL that we speak.
 BROKER_SCHEMES = ("redis", "rediss", "redis+socket")
+#: Engines that a worker can offer, and whose solvers are confined.
+ENGINES = ("gams", "highs")
+SANDBOXES = ("highs", "all", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,19 @@ def _switch(text: str) -> bool:
     return text.lower() in ("on", "true")
 
 
+def _engines(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(text.replace(" ", "").lower().split(",")))
+    if not set(names) <= set(ENGINES):
+        raise ValueError(text)
+    return names
+
+
+def _sandbox(text: str) -> str:
+    if text.lower() not in SANDBOXES:
+        raise ValueError(text)
+    return text.lower()
+
+
 def _path(text: str) -> Path:
     return Path(text).expanduser().absolute()
 
@@ -110,6 +126,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("cache_dir", "TIMES_DOCTOR_CACHE_DIR", _path, "a folder"),
     Setting("cache_gb", "TIMES_DOCTOR_CACHE_GB", _positive, "gigabytes, more than 0"),
     Setting("host", "TIMES_DOCTOR_HOST", _name, "letters, digits, '-', '_' and '.'"),
+    Setting("engines", "TIMES_DOCTOR_ENGINES", _engines, f"names out of {', '.join(ENGINES)}, with commas between"),
+    Setting("sandbox", "TIMES_DOCTOR_SANDBOX", _sandbox, f"one of {', '.join(SANDBOXES)}"),
     Setting("gams_path", "GAMS_PATH", _path, "the GAMS system folder or its gams executable"),
     Setting("times_src", "TIMES_SRC", _path, "the folder of the TIMES source"),
     Setting("max_workers", "TD_MAX_WORKERS", _count, "a whole number, 1 or more"),
@@ -141,6 +159,10 @@ class Settings:
     cache_gb: float = 20.0
     """What staged models and run folders may take on a host."""
     host: str = field(default_factory=lambda: default_host())
+    engines: tuple[str, ...] = ENGINES
+    """Engines that a worker offers, where it finds them."""
+    sandbox: str = SANDBOXES[0]
+    """Whose solvers see their model and their run folder only."""
     gams_path: Path | None = None
     times_src: Path | None = None
     max_workers: int | None = None

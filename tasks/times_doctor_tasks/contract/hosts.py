@@ -65,6 +65,8 @@ class WorkerPlan(Document, frozen=True, kw_only=True):
     cache_dir: str
     engines: tuple[str, ...] = ("gams", "highs")
     """Engines to look for."""
+    sandbox: str = "highs"
+    """Whose solvers see their model and run folder only: `highs`, `all` or `off`."""
     gams_path: str | None = None
     gams_path_from: str = "configuration"
     check_solvers: bool = True

@@ -16,6 +16,7 @@ from times_doctor_worker.engines.gams import GamsEngine
 from times_doctor_worker.engines.gams_installation import clean_environ, find_gams, lp_solvers
 from times_doctor_worker.engines.highs import HighsEngine
 from times_doctor_worker.engines.port import Engine
+from times_doctor_worker.engines.sandbox import is_confined
 
 #: Seconds that HiGHS may take to load when it is asked to prove that it does.
 LOAD_S = 60.0
@@ -44,7 +45,7 @@ def find_engine(
     """
     if name == "gams":
         return _find_gams(plan, environ, today or date.today(), anew=anew)
-    return _find_highs(environ, anew=anew)
+    return _find_highs(plan, environ, anew=anew)
 
 
 def _find_gams(plan: WorkerPlan, environ: Mapping[str, str], today: date, *, anew: bool) -> Found:
@@ -74,7 +75,13 @@ def _find_gams(plan: WorkerPlan, environ: Mapping[str, str], today: date, *, ane
             notes=(*notes, f"GAMS {system.version} at {system.system_dir} solves nothing: no solver passed a tiny LP."),
         )
     return Found(
-        engine=GamsEngine(system.path, system.version, clean_environ(environ), system.system_dir),
+        engine=GamsEngine(
+            system.path,
+            system.version,
+            clean_environ(environ),
+            system.system_dir,
+            confined=is_confined("gams", plan.sandbox),
+        ),
         solvers=tuple(f"gams.{name.lower()}" for name in names),
         licence=licence.text,
         expires=licence.expires,
@@ -82,7 +89,7 @@ def _find_gams(plan: WorkerPlan, environ: Mapping[str, str], today: date, *, ane
     )
 
 
-def _find_highs(environ: Mapping[str, str], *, anew: bool) -> Found:
+def _find_highs(plan: WorkerPlan, environ: Mapping[str, str], *, anew: bool) -> Found:
     if importlib.util.find_spec("highspy") is None:
         return Found(notes=("HiGHS is not installed: pip install 'times-doctor[worker]'.",))
     environment = clean_environ(environ)
@@ -90,7 +97,8 @@ def _find_highs(environ: Mapping[str, str], *, anew: bool) -> Found:
         return Found(notes=(f"HiGHS does not load: {problem}.",))
     from importlib.metadata import version  # here: it costs 70 ms that a GAMS scan need not wait for
 
-    return Found(engine=HighsEngine(version("highspy"), environment), solvers=("highs.highs",))
+    engine = HighsEngine(version("highspy"), environment, confined=is_confined("highs", plan.sandbox))
+    return Found(engine=engine, solvers=("highs.highs",))
 
 
 def _problem_of_highs(environ: Mapping[str, str]) -> str:

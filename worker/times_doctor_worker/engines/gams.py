@@ -13,6 +13,7 @@ from times_doctor_tasks.results.run_reader import RunReading, read_run
 from times_doctor_tasks.state_store.gdx_requests import GDX_FILE
 from times_doctor_worker.engines.gdx2veda import make_veda_results
 from times_doctor_worker.engines.port import Command, Job
+from times_doctor_worker.engines.sandbox import readable
 
 #: Solvers that do LP and nothing discrete: naming them for MIP makes GAMS stop with return code 6 (measured).
 LP_ONLY = frozenset({"soplex", "conopt", "conopt4", "ipopt", "minos", "snopt", "knitro"})
@@ -33,16 +34,28 @@ class GamsEngine:
     environ: Mapping[str, str] = field(repr=False)
     system_dir: Path
     name: str = "gams"
+    confined: bool = False
+    """It sees its model, its system and its working folder only, where the kernel can do that."""
 
     def prepare(self, job: Job) -> Command:
         """Writes `<solver>.opt` into the working folder: solvers look nowhere else."""
         solver = job.run.solver.lower()
         (job.directory / f"{solver}.opt").write_text(job.run.options, "utf-8")
+        environ = {**self.environ, "PWD": str(job.directory)}
+        if self.confined:
+            environ["TMPDIR"] = str(job.directory)
         return Command(
             argv=[str(self.executable), *arguments(job)],
-            environ={**self.environ, "PWD": str(job.directory)},
+            environ=environ,
             log=job.directory / LOG,
+            reads=readable(job.tree, self.system_dir, self.executable, *self._licences()) if self.confined else None,
         )
+
+    def _licences(self) -> list[Path]:
+        """Where GAMS and its solvers look for licences and settings beside their own folder."""
+        home = Path(self.environ.get("HOME", "/nonexistent"))
+        named = [value for name, value in self.environ.items() if "LIC" in name and value.startswith("/")]
+        return [home / ".local/share/GAMS", home / ".config/GAMS", home / "Documents/GAMS", *map(Path, named)]
 
     def conflict_search(self, job: Job) -> None:  # the port's shape
         """None: solvers under GAMS say it in their log, where their option file asks for it."""

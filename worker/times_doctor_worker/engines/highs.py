@@ -18,6 +18,7 @@ from times_doctor_tasks.results.run_reader import RunReading, read_highs_run
 from times_doctor_tasks.results.verdicts import Judgement
 from times_doctor_tasks.snapshot.manifest import lower_name
 from times_doctor_worker.engines.port import CONFLICT, Command, Job
+from times_doctor_worker.engines.sandbox import readable
 
 LOG = "run.log"
 OPTIONS = "highs.opt"
@@ -31,6 +32,8 @@ class HighsEngine:
     version: str
     environ: Mapping[str, str] = field(repr=False)
     name: str = "highs"
+    confined: bool = True
+    """It sees its model and its working folder only, where the kernel can do that."""
 
     def prepare(self, job: Job) -> Command:
         """Writes the option file; the solve itself is `highs_solve`, run as a program."""
@@ -38,20 +41,20 @@ class HighsEngine:
         options.write_text(job.run.options, "utf-8")
         model = job.tree / job.manifest.driver
         program = ["-m", "times_doctor_worker.engines.highs_solve"]
-        return Command(
-            argv=[sys.executable, *program, str(model), str(options), LOG, RESULT],
-            environ=self.environ,
-            log=job.directory / LOG,
-        )
+        return self._command(job, [*program, str(model), str(options), LOG, RESULT])
 
     def conflict_search(self, job: Job) -> Command:
         """The search is `highs_conflict`, run as a program."""
         model = job.tree / job.manifest.driver
         program = ["-m", "times_doctor_worker.engines.highs_conflict"]
+        return self._command(job, [*program, str(model), CONFLICT, str(job.run.iis_s)])
+
+    def _command(self, job: Job, words: list[str]) -> Command:
         return Command(
-            argv=[sys.executable, *program, str(model), CONFLICT, str(job.run.iis_s)],
-            environ=self.environ,
+            argv=[sys.executable, *words],
+            environ={**self.environ, "TMPDIR": str(job.directory)},
             log=job.directory / LOG,
+            reads=readable(job.tree) if self.confined else None,
         )
 
     def reader(self) -> HighsLogReader:

@@ -39,6 +39,8 @@ class Command:
     environ: Mapping[str, str]
     log: Path
     """Where its log grows."""
+    reads: Sequence[Path] | None = None
+    """All that it may read beside its working folder, which is all that it may write; None: whatever we may."""
 
 
 class LogReader(Protocol):

@@ -211,6 +211,7 @@ class Attempt:
                 env=command.environ,
                 marker=self._bench.workspace.marker(self._spec.scan, self._run.run),
                 stderr_path=job.directory / CONFLICT_OUTPUT,
+                reads=command.reads,
             ),
             self._line,
             job.directory,
@@ -230,6 +231,7 @@ class Attempt:
                 marker=marker,
                 stdout_path=output,
                 stderr_path=output,
+                reads=command.reads,
             )
         except OSError as error:
             if error.errno == errno.E2BIG:  # the words of a command line come from the model

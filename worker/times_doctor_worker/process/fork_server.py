@@ -62,6 +62,7 @@ class Warden:
         marker: str | os.PathLike[str],
         stdout_path: str | os.PathLike[str] | None = None,
         stderr_path: str | os.PathLike[str] | None = None,
+        reads: Sequence[str | os.PathLike[str]] | None = None,
     ) -> SolverProcess:
         """Starts an engine under a supervisor of its own and returns once its program runs.
 
@@ -73,6 +74,8 @@ class Warden:
                 nothing else (`processes.end_leftovers`).
             stdout_path: Emptied first; none is the null device. It and `stderr_path` may be the same file.
             stderr_path: As `stdout_path`.
+            reads: All that it may read and run beside `cwd`, which is all that it may write, and no network; None:
+                whatever its user may.
 
         Raises:
             OSError: The program, its folder or one of its files is missing or not allowed, as from `subprocess`.
@@ -81,7 +84,7 @@ class Warden:
         # Here and not above: a worker forks the warden before it can afford what this imports.
         from times_doctor_worker.process.solver_process import SolverProcess
 
-        order = _order(argv, cwd, env, marker, stdout_path, stderr_path)
+        order = _order(argv, cwd, env, marker, stdout_path, stderr_path, reads)
         for is_last_try in (False, True):
             ours, theirs = socket.socketpair()
             with theirs:
@@ -121,7 +124,7 @@ class Warden:
             self.pid = os.posix_spawn(
                 sys.executable,
                 [sys.executable, "-I", "-S", "-c", _PROGRAM, package_root],
-                os.environ,
+                {name: value for name, value in os.environ.items() if not name.startswith("TIMES_DOCTOR_")},
                 file_actions=[(os.POSIX_SPAWN_DUP2, theirs.fileno(), 0)],
             )
 
@@ -136,6 +139,7 @@ class Warden:
 def serve(control_fd: int) -> None:
     """The warden's own life: ends when the worker does."""
     os.setsid()
+    supervisor.keep_secrets()
     # Forked from a process with open files, whose objects would close our files' numbers when collected.
     gc.disable()
     control = socket.socket(fileno=os.dup(control_fd))
@@ -203,6 +207,7 @@ def _order(
     marker: str | os.PathLike[str],
     stdout_path: str | os.PathLike[str] | None,
     stderr_path: str | os.PathLike[str] | None,
+    reads: Sequence[str | os.PathLike[str]] | None,
 ) -> bytes:
     environment = {**env, supervisor.MARKER_VARIABLE: os.path.abspath(marker)}  # noqa: PTH100
     return supervisor.Order(
@@ -212,6 +217,7 @@ def _order(
         stdout_path=_absolute(stdout_path) if stdout_path else b"",
         stderr_path=_absolute(stderr_path) if stderr_path else b"",
         marker_path=_absolute(marker),
+        reads=None if reads is None else [_absolute(path) for path in reads],
     ).encode()
 
 

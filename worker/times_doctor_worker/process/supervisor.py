@@ -21,6 +21,7 @@ forking it costs a millisecond.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import select
@@ -29,6 +30,8 @@ import socket
 import sys
 import time
 
+from times_doctor_worker.process import landlock
+
 #: Worker to supervisor, one byte each.
 INTERRUPT, TERMINATE, KILL = b"I", b"T", b"K"
 #: The engine's environment names the marker file, so that a later worker knows what it finds.
@@ -36,6 +39,7 @@ MARKER_VARIABLE = "TD_SOLVE_MARKER"
 #: How long the supervisor tries to end what an ended engine left behind, before it reports all the same.
 END_GROUP_S = 5.0
 
+_PR_SET_DUMPABLE = 4
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 #: Ignored by warden, supervisor and sentinel: they end when their pipe ends, and not before. Else the SIGTERM that an
@@ -50,7 +54,7 @@ _SENTINEL = 'read -r group || exit 0; read -r nothing; kill -KILL "-$group"'
 class Order:
     """One engine to start. Everything is bytes, as it goes to the kernel."""
 
-    __slots__ = ("argv", "cwd", "env", "marker_path", "stderr_path", "stdout_path")
+    __slots__ = ("argv", "cwd", "env", "marker_path", "reads", "stderr_path", "stdout_path")
 
     def __init__(
         self,
@@ -61,31 +65,45 @@ class Order:
         stdout_path: bytes,
         stderr_path: bytes,
         marker_path: bytes,
+        reads: list[bytes] | None = None,
     ) -> None:
+        """`reads`: all that it may read beside its folder, which is all that it may write; None for no such bounds."""
         self.argv = argv
         self.env = env
         self.cwd = cwd
         self.stdout_path = stdout_path
         self.stderr_path = stderr_path
         self.marker_path = marker_path
+        self.reads = reads
 
     def encode(self) -> bytes:
-        """Fields joined by NUL, which the kernel allows in none of them; the number of arguments splits the lists.
+        """Fields joined by NUL, which the kernel allows in none; numbers of items (-1: no list) split the lists.
 
         Raises:
             ValueError: A field holds a NUL byte.
         """
-        fields = [self.cwd, self.stdout_path, self.stderr_path, self.marker_path, *self.argv, *self.env]
+        reads = [] if self.reads is None else self.reads
+        fields = [self.cwd, self.stdout_path, self.stderr_path, self.marker_path, *self.argv, *reads, *self.env]
         if any(b"\0" in field for field in fields):
             raise ValueError("a command, path or environment variable of the engine holds a NUL byte")
-        return b"\0".join([b"%d" % len(self.argv), *fields])
+        counts = b"%d %d" % (len(self.argv), -1 if self.reads is None else len(reads))
+        return b"\0".join([counts, *fields])
 
     @classmethod
     def decode(cls, data: bytes) -> Order:
         """The order that `encode` wrote."""
-        count, cwd, stdout_path, stderr_path, marker_path, *rest = data.split(b"\0")
-        argv, env = rest[: int(count)], rest[int(count) :]
-        return cls(argv, env, cwd=cwd, stdout_path=stdout_path, stderr_path=stderr_path, marker_path=marker_path)
+        counts, cwd, stdout_path, stderr_path, marker_path, *rest = data.split(b"\0")
+        words, seen = map(int, counts.split())
+        argv, reads, env = rest[:words], rest[words : words + max(seen, 0)], rest[words + max(seen, 0) :]
+        return cls(
+            argv,
+            env,
+            cwd=cwd,
+            stdout_path=stdout_path,
+            stderr_path=stderr_path,
+            marker_path=marker_path,
+            reads=None if seen < 0 else reads,
+        )
 
 
 def start_ticks(pid: int | str) -> int:
@@ -128,20 +146,24 @@ def ignore_polite_signals() -> None:
 def name_process(name: str, *, adopt_orphans: bool = False) -> None:
     """Shows a name in `ps` and `top`; on Linux also makes this process the parent of its orphaned descendants.
 
-    Without the second (macOS, a Python without ctypes) orphans go to init: the group is ended all the same, their
-    CPU time is not counted.
+    Without the second (macOS) orphans go to init: the group is ended all the same, their CPU time is not counted.
     """
-    if sys.platform != "linux":
-        return
-    try:
-        import ctypes
-
-        prctl = ctypes.CDLL(None).prctl
-    except (ImportError, OSError, AttributeError):
-        return
-    prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
+    _control(_PR_SET_NAME, name.encode())
     if adopt_orphans:
-        prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        _control(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def keep_secrets() -> None:
+    """Closes this process's memory, environment and open files to other processes of its user (Linux): a solver must
+    not read the broker's password there. Children that are forked inherit it; a program that is started does not.
+    """
+    _control(_PR_SET_DUMPABLE, 0)
+
+
+def _control(option: int, value: int | bytes) -> None:
+    if sys.platform == "linux":
+        with contextlib.suppress(ImportError, OSError, AttributeError):  # a Python without ctypes
+            landlock.libc().prctl(option, value, 0, 0, 0)
 
 
 class _Sentinel:
@@ -317,6 +339,8 @@ def _become_engine(order: Order, sentinel: _Sentinel, problems: int) -> None:
         signal.set_wakeup_fd(-1)
         for signal_number in _DEFAULTED:
             signal.signal(signal_number, signal.SIG_DFL)
+        if order.reads is not None:
+            landlock.confine(order.reads, [order.cwd, b"/dev/null"])
         environment = dict(item.split(b"=", 1) for item in order.env)
         os.execve(order.argv[0], order.argv, environment)  # noqa: S606  no shell is the point
     except OSError as error:

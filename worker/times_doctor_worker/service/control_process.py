@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -12,6 +15,9 @@ from times_doctor_tasks.contract.clock import monotonic_s
 
 logger = logging.getLogger(__name__)
 
+#: Variables that may hold a password: they go over the child's standard input, its first line. The environment that a
+#: program is started with can be read by others of its user until it has closed itself to them.
+SECRETS = ("TIMES_DOCTOR_BROKER_URL", "TIMES_DOCTOR_STORE_URL")
 #: Pauses before it is started again, seconds; the last one repeats.
 RESTART_PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 #: One that lived so long starts again at the first pause.
@@ -69,6 +75,16 @@ class ControlChild:
             if self._ended.is_set():
                 return None
             # A session of its own: Ctrl-C in a terminal reaches the parent, who says what is to end when.
-            self._process = subprocess.Popen(self._argv, stdin=subprocess.PIPE, start_new_session=True)
+            environ = {name: value for name, value in os.environ.items() if name not in SECRETS}
+            self._process = subprocess.Popen(self._argv, stdin=subprocess.PIPE, start_new_session=True, env=environ)
+            _hand_over(self._process)
         logger.info("control worker started as pid %d", self._process.pid, extra={"action": "control_started"})
         return self._process
+
+
+def _hand_over(process: subprocess.Popen[bytes]) -> None:
+    secrets = {name: os.environ[name] for name in SECRETS if name in os.environ}
+    if process.stdin is not None:
+        with contextlib.suppress(OSError):  # it died at once: its end is seen and said
+            process.stdin.write(json.dumps(secrets).encode() + b"\n")
+            process.stdin.flush()

@@ -71,6 +71,8 @@ def read_words(words: Sequence[str], environ: Mapping[str, str], *, folder: Path
         cores=cores,
         memory_mb=resources.memory_mb(),
         cache_dir=str(settings.cache_dir),
+        engines=settings.engines,
+        sandbox=settings.sandbox,
         gams_path=str(settings.gams_path) if settings.gams_path else None,
         gams_path_from=settings.origins.get("gams_path", "configuration"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
 import os
@@ -16,6 +17,7 @@ from times_doctor_tasks.contract.keys import CONTROL_QUEUE, host_queue
 from times_doctor_tasks.state_store.gdx_requests import SERVED, SERVED_VEDA, GdxRequests
 from times_doctor_tasks.state_store.run_store import RunStore
 from times_doctor_worker.engines.discovery import find_engine
+from times_doctor_worker.engines.sandbox import open_note
 from times_doctor_worker.execution.attempt import Bench
 from times_doctor_worker.execution.executor import Executor
 from times_doctor_worker.execution.host_faults import HostFaults
@@ -95,7 +97,9 @@ class SolveRole:
 
     def offer(self) -> Offer:
         """What this host offers now."""
-        return self._rotation.offer()
+        offer = self._rotation.offer()
+        note = "" if self._is_private else open_note(self._plan.engines, self._plan.sandbox)
+        return dataclasses.replace(offer, notes=(*offer.notes, note)) if note else offer
 
     @property
     def serves(self) -> tuple[str, ...]:
@@ -201,7 +205,7 @@ class SolveRole:
 
     def _tell_offer(self) -> None:
         """What this host offers, and what it lacks and how to get it, for whoever reads its log."""
-        offer, plan = self._rotation.offer(), self._plan
+        offer, plan = self.offer(), self._plan
         engines = ", ".join(f"{name} {version}" for name, version in offer.engines.items())
         logger.info(
             "offers %s: %s; %d slots, %d threads, %d MB",

@@ -92,3 +92,23 @@ def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
 def test_no_password_is_ever_shown() -> None:
     assert "secret" not in shown_url("rediss://me:secret@host:6380/1")
     assert shown_url("redis://host/0") == "redis://host/0"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("engines", "highs", ("highs",)),
+        ("engines", "HiGHS, gams,highs", ("highs", "gams")),
+        ("engines", "cplex", None),
+        ("engines", ",", None),
+        ("sandbox", "ALL", "all"),
+        ("sandbox", "yes", None),
+    ],
+)
+def test_a_host_names_its_engines_and_whom_it_confines(tmp_path: Path, name: str, text: str, value: object) -> None:
+    variable = f"TIMES_DOCTOR_{name.upper()}"
+    if value is None:
+        with pytest.raises(UsageError, match=variable):
+            load(tmp_path, **{variable: text})
+    else:
+        assert getattr(load(tmp_path, **{variable: text}), name) == value

@@ -30,6 +30,13 @@ def test_an_order_survives_its_journey(argv: list[bytes], env: list[bytes]) -> N
     assert (order.stdout_path, order.stderr_path, order.marker_path) == (b"", b"/e", b"/m")
 
 
+@pytest.mark.parametrize("reads", [None, [], [b"/usr", "/m\xc3\xb6del x".encode("latin-1")]])
+def test_what_an_engine_may_read_survives_its_journey(reads: list[bytes] | None) -> None:
+    sent = Order([b"a", b"b"], [b"A=1"], cwd=b"/", stdout_path=b"", stderr_path=b"", marker_path=b"/m", reads=reads)
+    order = Order.decode(sent.encode())
+    assert (order.argv, order.env, order.reads) == ([b"a", b"b"], [b"A=1"], reads)
+
+
 @pytest.mark.parametrize(("argv", "env"), [([b"a\0b"], []), ([b"a"], [b"A=\0"])])
 def test_a_nul_byte_cannot_shift_the_fields(argv: list[bytes], env: list[bytes]) -> None:
     with pytest.raises(ValueError, match="NUL"):
