@@ -140,6 +140,7 @@ def test_a_process_of_the_same_user_reads_no_environment_or_memory_of_a_worker(t
     script = (
         "import os, sys\n"
         "from times_doctor_worker.process import landlock, supervisor\n"
+        "landlock.libc()\n"  # another user may not read this Python
         "os.setuid(65534)\n"
         "landlock.libc().prctl(4, 1, 0, 0, 0)\n"  # a change of user closes a process, too
         "if sys.argv[1] == 'closed':\n"
