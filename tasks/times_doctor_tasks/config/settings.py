@@ -7,6 +7,7 @@ folder) > default. Credentials come by environment or file, never by argument.
 from __future__ import annotations
 
 import socket
+import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -47,20 +48,6 @@ def _url(text: str) -> str:
     return text
 
 
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise ValueError(text)
-    return number
-
-
-def _seconds(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise ValueError(text)
-    return number
-
-
 def _within(bounds: tuple[float, float], kind: Callable[[str], float] = float) -> Callable[[str], float]:
     def read(text: str) -> float:
         number = kind(text)
@@ -69,13 +56,6 @@ def _within(bounds: tuple[float, float], kind: Callable[[str], float] = float) -
         return number
 
     return read
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
 
 
 def _name(text: str) -> str:
@@ -111,6 +91,9 @@ def _span(what: str, bounds: tuple[float, float]) -> str:
     return f"{what}, from {bounds[0]:g} to {bounds[1]:,.0f}"
 
 
+_MOST = sys.float_info.max
+_positive = _within((sys.float_info.min, _MOST))
+
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "broker_url", "TIMES_DOCTOR_BROKER_URL", _url, "a URL like redis://host:6379/0, rediss:// or redis+socket://"
@@ -122,7 +105,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_attempts", "TIMES_DOCTOR_MAX_ATTEMPTS", _within(ATTEMPTS, int), _span("a whole number", ATTEMPTS)),
     Setting("grace_s", "TIMES_DOCTOR_GRACE_S", _within(GRACE_S), _span("seconds", GRACE_S)),
     Setting("stop_cap_s", "TIMES_DOCTOR_STOP_CAP_S", _within(STOP_CAP_S), _span("seconds", STOP_CAP_S)),
-    Setting("drain_s", "TIMES_DOCTOR_DRAIN_S", _seconds, "seconds, 0 or more"),
+    Setting("drain_s", "TIMES_DOCTOR_DRAIN_S", _within((0, _MOST)), "seconds, 0 or more"),
     Setting("cache_dir", "TIMES_DOCTOR_CACHE_DIR", _path, "a folder"),
     Setting("cache_gb", "TIMES_DOCTOR_CACHE_GB", _positive, "gigabytes, more than 0"),
     Setting("host", "TIMES_DOCTOR_HOST", _name, "letters, digits, '-', '_' and '.'"),
@@ -130,7 +113,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("sandbox", "TIMES_DOCTOR_SANDBOX", _sandbox, f"one of {', '.join(SANDBOXES)}"),
     Setting("gams_path", "GAMS_PATH", _path, "the GAMS system folder or its gams executable"),
     Setting("times_src", "TIMES_SRC", _path, "the folder of the TIMES source"),
-    Setting("max_workers", "TD_MAX_WORKERS", _count, "a whole number, 1 or more"),
+    Setting("max_workers", "TD_MAX_WORKERS", _within((1, _MOST), int), "a whole number, 1 or more"),
     Setting("timeout_s", "TD_TIMEOUT_SECONDS", _positive, "seconds, more than 0"),
     Setting("notify", "TIMES_DOCTOR_NOTIFY", _switch, "on or off"),
 )

@@ -2,15 +2,15 @@
 
     TimesDoctorError
     |-- UsageError             the person at the keyboard: a path, a name, an option (exit code 2)
-    |-- SolveFailed            the model or the solver: becomes a run document, never an exit by itself
     `-- InfrastructureError    whoever runs the machines: broker, store, hosts, GAMS (exit code 5)
         |-- BrokerUnavailable
         |-- NoHostForSolver
         |-- EngineNotFound
         |-- LocalStackFailed
         |-- StoreFailed
-        |-- SchemaMismatch
-        `-- Interrupted
+        `-- SchemaMismatch
+
+What goes wrong in a solve is no error of ours: it becomes a run's document.
 
 An error that can leave a task passes all its positional arguments to `super().__init__`: Celery's JSON backend
 rebuilds it from `args` alone. The sentence is made in `__str__`.
@@ -33,10 +33,6 @@ class TimesDoctorError(Exception):
 
 class UsageError(TimesDoctorError):
     """The command cannot be carried out as it was given."""
-
-
-class SolveFailed(TimesDoctorError):
-    """A run ended without an answer from the solver."""
 
 
 class InfrastructureError(TimesDoctorError):
@@ -76,7 +72,3 @@ class StoreFailed(InfrastructureError):
 
 class SchemaMismatch(InfrastructureError):
     """A message or document is not of a form this version reads."""
-
-
-class Interrupted(InfrastructureError):
-    """The scan was interrupted before its report existed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from times_doctor_tasks.contract.errors import InfrastructureError, SchemaMismatch, TimesDoctorError, UsageError
+from times_doctor_tasks.contract.errors import TimesDoctorError, UsageError
 from times_doctor_tasks.contract.messages import Report
 from times_doctor_tasks.contract.states import UNSUCCESSFUL, RunState, StopReason, Verdict
 
@@ -28,9 +28,7 @@ _PLANNED = frozenset({StopReason.BEATEN, StopReason.CAPPED})
 
 def of_error(error: TimesDoctorError) -> int:
     """The code for an error that ends a command."""
-    if isinstance(error, UsageError):
-        return USAGE
-    return INFRASTRUCTURE if isinstance(error, InfrastructureError | SchemaMismatch) else RUN_FAILED
+    return USAGE if isinstance(error, UsageError) else INFRASTRUCTURE
 
 
 def of_report(report: Report, *, interrupted: bool = False) -> int:

@@ -7,15 +7,21 @@ Every reader in this package turns text into these and nothing else. They carry 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from times_doctor_tasks.contract.progress import Phase
+
+
+class LogEvent:
+    """One fact of a log."""
+
+    __slots__ = ()
+
 
 # --- GAMS around the solves ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class JobStarted:
+class JobStarted(LogEvent):
     """`--- Job scen.run Start 11/23/26 12:15:27 54.6.1 20a39885 LEX-LEG x86 64bit/Linux`.
 
     `nested`: the model itself called GAMS. Otherwise a log that goes on with another job was appended to (GAMS does
@@ -29,7 +35,7 @@ class JobStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class JobStopped:
+class JobStopped(LogEvent):
     """`--- Job scen.run Stop 11/23/26 12:15:27 elapsed 0:00:00.312`."""
 
     job: str
@@ -38,7 +44,7 @@ class JobStopped:
 
 
 @dataclass(frozen=True, slots=True)
-class PhaseStarted:
+class PhaseStarted(LogEvent):
     """The engine turned to something else. Sent once per change, never twice in a row for the same phase and detail."""
 
     phase: Phase
@@ -46,14 +52,14 @@ class PhaseStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class Elapsed:
+class Elapsed(LogEvent):
     """GAMS's own clock: seconds since the job's start, printed on the line of what comes next."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class SourcePosition:
+class SourcePosition(LogEvent):
     """`--- >> ppmain.mod(196) 3 Mb`: where in the model source GAMS is."""
 
     file: str
@@ -62,7 +68,7 @@ class SourcePosition:
 
 
 @dataclass(frozen=True, slots=True)
-class SolveStarted:
+class SolveStarted(LogEvent):
     """`--- Generating LP model TIMES`: solve number `number` (from 1) of the run begins."""
 
     number: int
@@ -71,7 +77,7 @@ class SolveStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelSize:
+class ModelSize(LogEvent):
     """Rows, columns and nonzeros as generated, objective row and variable included where the engine counts them."""
 
     rows: int
@@ -80,14 +86,14 @@ class ModelSize:
 
 
 @dataclass(frozen=True, slots=True)
-class DiscreteColumns:
+class DiscreteColumns(LogEvent):
     """`---   250 discrete-columns`: how many of the columns are integer."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
-class RangeStatistic:
+class RangeStatistic(LogEvent):
     """Smallest and largest absolute non-zero finite value of `kind`: rhs, bound, matrix or objective."""
 
     kind: str
@@ -96,7 +102,7 @@ class RangeStatistic:
 
 
 @dataclass(frozen=True, slots=True)
-class SolverStarted:
+class SolverStarted(LogEvent):
     """`--- Executing CPLEX (Solvelink=2): elapsed 0:00:00.247`, or the first line of an engine without GAMS."""
 
     solver: str
@@ -105,7 +111,7 @@ class SolverStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class SolverVersion:
+class SolverVersion(LogEvent):
     """The solver's own name for itself and its version: `CPLEX`, `22.2.0.0`."""
 
     name: str
@@ -113,28 +119,28 @@ class SolverVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class GamsStatus:
+class GamsStatus(LogEvent):
     """`*** Status: Normal completion`: GAMS's last word, which says nothing about the solves."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class SolveEnded:
+class SolveEnded(LogEvent):
     """`--- Reading solution for model TIMES`, or the solver's process is over: the solve has ended."""
 
     model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class SolveAborted:
+class SolveAborted(LogEvent):
     """`*** SOLVE aborted`: GAMS did not hand the model to a solver."""
 
     text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorLine:
+class ErrorLine(LogEvent):
     """An error as the log tells it; `file` and `line` where the log names them, `code` GAMS's error number."""
 
     text: str
@@ -144,7 +150,7 @@ class ErrorLine:
 
 
 @dataclass(frozen=True, slots=True)
-class LicenceMessage:
+class LicenceMessage(LogEvent):
     """Something about a licence. `fatal`: this run cannot go on with it (limit exceeded, expired, invalid)."""
 
     text: str
@@ -155,14 +161,14 @@ class LicenceMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class OptionFileRead:
+class OptionFileRead(LogEvent):
     """The solver opened its option file."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
-class OptionFileMissing:
+class OptionFileMissing(LogEvent):
     """The solver was told to read an option file and could not."""
 
     path: str
@@ -170,7 +176,7 @@ class OptionFileMissing:
 
 
 @dataclass(frozen=True, slots=True)
-class OptionSet:
+class OptionSet(LogEvent):
     """The solver took an option. `original` is what the file asked for where the solver changed (clamped) it."""
 
     name: str
@@ -179,7 +185,7 @@ class OptionSet:
 
 
 @dataclass(frozen=True, slots=True)
-class OptionIgnored:
+class OptionIgnored(LogEvent):
     """The solver skipped a line of the option file: `text` as in the file, `why` in the solver's words."""
 
     text: str
@@ -187,7 +193,7 @@ class OptionIgnored:
 
 
 @dataclass(frozen=True, slots=True)
-class SolverParameter:
+class SolverParameter(LogEvent):
     """A setting that differs from the solver's default, as the solver itself lists it (`CPXPARAM_LPMethod 4`)."""
 
     name: str
@@ -198,7 +204,7 @@ class SolverParameter:
 
 
 @dataclass(frozen=True, slots=True)
-class PresolvedSize:
+class PresolvedSize(LogEvent):
     """What is left after presolve."""
 
     rows: int
@@ -207,7 +213,7 @@ class PresolvedSize:
 
 
 @dataclass(frozen=True, slots=True)
-class PhaseTime:
+class PhaseTime(LogEvent):
     """Seconds (and CPLEX ticks) that the solver says it spent: `what` is presolve, barrier, crossover, total, ..."""
 
     what: str
@@ -216,7 +222,7 @@ class PhaseTime:
 
 
 @dataclass(frozen=True, slots=True)
-class SimplexIteration:
+class SimplexIteration(LogEvent):
     """One simplex line.
 
     `label` as printed (`Dual objective`, `Infeasibility`, ...; empty where the table has no label), `flag` CPLEX's two
@@ -231,7 +237,7 @@ class SimplexIteration:
 
 
 @dataclass(frozen=True, slots=True)
-class BarrierIteration:
+class BarrierIteration(LogEvent):
     """One row of an interior point table. A solver that does not print a column leaves it None."""
 
     iteration: int
@@ -244,14 +250,14 @@ class BarrierIteration:
 
 
 @dataclass(frozen=True, slots=True)
-class BarrierEnded:
+class BarrierEnded(LogEvent):
     """The interior point table is over (`Barrier time = 0.01 sec.`)."""
 
     seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class CrossoverStarted:
+class CrossoverStarted(LogEvent):
     """A stage of the crossover begins: `kind` is primal or dual, `total` the variables to push (None: not printed)."""
 
     kind: str
@@ -259,7 +265,7 @@ class CrossoverStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class CrossoverMoves:
+class CrossoverMoves(LogEvent):
     """`28 PMoves:  Infeasibility 1.8e-12  Objective 4.17e+06`: pushes that remain in this stage."""
 
     kind: str
@@ -269,14 +275,14 @@ class CrossoverMoves:
 
 
 @dataclass(frozen=True, slots=True)
-class CrossoverEnded:
+class CrossoverEnded(LogEvent):
     """The crossover is over."""
 
     seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class SiftingIteration:
+class SiftingIteration(LogEvent):
     """`Sifting iteration    2 [  285]:   Objective = 1074551350.79`; `columns` is the size of the small problem."""
 
     iteration: int
@@ -286,7 +292,7 @@ class SiftingIteration:
 
 
 @dataclass(frozen=True, slots=True)
-class FirstOrderIteration:
+class FirstOrderIteration(LogEvent):
     """One row of a PDLP/PDHG table."""
 
     iteration: int
@@ -297,7 +303,7 @@ class FirstOrderIteration:
 
 
 @dataclass(frozen=True, slots=True)
-class MipNode:
+class MipNode(LogEvent):
     """One row of a branch-and-cut table; what the row leaves empty is None. `gap_rel` is 0.01 for 1 %."""
 
     nodes: int
@@ -309,21 +315,21 @@ class MipNode:
 
 
 @dataclass(frozen=True, slots=True)
-class Incumbent:
+class Incumbent(LogEvent):
     """The solver announced a better integer solution."""
 
     value: float
 
 
 @dataclass(frozen=True, slots=True)
-class ConcurrentWinner:
+class ConcurrentWinner(LogEvent):
     """`Dual simplex solved model.`: which of the methods that ran at once was first."""
 
     method: str
 
 
 @dataclass(frozen=True, slots=True)
-class ConflictLine:
+class ConflictLine(LogEvent):
     """A line of the conflict refiner's (IIS's) report: an equation or bound that takes part in the conflict.
 
     `kind` is equation, lower, upper, or empty where the report does not say.
@@ -334,7 +340,7 @@ class ConflictLine:
 
 
 @dataclass(frozen=True, slots=True)
-class ConflictStatus:
+class ConflictStatus(LogEvent):
     """`--- Conflict Refiner status (31): minimal conflict`."""
 
     code: int | None
@@ -342,7 +348,7 @@ class ConflictStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class NumericalSign:
+class NumericalSign(LogEvent):
     """Something that speaks of numerical trouble, or of its absence.
 
     `what`: `perturbation`, `pivot tolerance raised`, `condition number`, `unscaled primal infeasibility` and the like,
@@ -354,7 +360,7 @@ class NumericalSign:
 
 
 @dataclass(frozen=True, slots=True)
-class QualityFigure:
+class QualityFigure(LogEvent):
     """How far the solution is off, in one respect: `primal_residual`, `dual_infeasibility_rel`, `complementarity`."""
 
     name: str
@@ -362,7 +368,7 @@ class QualityFigure:
 
 
 @dataclass(frozen=True, slots=True)
-class SolverEnded:
+class SolverEnded(LogEvent):
     """The solver's own final status: `--- LP status (1): optimal.` gives kind LP, code 1, text `optimal`."""
 
     kind: str
@@ -371,7 +377,7 @@ class SolverEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class SolverStatuses:
+class SolverStatuses(LogEvent):
     """`... Status: Normal (1) / Global Optimal (1)`: solver and model status in GAMS's codes."""
 
     solver_status: int
@@ -379,28 +385,28 @@ class SolverStatuses:
 
 
 @dataclass(frozen=True, slots=True)
-class SolverMessage:
+class SolverMessage(LogEvent):
     """A sentence of the solver that explains how it ended (`Resource limit exceeded`, `Row 'a' infeasible, ..`)."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class FinalObjective:
+class FinalObjective(LogEvent):
     """The objective value that the log reports at the end of a solve."""
 
     value: float
 
 
 @dataclass(frozen=True, slots=True)
-class FinalBound:
+class FinalBound(LogEvent):
     """The best possible objective that the log reports at the end of a MIP solve."""
 
     value: float
 
 
 @dataclass(frozen=True, slots=True)
-class FinalIterations:
+class FinalIterations(LogEvent):
     """Iterations (and nodes) as the log sums them up at the end of a solve."""
 
     iterations: int | None
@@ -408,7 +414,7 @@ class FinalIterations:
 
 
 @dataclass(frozen=True, slots=True)
-class SolverTime:
+class SolverTime(LogEvent):
     """`--- Cplex Time: 0.01sec (det. 16.94 ticks)`."""
 
     seconds: float
@@ -416,58 +422,8 @@ class SolverTime:
 
 
 @dataclass(frozen=True, slots=True)
-class PeakMemory:
+class PeakMemory(LogEvent):
     """A memory figure the log prints; `what` says whose."""
 
     what: str
     megabytes: float
-
-
-LogEvent: TypeAlias = (
-    JobStarted
-    | JobStopped
-    | PhaseStarted
-    | Elapsed
-    | SourcePosition
-    | SolveStarted
-    | ModelSize
-    | DiscreteColumns
-    | RangeStatistic
-    | SolverStarted
-    | SolverVersion
-    | GamsStatus
-    | SolveEnded
-    | SolveAborted
-    | ErrorLine
-    | LicenceMessage
-    | OptionFileRead
-    | OptionFileMissing
-    | OptionSet
-    | OptionIgnored
-    | SolverParameter
-    | PresolvedSize
-    | PhaseTime
-    | SimplexIteration
-    | BarrierIteration
-    | BarrierEnded
-    | CrossoverStarted
-    | CrossoverMoves
-    | CrossoverEnded
-    | SiftingIteration
-    | FirstOrderIteration
-    | MipNode
-    | Incumbent
-    | ConcurrentWinner
-    | ConflictLine
-    | ConflictStatus
-    | NumericalSign
-    | QualityFigure
-    | SolverEnded
-    | SolverStatuses
-    | SolverMessage
-    | FinalObjective
-    | FinalBound
-    | FinalIterations
-    | SolverTime
-    | PeakMemory
-)

@@ -20,13 +20,12 @@ class Stretch:
 
 
 class Timeline:
-    """Collects spans; what each phase took in all stays exact even where short spans were joined."""
+    """Collects spans, few of them: short ones are joined to their neighbours."""
 
-    __slots__ = ("_spans", "_totals")
+    __slots__ = ("_spans",)
 
     def __init__(self) -> None:
         self._spans: list[Stretch] = []
-        self._totals: dict[Phase, float] = {}
 
     def enter(self, phase: Phase, now_s: float) -> None:
         """`phase` begins, whatever was before it ends."""
@@ -40,22 +39,12 @@ class Timeline:
     def end(self, now_s: float) -> None:
         """The span that lasts ends."""
         if self._spans and self._spans[-1].end_s is None:
-            span = self._spans[-1]
-            self._spans[-1] = replace(span, end_s=now_s)
-            self._totals[span.phase] = self._totals.get(span.phase, 0.0) + (now_s - span.start_s)
+            self._spans[-1] = replace(self._spans[-1], end_s=now_s)
 
     @property
     def spans(self) -> tuple[Stretch, ...]:
         """Oldest first."""
         return tuple(self._spans)
-
-    def totals_s(self, now_s: float) -> dict[Phase, float]:
-        """Seconds in each phase up to `now_s`."""
-        totals = dict(self._totals)
-        if self._spans and self._spans[-1].end_s is None:
-            span = self._spans[-1]
-            totals[span.phase] = totals.get(span.phase, 0.0) + (now_s - span.start_s)
-        return totals
 
     def _join_shortest(self) -> None:
         ended = self._spans[:-1]

@@ -136,11 +136,6 @@ class ProgressTracker:
         return self._timeline.spans
 
     @property
-    def phase_totals_s(self) -> dict[Phase, float]:
-        """Seconds in each phase so far."""
-        return self._timeline.totals_s(self._now_s)
-
-    @property
     def curve(self) -> tuple[CurvePoint, ...]:
         """Objective and gap (or infeasibility) over time in the last solve that iterated, at most 200 points."""
         return self._curve.points

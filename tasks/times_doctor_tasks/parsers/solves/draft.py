@@ -67,6 +67,19 @@ _PARAMETERS = {"lpmethod": _METHOD, "solutiontype": _SOLUTION_TYPE, "barcrossalg
 _NOT_NEGATIVE = re.compile(r" >=? 0(\.0*)?$|^variable -?0(\.0*)? <=? [^<]*$")
 _LARGEST_INFEASIBILITY = re.compile(r"(un)?scaled (primal|dual|bound|row|reduced-cost)")
 
+#: What an event says of the solve in so many words: its field, by that of the solve.
+_COPIED: dict[type, dict[str, str]] = {
+    ModelSize: {"rows": "rows", "columns": "columns", "nonzeros": "nonzeros"},
+    DiscreteColumns: {"discrete_columns": "count"},
+    # A MIP presolves again at each restart: the last one counts.
+    PresolvedSize: {"presolved_rows": "rows", "presolved_columns": "columns", "presolved_nonzeros": "nonzeros"},
+    SolverStarted: {"solver": "solver"},
+    SolverVersion: {"solver_version": "version"},
+    FinalObjective: {"objective": "value"},
+    FinalBound: {"bound": "value"},
+    SolverTime: {"solver_time_s": "seconds", "ticks": "ticks"},
+}
+
 
 def _says_little(bound: str) -> bool:
     """Whether a bound of a conflict is what nearly every variable has: those come last."""
@@ -114,8 +127,12 @@ class SolveDraft:
 
     def take(self, event: LogEvent) -> None:
         """Take in what one event says."""
-        say = self._SAY.get(type(event))
-        if say is not None:
+        kind = type(event)
+        if kind in _COPIED:
+            self.set(**{field: getattr(event, source) for field, source in _COPIED[kind].items()})
+        elif kind in (SolveEnded, SolveAborted):
+            self.set(ended=True, aborted=self.solve.aborted or kind is SolveAborted)
+        elif (say := self._SAY.get(kind)) is not None:
             say(self, event)
 
     def finish(self) -> Solve:
@@ -147,26 +164,10 @@ class SolveDraft:
             if event.phase is Phase.SIMPLEX and event.detail:
                 self._simplex = event.detail
 
-    def _size(self, event: ModelSize) -> None:
-        self.set(rows=event.rows, columns=event.columns, nonzeros=event.nonzeros)
-
-    def _discrete(self, event: DiscreteColumns) -> None:
-        self.set(discrete_columns=event.count)
-
-    def _presolved(self, event: PresolvedSize) -> None:
-        # A MIP presolves again at each restart: the last one counts.
-        self.set(presolved_rows=event.rows, presolved_columns=event.columns, presolved_nonzeros=event.nonzeros)
-
     def _range(self, event: RangeStatistic) -> None:
         field = {"matrix": "matrix", "rhs": "rhs", "bound": "bounds"}.get(event.kind)
         if field:
             self.set(**{field: Range(event.minimum, event.maximum)})
-
-    def _solver(self, event: SolverStarted) -> None:
-        self.set(solver=event.solver)
-
-    def _version(self, event: SolverVersion) -> None:
-        self.set(solver_version=event.version)
 
     def _ended(self, event: SolverEnded) -> None:
         # The LP solved after a MIP to get marginals says nothing about the MIP; TIMES only repeats.
@@ -181,19 +182,10 @@ class SolveDraft:
             model_status_text=MODEL_STATUS.get(event.model_status),
         )
 
-    def _objective(self, event: FinalObjective) -> None:
-        self.set(objective=event.value)
-
-    def _bound(self, event: FinalBound) -> None:
-        self.set(bound=event.value)
-
     def _counts(self, event: FinalIterations) -> None:
         self.set(iterations=event.iterations)
         if event.nodes is not None:
             self.set(nodes=event.nodes)
-
-    def _time(self, event: SolverTime) -> None:
-        self.set(solver_time_s=event.seconds, ticks=event.ticks)
 
     def _part(self, event: PhaseTime) -> None:
         if event.what in ("total", "elapsed"):
@@ -233,12 +225,6 @@ class SolveDraft:
 
     def _refined(self, event: ConflictStatus) -> None:
         self._message(SolverMessage(f"conflict refiner: {event.text}"))
-
-    def _close(self, _event: SolveEnded) -> None:
-        self.set(ended=True)
-
-    def _aborted(self, _event: SolveAborted) -> None:
-        self.set(ended=True, aborted=True)
 
     def _sign(self, event: NumericalSign) -> None:
         numerics = self._numerics
@@ -340,18 +326,10 @@ class SolveDraft:
         SiftingIteration: _row,
         MipNode: _noded,
         PhaseStarted: _phase,
-        ModelSize: _size,
-        DiscreteColumns: _discrete,
-        PresolvedSize: _presolved,
         RangeStatistic: _range,
-        SolverStarted: _solver,
-        SolverVersion: _version,
         SolverEnded: _ended,
         SolverStatuses: _statuses,
-        FinalObjective: _objective,
-        FinalBound: _bound,
         FinalIterations: _counts,
-        SolverTime: _time,
         PhaseTime: _part,
         BarrierEnded: _barrier_over,
         CrossoverEnded: _crossover_over,
@@ -361,8 +339,6 @@ class SolveDraft:
         SolverMessage: _message,
         ConflictLine: _conflicting,
         ConflictStatus: _refined,
-        SolveEnded: _close,
-        SolveAborted: _aborted,
         NumericalSign: _sign,
         QualityFigure: _measured,
     }

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from times_doctor_tasks.contract import exit_codes
-from times_doctor_tasks.contract.errors import BrokerUnavailable, SchemaMismatch, SolveFailed, UsageError
+from times_doctor_tasks.contract.errors import BrokerUnavailable, SchemaMismatch, UsageError
 from times_doctor_tasks.contract.messages import Comparison, ModelRef, Recommendation, Report, RunResult, ScanSpec
 from times_doctor_tasks.contract.states import RunState, ScanMode, StopReason, Verdict
 
@@ -70,4 +70,3 @@ def test_errors_map_to_who_must_act() -> None:
     assert exit_codes.of_error(UsageError("x")) == 2
     assert exit_codes.of_error(BrokerUnavailable("u", "w")) == 5
     assert exit_codes.of_error(SchemaMismatch("x")) == 5
-    assert exit_codes.of_error(SolveFailed("x")) == 3

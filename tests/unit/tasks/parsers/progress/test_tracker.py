@@ -217,7 +217,7 @@ def test_timeline_of_a_run_has_no_holes() -> None:
     assert spans[-1].end_s is not None
 
 
-def test_many_short_phases_are_joined_and_their_totals_kept() -> None:
+def test_many_short_phases_are_joined() -> None:
     timeline = Timeline()
     now_s = 0.0
     for _ in range(1_000):
@@ -227,7 +227,6 @@ def test_many_short_phases_are_joined_and_their_totals_kept() -> None:
     timeline.end(now_s)
     assert len(timeline.spans) <= MAX_SPANS
     assert (timeline.spans[0].start_s, timeline.spans[-1].end_s) == (0.0, 4_000.0)
-    assert timeline.totals_s(now_s) == {Phase.GENERATE: 1_000.0, Phase.SIMPLEX: 3_000.0}
 
 
 def test_a_curve_keeps_its_ends_and_few_points() -> None:
