@@ -6,11 +6,14 @@ import statistics
 from dataclasses import dataclass
 
 from times_doctor_cli.terminal.units import runtime
+from times_doctor_tasks.analysis.advice import seconds_text
 from times_doctor_tasks.analysis.run_times import Measure, time_s
 from times_doctor_tasks.contract.messages import Contender, Report, RunResult
 from times_doctor_tasks.contract.states import Verdict
 from times_doctor_tasks.contract.wording import some_of
 
+#: Seconds that a person notices.
+_WORTH_SAYING_S = 60.0
 #: A cell's words for `Contender.pace`.
 _PACES = {"too close to call": "too close"}
 
@@ -85,6 +88,23 @@ def measure_of_report(report: Report) -> Measure:
 def time_title(report: Report) -> str:
     """What a column of times is called."""
     return {Measure.QUIET: "quiet time", Measure.CPU: "CPU time"}.get(measure_of_report(report), "runtime")
+
+
+def saving_words(report: Report) -> str:
+    """What the recommended profile saves a run, in a person's time; empty below a minute and where it is not decided.
+
+    CPU time alone says nothing of how long a person waits.
+    """
+    advice = report.recommendation
+    times = {contender.profile: contender.time_s for contender in advice.contenders}
+    if advice.speedup is None or advice.against not in times or advice.profile not in times:
+        return ""
+    before_s, after_s = times[advice.against], times[advice.profile]
+    saved_s = before_s - after_s
+    if saved_s < _WORTH_SAYING_S or measure_of_report(report) is Measure.CPU:
+        return ""
+    about = f"{saved_s / 60:.0f} min" if saved_s < 3600 else seconds_text(saved_s)
+    return f"about {about} a run ({seconds_text(after_s)} instead of {seconds_text(before_s)})"
 
 
 def profile_lines(report: Report) -> list[ProfileLine]:

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from times_doctor_cli.reports.attempts import begun_again
-from times_doctor_cli.reports.profile_lines import ProfileLine, profile_lines, time_title
+from times_doctor_cli.reports.profile_lines import ProfileLine, profile_lines, saving_words, time_title
 from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, Paragraph, header_of, row_of
 from times_doctor_cli.terminal.signs import Glyphs, glyphs, printable, state_glyph
 from times_doctor_cli.terminal.units import count, memory, number, runtime, verdict_words
@@ -56,7 +56,7 @@ def report_view(report: Report, *, width: int, unicode: bool, files: ReportFiles
     if not report.comparison.agree:
         parts += [Text("The runs do not agree.", "bold red"), *_bullets(report.comparison.findings, "red"), Text()]
     style = "bold green" if report.recommendation.run else "bold yellow"
-    parts.append(Paragraph(Text(_recommended(report, signs), style)))
+    parts.append(Paragraph(Text(headline(report, signs), style)))
     said = set(report.comparison.findings)
     parts += _bullets([reason for reason in report.recommendation.reasons if reason not in said], "")
     parts += [Text(), _table(report, width, signs)]
@@ -72,7 +72,8 @@ def report_view(report: Report, *, width: int, unicode: bool, files: ReportFiles
     return Group(*parts)
 
 
-def _recommended(report: Report, signs: Glyphs) -> str:
+def headline(report: Report, signs: Glyphs) -> str:
+    """What to use and how it compares, in one sentence."""
     advice = report.recommendation
     if advice.run is None:
         return "No run can be recommended."
@@ -81,6 +82,7 @@ def _recommended(report: Report, signs: Glyphs) -> str:
         words += ": what you use today"
     elif advice.against is not None and advice.speedup is not None and advice.speedup > 1:
         words += f": {times_words(advice.speedup)} {signs.times} as fast as {printable(advice.against)}"
+        words += f", saves {saved}" if (saved := saving_words(report)) else ""
     others = [c.profile for c in advice.contenders if c.pace != Pace.SLOWER and c.profile != advice.profile]
     if others and advice.outcome != DECIDED:
         close = "too close to call with" if advice.outcome == TOO_CLOSE else "as fast as"
@@ -105,7 +107,7 @@ def _bullets(sentences: Iterable[str], style: str) -> list[RenderableType]:
 def _table(report: Report, width: int, signs: Glyphs) -> Lines:
     ranked = profile_lines(report)
     shown = ranked[:MOST_ROWS]
-    values = [_values(line) for line in shown]
+    values = [values_of(line) for line in shown]
     _align_points(values)
     columns = _columns(values, report, width)
     titles = [column.title for column in columns]
@@ -121,7 +123,8 @@ def _table(report: Report, width: int, signs: Glyphs) -> Lines:
     return Lines(lines)
 
 
-def _values(line: ProfileLine) -> dict[str, str]:
+def values_of(line: ProfileLine) -> dict[str, str]:
+    """A line's cells by the key of their column."""
     first, speed = line.first, line.contender.speed if line.contender else None
     return {
         "run": printable(line.name),
@@ -166,7 +169,7 @@ def _ending(run: RunResult) -> str:
 
 def _columns(values: Sequence[dict[str, str]], report: Report, width: int) -> list[Column]:
     """As many columns as `width` holds; those that nobody has a value for are left out."""
-    titles = _titles(values, report)
+    titles = titles_of(values, report)
     columns = [Column("", 1)]
     for place, key in enumerate(values[0] if values else ()):
         widest = max(cell_len(row[key]) for row in values)
@@ -183,7 +186,7 @@ def _columns(values: Sequence[dict[str, str]], report: Report, width: int) -> li
     return _narrowed(columns, width)
 
 
-def _titles(values: Sequence[dict[str, str]], report: Report) -> dict[str, str]:
+def titles_of(values: Sequence[dict[str, str]], report: Report) -> dict[str, str]:
     """Titles that depend on the scan, by the key of their column."""
     own = (report.recommendation.against or "").endswith(f".{CURRENT}")
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,7 @@ def report(
     html: Annotated[bool, typer.Option("--html", help="Bring a scan's HTML page and say where it is.")] = False,
     open_page: Annotated[bool, typer.Option("--open", help="Open that page in the browser.")] = False,
     trace: Annotated[Path | None, typer.Option(help="Write a scan as a GAMS trace file (PAVER) and stop.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="A scan's table for a mail or ticket.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Show a scan's report, or how an existing run ended.
@@ -33,8 +35,8 @@ def report(
 
     page = html or open_page
     path = Path(what)
-    if trace is not None:
-        _write_trace(what, trace)
+    if trace is not None or markdown:
+        _write_otherwise(what, trace)
         return
     if not path.exists():
         _of_broker(what, page=page, open_page=open_page, as_json=json)
@@ -46,20 +48,25 @@ def report(
         _of_run(path, as_json=json)
 
 
-def _write_trace(what: str, trace: Path) -> None:
+def _write_otherwise(what: str, trace: Path | None) -> None:
+    """A scan as a GAMS trace file at `trace`, or as Markdown on stdout where there is none."""
     from times_doctor_cli import api
     from times_doctor_cli.reports.collect import as_typed
     from times_doctor_cli.reports.reader import find_saved
     from times_doctor_cli.reports.writers.trace_file import write_trace
     from times_doctor_cli.terminal.console import say
+    from times_doctor_cli.views.markdown import report_markdown
 
     saved = find_saved(Path(what), newest=True) if Path(what).exists() else None
     if saved is not None:
         found = saved.report
     else:
-        client = api.connect(who="report --trace of a scan that is in no folder here")
+        client = api.connect(who="report of a scan that is in no folder here")
         found = api.report(client, api.find(client, what).scan)
-    say(f"Wrote {as_typed(write_trace(found, trace))}")
+    if trace is None:
+        sys.stdout.write(report_markdown(found))
+    else:
+        say(f"Wrote {as_typed(write_trace(found, trace))}")
 
 
 def _of_broker(scan: str, *, page: bool, open_page: bool, as_json: bool) -> None:
