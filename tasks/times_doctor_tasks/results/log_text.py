@@ -24,7 +24,7 @@ _MARK = re.compile(
     r"^(.{0,120}?)(?:--- (?:Job \S|Starting |Executing |Generating |GAMS Parameters|Reading solution )|\*{3} Status: "
     r"|\*{4} (?:SOLVER|MODEL) STATUS |GAMS (?:Rev \d+ +)?\d+\.\d+.* Page \d|Running HiGHS \d|Coefficient ranges:"
     r"|Presolving model|Solving report|Model +status +: |Setting HiGHS |(?:LP|MIP|QP|MIQP) .*has \d+ rows?; \d+ cols?;"
-    r"|IBM ILOG CPLEX)",
+    r"|IBM ILOG CPLEX|ERROR: {3}\S)",
     re.MULTILINE,
 )
 #: Parts of what was put before a line that differ from line to line: times, numbers, levels such as INFO.

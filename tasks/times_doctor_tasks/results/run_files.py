@@ -16,7 +16,7 @@ _GAMS_LOG = re.compile(
 )
 _HIGHS_LOG = re.compile(
     r"^ *(?:Running HiGHS |Coefficient ranges:|Presolving model|(?:LP|MIP|QP|MIQP) .*has \d+ rows?; \d+ cols?; "
-    r"|Model +status +: |Solving report|ERROR: +Setting model status )",
+    r"|Model +status +: |Solving report|ERROR: {3}\S)",
     re.MULTILINE,
 )
 _LISTING = re.compile(

@@ -152,7 +152,9 @@ def read_highs_run(
     else:
         judgement = judge(solves[-1] if solves else None, findings, returncode=returncode, stop_reason=stop_reason)
     judgement = with_earlier_solves(judgement, solves)
-    return _reading(digest, Listing(), phases, solves, judgement, returncode=returncode, complete=ended)
+    # What kept HiGHS from reading the model, as GAMS's compile errors do.
+    said = Listing(compile_errors=tuple(digest.errors if judgement.verdict is Verdict.COMPILE_ERROR else ()))
+    return _reading(digest, said, phases, solves, judgement, returncode=returncode, complete=ended)
 
 
 def to_json(reading: RunReading) -> dict[str, object]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from times_doctor_tasks.contract.states import StopReason, Verdict
 from times_doctor_tasks.parsers.highs.log import HighsLogReader
-from times_doctor_tasks.parsers.highs.status import reading_error
+from times_doctor_tasks.parsers.highs.status import first_reason
 from times_doctor_tasks.results.conflicts import with_conflict
 from times_doctor_tasks.results.run_reader import RunReading, read_highs_run
 from times_doctor_tasks.results.verdicts import Judgement
@@ -69,7 +69,7 @@ class HighsEngine:
         if reading.verdict is Verdict.COMPILE_ERROR:
             staged, name = str(job.tree / job.manifest.driver), _users_name(job)
             messages = tuple(message.replace(staged, name) for message in reading.messages)
-            return dataclasses.replace(reading, judgement=_unreadable(name, log), messages=messages)
+            return dataclasses.replace(reading, judgement=_unreadable(name, reading), messages=messages)
         return reading if found is None else with_conflict(reading, found)
 
     def finish(self, job: Job) -> str | None:  # noqa: ARG002  # the port's
@@ -96,8 +96,8 @@ def _users_name(job: Job) -> str:
     return f"{job.title}{name[len(job.title) :]}" if name.startswith(lower_name(job.title)) else name
 
 
-def _unreadable(name: str, log: Path) -> Judgement:
-    why = reading_error(log.read_text("utf-8", "replace")) if log.is_file() else ""
+def _unreadable(name: str, reading: RunReading) -> Judgement:
+    why = first_reason(reading.compile_errors)
     return Judgement(
         Verdict.COMPILE_ERROR,
         f"HiGHS could not read the model file {name}{f': {why}' if why else ''}.",

@@ -81,5 +81,10 @@ def _kind_name(kind: str) -> str:
 
 def _renewal(kind: str) -> str:
     if kind == "demo":
-        return "A newer gamspy-base brings a newer one: `pip install --upgrade gamspy-base`."
+        # The newest gamspy-base may be the one that is installed: its licence is as old as it is.
+        return (
+            "A newer gamspy-base, if there is one, brings a newer one: `pip install --upgrade gamspy-base`. Else use a "
+            "GAMS of your own (--gams-path) or a free licence from https://www.gams.com/download/. HiGHS needs none: "
+            "`times-doctor scan MODEL.mps`."
+        )
     return "Renew it with GAMS, and put the new gamslice.txt where the old one is."

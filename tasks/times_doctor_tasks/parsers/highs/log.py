@@ -31,7 +31,7 @@ from times_doctor_tasks.parsers.events import (
     SolveStarted,
 )
 from times_doctor_tasks.parsers.highs import rows
-from times_doctor_tasks.parsers.highs.status import NO_OBJECTIVE
+from times_doctor_tasks.parsers.highs.status import NO_OBJECTIVE, UNREAD
 from times_doctor_tasks.parsers.lines import LineBuffer
 from times_doctor_tasks.parsers.numbers import number
 from times_doctor_tasks.parsers.sink import EventSink
@@ -44,16 +44,20 @@ _REDUCED = re.compile(
 )
 _OPTION = re.compile(r"(?:Set option )?(\w+) +(?:=|to) +\"?(.*?)\"?$")
 _STATUS = re.compile(r"(?:Model +status +:|Status {2,}|ERROR: +Setting model status to) *(.+)$")
-_OBJECTIVE = re.compile(r"(?:Objective value +:|Primal bound) +(\S+)$")
+#: With `user_objective_scale` all before it is in scaled units: the last line is in the model's own.
+_OBJECTIVE = re.compile(r"(?:Objective value +:|Primal bound|After solving the user-scaled .* objective value) +(\S+)$")
 _BOUND = re.compile(r"Dual bound +(\S+)$")
 _COUNT = re.compile(r"(Simplex|IPM|Crossover|PDLP|QP ASM|LP|Nodes)(?: +iterations:?)? +(\d+)$")
-_RUN_TIME = re.compile(r"(?:HiGHS run time +:|Timing) +([\d.]+)s?$")
+_RUN_TIME = re.compile(r"(?:HiGHS run time +:|Timing) +([\d.]+)s?(?: \(total\))?$")
 _PUSHES = re.compile(r"Number of (dual|primal) pushes required: +(\d+)")
 _REMAINING = re.compile(r"(\d+) (primal|dual) pushes remaining")
 _INFEASIBILITY = re.compile(r"num/max +\d+ / +(\S+) \(relative.*?\) +(primal|dual) infeasibilities")
 _BASIC = re.compile(r"basic solution (primal|dual) infeasibility: +(\S+)$")
 _CROSSED = re.compile(r"Model has \d+ significant inconsistent bound\(s\): infeasible")
 _IGNORED = re.compile(r'WARNING: (Solver "(.+?)" is not available for \w+)\. Option "solver" ignored')
+_PLACE = re.compile(r"--> (.+):(\d+):\d+$")
+#: HiGHS about a file that it cannot take as a model.
+_UNREAD = re.compile(r"(?:Parser error reading|File) .+")
 _NO_OPTIONS = re.compile(r"Options file (.+) could not be opened|Error reading options file (.+?)(?: with content:)?$")
 _PHASES = (
     ("Presolving model", Phase.PRESOLVE, ""),
@@ -61,6 +65,7 @@ _PHASES = (
     ("Using primal simplex", Phase.SIMPLEX, "primal simplex"),
     ("Using EKK", Phase.SIMPLEX, ""),
     ("Interior point solve", Phase.BARRIER, ""),
+    ("IPX model has", Phase.BARRIER, ""),
     ("Running HiPO", Phase.BARRIER, ""),
     ("Running crossover", Phase.CROSSOVER, ""),
     ("Solving with cuPDLP", Phase.FIRST_ORDER, ""),
@@ -77,12 +82,14 @@ class HighsReader:
     __slots__ = (
         "_bare",
         "_began",
+        "_error",
         "_iterations",
         "_nodes",
         "_options",
         "_refusal",
         "_rows",
         "_sink",
+        "_solves",
         "_status",
         "_version",
     )
@@ -91,8 +98,8 @@ class HighsReader:
         self._sink = sink
         self._bare = bare
         self._began = False
-        self._refusal = ""
-        self._status = ""
+        self._solves = 0
+        self._error = self._refusal = self._status = ""
         self._rows = rows.IterationTable()
         self._iterations = 0
         self._nodes: int | None = None
@@ -118,16 +125,20 @@ class HighsReader:
 
     def close(self) -> None:
         """The log is over: an ERROR line at its end is how the solve ended, nothing follows a refusal."""
-        if self._began and self._refusal and not self._status:
-            self._sink.add(SolverEnded("HiGHS", None, self._refusal))
+        unread = _UNREAD.match(self._refusal) is not None
+        refused = bool(self._refusal and self._began) or self._refusal.startswith("Cannot solve ")
+        if self._bare and not self._status and (unread or refused):
+            self._begin()
+            self._final(UNREAD if unread else self._refusal)
 
     def _begin(self, model: str = "", model_type: str = "") -> None:
         """A solve begins with whatever its log shows first: called from Python or Julia, old HiGHS names no model."""
         if not self._bare or (self._began and not model_type):
             return
         self._began = True
-        self._iterations, self._nodes, self._status = 0, None, ""
-        self._sink.add(SolveStarted(1, model, model_type))
+        self._solves += 1
+        self._iterations, self._nodes, self._status, self._error = 0, None, "", ""
+        self._sink.add(SolveStarted(self._solves, model, model_type))
         self._sink.add(SolverStarted("HIGHS"))
         if self._version is not None:
             self._sink.add(self._version)
@@ -188,6 +199,8 @@ class HighsReader:
         elif text.startswith(("Ipx: IPM", "Hipo: ")) and "Crossover" not in text:
             sink.add(BarrierEnded())
         elif text.startswith(("Ipx: Crossover", "Hipo: Crossover")):
+            if " not " not in text:
+                sink.enter(Phase.CROSSOVER)
             sink.add(CrossoverEnded())
         else:
             return False
@@ -195,8 +208,10 @@ class HighsReader:
 
     def _answer(self, text: str) -> bool:
         if match := _STATUS.match(text):
-            self._begin()
-            self._final(match[1].strip())
+            if not text.startswith("ERROR:"):
+                self._begin()
+            refused = match[1] == "Not Set" and self._error
+            self._final(self._error if refused else match[1].strip())
             if text.startswith("ERROR:"):
                 self._sink.add(ErrorLine(text[6:].strip()))
         elif _CROSSED.match(text):
@@ -223,6 +238,8 @@ class HighsReader:
             add(SolverTime(float(match[1])))
             if self._bare:
                 add(SolveEnded())
+                # The next one may begin without a line that names it.
+                self._began = False
         else:
             return False
         return True
@@ -244,8 +261,10 @@ class HighsReader:
 
     def _trouble(self, text: str) -> None:
         if text.startswith("ERROR:"):
-            self._refusal = text[6:].strip()
-            self._sink.add(ErrorLine(self._refusal))
+            self._error = self._refusal = text[6:].strip()
+            self._sink.add(ErrorLine(self._error))
+        elif self._error and (match := _PLACE.match(text)):
+            self._sink.add(ErrorLine(self._error, match[1], int(match[2])))
         elif match := _IGNORED.match(text):
             self._sink.add(OptionIgnored(f"solver = {match[2]}", match[1]))
         elif match := _INFEASIBILITY.match(text):

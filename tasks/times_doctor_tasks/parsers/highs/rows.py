@@ -17,10 +17,19 @@ _MIP = re.compile(
     r" *[A-Za-z]? +([\d.]+[kM]?) +([\d.]+[kM]?) +[\d.]+[kM]? +[\d.]+%"
     r" +(\S+) +(\S+) +(\S+) +\S+ +\S+ +\S+ +(\S+) +[\d.]+s *$"
 )
+#: Of the active set method for a QP: `        2        4.0000001                1      0.00s`.
+_ACTIVE_SET = re.compile(r" +(\d+) +(-?\d+\.\d\S*) +\d+ +[\d.]+s *$")
 _COLUMNS = re.compile(
-    r"iter|primal[ .]obj|dual[ .]obj|pinf|primal\.inf|dinf|dual\.inf|p/d gap|gap|pr wt|\S+", re.IGNORECASE
+    r"iter|[PD]\.(?:res|obj)|primal[ .]obj|dual[ .]obj|pinf|primal\.inf|dinf|dual\.inf|p/d gap|gap|pr wt|\S+",
+    re.IGNORECASE,
 )
-_NAMES = {"primal.obj": "primal obj", "dual.obj": "dual obj", "primal.inf": "pinf", "dual.inf": "dinf"}
+_NAMES = {"primal.obj": "primal obj", "dual.obj": "dual obj", "primal.inf": "pinf", "dual.inf": "dinf"} | {
+    # Before 1.9.
+    "p.obj": "primal obj",
+    "d.obj": "dual obj",
+    "p.res": "pinf",
+    "d.res": "dinf",
+}
 _SCALE = {"k": 1_000, "M": 1_000_000}
 
 
@@ -60,6 +69,8 @@ class IterationTable:
                 percent(match[5]),
                 _count(match[6]),
             )
+        if match := _ACTIVE_SET.match(line):
+            return Phase.SOLVE, SimplexIteration(int(match[1]), "active set", float(match[2]), "", None)
         return self._tabled(line) if self._columns else None
 
     def _tabled(self, line: str) -> tuple[Phase, LogEvent] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,8 +12,6 @@ from times_doctor_tasks.parsers.gams.status_texts import MODEL_STATUS, SOLVER_ST
 from times_doctor_tasks.parsers.solves.endings import Ending
 from times_doctor_tasks.parsers.solves.solve import Solve
 
-#: HiGHS 1.16's reader: what is wrong, then file, line and column.
-_READING_ERROR = re.compile(r"^ERROR: +(?=\S)(?!Parser error)(.+?)\.?[ \t]*$(?:\s+--> .*:(\d+):\d+\s*$)?", re.MULTILINE)
 _CODES: dict[str, tuple[int | None, int]] = {
     "optimal": (1, 1),
     "infeasible": (4, 1),
@@ -30,6 +27,10 @@ _CODES: dict[str, tuple[int | None, int]] = {
 NO_OBJECTIVE = "Optimal, but the objective is not a number (nan): look for a cost, bound or coefficient that is none"
 #: HiGHS's word for a model without rows and columns: also where it could not read the file.
 _EMPTY = "empty"
+#: Our word for a log that ends with it.
+UNREAD = "Empty"
+#: A MIP with a gap below this is optimal, not only within its tolerance.
+_PROVED_GAP = 1e-9
 #: GAMS's LP status for CPLEX's "infeasible or unbounded".
 _EITHER = 4
 
@@ -40,8 +41,13 @@ def with_gams_codes(solve: Solve, errors: Sequence[ErrorLine]) -> Solve:
     if not text:
         return replace(solve, alone=True)
     model, solver = _CODES.get(text, (13, 9 if errors else 10))
+    # Before 1.10 the log does not say what kind of model it is.
+    discrete = solve.model_type in ("MIP", "MIQP") or solve.method == "branch and cut"
+    if discrete and solve.objective is not None and solve.bound is not None:
+        solve = replace(solve, gap_rel=abs(solve.objective - solve.bound) / max(abs(solve.objective), 1e-10))
+    if model == 1 and discrete and (solve.gap_rel or 0.0) > _PROVED_GAP:
+        model = 8
     if model is None:
-        discrete = solve.model_type in ("MIP", "MIQP")
         model = (8 if discrete else 6) if solve.objective is not None else 14
     elif model not in (1, 8):
         solve = replace(solve, objective=None, bound=None, gap_rel=None)
@@ -74,16 +80,6 @@ def with_final_answer(solves: tuple[Solve, ...], final: Mapping[str, Any]) -> tu
     return (*solves[:-1], replace(last, lp_status_text=status, objective=objective, quality=quality, **sizes))
 
 
-def reading_error(log: str) -> str:
-    """Why HiGHS could not read a model file, and in which line; empty where its parser says no more than that.
-
-    >>> reading_error("ERROR:   expected a number, found `end`\\n --> /cache/x.lp:5:1\\n")
-    'expected a number, found `end` (line 5)'
-    """
-    match = _READING_ERROR.search(log)
-    return f"{match[1]} (line {match[2]})" if match and match[2] else match[1] if match else ""
-
-
 def unread_model(solve: Solve | None, errors: Sequence[ErrorLine]) -> Ending | None:
     """How a run ended that had no model to solve; None where it had one."""
     if solve is None or (solve.lp_status_text or "").lower() != _EMPTY:
@@ -91,7 +87,18 @@ def unread_model(solve: Solve | None, errors: Sequence[ErrorLine]) -> Ending | N
     if errors:
         return Ending(
             Verdict.COMPILE_ERROR,
-            f"HiGHS could not read the model file: {errors[-1].text}.",
+            f"HiGHS could not read the model file: {first_reason(errors) or errors[-1].text}.",
             "Check that the file exists and is a valid .mps or .lp file.",
         )
-    return Ending(Verdict.NO_SOLVE, "The model is empty: no rows, no columns.", "Check the model file.")
+    rows = f"{solve.rows} rows" if solve.rows else "no rows"
+    return Ending(Verdict.NO_SOLVE, f"The model is empty: {rows}, no columns.", "Check the model file.")
+
+
+def first_reason(errors: Sequence[ErrorLine]) -> str:
+    """Why HiGHS could not read a model: its first error; empty where its parser says only that it failed.
+
+    >>> first_reason([ErrorLine("quadratic constraints are not supported", "m.lp", 4), ErrorLine("Parser error ...")])
+    'quadratic constraints are not supported (line 4)'
+    """
+    error = errors[0] if errors and not errors[0].text.startswith("Parser error") else ErrorLine("")
+    return f"{error.text} (line {error.line})" if error.line else error.text.rstrip(".")

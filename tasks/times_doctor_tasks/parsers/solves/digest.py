@@ -186,7 +186,9 @@ class LogDigest:
             self.licence_note = event.text
 
     def _error(self, event: ErrorLine) -> None:
-        if len(self.errors) < _MAX_ERRORS:
+        if self.errors and self.errors[-1] == ErrorLine(event.text):
+            self.errors[-1] = event  # the same, now with its place
+        elif len(self.errors) < _MAX_ERRORS:
             self.errors.append(event)
         else:
             self.errors[-1] = event

@@ -241,6 +241,12 @@ def _licence() -> Ending:
 
 
 def _failed(solve: Solve) -> Ending:
+    if solve.alone and (solve.lp_status_text or "").startswith("Cannot solve"):
+        return Ending(
+            Verdict.SOLVER_FAILURE,
+            f"HiGHS refused the model: {solve.lp_status_text}.",
+            "Choose another solver for this kind of model, or state it without what HiGHS names.",
+        )
     if solve.alone:
         why = f"{solve.lp_status_text!r}"
     else:

@@ -90,6 +90,14 @@ def test_a_warning_comes_two_weeks_before_the_end(today: date, begin: str) -> No
     assert bool(warning) == bool(begin)
 
 
+def test_what_to_do_about_an_ended_demo_licence_holds_for_the_newest_gamspy_base_too() -> None:
+    warning = read_licence(DEMO, date(2026, 11, 27)).warning(date(2026, 11, 27))
+
+    assert "if there is one" in warning
+    for way in ("--gams-path", "free licence from https://www.gams.com/download/", "`times-doctor scan MODEL.mps`"):
+        assert way in warning
+
+
 def test_a_full_licence_is_renewed_another_way() -> None:
     licence = Licence("full", date(2026, 11, 26), False, "")
 
