@@ -81,7 +81,9 @@ def _figures(look: Progress) -> list[str]:
 
 
 def _value_words(look: Progress) -> list[str]:
-    if look.infeasibility and look.phase is not Phase.MIP:
+    if look.phase is Phase.MIP:
+        return _mip_words(look)
+    if look.infeasibility:
         value = compact(look.infeasibility, 2)
         return [f"infeas {value}", f"inf {value}"]
     if look.objective is not None:
@@ -91,6 +93,18 @@ def _value_words(look: Progress) -> list[str]:
     if look.iteration is not None:
         return [f"{look.iteration:,} it"]
     return [look.detail or ""]
+
+
+def _mip_words(look: Progress) -> list[str]:
+    """Gap and incumbent: a bar would say how much is done, which nobody knows of a MIP."""
+    if look.objective is None:
+        nodes = "" if look.iteration is None else f", {look.iteration:,} nodes"
+        return [f"no solution yet{nodes}", "no solution yet", "none yet"]
+    best = compact(look.objective)
+    if look.gap_rel is None:
+        return [f"best {best}", best]
+    gap = f"gap {100 * look.gap_rel:.2g}%" if look.gap_rel < 1 else f"gap {compact(100 * look.gap_rel, 2)}%"
+    return [f"{gap}, best {best}", f"{gap} {best}", gap]
 
 
 def _first_that_fits(texts: list[str], width: int) -> str:

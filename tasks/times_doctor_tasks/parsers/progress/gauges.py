@@ -1,4 +1,5 @@
 """How much of a phase is done, where an honest figure exists. A gauge never goes backwards and stops at 0.99.
+A MIP has none: its gap closes at no pace that could be carried on.
 
 The barrier's formula was measured on real CPLEX tables: mean distance to (iteration / iterations in the end) 0.06,
 largest 0.20; the relative gap alone, the worst residual and CPLEX's Inf Ratio are all far worse.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from times_doctor_tasks.parsers.events import BarrierIteration, CrossoverMoves, CrossoverStarted, MipNode
+from times_doctor_tasks.parsers.events import BarrierIteration, CrossoverMoves, CrossoverStarted
 
 #: A gauge shows no more than this before the solver says that the phase is over.
 CAP = 0.99
@@ -16,10 +17,6 @@ CAP = 0.99
 _RESIDUAL_TARGET = 1e-9
 #: The relative gap is done at this value.
 _GAP_TARGET = 1e-8
-#: CPLEX's own relative MIP gap tolerance, where the log names no other.
-DEFAULT_MIP_GAP = 1e-4
-#: What stands in for a gap tolerance of 0, which no gap reaches on a logarithmic scale.
-_SMALLEST_MIP_GAP = 1e-6
 
 
 def relative_gap(primal: float, dual: float) -> float | None:
@@ -82,29 +79,6 @@ class CrossoverGauge:
 
     def _show(self, stage: float) -> None:
         self.fraction = min(CAP, max(self.fraction, (max(self._done, 0) + stage) / 2.0))
-
-
-class MipGauge:
-    """Decades of the relative gap closed, of those between the first gap seen and the tolerance."""
-
-    __slots__ = ("_first", "_target", "fraction")
-
-    def __init__(self, target: float = DEFAULT_MIP_GAP) -> None:
-        self.fraction: float | None = None
-        self._first: float | None = None
-        self._target = max(target, _SMALLEST_MIP_GAP)
-
-    def take(self, node: MipNode) -> None:
-        """Take in one row; without an incumbent there is no gap and no figure."""
-        gap = node.gap_rel
-        if gap is None or not math.isfinite(gap):
-            return
-        if self._first is None:
-            self._first = gap
-        if self._first <= self._target:
-            self.fraction = CAP
-            return
-        self.fraction = min(CAP, max(self.fraction or 0.0, _decades_done(self._first, gap, self._target)))
 
 
 def _decades_done(first: float, value: float, target: float) -> float:

@@ -28,14 +28,11 @@ from times_doctor_tasks.parsers.events import (
     SolveStarted,
     SourcePosition,
 )
-from times_doctor_tasks.parsers.numbers import number
 from times_doctor_tasks.parsers.progress.curve import Curve, CurvePoint
 from times_doctor_tasks.parsers.progress.gauges import (
     CAP,
-    DEFAULT_MIP_GAP,
     BarrierGauge,
     CrossoverGauge,
-    MipGauge,
     relative_gap,
 )
 from times_doctor_tasks.parsers.progress.spans import Stretch, Timeline
@@ -78,7 +75,6 @@ class _Figures:
     last_row_s: float = 0.0
     barrier: BarrierGauge = field(default_factory=BarrierGauge)
     crossover: CrossoverGauge = field(default_factory=CrossoverGauge)
-    mip: MipGauge | None = None
     samples: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=_SPEED_SAMPLES))
 
 
@@ -94,7 +90,6 @@ class ProgressTracker:
         #: The phase that hides those inside it: sifting and branch and cut run whole solves of their own.
         self._outer: Phase | None = None
         self._sifting_asked = False
-        self._mip_gap = DEFAULT_MIP_GAP
         self._figures = _Figures(0.0)
         self._curve = Curve()
         self._rows = 0
@@ -167,8 +162,7 @@ class ProgressTracker:
     def _eta(self) -> float | None:
         """Seconds left of this phase if it goes on as it went from its first row to its last."""
         figures = self._figures
-        # A MIP's gap does not close at any pace that could be carried on.
-        if figures.fraction is None or figures.first_row_s is None or self._phase is Phase.MIP:
+        if figures.fraction is None or figures.first_row_s is None:
             return None
         if not _ETA_MIN_FRACTION <= figures.fraction < CAP:
             return None
@@ -209,14 +203,11 @@ class ProgressTracker:
     def _solver_started(self, _event: SolverStarted) -> None:
         self._outer = None
         self._sifting_asked = False
-        self._mip_gap = DEFAULT_MIP_GAP
         self._curve = Curve()
 
     def _parameter(self, event: SolverParameter) -> None:
         if event.name == "CPXPARAM_LPMethod":
             self._sifting_asked = event.value == "5"
-        elif event.name == "CPXPARAM_MIP_Tolerances_MIPGap":
-            self._mip_gap = number(event.value) or 0.0
 
     def _simplex(self, event: SimplexIteration) -> None:
         if self._hidden(Phase.SIMPLEX, Phase.NETWORK):
@@ -290,15 +281,11 @@ class ProgressTracker:
 
     def _node(self, event: MipNode) -> None:
         figures = self._row(event.nodes)
-        if figures.mip is None:
-            figures.mip = MipGauge(self._mip_gap)
         if event.incumbent is not None:
             figures.objective = event.incumbent
         if event.best_bound is not None:
             figures.bound = event.best_bound
         figures.gap_rel = event.gap_rel
-        figures.mip.take(event)
-        figures.fraction = figures.mip.fraction
         self._detail = f"{event.left} nodes open"
 
     def _incumbent(self, event: Incumbent) -> None:

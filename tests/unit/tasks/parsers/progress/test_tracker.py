@@ -14,7 +14,6 @@ from times_doctor_tasks.parsers.events import (
     CrossoverMoves,
     CrossoverStarted,
     LogEvent,
-    MipNode,
     PhaseStarted,
     SiftingIteration,
     SimplexIteration,
@@ -23,7 +22,7 @@ from times_doctor_tasks.parsers.events import (
     SourcePosition,
 )
 from times_doctor_tasks.parsers.progress.curve import MAX_POINTS, Curve, CurvePoint
-from times_doctor_tasks.parsers.progress.gauges import CAP, BarrierGauge, CrossoverGauge, MipGauge
+from times_doctor_tasks.parsers.progress.gauges import CAP, BarrierGauge, CrossoverGauge
 from times_doctor_tasks.parsers.progress.spans import MAX_SPANS, Timeline
 from times_doctor_tasks.parsers.progress.tracker import ProgressTracker
 
@@ -164,15 +163,6 @@ def test_a_crossover_without_announced_total_takes_the_first_count() -> None:
     gauge.take(CrossoverMoves("dual", 80))
     gauge.take(CrossoverMoves("dual", 20))
     assert gauge.fraction == pytest.approx(0.375)
-
-
-def test_mip_progress_is_decades_of_the_gap() -> None:
-    gauge = MipGauge(1e-4)
-    fractions = []
-    for gap in (None, 1.0, 0.01, 0.02, 1e-5):
-        gauge.take(MipNode(0, 0, 1.0, 2.0, gap))
-        fractions.append(gauge.fraction)
-    assert fractions == [None, 0.0, pytest.approx(0.5), pytest.approx(0.5), CAP]
 
 
 def test_eta_follows_the_pace_of_the_phase() -> None:
