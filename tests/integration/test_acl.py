@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 import redis
+from msgspec.structs import replace
 
 from tests.conftest import wait_until
 from tests.faults.bed import PortBroker
+from tests.integration.conftest import make_runs, make_scan
 from tests.integration.test_flower_pages import PASSWORD, Dashboard
 from tests.integration.workers import PATIENCE_S, TINY_MPS, Team, Worker, endless_mps
 from times_doctor_tasks.contract.keys import Keys
@@ -147,7 +149,7 @@ def test_every_role_may_do_what_it_does_and_nothing_is_refused(
         ("client", Keys().report("s1")),
         ("worker", Keys().report("s1")),
         ("worker", Keys().scan("s1")),
-        ("control", Keys().scan("s1")),
+        ("control", Keys().scans()),
         ("control", Keys().blob("0" * 64)),
         ("flower", Keys().state("s1", "r1")),
         *((role, "another-tenant:scans") for role in ROLES),
@@ -160,3 +162,17 @@ def test_nobody_writes_what_is_another_roles(broker: GuardedBroker, role: str, k
     with pytest.raises(redis.exceptions.NoPermissionError):
         client.flushall()
     client.close()
+
+
+def test_control_may_add_a_round_to_what_a_client_submitted(broker: GuardedBroker) -> None:
+    client, control = (RunStore(connect(broker.url_of(role))) for role in ("client", "control"))
+    spec = make_scan()
+    client.submit(spec, make_runs(spec))
+
+    extended = control.extend(spec, [replace(make_runs(spec)[0], run="cplex.a.2")])
+
+    assert extended is not None
+    assert client.scan(spec.scan) == extended
+    assert broker.denied() == set()
+    for store in (client, control):
+        store.client.close()

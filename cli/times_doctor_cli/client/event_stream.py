@@ -11,7 +11,9 @@ import redis
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import InfrastructureError
 from times_doctor_tasks.contract.messages import (
+    AddedRun,
     AnyEvent,
+    Extended,
     Noted,
     ProgressMade,
     Reported,
@@ -69,11 +71,16 @@ class Feed:
             return None
 
     def _history(self) -> list[TimedEvent]:
-        store = self._client.store
+        store, known = self._client.store, set(self._spec.runs)
+        self._spec = store.scan(self._spec.scan) or self._spec  # rounds may have come since it was read
         status = store.scan_status(self._spec)
         self._results = store.results(self._spec)
         self._after = status.last_event
-        return history(self._spec, status, self._results)
+        told = history(self._spec, status, self._results)
+        if set(self._spec.runs) <= known:
+            return told
+        added = tuple(AddedRun.of(run) for run in store.runs(self._spec) if run.run not in known)
+        return [(self._spec.created_ms, Extended(runs=added)), *told]
 
     def _news(self, timeout_s: float) -> list[TimedEvent] | None:
         assert self._after is not None

@@ -42,7 +42,7 @@ from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.clock import now_ms
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.hosts import HostCard
-from times_doctor_tasks.contract.messages import ModelRef, RunSpec, ScanSpec
+from times_doctor_tasks.contract.messages import ModelRef, RoundPlan, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import ScanMode
 from times_doctor_tasks.contract.wording import some_of
 from times_doctor_tasks.profiles.option_check import check_profile, refusal, warnings
@@ -163,13 +163,14 @@ def prepare(
     needed = {profile.solver for profile in profiles}
     fleet.require(needed)
     rooms = [(card.cores, card.slots) for card in fleet.fit if any(card in fleet.having(one) for one in needed)]
-    amount = len(profiles) * request.repeat
+    amount = len(profiles) * (request.repeat or 1)
     capacity = share_out(request, amount, rooms)
     crowding = "" if fleet.missing and request.queue else crowded(request, amount, rooms)
     scan = new_scan_id()
     runs = make_runs(request, scan, profiles, capacity.threads, veda=run_dir.veda)
     if request.queue:
-        queues = queues_for(fleet, [run.solver for run in runs], capacity.threads, rounds=[run.repeat for run in runs])
+        rounds = [run.repeat for run in runs] if request.repeat != 1 else []
+        queues = queues_for(fleet, [run.solver for run in runs], capacity.threads, rounds=rounds)
         runs = [msgspec.structs.replace(run, queue=queue) for run, queue in zip(runs, queues, strict=True)]
     spec = _spec(request, settings, run_dir, snapshot, runs, now_ms=now_ms)
     return Prepared(
@@ -212,7 +213,8 @@ def _spec(
     return ScanSpec(
         scan=runs[0].scan,
         created_ms=now_ms,
-        mode=ScanMode.CHORD if request.parallel else ScanMode.CHAIN,
+        # A round is a chord: where it may not run in parallel, the slots and threads see to that.
+        mode=ScanMode.CHORD if request.parallel or request.repeat is None else ScanMode.CHAIN,
         model=ModelRef(
             title=run_dir.driver.stem,
             run_dir=str(run_dir.root),
@@ -227,6 +229,11 @@ def _spec(
         max_attempts=settings.max_attempts,
         grace_s=settings.grace_s,
         stop_cap_s=settings.stop_cap_s,
+        rounds=(
+            RoundPlan(planner="repeat", seed=runs[0].scan, budget_s=request.repeat_budget_s)
+            if request.repeat is None
+            else None
+        ),
         race=request.race,
         cap_factor=request.cap_factor,
     )

@@ -183,7 +183,7 @@ def queues_for(fleet: Fleet, solvers: Sequence[str], threads: int, *, rounds: Se
     compared within a round, and hosts differ in speed.
     """
     able = [card for card in fleet.fit if card.cores >= threads and all(card in fleet.having(s) for s in set(solvers))]
-    if len(set(rounds)) > 1 and len(fleet.fit) > 1 and able:
+    if rounds and len(fleet.fit) > 1 and able:
         return _by_round(able, rounds)
     dealt = dict.fromkeys((card.host for card in fleet.fit), 0)
     queues = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,7 +36,10 @@ class ScanRequest:
     iis_s: float = 60.0
     """Seconds for HiGHS's search which rows of an infeasible model contradict each other."""
     mem_mb: int | None = None
-    repeat: int = 1
+    repeat: int | None = 1
+    """Rounds; None: until the profiles can be told apart."""
+    repeat_budget_s: float | None = None
+    """Seconds of solving that rounds may take where their number is open."""
     priority: str = "normal"
     gams_path: Path | None = None
     times_src: Path | None = None
@@ -71,6 +75,7 @@ class ScanRequest:
             ("--timeout-seconds", self.timeout_s),
             ("--mem", self.mem_mb),
             ("--repeat", self.repeat),
+            ("--repeat-budget", self.repeat_budget_s),
         ):
             if value is not None and not 0 < value <= _MOST:
                 raise UsageError(f"{name} {value:g}: expected more than 0, and not beyond {_MOST:g}.")
@@ -93,6 +98,13 @@ class ScanRequest:
             self.detach and self.trace is not None,
             "--trace with --detach: the scan has not ended then. Use `times-doctor report SCAN --trace FILE` later.",
         )
+        auto = self.repeat is None
+        yield self.repeat_budget_s is not None and not auto, "--repeat-budget needs --repeat auto: it says when to end."
+        yield auto and self.race, "--race with --repeat auto: a race knows only its winner. Leave one of them out."
+        yield (
+            auto and self.resume,
+            "--resume with --repeat auto: earlier times know nothing of today's load.",
+        )
         iis_s = self.iis_s
         yield not 0 <= iis_s <= _MOST, f"--iis-seconds {iis_s:g}: expected 0 (no search) or a number of seconds."
         cap = self.cap_factor
@@ -113,14 +125,45 @@ def gams_args_of(texts: Sequence[str]) -> Mapping[str, str]:
 def parse_threads(text: str) -> int | None:
     """The value of `--threads`: a number, or `auto`.
 
-    >>> parse_threads("auto"), parse_threads("4")
-    (None, 4)
+    Raises:
+        UsageError: neither.
+    """
+    return _number_or_auto("--threads", text)
+
+
+def parse_repeat(text: str) -> int | None:
+    """The value of `--repeat`: a number, or `auto`.
 
     Raises:
         UsageError: neither.
     """
+    return _number_or_auto("--repeat", text)
+
+
+def parse_duration(option: str, text: str | None) -> float | None:
+    """The value of an option that takes a time, in seconds.
+
+    >>> [parse_duration("--x", text) for text in ("90", "90s", "1.5 min", "2h")]
+    [90.0, 90.0, 90.0, 7200.0]
+
+    Raises:
+        UsageError: it is no time.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) *(s|min|h|)", text.strip(), re.ASCII)
+    if found is None:
+        raise UsageError(f"{option} {text!r}: expected a time such as 90s, 10min or 2h.")
+    return float(found[1]) * {"h": 3600, "min": 60}.get(found[2], 1)
+
+
+def _number_or_auto(option: str, text: str) -> int | None:
+    """
+    >>> _number_or_auto("--threads", "auto"), _number_or_auto("--threads", "4")
+    (None, 4)
+    """
     if text == "auto":
         return None
     if not text.isdigit():
-        raise UsageError(f"--threads {text!r}: expected a whole number, or 'auto'.")
+        raise UsageError(f"{option} {text!r}: expected a whole number, or 'auto'.")
     return int(text)

@@ -245,11 +245,11 @@ def make_runs(
 ) -> list[RunSpec]:
     """The runs of a scan, round by round: what is to be compared runs under the same load."""
     texts = {profile: _option_text(request, profile, threads) for profile in profiles}
-    rounds = [(repeat, profile) for repeat in range(1, request.repeat + 1) for profile in profiles]
+    rounds = [(repeat, profile) for repeat in range(1, (request.repeat or 1) + 1) for profile in profiles]
     return [
         RunSpec(
             scan=scan,
-            run=f"{profile.solver}.{profile.name}" + (f".{repeat}" if request.repeat > 1 else ""),
+            run=f"{profile.solver}.{profile.name}" + (f".{repeat}" if request.repeat != 1 else ""),
             index=index,
             engine=profile.engine,
             solver=profile.solver,

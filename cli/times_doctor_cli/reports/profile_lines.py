@@ -116,8 +116,9 @@ def profile_lines(report: Report) -> list[ProfileLine]:
         runs = tuple(by_run[run] for run in contender.runs if run in by_run)
         if not runs:
             continue
-        name = contender.profile if len(runs) > 1 else runs[0].run
-        lines.append(ProfileLine(name, runs, measure, contender, is_best=contender.profile == advice.profile))
+        lines.append(
+            ProfileLine(contender.profile, runs, measure, contender, is_best=contender.profile == advice.profile)
+        )
         told.update(contender.runs)
     same_as = {other: c.profile for c in advice.contenders for other in c.same_path}
     rest = [(place, run) for place, run in enumerate(report.runs) if run.run not in told]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from rich.console import Console
@@ -127,6 +128,9 @@ def follow(
     if report is None:
         say(f"Left scan {spec.scan} before its report existed; its runs were told to stop.", stderr_console())
         return exit_codes.INTERRUPTED
+    if report.spec.runs != spec.runs:  # rounds came after it was submitted
+        with client.answering():
+            place = replace(place, runs=client.store.runs(report.spec))
     if is_collected:
         _collect(client, report, backend, place, shown, as_json=as_json, signals=signals)
     else:

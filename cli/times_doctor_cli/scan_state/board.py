@@ -8,7 +8,9 @@ from dataclasses import replace
 
 from times_doctor_cli.scan_state.rows import Headline, Notice, Row
 from times_doctor_tasks.contract.messages import (
+    AddedRun,
     AnyEvent,
+    Extended,
     Noted,
     ProgressMade,
     Reported,
@@ -91,6 +93,8 @@ class Board:
                 self._make_progress(event, at_ms)
             case Noted():
                 self._note(event)
+            case Extended():
+                self._extend(event.runs, at_ms)
             case Reported():
                 self.reported = True
                 self.version += 1
@@ -213,6 +217,23 @@ class Board:
             runtime_at_ms=row.runtime_at_ms if ended else at_ms,
         )
         self._put(row, at_ms=at_ms)
+
+    def _extend(self, runs: Sequence[AddedRun], at_ms: int) -> None:
+        for run in runs:
+            if run.run in self._rows:
+                continue
+            self._rows[run.run] = Row(
+                number=len(self._rows) + 1,
+                run=run.run,
+                solver=run.solver,
+                profile=run.profile,
+                threads=run.threads,
+                state=RunState.QUEUED,
+                since_ms=at_ms,
+            )
+            self._counts[RunState.QUEUED] += 1
+            self._ended_ms = None
+            self.version += 1
 
     def _note(self, event: Noted) -> None:
         row = self._rows.get(event.run)

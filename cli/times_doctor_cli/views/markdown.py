@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from times_doctor_cli.reports.profile_lines import profile_lines
 from times_doctor_cli.terminal.signs import glyphs
-from times_doctor_cli.views.report import headline, titles_of, values_of
+from times_doctor_cli.views.report import headline, rows_of, titles_of
 from times_doctor_tasks.contract.messages import Report
 
 #: What would end a cell, or be taken for a mark of Markdown's.
@@ -24,7 +24,7 @@ def report_markdown(report: Report) -> str:
 
 
 def _table(report: Report) -> list[str]:
-    rows = [values_of(line) for line in profile_lines(report)]
+    rows = rows_of(profile_lines(report))
     titles = titles_of(rows, report)
     keys = [key for key in (rows[0] if rows else ()) if any(row[key] for row in rows)]
     best = report.recommendation.profile

@@ -107,7 +107,7 @@ def _bullets(sentences: Iterable[str], style: str) -> list[RenderableType]:
 def _table(report: Report, width: int, signs: Glyphs) -> Lines:
     ranked = profile_lines(report)
     shown = ranked[:MOST_ROWS]
-    values = [values_of(line) for line in shown]
+    values = rows_of(shown)
     _align_points(values)
     columns = _columns(values, report, width)
     titles = [column.title for column in columns]
@@ -123,15 +123,21 @@ def _table(report: Report, width: int, signs: Glyphs) -> Lines:
     return Lines(lines)
 
 
-def values_of(line: ProfileLine) -> dict[str, str]:
-    """A line's cells by the key of their column."""
+def rows_of(lines: Sequence[ProfileLine]) -> list[dict[str, str]]:
+    """The lines' cells, each by the key of its column; how often a profile ran only where one ran more than once."""
+    rows = [_values(line) for line in lines]
+    once = all(row["runs"] in ("", "1") for row in rows)
+    return [row | {"runs": ""} if once else row for row in rows]
+
+
+def _values(line: ProfileLine) -> dict[str, str]:
     first, speed = line.first, line.contender.speed if line.contender else None
     return {
         "run": printable(line.name),
         "verdict": _ending(first),
         "objective": number(first.objective, 17),
         "time": runtime(line.time_s),
-        "runs": str(len(line.runs)) if len(line.runs) > 1 else "",
+        "runs": str(len(line.runs)) if line.contender else "",
         "range": line.range,
         "speed": times_words(speed) if speed is not None else "",
         "pace": line.pace,

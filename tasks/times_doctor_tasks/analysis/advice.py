@@ -195,7 +195,7 @@ def _what_would_tell(race: Race) -> str:
     for rounds in range(done + 1, MOST_ROUNDS + 1):
         if all(race.ranking.pace(c.name, fastest, rounds=rounds) is not Pace.OPEN for c in left):
             cost = seconds_text(rounds * sum(statistics.fmean(r.runtime_s or 0.0 for r in c.runs) for c in left))
-            return f"--repeat {rounds} would tell, if times stay as they are: about {cost} for these."
+            return f"--repeat auto would tell, if times stay as they are: about {cost} for these."
     return "More repeats would hardly tell: take either, or compare them on a quieter machine."
 
 

@@ -1,17 +1,44 @@
-"""Which profiles run again, when the runs so far do not tell them apart: a pure function of the ended runs."""
+"""Which profiles run again, when the runs so far do not tell them apart: a pure function of the ended runs.
+
+Whoever asks gets the same answer: several control workers may.
+"""
 
 from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from times_doctor_tasks.analysis.candidates import Candidate, candidates_of, measure_among, merged, rank, round_of
+from times_doctor_tasks.analysis.comparison import compare
 from times_doctor_tasks.analysis.ranking import MOST_ROUNDS, Pace
-from times_doctor_tasks.contract.messages import RunResult
+from times_doctor_tasks.contract.messages import RunResult, RunSpec, ScanSpec
+from times_doctor_tasks.contract.states import StopReason
 
 #: All rounds together take at most so many times what the first one took.
 BUDGET_ROUNDS = 4.0
+
+
+def next_repeats(spec: ScanSpec, runs: Sequence[RunSpec], results: Mapping[str, RunResult]) -> Sequence[RunSpec]:
+    """The runs of the next round of `--repeat auto`, where each profile ran in the first; see `celery_app/rounds.py`.
+
+    Nothing comes after runs that disagree, or that the user stopped. A round goes where the first one went, so that
+    profiles are compared on one host.
+    """
+    ended = [results[run.run] for run in runs if run.run in results]
+    if spec.rounds is None or any(r.stop_reason is StopReason.USER for r in ended) or not compare(ended, spec).agree:
+        return ()
+    first = {f"{run.solver}.{run.profile}": run for run in reversed(runs)}
+    names = next_round(ended, seed=spec.rounds.seed, budget_s=spec.rounds.budget_s)
+    number = max((run.repeat for run in runs), default=0) + 1
+    return [
+        msgspec.structs.replace(
+            first[name], run=f"{name}.{number}", index=len(runs) + place, repeat=number, reused=None
+        )
+        for place, name in enumerate(names)
+    ]
 
 
 def next_round(results: Sequence[RunResult], *, seed: str, budget_s: float | None = None) -> tuple[str, ...]:

@@ -10,12 +10,12 @@ from enum import StrEnum
 
 from times_doctor_tasks.contract.messages import RunResult
 
-#: More CPU time than this share of what its threads could use: the accounting is broken.
+#: More CPU time than this share of what its threads could use is wrong ...
 _MOST_CPU_REL = 1.05
+#: ... beyond so many seconds: a moment of a library's own threads at the start is no part of a solve.
+_SMALL_S = 0.25
 #: A run that was neither on a core nor waiting for one during this share of its time waited for something else.
 _OTHER_WAIT_REL = 0.2
-#: The same in seconds: what starting an engine takes, and what a look may miss.
-_OTHER_WAIT_S = 0.25
 
 
 class Measure(StrEnum):
@@ -33,7 +33,7 @@ def trusted_cpu_s(result: RunResult) -> float | None:
     """The CPU time of a run, unless it cannot be right."""
     if result.cpu_s is None or result.runtime_s is None or result.cpu_s <= 0:
         return None
-    most_s = result.runtime_s * (result.threads or 1) * _MOST_CPU_REL
+    most_s = result.runtime_s * (result.threads or 1) * _MOST_CPU_REL + _SMALL_S
     return result.cpu_s if result.cpu_s <= most_s else None
 
 
@@ -65,7 +65,7 @@ def other_wait_s(result: RunResult) -> float:
     if cpu_s is None or result.runtime_s is None or result.run_delay_s is None or result.threads != 1:
         return 0.0
     waited_s = result.runtime_s - cpu_s - result.run_delay_s
-    return waited_s if waited_s > max(_OTHER_WAIT_REL * result.runtime_s, _OTHER_WAIT_S) else 0.0
+    return waited_s if waited_s > max(_OTHER_WAIT_REL * result.runtime_s, _SMALL_S) else 0.0
 
 
 def measure_of(results: Sequence[RunResult]) -> Measure:

@@ -2,9 +2,9 @@
 
 Writing roles (one per key; section 12 of the design turns them into ACL rules): `client` asks, `worker` solves,
 `control` aggregates and recovers (a control worker holds the worker's rights too: recovery ends runs whose worker
-is gone; of a scan's cancel flag it is a second writer). deploy/users.acl has those rules; a key that a script only
-reads counts as written there: EVALSHA declares all its keys so. All keys of a scan share its TTL: they live
-`SCAN_TTL_S` after their last write.
+is gone; of a scan's cancel flag, and of the specifications of later rounds, it is a second writer).
+deploy/users.acl has those rules; a key that a script only reads counts as written there: EVALSHA declares all its
+keys so. All keys of a scan share its TTL: they live `SCAN_TTL_S` after their last write.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Keys:
         return f"{self.prefix}:answer:{ask}"
 
     def scan(self, scan: str) -> str:
-        """STRING ScanSpec. Writer client."""
+        """STRING ScanSpec. Writer client; control adds rounds (EXTEND)."""
         return f"{self.prefix}:scan:{scan}:spec"
 
     def cancel(self, scan: str) -> str:
@@ -101,11 +101,14 @@ class Keys:
         return f"{self.prefix}:scan:{scan}:reported"
 
     def run(self, scan: str, run: str) -> str:
-        """STRING RunSpec. Writer client."""
+        """STRING RunSpec. Writer client; control those of later rounds (EXTEND)."""
         return f"{self.prefix}:run:{scan}:{run}:spec"
 
     def message(self, scan: str, run: str) -> str:
-        """HASH the exact message as published. Writer client; in a chain the worker that publishes the successor."""
+        """HASH the exact message as published.
+
+        Writer client; in a chain the worker that publishes the successor; control for later rounds.
+        """
         return f"{self.prefix}:run:{scan}:{run}:message"
 
     def state(self, scan: str, run: str) -> str:

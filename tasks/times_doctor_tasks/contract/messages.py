@@ -114,6 +114,17 @@ class ModelRef(Document, frozen=True, kw_only=True):
     size_bytes: int = 0
 
 
+class RoundPlan(Document, frozen=True, kw_only=True):
+    """How a scan goes on when its runs have ended (`celery_app/rounds.py`)."""
+
+    planner: str
+    """Which function works out the next round."""
+    seed: str = ""
+    """What it draws from."""
+    budget_s: float | None = None
+    """Seconds of solving that all rounds may take together; None: what the planner allows."""
+
+
 class ScanSpec(Document, frozen=True, kw_only=True):
     """One request: a model x a list of profiles, with a mode and limits."""
 
@@ -134,6 +145,8 @@ class ScanSpec(Document, frozen=True, kw_only=True):
     """Largest relative difference of objectives between vertex solutions that still counts as agreement."""
     interior_tol_rel: float = 1e-5
     """The same where one of the two is an interior solution."""
+    rounds: RoundPlan | None = None
+    """None: these runs are all."""
     reused: tuple[str, ...] = ()
     """Runs that are not run: each one's specification holds the result of an earlier run with the same inputs."""
 
@@ -405,7 +418,27 @@ class Reported(Event, frozen=True, kw_only=True, tag="reported"):
     """The report exists."""
 
 
-AnyEvent = StateChanged | ProgressMade | Noted | Reported
+class AddedRun(Document, frozen=True, kw_only=True):
+    """What a screen needs to know of a run that came later."""
+
+    run: str
+    solver: str
+    profile: str
+    threads: int = 1
+
+    @classmethod
+    def of(cls, run: RunSpec) -> AddedRun:
+        """Of a run as it was asked for."""
+        return cls(run=run.run, solver=run.solver, profile=run.profile, threads=run.threads)
+
+
+class Extended(Event, frozen=True, kw_only=True, tag="extended"):
+    """A round was added to the scan."""
+
+    runs: tuple[AddedRun, ...]
+
+
+AnyEvent = StateChanged | ProgressMade | Noted | Reported | Extended
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 _event_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)

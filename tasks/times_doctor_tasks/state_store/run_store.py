@@ -10,16 +10,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.contract.keys import EVENTS_MAX, SCAN_TTL_S
 from times_doctor_tasks.contract.messages import (
+    AddedRun,
     AnyEvent,
+    Extended,
     ProgressMade,
     Report,
     Reported,
     RunResult,
     RunSpec,
     ScanSpec,
+    decode,
     encode,
 )
 from times_doctor_tasks.contract.states import RunState, ScanMode
@@ -298,6 +303,30 @@ class RunStore(Records):
         self.client.delete(self.keys.host(host))
 
     # -- the report -----------------------------------------------------------------------------------------------
+
+    def extend(self, spec: ScanSpec, runs: Sequence[RunSpec]) -> ScanSpec | None:
+        """EXTEND: add a round to a scan that has no report yet; see lua/extend.lua.
+
+        Args:
+            spec: The scan as the round was worked out from.
+
+        Returns:
+            The scan with it, for the one caller who added it; None when its runs are not those of `spec` any more.
+        """
+        k, scan = self.keys, spec.scan
+        raw = self.client.get(k.scan(scan))
+        if raw is None or decode(raw, ScanSpec).runs != spec.runs:
+            return None
+        # As JSON: a newer version's fields stay.
+        document = msgspec.json.decode(raw)
+        document["runs"] += [run.run for run in runs]
+        extended = msgspec.json.encode(document)
+        event = encode(Extended(runs=tuple(AddedRun.of(run) for run in runs)))
+        added = self._scripts["extend"](
+            keys=[k.scan(scan), k.reported(scan), k.events(scan), *(k.run(scan, run.run) for run in runs)],
+            args=[raw, extended, event, SCAN_TTL_S, EVENTS_MAX, *(encode(run) for run in runs)],
+        )
+        return decode(extended, ScanSpec) if added else None
 
     def begin_report(self, scan: str, token: str, *, lease_s: int) -> bool:
         """Whether the caller may make the report now; False when it exists or another makes it."""

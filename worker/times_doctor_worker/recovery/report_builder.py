@@ -10,6 +10,7 @@ import msgspec
 
 from times_doctor_tasks.analysis.comparison import compare
 from times_doctor_tasks.analysis.recommendation import recommend
+from times_doctor_tasks.celery_app.rounds import go_on
 from times_doctor_tasks.contract.clock import now_ms
 from times_doctor_tasks.contract.messages import AggregateTask, Report, RunResult, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import TERMINAL, RunState
@@ -42,6 +43,9 @@ class Reporter:
         found = self._store.documents(spec)
         if any(status.state not in TERMINAL for status in found.statuses.values()):
             return "open"  # the callback of a chain whose last run was dropped: the sweeper calls again
+        if go_on(self._store, spec, found):
+            logger.info("scan %s goes on", scan, extra={"action": "round_added", "scan": scan})
+            return "goes on"
         if not self._store.begin_report(scan, secrets.token_hex(8), lease_s=AGGREGATE_LEASE_S):
             return "done"
         self._store.write_report(make_report(spec, found.runs, found.results, found.statuses))

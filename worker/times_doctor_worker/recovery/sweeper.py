@@ -166,6 +166,8 @@ class Sweeper:
         if any(status.state not in TERMINAL for status in statuses.values()):
             watched.all_ended_s = None
             return
+        if watched.spec.rounds is not None and self._has_gone_on(watched.spec):
+            return
         if watched.all_ended_s is None:
             watched.all_ended_s = now_s
             return
@@ -174,6 +176,14 @@ class Sweeper:
             ids = {"scan": watched.spec.scan}
             logger.warning("no callback, reporting", extra={"action": "report_overdue", **ids})
             self.reporter.aggregate(AggregateTask(scan=watched.spec.scan))
+
+    def _has_gone_on(self, spec: ScanSpec) -> bool:
+        """Whether a round was added to a scan since it was read; it is then watched with it."""
+        now = self.store.scan(spec.scan)
+        if now is None or now.runs == spec.runs:
+            return False
+        self._open[spec.scan] = _Watched(now, ScanWatch(now), Referee(now))
+        return True
 
     def _loop(self) -> None:
         while not self._ending.wait(SWEEP_S):

@@ -46,7 +46,6 @@ class ScanOptions(TypedDict):
         ),
     ]
     mem_mb: Annotated[int | None, typer.Option("--mem", help="Memory a run needs, MB.")]
-    repeat: Annotated[int, typer.Option(help="Run each profile so often.")]
     priority: Annotated[str, typer.Option(help="low, normal or high.")]
     hosts: Annotated[list[str], typer.Option(metavar="NAME", help="Only this host may take a run (--queue); repeat.")]
     race: Annotated[bool, typer.Option("--race", help="The first run that is optimal stops the others.")]

@@ -8,7 +8,7 @@ from typing import Annotated, Unpack
 import typer
 
 from times_doctor_cli.commands.scan.options import ScanOptions, takes_scan_options
-from times_doctor_cli.planning.request import ScanRequest, gams_args_of, parse_threads
+from times_doctor_cli.planning.request import ScanRequest, gams_args_of, parse_duration, parse_repeat, parse_threads
 from times_doctor_tasks.contract.errors import UsageError
 
 EXAMPLES = """Examples:
@@ -39,6 +39,12 @@ def scan(
     *,
     context: typer.Context,
     threads: Annotated[str, typer.Option(help="Threads a solve gets: a number, or auto.")] = "auto",
+    repeat: Annotated[
+        str, typer.Option(help="Run each profile so often; auto: until they can be told apart, at most 7 times.")
+    ] = "1",
+    repeat_budget: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="Most solver time of --repeat auto: 90s, 10min, 2h.")
+    ] = None,
     gams_arg: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="A variable (%NAME%) for GAMS; repeat.")
     ] = None,
@@ -53,7 +59,13 @@ def scan(
     """
     if llm:
         raise UsageError(NO_LLM)
-    request = ScanRequest(threads=parse_threads(threads), gams_args=gams_args_of(gams_arg or ()), **asked)
+    request = ScanRequest(
+        threads=parse_threads(threads),
+        repeat=parse_repeat(repeat),
+        repeat_budget_s=parse_duration("--repeat-budget", repeat_budget),
+        gams_args=gams_args_of(gams_arg or ()),
+        **asked,
+    )
     from times_doctor_cli.scan.backends import private, team  # heavy: after --help
     from times_doctor_cli.scan.run import run
 

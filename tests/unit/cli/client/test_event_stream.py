@@ -10,10 +10,21 @@ from times_doctor_cli.client import event_stream
 from times_doctor_cli.client.event_stream import Feed, history
 from times_doctor_cli.client.session import Client
 from times_doctor_tasks.contract.errors import InfrastructureError
-from times_doctor_tasks.contract.messages import Noted, ProgressMade, Reported, RunResult, ScanSpec, StateChanged
+from times_doctor_tasks.contract.messages import (
+    AddedRun,
+    Extended,
+    Noted,
+    ProgressMade,
+    Reported,
+    RunResult,
+    RunSpec,
+    ScanSpec,
+    StateChanged,
+)
 from times_doctor_tasks.contract.progress import Phase, Progress
 from times_doctor_tasks.contract.states import RunState, ScanMode, Verdict
 from times_doctor_tasks.state_store.reader import RunStatus, ScanStatus
+from times_doctor_tasks.testing.documents import make_run_spec
 
 LOOK = ProgressMade(run="a", attempt=2, progress=Progress(phase=Phase.BARRIER), runtime_s=3.0)
 
@@ -70,8 +81,14 @@ class FlakyStore:
         self.spec = spec
         self.answers = answers
 
+    def scan(self, _: str) -> ScanSpec | None:
+        return self.spec
+
     def scan_status(self, spec: ScanSpec) -> ScanStatus:
         return make_standing(a=RunStatus(RunState.QUEUED), b=RunStatus(RunState.PENDING))
+
+    def runs(self, spec: ScanSpec) -> list[RunSpec]:
+        return [make_run_spec(name, run=name) for name in spec.runs]
 
     def results(self, spec: ScanSpec) -> dict[str, RunResult]:
         return {}
@@ -118,6 +135,16 @@ def test_an_outage_is_told_once_and_its_end_too(spec: ScanSpec) -> None:
     assert texts(back) == ["The broker answers again."]
     assert back is not None
     assert back[-1] == (8_000, NEWS[2])
+
+
+def test_rounds_that_came_before_the_first_look_are_told_first(spec: ScanSpec) -> None:
+    source = make_feed(structs.replace(spec, runs=("a", "b", "a.2")), [NEWS])
+    source._spec = spec  # as it was submitted
+
+    told = source.next_events(0)
+
+    assert told is not None
+    assert told[0] == (1_000, Extended(runs=(AddedRun(run="a.2", solver="cplex", profile="a.2"),)))
 
 
 def test_patience_ends_with_what_to_do_next(spec: ScanSpec, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from times_doctor_cli.planning.request import ScanRequest
+from times_doctor_cli.planning.request import ScanRequest, parse_duration, parse_repeat
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import UsageError
 
@@ -17,6 +17,10 @@ from times_doctor_tasks.contract.errors import UsageError
         ({"hosts": ("h1",)}, "--hosts needs --queue"),
         ({"cap_factor": 0.5}, "--cap 0.5: expected 1 or more"),
         ({"cap_factor": float("nan")}, "--cap nan"),
+        ({"repeat_budget_s": 60.0}, "--repeat-budget needs --repeat auto"),
+        ({"repeat": None, "repeat_budget_s": 0.0}, "--repeat-budget 0: expected more than 0"),
+        ({"repeat": None, "race": True}, "--race with --repeat auto"),
+        ({"repeat": None, "resume": True}, "--resume with --repeat auto"),
         ({"priority": "urgent"}, "--priority 'urgent'"),
     ],
 )
@@ -36,3 +40,20 @@ def test_configuration_speaks_where_the_command_line_does_not() -> None:
     settings = Settings(max_workers=3, timeout_s=60.0)
     request = ScanRequest(run_path=Path(), timeout_s=5.0).with_configured(settings)
     assert (request.max_workers, request.timeout_s) == (3, 5.0)
+
+
+@pytest.mark.parametrize(("text", "repeat"), [("1", 1), ("3", 3), ("auto", None)])
+def test_repeats_are_a_number_or_open(text: str, repeat: int | None) -> None:
+    assert parse_repeat(text) == repeat
+
+
+@pytest.mark.parametrize("text", ["", "-1", "often", "1.5"])
+def test_other_words_for_repeats_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=f"--repeat '{text}': expected a whole number, or 'auto'"):
+        parse_repeat(text)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-5s", "5 days", "1e3", "nan"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--repeat-budget .*: expected a time such as 90s, 10min or 2h"):
+        parse_duration("--repeat-budget", text)

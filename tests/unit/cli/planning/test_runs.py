@@ -238,6 +238,12 @@ def test_repeats_go_round_by_round_under_numbered_names(tmp_path: Path) -> None:
     assert [run.index for run in runs] == [0, 1, 2, 3]
 
 
+def test_the_first_of_an_open_number_of_rounds_is_numbered_too(tmp_path: Path) -> None:
+    request = make_request(tmp_path, repeat=None, profiles=("dual", "bar"))
+    runs = make_runs(request, "s", choose_profiles(request, make_run_dir(tmp_path), ("cplex",)), 1)
+    assert [run.run for run in runs] == ["cplex.dual.1", "cplex.bar.1"]
+
+
 @pytest.mark.parametrize("field", ["threads", "max_workers", "timeout_s", "mem_mb", "repeat"])
 def test_a_number_must_be_more_than_zero(field: str) -> None:
     with pytest.raises(UsageError, match="more than 0"):

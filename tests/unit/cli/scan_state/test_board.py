@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.cli.scans import T0_MS, barrier, dual_simplex, make_board, make_result, move, progress, start
-from times_doctor_tasks.contract.messages import Noted, ProgressMade, Reported
+from times_doctor_tasks.contract.messages import AddedRun, Extended, Noted, ProgressMade, Reported
 from times_doctor_tasks.contract.progress import Phase, Progress
 from times_doctor_tasks.contract.states import RunState, ScanMode, Verdict
 
@@ -256,3 +256,20 @@ def test_folding_an_event_costs_no_more_among_many_runs() -> None:
         return steps
 
     assert steps_for(2_000) == steps_for(2) > 0
+
+
+def test_a_round_that_is_added_has_its_rows_below_the_others() -> None:
+    board = make_board()
+    added = Extended(
+        runs=tuple(AddedRun(run=f"cplex.{name}.2", solver="cplex", profile=name) for name in ("bar", "dual"))
+    )
+
+    assert board.apply(added, at_ms=T0_MS + 9_000)
+    assert not board.apply(added, at_ms=T0_MS + 9_500)
+    start(board, "cplex.bar.2", at_s=10)
+
+    assert [(row.number, row.run, row.state) for row in board.rows[3:]] == [
+        (4, "cplex.bar.2", RunState.RUNNING),
+        (5, "cplex.dual.2", RunState.QUEUED),
+    ]
+    assert (board.headline(T0_MS).total, board.is_over) == (5, False)

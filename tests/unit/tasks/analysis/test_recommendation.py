@@ -267,7 +267,7 @@ def test_a_small_lead_is_too_close_to_call_and_says_what_would_tell(make_result:
     assert advice.reasons[:3] == (
         "Too close to call after 1 run each: cplex.dual and cplex.bar (0.9 to 1.2 times as long). "
         "Taken: cplex.dual (the fastest).",
-        "--repeat 3 would tell, if times stay as they are: about 1 min 01 s for these.",
+        "--repeat auto would tell, if times stay as they are: about 1 min 01 s for these.",
         "cplex.dual: 10.0 s.",
     )
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from times_doctor_tasks.analysis.rounds import next_round
-from times_doctor_tasks.contract.messages import RunResult
-from times_doctor_tasks.contract.states import Verdict
+from times_doctor_tasks.analysis.rounds import next_repeats, next_round
+from times_doctor_tasks.contract.messages import RoundPlan, RunResult, RunSpec, ScanSpec
+from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
 
 MakeResult = Callable[..., RunResult]
 
@@ -75,3 +75,47 @@ def test_the_order_is_drawn_from_seed_and_round(rounds: Callable[..., list[RunRe
 
     assert next_round(first, seed="s") == next_round(list(reversed(first)), seed="s")
     assert len({next_round(first, seed=f"s{n}") for n in range(9)}) > 1
+
+
+@pytest.fixture
+def plan(
+    make_scan_spec: Callable[..., ScanSpec], make_run_spec: Callable[..., RunSpec]
+) -> Callable[..., list[RunSpec]]:
+    def plan(results: list[RunResult], **fields: object) -> list[RunSpec]:
+        spec = make_scan_spec(rounds=RoundPlan(planner="repeat", seed="s", **fields))  # type: ignore[arg-type]
+        runs = [
+            make_run_spec(r.profile, run=r.run, index=n, queue="host.h1", repeat=int(r.run[-1]))
+            for n, r in enumerate(results)
+        ]
+        return list(next_repeats(spec, runs, {r.run: r for r in results}))
+
+    return plan
+
+
+def test_the_next_runs_are_as_the_first_ones_on_the_same_queue(
+    rounds: Callable[..., list[RunResult]], plan: Callable[..., list[RunSpec]]
+) -> None:
+    again = plan(rounds(dual=[10.0, 10.1], bar=[10.5, 10.2], sift=[30.0]))
+
+    assert {run.run for run in again} == {"cplex.dual.3", "cplex.bar.3"}
+    assert [(run.index, run.repeat, run.queue) for run in again] == [(5, 3, "host.h1"), (6, 3, "host.h1")]
+    assert all(run.options for run in again)
+
+
+def test_a_budget_of_the_scan_ends_its_rounds(
+    rounds: Callable[..., list[RunResult]], plan: Callable[..., list[RunSpec]]
+) -> None:
+    assert not plan(rounds(dual=[10.0], bar=[10.5]), budget_s=30.0)
+
+
+def test_nothing_follows_runs_that_disagree_or_that_the_user_stopped(
+    make_result: MakeResult, rounds: Callable[..., list[RunResult]], plan: Callable[..., list[RunSpec]]
+) -> None:
+    close = rounds(dual=[10.0], bar=[10.5])
+    stopped = make_result(
+        "sift", run="cplex.sift.1", state=RunState.CANCELLED, verdict=None, stop_reason=StopReason.USER
+    )
+
+    assert plan(close)
+    assert not plan([*close, stopped])
+    assert not plan([*close, make_result("sift", run="cplex.sift.1", objective=1.0)])
