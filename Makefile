@@ -80,10 +80,9 @@ testcov: $(VENV)/.dev ## run the tests with branch coverage
 house: $(VENV)/.dev ## the numbers that keep the code walkable: rooms, sizes, duplicates, layers, journeys
 	$(BIN)/python tools/house.py
 
-lint: $(VENV)/.dev typecheck ## ruff, mypy, import-linter
+lint: $(VENV)/.dev typecheck house ## ruff, mypy, import-linter, and the numbers of the house
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
 
 typecheck: $(VENV)/.dev ## mypy --strict over code and tests, and once more as Windows would see a client
 	$(BIN)/mypy

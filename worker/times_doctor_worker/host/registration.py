@@ -44,12 +44,7 @@ class Registration:
         serves: Sequence[str] = (),
         brings_control: bool = False,
     ) -> None:
-        """Args:
-        store_sight: The blob store as this host sees it; None for a worker that uses none.
-        on_replaced: Called when another worker beats under this name: it took us for dead.
-        serves: What it does for clients beside runs.
-        brings_control: A control worker starts beside it.
-        """
+        """`on_replaced` is called when another worker beats under this name: it took us for dead."""
         self._store = store
         self._offer = offer
         self._store_sight = store_sight

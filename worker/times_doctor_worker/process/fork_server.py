@@ -68,14 +68,11 @@ class Warden:
 
         Args:
             argv: The first is the path of the program: no search, no shell.
-            cwd: Its working folder.
             env: Its whole environment, but for the variable that names its marker.
             marker: Where to note its pid and start time while it runs; one file per run, in a folder that holds
                 nothing else (`processes.end_leftovers`).
-            stdout_path: Emptied first; none is the null device. It and `stderr_path` may be the same file.
-            stderr_path: As `stdout_path`.
-            reads: All that it may read and run beside `cwd`, which is all that it may write, and no network; None:
-                whatever its user may.
+            stdout_path: Emptied first; none is the null device. `stderr_path` may be the same file.
+            reads: What it may read and run beside `cwd`, then all it may write, without network; None: as its user.
 
         Raises:
             OSError: The program, its folder or one of its files is missing or not allowed, as from `subprocess`.

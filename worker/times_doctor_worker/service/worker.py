@@ -56,12 +56,7 @@ class Worker:
         version: str = "",
         child_words: Sequence[str] = (),
     ) -> None:
-        """Args:
-        is_private: It serves one scan on this machine, with a broker that goes when the scan does.
-        drain_s: How long its solves may run on when it is told to end.
-        cache_bytes: What its workspace may take; None = that is not looked after.
-        child_words: Command line of the control worker beside it; empty for none.
-        """
+        """A private one serves one scan on this machine. `child_words` start the control worker beside it, if any."""
         self._plan = plan
         self._is_private = is_private
         self._version = version
@@ -80,25 +75,23 @@ class Worker:
         #: The host card says something new, and should say it soon.
         self._card_changed = threading.Event()
         self.drain = Drain(
-            self._intake,
-            running=self._busy,
-            put_back=self._put_back,
-            drain_s=drain_s,
-            on_begin=self._card_changed.set,
+            self._intake, running=self._busy, put_back=self._put_back, drain_s=drain_s, on_begin=self._card_changed.set
         )
-        self._solve_role: SolveRole | None = None
-        if is_solver:
-            self._solve_role = SolveRole(
-                plan,
-                self._store,
-                warden,
-                self._tenure,
-                self.drain,
-                self._intake,
-                on_change=self._card_changed.set,
-                is_private=is_private,
-                cache_bytes=cache_bytes,
-            )
+        self._solve_role = self._make_solve_role(warden, cache_bytes) if is_solver else None
+
+    def _make_solve_role(self, warden: Warden, cache_bytes: int | None) -> SolveRole:
+        """`cache_bytes`: what its workspace may take; None: that is not looked after."""
+        return SolveRole(
+            self._plan,
+            self._store,
+            warden,
+            self._tenure,
+            self.drain,
+            self._intake,
+            on_change=self._card_changed.set,
+            is_private=self._is_private,
+            cache_bytes=cache_bytes,
+        )
 
     def run(self) -> int:
         """Works until it is told to end; the exit code.
