@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 import typer
 
 from times_doctor_cli.commands.admin import flower, prune, worker
-from times_doctor_cli.commands.scan import apply, demo, diagnose, profiles, report, scan
+from times_doctor_cli.commands.scan import apply, demo, diagnose, profiles, report, scan, verify
 from times_doctor_cli.commands.team import cancel, check, fetch, hosts, scans, watch
 from times_doctor_cli.terminal.console import fail
 from times_doctor_tasks.contract import exit_codes
@@ -64,6 +64,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str | None]] = {
     "check": (check.check, None),
     "prune": (prune.prune, None),
     "demo": (demo.demo, None),
+    "verify": (verify.verify, None),
     "flower": (flower.flower, None),
     "worker": (worker.worker, None),
 }
