@@ -31,6 +31,7 @@ from times_doctor_cli.planning.runs import (
     unheeded,
     why_these,
 )
+from times_doctor_cli.planning.scaling import with_ranges, with_scaled
 from times_doctor_cli.reports.destination import Harvest
 from times_doctor_cli.reports.layout import OUT
 from times_doctor_cli.run_folder.hash_cache import HashCache
@@ -130,7 +131,7 @@ def look_at(
 ) -> RunDir:
     """Reads the run folder with what command line and configuration say about the TIMES source."""
     configured = settings.times_src if settings.origins.get("times_src") != "TIMES_SRC" else None
-    return look(
+    run_dir = look(
         request.run_path,
         times_src=request.times_src,
         includes=request.includes,
@@ -141,6 +142,7 @@ def look_at(
         vd=request.vd,
         limits=limits,
     )
+    return with_ranges(run_dir)
 
 
 def prepare(
@@ -158,7 +160,7 @@ def prepare(
     if request.queue:
         fleet.require(named_solvers(request))
     solvers = choose_solvers(request, run_dir, fleet.solvers)
-    profiles = choose_profiles(request, run_dir, solvers)
+    profiles = with_scaled(choose_profiles(request, run_dir, solvers), request, run_dir)
     own_options = _check_options(profiles, fleet)
     needed = {profile.solver for profile in profiles}
     fleet.require(needed)

@@ -22,7 +22,7 @@ from times_doctor_tasks.profiles.option_file import (
     with_mip_start,
     with_threads,
 )
-from times_doctor_tasks.profiles.profile import ModelClass, Profile
+from times_doctor_tasks.profiles.profile import SCALED, ModelClass, Profile
 from times_doctor_tasks.profiles.registry import CURRENT, by_key, own_profile, resolve
 
 #: Folder of a run directory that holds the user's own profiles, one folder per solver.
@@ -164,7 +164,9 @@ def why_these(run_dir: RunDir, profiles: Sequence[Profile]) -> str:
     chosen = ", ".join(profile.name for profile in profiles if name in profile.sets)
     if engine_of(run_dir) != "highs" or not chosen:
         return ""
-    return f"{run_dir.driver.name} is of class {run_dir.model_class}: profiles {chosen}, because {why}."
+    words = f"{run_dir.driver.name} is of class {run_dir.model_class}: profiles {chosen}, because {why}."
+    scaled = any(profile.name == SCALED for profile in profiles)
+    return f"{words} Profile {SCALED} runs too, because it is badly scaled." if scaled else words
 
 
 def unheeded(run_dir: RunDir, profiles: Sequence[Profile]) -> str:

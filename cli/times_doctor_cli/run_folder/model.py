@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from times_doctor_tasks.contract.messages import VedaResults
 from times_doctor_tasks.profiles.profile import ModelClass
@@ -172,6 +173,8 @@ class RunDir:
     """What to make for VEDA of a run's GDX."""
     model_class: ModelClass = ModelClass.LP
     """Of an LP file's content; what a GAMS model holds is not known before it ran."""
+    ranges: Mapping[str, Any] = field(default_factory=dict)
+    """How an LP file is scaled (`results.ranges`); empty where nobody read it."""
     listing: Path | None = None
     """The newest listing in RUN_DIR, of an earlier run."""
     facts: tuple[tuple[str, str], ...] = ()

@@ -68,6 +68,8 @@ def _scaling(found: Diagnosis, signs: Glyphs) -> list[RenderableType]:
     lines: list[RenderableType] = [Lines([header_of(columns, ellipsis=signs.ellipsis), *rows])]
     if found.scaling_sentence:
         lines.append(Paragraph(Text(printable(found.scaling_sentence), "yellow"), indent=2))
+    if bad_parts(found.ranges) and found.ranges.get("quadratic") is False:
+        lines.append(Paragraph("Next: a scan runs profile `scaled` too, and measures what it changes.", indent=2))
     worst = bad_parts(found.ranges) or [max(every, key=lambda name: every[name])]
     for name in worst:
         lines += _worst(name, parts[name])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from times_doctor_tasks.analysis.comparison import INTERIOR
 from times_doctor_tasks.contract.messages import RunResult
+from times_doctor_tasks.profiles.profile import SCALED
 
 #: A solution that is off by more than so many times the tolerance it was asked for is worse than one that is not.
 WORSE_FACTOR = 10.0
+#: Profiles that solve as `SCALED` does, without its scaling.
+_UNSCALED = ("dual", "default")
 #: Each measure's name for people, and the tolerance that it is held against.
 _MEASURES = {
     "primal_residual": ("primal residual", "primal_tolerance"),
@@ -47,6 +50,32 @@ def quality_sentence(quality: Mapping[str, float], *, interior: bool) -> str:
     else:
         end = f", as asked for (tolerances from {min(asked):.0e})" if asked else ""
     return f"Its solution is off by: {', '.join(parts)}{end}."
+
+
+def scaling_effect(results: Sequence[RunResult]) -> list[str]:
+    """What the scaled profile changed beside the one that differs in nothing else; empty where they did not both run.
+
+    Returns:
+        At most one sentence.
+    """
+    scaled = next((run for run in results if run.profile == SCALED and run.verdict), None)
+    plain = next((run for run in results if run.profile in _UNSCALED and run.verdict), None)
+    if scaled is None or plain is None or scaled.engine != plain.engine:
+        return []
+    changes = [
+        f"{words} {scaled.quality[name]:.1e} instead of {plain.quality[name]:.1e}"
+        for name, (words, _) in _MEASURES.items()
+        if name in scaled.quality and name in plain.quality and scaled.quality[name] != plain.quality[name]
+    ]
+    if scaled.verdict is not plain.verdict:
+        changes.append(f"{_ending(scaled)} instead of {_ending(plain)}")
+    if scaled.runtime_s is not None and plain.runtime_s is not None:
+        changes.append(f"{scaled.runtime_s:.2f} s instead of {plain.runtime_s:.2f} s")
+    return [f"What scaling changed, {scaled.run} beside {plain.run}: {', '.join(changes)}."] if changes else []
+
+
+def _ending(run: RunResult) -> str:
+    return str(run.verdict).replace("_", " ")
 
 
 def _excess(quality: Mapping[str, float], *, interior: bool) -> dict[str, float]:

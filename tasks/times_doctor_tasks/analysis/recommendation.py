@@ -31,7 +31,7 @@ from times_doctor_tasks.analysis.candidates import (
     stopped_by_us,
 )
 from times_doctor_tasks.analysis.comparison import INTERIOR, Contrast, disagreements
-from times_doctor_tasks.analysis.quality import WORSE_FACTOR, is_within_tolerance, quality_sentence
+from times_doctor_tasks.analysis.quality import WORSE_FACTOR, is_within_tolerance, quality_sentence, scaling_effect
 from times_doctor_tasks.analysis.ranking import Pace
 from times_doctor_tasks.contract.messages import Comparison, Contender, Recommendation, RunResult, ScanSpec
 from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
@@ -45,7 +45,7 @@ def recommend(results: Sequence[RunResult], comparison: Comparison, spec: ScanSp
     """The profile to use, its runner-up and the reasons, by the rule at the head of this module."""
     candidates = candidates_of(results)
     if not candidates:
-        return Recommendation(run=None, reasons=_why_none(results))
+        return Recommendation(run=None, reasons=(*_why_none(results), *scaling_effect(results)))
     reasons: list[str] = []
     if not comparison.agree:
         candidates, reasons = _despite_disagreement(candidates, results, comparison, spec)
@@ -54,7 +54,7 @@ def recommend(results: Sequence[RunResult], comparison: Comparison, spec: ScanSp
     candidates, left_out = _as_good_as_asked(candidates)
     race, why = _run_race(merged(candidates))
     reasons += [*outcome_words(race, why, results), *left_out, *measured_words(race), *_vertex_instead(race)]
-    reasons += [*_not_ended(results), *_cautions(race), *_quality(race.winner)]
+    reasons += [*_not_ended(results), *_cautions(race), *_quality(race.winner), *scaling_effect(results)]
     return _recommended(race, reasons)
 
 

@@ -24,6 +24,10 @@ class ModelClass(StrEnum):
         return (cls.MIQP if integer else cls.QP) if quadratic else (cls.MIP if integer else cls.LP)
 
 
+#: HiGHS's profile for badly scaled models.
+SCALED = "scaled"
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """A named solver configuration."""

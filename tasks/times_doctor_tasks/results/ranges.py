@@ -29,12 +29,14 @@ def bad_parts(found: Mapping[str, Any]) -> list[str]:
     return sorted(over, key=lambda name: -over[name])
 
 
-def scaling_sentence(found: Mapping[str, Any]) -> str:
+def scaling_sentence(found: Mapping[str, Any], subject: str = "It") -> str:
     """What is wrong with the scaling; empty where nothing is."""
     words, every = [], ratios(found)
     if bad := bad_parts(found):
         spans = [f"the {name} {found['parts'][name]['min']:.0e} to {found['parts'][name]['max']:.0e}" for name in bad]
-        words.append(f"It is badly scaled: {', '.join(spans)}, a ratio of {every[bad[0]]:.0e} (over {BAD_RATIO:.0e}).")
+        words.append(
+            f"{subject} is badly scaled: {', '.join(spans)}, a ratio of {every[bad[0]]:.0e} (over {BAD_RATIO:.0e})."
+        )
     if dropped := found.get("dropped"):
         words.append(f"HiGHS drops {dropped:,} matrix {'entry' if dropped == 1 else 'entries'} of 1e-09 or less.")
     return " ".join(words)

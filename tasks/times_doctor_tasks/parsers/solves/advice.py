@@ -45,8 +45,8 @@ _OTHER_UNDER_GAMS = Advice(
     },
 )
 _HIGHS_ALONE = Advice(
-    conflict="Look at what changed since it was feasible; from Python, highspy's getIis() names rows that contradict.",
-    whole_conflict="Check the data behind this row; from Python, highspy's getIis() names all that takes part.",
+    conflict="Look at what changed since it was feasible; `times-doctor diagnose MODEL` names rows that contradict.",
+    whole_conflict="Check the data behind this row; `times-doctor diagnose MODEL` names all that takes part.",
     either="Run once with `presolve = off` in an option file (--opt-file): then it is one or the other.",
     smaller_gap="a smaller `mip_rel_gap` in an option file asks for a smaller gap",
     limits={

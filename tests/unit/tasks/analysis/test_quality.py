@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from times_doctor_tasks.analysis.comparison import compare
-from times_doctor_tasks.analysis.quality import is_within_tolerance, quality_sentence
+from times_doctor_tasks.analysis.quality import is_within_tolerance, quality_sentence, scaling_effect
 from times_doctor_tasks.analysis.recommendation import recommend
 from times_doctor_tasks.contract.messages import RunResult
+from times_doctor_tasks.contract.states import Verdict
 from times_doctor_tasks.testing.documents import make_result, make_scan_spec
 
 ASKED = {"primal_tolerance": 1e-6, "dual_tolerance": 1e-6, "gap_tolerance": 1e-8}
@@ -61,6 +62,21 @@ def test_where_all_are_beyond_their_tolerances_the_fastest_wins_and_it_is_said()
     advice = recommend(runs, compare(runs, spec), spec)
     assert advice.run == "cplex.bar"
     assert any("the primal residual is 1,000 times what was asked for" in reason for reason in advice.reasons)
+
+
+def test_what_scaling_changed_is_measured_in_the_same_scan() -> None:
+    runs = [
+        make_result("dual", solver="highs", engine="highs", runtime_s=4.0, quality={"primal_residual": 3e-5}),
+        make_result("bar", solver="highs", engine="highs", runtime_s=9.0),
+        make_result("scaled", solver="highs", engine="highs", runtime_s=2.0, quality={"primal_residual": 1e-9}),
+    ]
+    assert scaling_effect(runs) == [
+        "What scaling changed, highs.scaled beside highs.dual: primal residual 1.0e-09 instead of 3.0e-05, 2.00 s "
+        "instead of 4.00 s."
+    ]
+    broken = make_result("dual", solver="highs", engine="highs", verdict=Verdict.SOLVER_FAILURE, runtime_s=None)
+    assert "optimal instead of solver failure" in scaling_effect([broken, runs[2]])[0]
+    assert scaling_effect(runs[:2]) == scaling_effect(runs[1:]) == []
 
 
 @pytest.mark.parametrize(

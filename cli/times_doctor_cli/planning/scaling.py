@@ -1,0 +1,49 @@
+"""A model file's scaling, read before its scan: where it is bad, a scaled profile runs beside the others."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from times_doctor_cli.diagnosis.programs import has_highs, ranges_of
+from times_doctor_cli.planning.request import ScanRequest
+from times_doctor_cli.run_folder.model import RunDir, RunKind
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.profiles.profile import SCALED, ModelClass, Profile
+from times_doctor_tasks.profiles.registry import built_in_profiles
+from times_doctor_tasks.results.ranges import bad_parts, scale_options, scaling_sentence
+
+#: Seconds, and bytes of a model file, beyond which a scan does not wait for its ranges: `diagnose` does.
+RANGES_S = 10.0
+MOST_BYTES = 200 << 20
+#: Classes whose matrix HiGHS scales by option.
+_SCALABLE = frozenset({ModelClass.LP, ModelClass.MIP})
+
+
+def with_ranges(run_dir: RunDir) -> RunDir:
+    """The same with the ranges of an LP file, and a warning where they are bad; unread where that is not soon done."""
+    if run_dir.kind is not RunKind.LP or not has_highs() or run_dir.driver.stat().st_size > MOST_BYTES:
+        return run_dir
+    try:
+        with tempfile.TemporaryDirectory(prefix="td-ranges-") as folder:
+            ranges = ranges_of(run_dir.driver, Path(folder), limit_s=RANGES_S) or {}
+    except UsageError:  # the run itself says why it cannot be read
+        return run_dir
+    warning = scaling_sentence(ranges, run_dir.driver.name)
+    if warning:
+        warning = f"{warning} `times-doctor diagnose` names the values."
+    return replace(run_dir, ranges=ranges, warnings=(*run_dir.warnings, *([warning] if warning else ())))
+
+
+def with_scaled(profiles: Sequence[Profile], request: ScanRequest, run_dir: RunDir) -> tuple[Profile, ...]:
+    """The profiles with the scaled one, where nobody chose any and the model is badly scaled; fitted to its ranges."""
+    if run_dir.kind is not RunKind.LP or not run_dir.ranges:
+        return tuple(profiles)
+    (plain,) = (profile for profile in built_in_profiles("highs", engine="highs") if profile.name == SCALED)
+    lines = [f"{name} = {value}\n" for name, value in scale_options(run_dir.ranges).items()]
+    fitted = replace(plain, options="".join([*lines, plain.options]))
+    chosen = tuple(fitted if profile == plain else profile for profile in profiles)
+    is_open = not request.profiles and not request.opt_files and run_dir.model_class in _SCALABLE
+    return (*chosen, fitted) if is_open and bad_parts(run_dir.ranges) else chosen
