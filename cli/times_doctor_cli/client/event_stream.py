@@ -11,7 +11,6 @@ import redis
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import InfrastructureError
 from times_doctor_tasks.contract.messages import (
-    AddedRun,
     AnyEvent,
     Extended,
     Noted,
@@ -79,7 +78,7 @@ class Feed:
         told = history(self._spec, status, self._results)
         if set(self._spec.runs) <= known:
             return told
-        added = tuple(AddedRun.of(run) for run in store.runs(self._spec) if run.run not in known)
+        added = tuple(run for run in store.runs(self._spec) if run.run not in known)
         return [(self._spec.created_ms, Extended(runs=added)), *told]
 
     def _news(self, timeout_s: float) -> list[TimedEvent] | None:

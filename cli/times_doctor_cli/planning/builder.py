@@ -171,9 +171,7 @@ def prepare(
     scan = new_scan_id()
     runs = make_runs(request, scan, profiles, capacity.threads, veda=run_dir.veda)
     if request.queue:
-        rounds = [run.repeat for run in runs] if request.repeat != 1 else []
-        queues = queues_for(fleet, [run.solver for run in runs], capacity.threads, rounds=rounds)
-        runs = [msgspec.structs.replace(run, queue=queue) for run, queue in zip(runs, queues, strict=True)]
+        runs = _on_queues(request, fleet, runs)
     spec = _spec(request, settings, run_dir, snapshot, runs, now_ms=now_ms)
     return Prepared(
         spec,
@@ -186,6 +184,13 @@ def prepare(
         why_these="" if request.profiles else why_these(run_dir, profiles),
         remarks=tuple(filter(None, (unheeded(run_dir, profiles), crowding, *own_options))),
     )
+
+
+def _on_queues(request: ScanRequest, fleet: Fleet, runs: Sequence[RunSpec]) -> list[RunSpec]:
+    """Each run on the queue from which a host of the team will take it."""
+    rounds = [run.repeat for run in runs] if request.repeat != 1 else []
+    queues = queues_for(fleet, [run.solver for run in runs], runs[0].threads, rounds=rounds)
+    return [msgspec.structs.replace(run, queue=queue) for run, queue in zip(runs, queues, strict=True)]
 
 
 def _check_options(profiles: Sequence[Profile], fleet: Fleet) -> list[str]:

@@ -107,7 +107,6 @@ def follow(
 
     Without `harvest` this is a mere watcher: files go to RUN_DIR if it is who asked, on the same machine, else nowhere.
     """
-    console = words_console(as_json=as_json)
     is_collected = harvest is not None or spec.client == whoami(client.settings)
     place = harvest or harvest_of_scan(client, spec)
     board = Board.of(spec, place.runs, note=note, expected_s=_expected_s(spec, place) if is_collected else None)
@@ -115,27 +114,33 @@ def follow(
         client,
         spec,
         board,
-        console,
+        words_console(as_json=as_json),
         can_detach=not backend.is_private,
         is_mine=harvest is not None,
         signals=signals,
         check=backend.check,
     )
     if shown.ending is ShowEnd.DETACHED:
-        say(_detached_words(spec), console)
+        say(_detached_words(spec), words_console(as_json=as_json))
         return exit_codes.OK
     report = client.report(spec.scan)
     if report is None:
         say(f"Left scan {spec.scan} before its report existed; its runs were told to stop.", stderr_console())
         return exit_codes.INTERRUPTED
-    if report.spec.runs != spec.runs:  # rounds came after it was submitted
-        with client.answering():
-            place = replace(place, runs=client.store.runs(report.spec))
+    place = _with_rounds(client, report, spec, place)
     if is_collected:
         _collect(client, report, backend, place, shown, as_json=as_json, signals=signals)
     else:
         _show_only(report, place, as_json=as_json)
     return exit_codes.of_report(report, interrupted=shown.interrupted)
+
+
+def _with_rounds(client: Client, report: Report, spec: ScanSpec, place: Harvest) -> Harvest:
+    """The place with the runs that were added after the scan was submitted."""
+    if report.spec.runs == spec.runs:
+        return place
+    with client.answering():
+        return replace(place, runs=client.store.runs(report.spec))
 
 
 def _expected_s(spec: ScanSpec, place: Harvest) -> dict[str, float]:

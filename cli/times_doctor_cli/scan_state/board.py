@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from times_doctor_cli.scan_state.rows import Headline, Notice, Row
 from times_doctor_tasks.contract.messages import (
-    AddedRun,
     AnyEvent,
     Extended,
     Noted,
@@ -218,7 +217,7 @@ class Board:
         )
         self._put(row, at_ms=at_ms)
 
-    def _extend(self, runs: Sequence[AddedRun], at_ms: int) -> None:
+    def _extend(self, runs: Sequence[RunSpec], at_ms: int) -> None:
         for run in runs:
             if run.run in self._rows:
                 continue

@@ -326,15 +326,15 @@ class Contender(Document, frozen=True, kw_only=True):
     time_s: float
     """Geometric mean of its times, by `Recommendation.compared_by`, as if it had run in every round."""
     low_s: float
-    """The least of its times, made comparable in the same way."""
     high_s: float
+    """The least and the largest of its times, made comparable in the same way."""
     pace: str
     """"fastest", "as fast", "too close to call" or "slower"."""
     ratio: float
     """How many times as long as the fastest it takes."""
     ratio_low: float
-    """Lower end of the 95 % interval of `ratio`."""
     ratio_high: float
+    """The 95 % interval of `ratio`."""
     speed: float | None = None
     """How many times as fast as `Recommendation.against` it is; None where that is not decided."""
 
@@ -360,8 +360,8 @@ class Recommendation(Document, frozen=True, kw_only=True):
     against: str | None = None
     """Profile that the speeds are measured against: today's option file, else the slowest that ended optimal."""
     speedup_low: float | None = None
-    """Lower end of the 95 % interval of `speedup`."""
     speedup_high: float | None = None
+    """The 95 % interval of `speedup`."""
     contenders: tuple[Contender, ...] = ()
     """The fastest first."""
 
@@ -418,24 +418,10 @@ class Reported(Event, frozen=True, kw_only=True, tag="reported"):
     """The report exists."""
 
 
-class AddedRun(Document, frozen=True, kw_only=True):
-    """What a screen needs to know of a run that came later."""
-
-    run: str
-    solver: str
-    profile: str
-    threads: int = 1
-
-    @classmethod
-    def of(cls, run: RunSpec) -> AddedRun:
-        """Of a run as it was asked for."""
-        return cls(run=run.run, solver=run.solver, profile=run.profile, threads=run.threads)
-
-
 class Extended(Event, frozen=True, kw_only=True, tag="extended"):
     """A round was added to the scan."""
 
-    runs: tuple[AddedRun, ...]
+    runs: tuple[RunSpec, ...]
 
 
 AnyEvent = StateChanged | ProgressMade | Noted | Reported | Extended

@@ -15,7 +15,6 @@ import msgspec
 from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.contract.keys import EVENTS_MAX, SCAN_TTL_S
 from times_doctor_tasks.contract.messages import (
-    AddedRun,
     AnyEvent,
     Extended,
     ProgressMade,
@@ -321,7 +320,7 @@ class RunStore(Records):
         document = msgspec.json.decode(raw)
         document["runs"] += [run.run for run in runs]
         extended = msgspec.json.encode(document)
-        event = encode(Extended(runs=tuple(AddedRun.of(run) for run in runs)))
+        event = encode(Extended(runs=tuple(runs)))
         added = self._scripts["extend"](
             keys=[k.scan(scan), k.reported(scan), k.events(scan), *(k.run(scan, run.run) for run in runs)],
             args=[raw, extended, event, SCAN_TTL_S, EVENTS_MAX, *(encode(run) for run in runs)],

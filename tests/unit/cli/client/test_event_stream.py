@@ -11,7 +11,6 @@ from times_doctor_cli.client.event_stream import Feed, history
 from times_doctor_cli.client.session import Client
 from times_doctor_tasks.contract.errors import InfrastructureError
 from times_doctor_tasks.contract.messages import (
-    AddedRun,
     Extended,
     Noted,
     ProgressMade,
@@ -144,7 +143,7 @@ def test_rounds_that_came_before_the_first_look_are_told_first(spec: ScanSpec) -
     told = source.next_events(0)
 
     assert told is not None
-    assert told[0] == (1_000, Extended(runs=(AddedRun(run="a.2", solver="cplex", profile="a.2"),)))
+    assert told[0] == (1_000, Extended(runs=(make_run_spec("a.2", run="a.2"),)))
 
 
 def test_patience_ends_with_what_to_do_next(spec: ScanSpec, monkeypatch: pytest.MonkeyPatch) -> None:

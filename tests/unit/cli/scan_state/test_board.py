@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from tests.unit.cli.scans import T0_MS, barrier, dual_simplex, make_board, make_result, move, progress, start
-from times_doctor_tasks.contract.messages import AddedRun, Extended, Noted, ProgressMade, Reported
+from times_doctor_tasks.contract.messages import Extended, Noted, ProgressMade, Reported
 from times_doctor_tasks.contract.progress import Phase, Progress
 from times_doctor_tasks.contract.states import RunState, ScanMode, Verdict
+from times_doctor_tasks.testing.documents import make_run_spec
 
 
 def test_runs_of_a_chord_begin_queued() -> None:
@@ -260,9 +261,7 @@ def test_folding_an_event_costs_no_more_among_many_runs() -> None:
 
 def test_a_round_that_is_added_has_its_rows_below_the_others() -> None:
     board = make_board()
-    added = Extended(
-        runs=tuple(AddedRun(run=f"cplex.{name}.2", solver="cplex", profile=name) for name in ("bar", "dual"))
-    )
+    added = Extended(runs=tuple(make_run_spec(name, run=f"cplex.{name}.2") for name in ("bar", "dual")))
 
     assert board.apply(added, at_ms=T0_MS + 9_000)
     assert not board.apply(added, at_ms=T0_MS + 9_500)
