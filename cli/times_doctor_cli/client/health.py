@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import redis
 
@@ -139,6 +140,7 @@ def check_broker(client: Client) -> Iterator[Finding]:
         f"{client.shown_broker}: {name} {version}, answers in {trip_ms:.1f} ms",
         "Tables will lag: use a broker that is nearer." if slow else "",
     )
+    yield from _check_encryption(client.broker_url)
     yield _check_memory(info)
     keeps = bool(int(info.get("aof_enabled", 0)))
     yield Finding(
@@ -154,6 +156,14 @@ def check_broker(client: Client) -> Iterator[Finding]:
         f"this machine and the broker are {apart_s:.1f} s apart",
         "" if apart_s <= CLOCK_APART_S else "Have both synchronise their clocks. Scans are right all the same.",
     )
+
+
+def _check_encryption(url: str) -> Iterator[Finding]:
+    """What goes to another machine in clear text is a warning: passwords and models."""
+    host = urlsplit(url).hostname or ""
+    if url.startswith("redis://") and not (host in ("", "localhost") or host.startswith("127.") or host == "::1"):
+        words = f"what goes to {host} can be read and changed on its way (redis://)"
+        yield Finding(Level.WARN, "broker line", words, "Use rediss:// (docs/tls.md), a VPN or an ssh tunnel.")
 
 
 def _check_memory(info: dict[str, Any]) -> Finding:

@@ -14,6 +14,7 @@ from times_doctor_cli.file_names import safe_name
 from times_doctor_tasks.blob_store.base import BlobStore
 from times_doctor_tasks.blob_store.factory import open_store, save
 from times_doctor_tasks.config.settings import Settings, shown_url
+from times_doctor_tasks.config.tls import trust
 from times_doctor_tasks.contract.clock import monotonic_s, now_ms
 from times_doctor_tasks.contract.errors import BrokerUnavailable, InfrastructureError, UsageError
 from times_doctor_tasks.contract.hosts import HostCard
@@ -52,6 +53,7 @@ class Client:
             BrokerUnavailable: it does not answer, wants a password, or is too old.
         """
         url = settings.require_broker(who)
+        trust(settings.tls)
         try:
             connection = connect(url, socket_timeout_s=ANSWER_TIMEOUT_S, retries=1)
         except ValueError as error:

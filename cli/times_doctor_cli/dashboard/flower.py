@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from times_doctor_tasks.config.settings import Settings, shown_url
+from times_doctor_tasks.config.tls import trust
 from times_doctor_tasks.contract.errors import InfrastructureError, UsageError
 from times_doctor_tasks.state_store.connection import check, connect
 
@@ -104,6 +105,7 @@ def serve(settings: Settings, door: Door, *, on_open: Callable[[str], None]) -> 
         BrokerUnavailable: the broker does not answer now; an outage later on is waited for.
     """
     broker_url = settings.require_broker()
+    trust(settings.tls)
     client = connect(broker_url)
     check(client, broker_url)
     flower = _make(settings, door)

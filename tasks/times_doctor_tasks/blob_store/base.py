@@ -140,9 +140,4 @@ def shown_store(url: str) -> str:
     >>> shown_store("redis://:sec/ret@h:6379/0")
     'redis://***'
     """
-    place = url.partition("?")[0]
-    try:
-        shown = shown_url(place)
-    except ValueError:  # brackets that do not close
-        shown = place + "@"
-    return f"{place.partition(':')[0]}://***" if "@" in shown and "***@" not in shown else shown
+    return shown_url(url.partition("?")[0])

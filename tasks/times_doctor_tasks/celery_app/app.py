@@ -7,6 +7,7 @@ from typing import Any
 from celery import Celery
 
 from times_doctor_tasks.celery_app import internals
+from times_doctor_tasks.config.tls import tls_options
 from times_doctor_tasks.contract.keys import CONTROL_QUEUE
 from times_doctor_tasks.state_store.connection import CONNECT_TIMEOUT_S, HEALTH_CHECK_S, SOCKET_TIMEOUT_S, is_socket
 
@@ -68,6 +69,8 @@ def configure(broker_url: str, *, prefix: str = "td") -> Celery:
         app.conf.redis_socket_keepalive = True
     app.conf.update(
         broker_url=broker_url,
+        broker_use_ssl=tls_options(broker_url) or False,
+        redis_backend_use_ssl=tls_options(broker_url) or None,
         result_backend=broker_url,
         broker_transport_options=transport,
         result_backend_transport_options={"global_keyprefix": f"{prefix}:celery:"},

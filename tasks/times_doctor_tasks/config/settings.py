@@ -6,6 +6,7 @@ folder) > default. Credentials come by environment or file, never by argument.
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 import tomllib
@@ -13,10 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from platformdirs import PlatformDirs
 
+from times_doctor_tasks.config.tls import Tls, is_tls
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.limits import ATTEMPTS, GRACE_S, LEASE_S, STOP_CAP_S
 
@@ -44,6 +46,9 @@ class Setting:
 def _url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in BROKER_SCHEMES or parts.port == 0:  # to ask for a port that is no number raises, too
+        raise ValueError(text)
+    # Users and passwords belong before the @, where they are masked; what TLS believes is TIMES_DOCTOR_TLS_*.
+    if any(name.lower().startswith(("ssl_", "password", "username")) for name, _ in parse_qsl(parts.query)):
         raise ValueError(text)
     return text
 
@@ -96,8 +101,15 @@ _positive = _within((sys.float_info.min, _MOST))
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
-        "broker_url", "TIMES_DOCTOR_BROKER_URL", _url, "a URL like redis://host:6379/0, rediss:// or redis+socket://"
+        "broker_url",
+        "TIMES_DOCTOR_BROKER_URL",
+        _url,
+        "a URL like redis://user:password@host:6379/0, rediss:// or redis+socket://, and no user, password or "
+        "ssl_* behind a ?",
     ),
+    Setting("tls_ca", "TIMES_DOCTOR_TLS_CA", _path, "a file with the certificate of the broker's CA"),
+    Setting("tls_cert", "TIMES_DOCTOR_TLS_CERT", _path, "a file with this client's certificate"),
+    Setting("tls_key", "TIMES_DOCTOR_TLS_KEY", _path, "a file with the key to it"),
     Setting("store_url", "TIMES_DOCTOR_STORE_URL", str, "redis, a redis URL, file:///folder or s3://bucket/prefix"),
     Setting("store_quota_mb", "TIMES_DOCTOR_STORE_QUOTA_MB", _positive, "megabytes, more than 0"),
     Setting("key_prefix", "TIMES_DOCTOR_KEY_PREFIX", _name, "letters, digits, '-', '_' and '.'"),
@@ -124,6 +136,9 @@ class Settings:
     """The values in force. `origins` says where each came from."""
 
     broker_url: str | None = None
+    tls_ca: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
     store_url: str | None = None
     store_quota_mb: float | None = None
     """What blobs may take of the server's memory; None: 1 GiB, or a quarter of its maxmemory if that is less."""
@@ -189,7 +204,9 @@ class Settings:
                     values[setting.name] = setting.read(str(text))
                     origins[setting.name] = origin
                 except ValueError:
-                    wrong.append(f"{setting.name} = {text!r} from {origin}: expected {setting.expected}")
+                    shown = shown_url(text) if setting.name.endswith("_url") else text
+                    wrong.append(f"{setting.name} = {shown!r} from {origin}: expected {setting.expected}")
+        wrong += _tls_for_nothing(values, origins)
         if wrong:
             raise UsageError("Configuration: " + "; ".join(wrong) + ".")
         for name, value in (overrides or {}).items():
@@ -197,6 +214,11 @@ class Settings:
                 values[name] = value
                 origins[name] = "command line"
         return cls(**values, origins=origins)
+
+    @property
+    def tls(self) -> Tls:
+        """What TLS to broker and store goes by."""
+        return Tls(self.tls_ca, self.tls_cert, self.tls_key)
 
     @property
     def store_quota_bytes(self) -> int | None:
@@ -215,6 +237,17 @@ class Settings:
                 f'redis://broker.example:6379/0, or put broker_url = "..." into {CONFIG_NAME}.'
             )
         return self.broker_url
+
+
+def _tls_for_nothing(values: Mapping[str, Any], origins: Mapping[str, str]) -> list[str]:
+    """What is set of TLS although neither broker nor store is reached by it: somebody believes to be safe."""
+    urls = [str(values[name]) for name in ("broker_url", "store_url") if name in values]
+    if "broker_url" not in values or any(is_tls(url) for url in urls):
+        return []
+    named = [name for name in ("tls_ca", "tls_cert", "tls_key") if name in values]
+    return [
+        f"{name} from {origins[name]}: the broker's URL is not rediss://, so nothing is encrypted" for name in named
+    ]
 
 
 def default_host() -> str:
@@ -239,14 +272,29 @@ def find_config(folder: Path) -> tuple[Path | None, dict[str, Any]]:
     return None, {}
 
 
-def shown_url(url: str) -> str:
-    """A URL fit for people and logs: without its password.
+_SERVER = re.compile(
+    r"(?P<scheme>rediss?|redis\+socket|unix|file|s3|https?|valkeys?)://(?:(?P<user>[^:@/?#\s]*)(?P<word>:[^@/?#\s]*)?@)?"
+    r"(?P<place>(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{1,5})?(?:/[^@?#\s:]*)?)(?P<query>\?[^@#\s]*)?"
+)
 
-    >>> shown_url("redis://u:secret@h:6379/0")
-    'redis://u:***@h:6379/0'
+
+def shown_url(url: str) -> str:
+    """A URL fit for people and logs: made anew of what cannot be a password, whatever was written.
+
+    >>> shown_url("redis://client:secret@h:6379/0"), shown_url("rediss://secret@h?password=x")
+    ('redis://client:***@h:6379/0', 'rediss://***@h?***')
+    >>> shown_url("redis://:half@secret@h"), shown_url("secret")
+    ('redis://***', '***')
     """
-    parts = urlsplit(url)
-    if parts.password is None:
+    if url in ("", "redis"):
         return url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+    if url.startswith("file:///") and "@" not in url and "?" not in url:
+        return url
+    match = _SERVER.fullmatch(url)
+    if match is None:
+        scheme = url.partition("://")[0]
+        return f"{scheme}://***" if scheme in (*BROKER_SCHEMES, "file", "s3") else "***"
+    user, word = match["user"], match["word"]
+    # A user without a password is likely a password in the wrong place.
+    who = "" if user is None else f"{user}:***@" if word else "***@"
+    return f"{match['scheme']}://{who}{match['place']}{'?***' if match['query'] else ''}"

@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from times_doctor_tasks.config.settings import shown_url
+from times_doctor_tasks.config.tls import tls_options, tls_problem
 from times_doctor_tasks.contract.errors import BrokerUnavailable
 
 #: Seconds to wait for an answer, and for a connection.
@@ -40,6 +41,7 @@ def connect(url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S, retries: in
         "socket_timeout": socket_timeout_s,
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
     }
+    options |= tls_options(url)
     if retries is not None:
         options["retry"] = Retry(NoBackoff(), retries)
     if is_socket(url):
@@ -62,6 +64,8 @@ def check(client: redis.Redis, url: str) -> str:
             shown_url(url), f"it wants a password{refused}: redis://user:password@host, in the environment or a file"
         ) from error
     except redis.RedisError as error:
+        if words := tls_problem(error, url):
+            raise BrokerUnavailable(shown_url(url), words) from error
         raise BrokerUnavailable(shown_url(url), str(error).rstrip(".") or type(error).__name__) from error
     version = str(info.get("redis_version", "0"))
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_SERVER:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Callable
 
 import redis
@@ -43,5 +44,7 @@ def wait_for_broker(client: redis.Redis, url: str, wait: Callable[[float], objec
 
 def _may_pass(cause: BaseException | None) -> bool:
     """A server that is away, or loads its data, will answer; one that refuses us will not change its mind."""
-    is_refusal = isinstance(cause, redis.AuthenticationError | AuthorizationError)
+    is_refusal = isinstance(cause, redis.AuthenticationError | AuthorizationError) or (
+        cause is not None and isinstance(cause.__cause__ or cause.__context__, ssl.SSLCertVerificationError)
+    )
     return isinstance(cause, redis.ConnectionError | redis.TimeoutError) and not is_refusal

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from times_doctor_tasks.config import resources
 from times_doctor_tasks.config.settings import SETTINGS, Settings
+from times_doctor_tasks.config.tls import Tls
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.hosts import WorkerPlan
 from times_doctor_worker.host.naming import card_name
@@ -34,6 +35,7 @@ class Service:
     """A worker that serves a team."""
 
     plan: WorkerPlan
+    tls: Tls
     drain_s: float
     cache_bytes: int
     cache_from: str | None
@@ -78,6 +80,7 @@ def read_words(words: Sequence[str], environ: Mapping[str, str], *, folder: Path
     )
     return Service(
         plan,
+        tls=settings.tls,
         drain_s=settings.drain_s,
         cache_bytes=int(settings.cache_gb * _GB),
         cache_from=settings.origins.get("cache_dir"),

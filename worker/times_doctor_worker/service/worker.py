@@ -12,6 +12,7 @@ from pathlib import Path
 from times_doctor_tasks.celery_app import ports
 from times_doctor_tasks.celery_app.app import app, configure
 from times_doctor_tasks.celery_app.canvas import keeping_messages
+from times_doctor_tasks.config.tls import trust
 from times_doctor_tasks.contract.hosts import WorkerPlan
 from times_doctor_tasks.state_store.connection import connect
 from times_doctor_tasks.state_store.reader import Records
@@ -220,6 +221,7 @@ def run_service(service: Service, warden: Warden) -> int:
     """Runs a team's worker to its end; its exit code. Raises as `Worker.run`."""
     from importlib.metadata import version  # 70 ms that a scan on this machine need not wait for
 
+    trust(service.tls)
     child_words = ["--role", "control", "--name", service.plan.host, "--lifeline"]
     worker = Worker(
         service.plan,
