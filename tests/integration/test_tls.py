@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import wait_until
 from tests.faults.bed import PortBroker
-from tests.integration.workers import TINY_MPS
+from tests.integration.workers import PATIENCE_S, TINY_MPS
 
 pytestmark = [
     pytest.mark.server,
@@ -183,6 +184,7 @@ def test_a_scan_runs_over_tls_from_the_client_to_the_report(tmp_path: Path, file
         subprocess.Popen([program, "worker"], cwd=tmp_path, env=environ, stdout=log, stderr=log) as worker,
     ):
         try:
+            wait_until(lambda: broker.client.zcard("td:hosts") == 2, timeout_s=PATIENCE_S, what="both roles are there")
             scan = [program, "scan", "tiny.mps", "--queue", "--parallel", "--profiles", "dual,bar"]
             done = subprocess.run(scan, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=100)
         finally:
