@@ -19,13 +19,21 @@ from times_doctor_tasks.results.run_reader import RunReading
 MOST_SOLVES = 20
 #: Lines shown of a conflict, of messages and of options; `--json` has all.
 MOST_LINES = 12
+_EACH = (
+    Column("verdict", 11),
+    Column("objective", 14, right=True),
+    Column("solves", 6, right=True),
+    Column("time", 8, right=True),
+)
+#: A file's name is not cut where nobody looks at columns.
+_WHOLE_NAME = 4_096
 
 
 def reading_view(reading: RunReading, *, width: int, unicode: bool) -> Group:
     """The reading as paragraphs and one table, nothing wider than `width`."""
     signs = glyphs(unicode=unicode)
     verdict = reading.verdict
-    style = "bold green" if verdict in SOLVED else "bold yellow" if verdict is Verdict.LIMIT else "bold red"
+    style = _style(verdict)
     judgement = reading.judgement
     sentence, word = printable(judgement.sentence), verdict_words(verdict)
     said = sentence.lower().startswith(word)
@@ -39,6 +47,31 @@ def reading_view(reading: RunReading, *, width: int, unicode: bool) -> Group:
         if lines:
             parts += [Text(), Text(title, "bold"), *_listed(lines)]
     return Group(*parts)
+
+
+def each_columns(width: int | None) -> list[Column]:
+    """The columns of `report DIR --each`, the name last; None: as wide as it is."""
+    taken = sum(column.width + GAP for column in _EACH)
+    return [*_EACH, Column("log", max(10, width - taken) if width is not None else _WHOLE_NAME, middle=True)]
+
+
+def reading_line(reading: RunReading, name: str, columns: Sequence[Column], *, unicode: bool) -> Text:
+    """The reading as one line: verdict, objective, number of solves, time, name."""
+    last = reading.last_solve
+    time = reading.elapsed_s if reading.elapsed_s is not None or last is None else last.solver_time_s
+    objective = last.objective if last is not None and reading.verdict in SOLVED else None
+    cells = [
+        Cell(verdict_words(reading.verdict, short=True), _style(reading.verdict)),
+        Cell(number(objective, columns[1].width, digits=10)),
+        Cell(f"{len(reading.solves):,}" if reading.solves else ""),
+        Cell(runtime(time) if time is not None else ""),
+        Cell(printable(name)),
+    ]
+    return row_of(columns, cells, ellipsis=glyphs(unicode=unicode).ellipsis)
+
+
+def _style(verdict: Verdict) -> str:
+    return "bold green" if verdict in SOLVED else "bold yellow" if verdict is Verdict.LIMIT else "bold red"
 
 
 def _facts(reading: RunReading) -> Paragraph:

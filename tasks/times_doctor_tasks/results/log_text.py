@@ -7,10 +7,10 @@ indents, a build server puts the time before each line.
 from __future__ import annotations
 
 import codecs
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from times_doctor_tasks.parsers.lines import LineBuffer
@@ -20,13 +20,14 @@ _CHUNK_BYTES = 1 << 20
 _SAMPLE_BYTES = 16_384
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 #: What stands at the very beginning of its line in every log or listing that has it.
-_MARK = re.compile(
-    r"^(.{0,120}?)(?:--- (?:Job \S|Starting |Executing |Generating |GAMS Parameters|Reading solution )|\*{3} Status: "
+_MARKS = (
+    r"(?:--- (?:Job \S|Starting |Executing |Generating |GAMS Parameters|Reading solution )|\*{3} Status: "
     r"|\*{4} (?:SOLVER|MODEL) STATUS |GAMS (?:Rev \d+ +)?\d+\.\d+.* Page \d|Running HiGHS \d|Coefficient ranges:"
     r"|Presolving model|Solving report|Model +status +: |Setting HiGHS |(?:LP|MIP|QP|MIQP) .*has \d+ rows?; \d+ cols?;"
-    r"|IBM ILOG CPLEX|ERROR: {3}\S)",
-    re.MULTILINE,
+    r"|IBM ILOG CPLEX|ERROR: {3}\S)"
 )
+_AT_BEGIN = re.compile(f"^{_MARKS}", re.MULTILINE)
+_BEHIND = re.compile(f"^(.{{1,120}}?){_MARKS}", re.MULTILINE)
 #: Parts of what was put before a line that differ from line to line: times, numbers, levels such as INFO.
 _VARYING = re.compile(r"\d+|[A-Z]{4,}|[^\dA-Z]+|[A-Z]")
 
@@ -54,9 +55,14 @@ def lines_of(path: Path) -> Iterator[str]:
 
 def sample(path: Path) -> str:
     """Beginning and end of the text, as `pieces` gives it."""
+    found = path.stat()
+    return _sample(path, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _sample(path: Path, size: int, _changed_ns: int) -> str:
     with path.open("rb") as stream:
         raw = stream.read(_SAMPLE_BYTES)
-        size = os.fstat(stream.fileno()).st_size
         encoding = _encoding(raw)
         text = raw.decode(encoding, errors="replace")
         if size > len(raw):
@@ -91,10 +97,10 @@ def _put_before(text: str) -> re.Pattern[str] | None:
     >>> _put_before("2024-10-01 INFO > --- Job a").pattern
     '\\\\d+\\\\-\\\\d+\\\\-\\\\d+\\\\ [A-Z]+\\\\ >\\\\ '
     """
-    found = Counter("".join(map(_general, _VARYING.findall(match[1]))) for match in _MARK.finditer(text))
-    if not found or "" in found:
+    if _AT_BEGIN.search(text):
         return None
-    return re.compile(found.most_common(1)[0][0])
+    found = Counter("".join(map(_general, _VARYING.findall(match[1]))) for match in _BEHIND.finditer(text))
+    return re.compile(found.most_common(1)[0][0]) if found else None
 
 
 def _general(part: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def find_run_files(path: Path) -> RunFiles:
     if path.is_dir():
         files = _in_folder(path)
     elif path.is_file():
-        files = _beside(path)
+        files = _beside(path, _Neighbours(path.parent))
     else:
         raise FileNotFoundError(f"no such file or folder: {str(path)!r}")
     if files == RunFiles():
@@ -74,34 +75,68 @@ def is_highs_log(path: Path) -> bool:
     return _HIGHS_LOG.search(text) is not None and _GAMS_LOG.search(text) is None
 
 
+def runs_below(folder: Path) -> Iterator[tuple[Path, RunFiles]]:
+    """Every log in a folder and the folders in it, and every listing that is of no log, with what belongs to it."""
+    for place, inner, _ in os.walk(folder):
+        inner.sort()
+        near = _Neighbours(Path(place))
+        listed = set()
+        for log in near.kinds.get("log", ()):
+            files = _beside(log, near)
+            listed.add(files.listing)
+            yield log, files
+        for listing in near.kinds.get("listing", ()):
+            if listing not in listed:
+                yield listing, _beside(listing, near)
+
+
 def _in_folder(folder: Path) -> RunFiles:
-    newest = {kind: _newest(files) for kind, files in _sorted_by_kind(folder).items()}
+    near = _Neighbours(folder)
+    newest = {kind: _newest(files) for kind, files in near.kinds.items()}
     log, listing = newest.get("log"), newest.get("listing")
     start = log or listing
     if start is None:
         return RunFiles(trace=newest.get("trace"))
-    own = _beside(start)
+    own = _beside(start, near)
     if own.listing is None and listing is not None and start is log:
         if _same_job(start, listing):
             own = replace(own, listing=listing)
         elif listing.stat().st_mtime > start.stat().st_mtime:
-            own = _beside(listing)
+            own = _beside(listing, near)
     return replace(own, trace=own.trace or newest.get("trace"))
 
 
-def _beside(path: Path) -> RunFiles:
+def _beside(path: Path, near: _Neighbours) -> RunFiles:
     kind = _kind(path) or ("listing" if path.suffix.lower() == ".lst" else "log")
-    others = _sorted_by_kind(path.parent)
-    others[kind] = [path]
-    chosen: dict[str, Path | None] = {}
     named = _named_in_log(sample(path)) if kind == "log" else {}
-    for each in ("log", "listing", "trace"):
-        chosen[each] = path if each == kind else _belonging(path, others.get(each, []), named.get(each))
+    chosen = {
+        each: path if each == kind else near.belonging(path, each, named.get(each))
+        for each in ("log", "listing", "trace")
+    }
     stranger = chosen["listing" if kind == "log" else "log"]
     if stranger is None or kind == "trace" or _same_job(path, stranger):
         return RunFiles(chosen["log"], chosen["listing"], chosen["trace"])
-    alone = replace(RunFiles(of_another_job=stranger), trace=chosen["trace"])
+    alone = RunFiles(trace=chosen["trace"], of_another_job=stranger)
     return replace(alone, log=path) if kind == "log" else replace(alone, listing=path)
+
+
+class _Neighbours:
+    """The logs, listings and traces of one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.kinds: dict[str, list[Path]] = {}
+        self._named: dict[tuple[str, str], Path] = {}
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() in _EXTENSIONS and path.is_file() and (kind := _kind(path)) is not None:
+                self.kinds.setdefault(kind, []).append(path)
+                self._named.setdefault((kind, path.name.lower()), path)
+                self._named.setdefault((kind, path.stem.lower()), path)
+
+    def belonging(self, path: Path, kind: str, name: str | None) -> Path | None:
+        """What belongs to `path`: the file that it names, else the one with its stem, else the only one of its kind."""
+        found = self._named.get((kind, name or "")) or self._named.get((kind, path.stem.lower()))
+        candidates = self.kinds.get(kind, [])
+        return found or (candidates[0] if len(candidates) == 1 else None)
 
 
 def _same_job(one: Path, other: Path) -> bool:
@@ -123,16 +158,6 @@ def _stem(name: str) -> str:
     return re.split(r"[\\/]", name.replace("\n     ", "").strip().lower())[-1].rsplit(".", 1)[0]
 
 
-def _belonging(path: Path, candidates: list[Path], name: str | None) -> Path | None:
-    for candidate in candidates:
-        if name is not None and candidate.name.lower() == name:
-            return candidate
-    same_stem = [each for each in candidates if each.stem.lower() == path.stem.lower()]
-    if same_stem:
-        return same_stem[0]
-    return candidates[0] if len(candidates) == 1 else None
-
-
 def _named_in_log(head: str) -> dict[str, str]:
     kinds = {"Output": "listing", "Trace": "trace"}
     named: dict[str, str] = {}
@@ -140,16 +165,6 @@ def _named_in_log(head: str) -> dict[str, str]:
         # The first one is the run's own; a model that calls GAMS prints those of the inner run too.
         named.setdefault(kinds[what], re.split(r"[\\/]", name)[-1].lower())
     return named
-
-
-def _sorted_by_kind(folder: Path) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in _EXTENSIONS and path.is_file():
-            kind = _kind(path)
-            if kind is not None:
-                found.setdefault(kind, []).append(path)
-    return found
 
 
 def _kind(path: Path) -> str | None:

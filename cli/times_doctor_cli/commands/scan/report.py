@@ -24,6 +24,7 @@ def report(
     open_page: Annotated[bool, typer.Option("--open", help="Open that page in the browser.")] = False,
     trace: Annotated[Path | None, typer.Option(help="Write a scan as a GAMS trace file (PAVER) and stop.")] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="A scan's table for a mail or ticket.")] = False,
+    each: Annotated[bool, typer.Option("--each", help="One line for every log in a folder and below it.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Show a scan's report, or how an existing run ended.
@@ -38,7 +39,9 @@ def report(
     if trace is not None or markdown:
         _write_otherwise(what, trace)
         return
-    if not path.exists():
+    if each:
+        _of_each(path, as_json=json)
+    elif not path.exists():
         _of_broker(what, page=page, open_page=open_page, as_json=json)
     elif (saved := find_saved(path, newest=page)) is not None:
         _of_folder(saved, page=page, open_page=open_page, as_json=json)
@@ -131,6 +134,40 @@ def _of_run(path: Path, *, as_json: bool) -> None:
     else:
         console = stdout_console()
         show(reading_view(reading, width=console.width, unicode=shows_unicode(console)), console)
+
+
+def _of_each(folder: Path, *, as_json: bool) -> None:
+    from collections import Counter
+
+    from times_doctor_cli.terminal.console import emit_json, say, show, shows_unicode, stdout_console
+    from times_doctor_cli.terminal.lines import Lines, header_of
+    from times_doctor_cli.terminal.units import verdict_words
+    from times_doctor_cli.views.reading import each_columns, reading_line
+    from times_doctor_tasks.contract.errors import UsageError
+    from times_doctor_tasks.results.run_files import runs_below
+    from times_doctor_tasks.results.run_reader import read_run, to_json
+
+    if not folder.is_dir():
+        raise UsageError(f"--each reads every log in a folder: {str(folder)!r} is none.")
+    console = stdout_console()
+    unicode = shows_unicode(console)
+    columns = each_columns(console.width if console.is_terminal else None)
+    documents, verdicts = [], Counter[str]()
+    for log, files in runs_below(folder):
+        reading, name = read_run(files), str(log.relative_to(folder))
+        if as_json:
+            documents.append({"log": name} | to_json(reading))
+            continue
+        if not verdicts:
+            show(Lines([header_of(columns, ellipsis="~")]), console)
+        verdicts[verdict_words(reading.verdict)] += 1
+        show(Lines([reading_line(reading, name, columns, unicode=unicode)]), console)
+    if as_json:
+        emit_json({"logs": documents})
+        return
+    if not verdicts:
+        raise UsageError(f"{str(folder)!r} holds no log or listing of GAMS, and no log of HiGHS.")
+    say(f"{verdicts.total():,} logs: " + ", ".join(f"{n:,} {words}" for words, n in verdicts.most_common()))
 
 
 def _environ() -> dict[str, str]:

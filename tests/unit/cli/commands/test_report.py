@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,3 +41,30 @@ def test_a_file_that_is_no_runs_is_refused_in_words(tmp_path: Path, capsys: pyte
 def test_a_saved_scan_can_be_written_as_a_trace_file(scanned: Path, tmp_path: Path) -> None:
     assert run(["report", str(scanned), "--trace", str(tmp_path / "scan.trc")], None) == 0
     assert "CPLEX" in (tmp_path / "scan.trc").read_text()
+
+
+_FIELD = Path("tests/data/field").resolve()
+
+
+def test_every_log_of_a_folder_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["report", str(_FIELD), "--each"], None) == 0
+    titles, *lines, sums = capsys.readouterr().out.splitlines()
+    assert titles.split() == ["verdict", "objective", "solves", "time", "log"]
+    assert [line for line in lines if line.endswith("second.log") and line.startswith("compile err")]
+    assert [line for line in lines if line.endswith("first.lst") and line.split()[:2] == ["optimal", "42"]]
+    assert not [line for line in lines if line.endswith("long.lst")], "it is told with its log"
+    assert sums.startswith(f"{len(lines)} logs: ")
+
+
+def test_every_log_of_a_folder_is_in_one_json_document(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["report", str(_FIELD), "--each", "--json"], None) == 0
+    logs = json.loads(capsys.readouterr().out)["logs"]
+    assert {"earlier_solve_infeasible/steps.lst", "bounds_cross_lp/scan.log"} <= {log["log"] for log in logs}
+
+
+@pytest.mark.parametrize(("name", "words"), [("a.log", "is none"), (".", "holds no log")])
+def test_each_needs_a_folder_with_logs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, words: str
+) -> None:
+    assert run(["report", str(tmp_path / name), "--each"], None) == 2
+    assert words in capsys.readouterr().err
