@@ -16,6 +16,7 @@ from typing import Any
 import highspy
 
 from times_doctor_tasks.profiles.option_file import broken_lines, numbered_options
+from times_doctor_worker.engines.highs_numbers import not_a_number
 
 #: Our names of what HiGHS measures of a solution.
 QUALITY = {
@@ -45,10 +46,12 @@ def solve(model: Path, options: Path, log: Path, result: Path) -> int:
     highs.setOptionValue("log_to_console", False)
     highs.setOptionValue("log_file", str(log))
     if problem := take_options(highs, options.read_text("utf-8")):
-        with log.open("a", encoding="utf-8") as lines:
-            lines.write(f"ERROR:   {problem}\n")
+        _say(log, problem)
         return BAD_OPTION
     if highs.readModel(str(model)) == highspy.HighsStatus.kError:
+        return UNREADABLE
+    if problem := not_a_number(highs):
+        _say(log, problem)
         return UNREADABLE
     # Not HandleKeyboardInterrupt: an exception in a callback ends the solve as an error, and what it had is lost.
     highs.HandleUserInterrupt = True
@@ -73,6 +76,11 @@ def solve(model: Path, options: Path, log: Path, result: Path) -> int:
     quality = finite(quality_of(info) | asked_for(highs, discrete=math.isfinite(info.mip_gap)))
     result.write_text(json.dumps(finite(figures) | {"quality": quality}), "utf-8")
     return 0
+
+
+def _say(log: Path, problem: str) -> None:
+    with log.open("a", encoding="utf-8") as lines:
+        lines.write(f"ERROR:   {problem}\n")
 
 
 def take_options(highs: Any, text: str) -> str:
