@@ -211,11 +211,12 @@ def _narrowed(columns: list[Column], width: int) -> list[Column]:
 
 
 def _failures(runs: Sequence[RunResult]) -> list[RenderableType]:
-    """One paragraph per way to fail: which runs, what happened, what to do."""
+    """One paragraph per way not to be simply well: which runs, what happened, what to do."""
     groups: dict[tuple[str, str], list[str]] = {}
     for run in runs:
         asked = run.stop_reason in PLANNED_STOPS or run.stop_reason is StopReason.USER
-        if run.verdict is not Verdict.OPTIMAL and run.sentence and not asked:
+        is_well = run.verdict is Verdict.OPTIMAL and (not run.next_step or run.next_step.startswith("Nothing to do"))
+        if run.sentence and not asked and not is_well:
             groups.setdefault((run.sentence, run.next_step), []).append(run.run)
     parts: list[RenderableType] = []
     for (sentence, next_step), names in groups.items():

@@ -391,6 +391,16 @@ def test_a_conflict_is_listed_once_below_the_failures() -> None:
     assert "  row need(19) >= 9\n  and 5 more lines in scan_report.json" in shown
 
 
+@pytest.mark.parametrize(
+    ("next_step", "is_told"), [("Look at solve 1 too.", True), ("Nothing to do.", False), ("", False)]
+)
+def test_an_optimal_run_with_something_to_look_at_says_so(next_step: str, is_told: bool) -> None:
+    words = "Optimal (objective 42). 1 of 2 solves was infeasible."
+    run = make_result("cplex.dual", sentence=words, next_step=next_step)
+    text = drawn(report_view(make_report(run), width=140, unicode=True), width=140)
+    assert (words in text) is is_told
+
+
 def test_equal_failures_are_told_once_with_all_names() -> None:
     words = {
         "state": RunState.FAILED,
