@@ -70,7 +70,7 @@ def _figures(look: Progress) -> list[str]:
     """What moves, richest first."""
     values = _value_words(look)
     texts: list[str] = []
-    if look.speed_per_s is not None and look.iteration is not None:
+    if look.speed_per_s is not None and look.iteration is not None and look.phase is not Phase.MIP:
         speed = rate(look.speed_per_s)
         texts = [f"{value} {speed} it/s" for value in values]
     texts += values

@@ -238,6 +238,11 @@ def test_names_beyond_the_code_page_do_not_crash() -> None:
         (Progress(phase=Phase.MIP, objective=51234.5, gap_rel=0.0123, iteration=7), 18, "gap 1.2% 5.123e4"),
         (Progress(phase=Phase.MIP, objective=51234.5, gap_rel=0.0123, iteration=7), 12, "gap 1.2%"),
         (Progress(phase=Phase.MIP, objective=1.0, gap_rel=17.9), 18, "gap 1790%, best 1"),
+        (
+            Progress(phase=Phase.MIP, objective=4261, gap_rel=5e-3, iteration=7, speed_per_s=6),
+            22,
+            "gap 0.5%, best 4261",
+        ),
         (Progress(phase=Phase.MIP, gap_rel=None, iteration=1234), 30, "no solution yet, 1,234 nodes"),
         (barrier(0.999), 15, "━━━━━━━━━─  99%"),
         (barrier(1.0), 15, "━━━━━━━━━━ 100%"),
