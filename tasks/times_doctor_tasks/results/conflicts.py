@@ -73,7 +73,12 @@ def _told(judgement: Judgement, found: Mapping[str, Any]) -> Judgement:
     if outcome == "feasible":
         words = f"{judgement.sentence} Without its costs HiGHS found a solution: it is a matter of tolerances."
         return Judgement(Verdict.INFEASIBLE, words, _EDGE)
-    unproved = f"No conflict was found in {found.get('limit_s', 0):g} s; --iis-seconds gives the search more time."
+    limit_s = found.get("limit_s")
+    unproved = (
+        "The search for a conflict broke off before it found one."
+        if limit_s is None
+        else f"No conflict was found in {limit_s:g} s; --iis-seconds gives the search more time."
+    )
     return replace(judgement, next_step=f"Look at what changed since it was feasible. {unproved}")
 
 

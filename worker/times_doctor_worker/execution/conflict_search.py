@@ -42,13 +42,15 @@ def search_conflict(
         spawn: Starts the search in `folder`.
         runtime_s: What the solve took: the clock of the run's looks goes on from there.
     """
+    start_s = monotonic_s()
     try:
         if not _taken_over(folder):
             with spawn() as process:
                 is_asked_to_stop = _watch(process, line, folder, runtime_s, is_worker_ending)
             answer = folder / CONFLICT
             if not answer.is_file() and not is_asked_to_stop:
-                answer.write_text(json.dumps({"outcome": "unproved", "limit_s": line.run.iis_s}), "utf-8")
+                limit = {"limit_s": line.run.iis_s} if monotonic_s() - start_s > line.run.iis_s else {}
+                answer.write_text(json.dumps({"outcome": "unproved"} | limit), "utf-8")
         return (folder / CONFLICT).is_file()
     except OSError as error:
         logger.warning("no search for a conflict: %s", error, extra={"action": "no_conflict_search", **line.ids()})
@@ -72,7 +74,7 @@ def _watch(
     start_s, meter, most_bytes = monotonic_s(), TreeMeter(process.pid), limit_bytes(line.run.mem_mb)
     while process.wait(LOOK_S) is None:
         passed_s = monotonic_s() - start_s
-        progress = Progress(phase=Phase.CONFLICT, detail="which rows contradict each other")
+        progress = Progress(phase=Phase.CONFLICT, detail="which rows conflict")
         line.show(
             ProgressMade(
                 run=line.run.run,

@@ -66,6 +66,11 @@ def test_a_search_that_did_not_end_says_how_it_gets_more_time() -> None:
     assert "No conflict was found in 60 s; --iis-seconds" in reading.judgement.next_step
 
 
+def test_a_search_that_broke_off_is_not_said_to_have_used_its_time() -> None:
+    reading = with_conflict(make_reading(), {"outcome": "unproved"})
+    assert "broke off before it found one" in reading.judgement.next_step
+
+
 def test_rows_with_a_solution_make_infeasible_or_unbounded_unbounded() -> None:
     found = {"outcome": "feasible", "discrete": False}
     assert with_conflict(make_reading(sentence=_EITHER), found).verdict is Verdict.UNBOUNDED

@@ -76,6 +76,13 @@ def test_a_search_beyond_its_time_is_killed_until_it_is_gone(folder: Path) -> No
     assert json.loads((folder / CONFLICT).read_text()) == {"outcome": "unproved", "limit_s": 0.0}
 
 
+def test_a_search_that_dies_before_its_time_is_not_said_to_have_used_it(folder: Path) -> None:
+    dead = Search(folder, "")
+    dead.killed = 2
+    assert search(dead, make_line(), folder)
+    assert json.loads((folder / CONFLICT).read_text()) == {"outcome": "unproved"}
+
+
 @pytest.mark.parametrize("who", ["user", "another host", "shutdown"])
 def test_who_wants_it_ended_need_not_wait(folder: Path, who: str) -> None:
     line, endless = make_line(), Search(folder, "")
