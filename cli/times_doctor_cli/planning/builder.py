@@ -165,8 +165,7 @@ def prepare(
     needed = {profile.solver for profile in profiles}
     fleet.require(needed)
     rooms = [(card.cores, card.slots) for card in fleet.fit if any(card in fleet.having(one) for one in needed)]
-    amount = len(profiles) * (request.repeat or 1)
-    capacity = share_out(request, amount, rooms)
+    capacity = share_out(request, amount := len(profiles) * (request.repeat or 1), rooms)
     crowding = "" if fleet.missing and request.queue else crowded(request, amount, rooms)
     scan = new_scan_id()
     runs = make_runs(request, scan, profiles, capacity.threads, veda=run_dir.veda)

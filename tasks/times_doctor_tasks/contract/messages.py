@@ -56,12 +56,10 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VedaResults(Document, frozen=True, kw_only=True):
-    """The files that `gdx2veda` makes of a run's GDX for VEDA."""
+    """Files for VEDA made of a GDX by `gdx2veda`: their name without `.vd`; where the snapshot has the `.vdd`."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^\w[\w.+@~ ()-]{0,199}\Z")]
-    """Of the files, without `.vd`: as VTRUN.CMD names them."""
     definition: str
-    """Place of the VEDA data definition (`times2veda.vdd`) in the snapshot."""
 
 
 class RunSpec(Document, frozen=True, kw_only=True):
@@ -95,9 +93,8 @@ class RunSpec(Document, frozen=True, kw_only=True):
     priority: int = 5
     """0 first .. 9 last."""
     reused: RunResult | None = None
-    """The result of an earlier run with the same inputs, taken instead of a solve (`--resume`)."""
+    """Of an earlier run with the same inputs, taken instead of a solve (`--resume`)."""
     veda: VedaResults | None = None
-    """What to make for VEDA of its GDX; None: nothing."""
 
 
 class ModelRef(Document, frozen=True, kw_only=True):
@@ -133,8 +130,7 @@ class ScanSpec(Document, frozen=True, kw_only=True):
     mode: ScanMode
     model: ModelRef
     runs: tuple[Id, ...]
-    client: str = ""
-    """user@host of whoever asked."""
+    client: str = ""  # user@host of whoever asked
     lease_s: Annotated[float, msgspec.Meta(ge=LEASE_S[0], le=LEASE_S[1])] = 30.0
     max_attempts: Annotated[int, msgspec.Meta(ge=ATTEMPTS[0], le=ATTEMPTS[1])] = 3
     grace_s: Annotated[float, msgspec.Meta(ge=GRACE_S[0], le=GRACE_S[1])] = 60.0
@@ -291,8 +287,7 @@ class RunResult(Document, frozen=True, kw_only=True):
     artefacts: tuple[Artefact, ...] = ()
     directory: str | None = None
     """Working directory on the host."""
-    veda: str | None = None
-    """Name of the results for VEDA that were made there of its GDX; None: none were."""
+    veda: str | None = None  # name of the results for VEDA that were made of its GDX
     attempts: tuple[AttemptRecord, ...] = ()
     reused_from: str = ""
     """Id of the scan that this result was taken from (`--resume`); empty where the run was run."""
