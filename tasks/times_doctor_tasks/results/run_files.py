@@ -21,7 +21,8 @@ _HIGHS_LOG = re.compile(
     re.MULTILINE,
 )
 _LISTING = re.compile(
-    r"^\f?GAMS (?:Rev \d+ +)?\d+\.\d+.* Page \d+|^RANGE STATISTICS|S O L V E +S U M M A R Y|^\*{4} FILE SUMMARY",
+    r"^\f?GAMS (?:Rev \d+ +)?\d+\.\d+.* Page \d+|^RANGE STATISTICS|S O L V E +S U M M A R Y"
+    r"|^\*{4} (?:FILE SUMMARY|(?:SOLVER|MODEL) STATUS |USER ERROR|\d+ ERROR\(S\)| {0,1}\d{2,3}  \S)",
     re.MULTILINE,
 )
 #: Of the files beside a run's, those that may be of it.

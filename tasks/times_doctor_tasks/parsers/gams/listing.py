@@ -31,6 +31,7 @@ _FIELD = re.compile(r" {5}(MODEL|TYPE|SOLVER) +(\S+)(?: +(OBJECTIVE|DIRECTION|FR
 _USAGE = re.compile(r" (RESOURCE USAGE|ITERATION COUNT), LIMIT +(\S+) +(\S+)")
 _ABORTED = re.compile(r"\*{4} SOLVE from line (\d+) ABORTED")
 _EXEC_ERROR = re.compile(r"\*{4} Exec Error at line (\d+): *(.*?) *$")
+_NOT_COMPILED = re.compile(r"\*{4} [1-9]\d* ERROR\(S\)")
 _SINGLE = re.compile(r"BLOCKS OF (EQUATIONS|VARIABLES) .*SINGLE \1 +([\d,]+)")
 _NONZERO = re.compile(r"NON ZERO ELEMENTS +([\d,]+)(?:.*DISCRETE VARIABLES +([\d,]+))?")
 _BANNER = re.compile(r"\f?GAMS (?:Rev \d+ +)?(\d+\.\d+\.\d+)")
@@ -58,7 +59,7 @@ class Listing:
     solve_begun: bool = False
     """Its end belongs to a solve that has no summary: generated and handed over, or cut off."""
     user_errors: bool = False
-    """`**** USER ERROR(S) ENCOUNTERED`."""
+    """`**** USER ERROR(S) ENCOUNTERED`, or a compilation that ended with errors."""
     complete: bool = False
     """It has the file summary that GAMS writes last."""
 
@@ -153,8 +154,9 @@ class _ListingReader:
     def _other_stars(self, line: str) -> None:
         if line.startswith("**** FILE SUMMARY"):
             self._complete = True
-        elif line.startswith("**** USER ERROR(S) ENCOUNTERED"):
-            self._user_errors = True
+        elif line.startswith("**** USER ERROR(S) ENCOUNTERED") or _NOT_COMPILED.match(line):
+            # The last line of all, or after a compilation the line that nothing but the summary follows.
+            self._user_errors = self._complete = True
         elif line.startswith("**** REPORT SUMMARY"):
             self._end_report()
         elif "STATUS FILE LISTED BELOW" in line:

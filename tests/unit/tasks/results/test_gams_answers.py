@@ -88,3 +88,23 @@ def test_the_next_step_after_solves_without_a_solution_names_them() -> None:
     judgement = read_run(find_run_files(_FIELD / "earlier_solve_infeasible" / "steps.lst")).judgement
     assert "solve 1 step" in judgement.next_step
     assert "Nothing to do" not in judgement.next_step
+
+
+@pytest.mark.parametrize(
+    ("file", "first", "last", "verdict", "words"),
+    [
+        ("listing_alone_compile_error/plan.lst", 5, 16, Verdict.COMPILE_ERROR, "Unknown symbol (line 3)"),
+        ("listing_alone_compile_error/plan.lst", 8, 99, Verdict.COMPILE_ERROR, "Unknown symbol"),
+        ("earlier_solve_infeasible/steps.lst", 10, 14, Verdict.INTERRUPTED, "The model is infeasible"),
+        ("earlier_solve_infeasible/steps.lst", 27, 99, Verdict.OPTIMAL, "Optimal"),
+        ("licence_log_without_start/run.log", 2, 3, Verdict.LICENCE, "licence does not allow this run"),
+    ],
+)
+def test_a_piece_of_a_listing_or_log_says_what_it_can(  # the table's columns
+    tmp_path: Path, file: str, first: int, last: int, verdict: Verdict, words: str
+) -> None:
+    piece = tmp_path / "from_a_forum.txt"
+    piece.write_text("".join((_FIELD / file).read_text().splitlines(keepends=True)[first:last]))
+    reading = read_run(find_run_files(piece))
+    assert reading.verdict is verdict
+    assert words in reading.judgement.sentence
