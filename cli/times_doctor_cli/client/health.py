@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import redis
@@ -23,9 +23,6 @@ from times_doctor_tasks.contract.errors import InfrastructureError, StoreFailed,
 from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.contract.messages import SCHEMA
 from times_doctor_tasks.profiles.registry import built_in_profiles
-
-if TYPE_CHECKING:
-    pass
 
 #: Less room than this for staged models and hashes is worth a word.
 LITTLE_DISK_BYTES = 2 << 30
