@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest
 SEED ?= $(shell date +%s)
 SECONDS_OF_CHAOS ?= 300
 .DEFAULT_GOAL := help
-.PHONY: help house install demo test test-long test-all test-next test-faults chaos test-store test-cluster test-compose lint format \
+.PHONY: help house install demo test test-long test-all test-attacks test-next test-faults chaos test-store test-cluster test-compose lint format \
   typecheck testcov bench clean
 
 help: ## list the targets
@@ -49,7 +49,10 @@ test: $(VENV)/.dev ## run the tests, but for the long ones, and the examples in 
 test-long: $(VENV)/.dev ## run the long tests only
 	$(PYTEST) -n 2 --dist loadfile -m long
 
-test-all: test test-long ## run both
+test-attacks: $(VENV)/.dev ## broken messages and keys against real workers
+	$(PYTEST) -q -n 2 tests/attacks
+
+test-all: test test-long ## run both, and with them test-attacks
 
 test-faults: $(VENV)/.dev ## kill, stop and cut off real workers and their broker, many times; the protocol against its model, at length
 	TEST_MODEL_EXAMPLES=1000 $(PYTEST) -q -n 4 tests/faults tests/integration/test_protocol_model.py

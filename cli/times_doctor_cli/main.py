@@ -13,7 +13,7 @@ import typer
 
 from times_doctor_cli.commands.admin import flower, prune, worker
 from times_doctor_cli.commands.scan import apply, demo, diagnose, profiles, report, scan, verify
-from times_doctor_cli.commands.team import cancel, check, fetch, hosts, scans, watch
+from times_doctor_cli.commands.team import cancel, check, deadletters, fetch, hosts, scans, watch
 from times_doctor_cli.terminal.console import fail
 from times_doctor_tasks.contract import exit_codes
 from times_doctor_tasks.contract.errors import TimesDoctorError
@@ -62,6 +62,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str | None]] = {
     "profiles": (profiles.profiles, None),
     "hosts": (hosts.hosts, None),
     "check": (check.check, None),
+    "deadletters": (deadletters.deadletters, None),
     "prune": (prune.prune, None),
     "demo": (demo.demo, None),
     "verify": (verify.verify, None),

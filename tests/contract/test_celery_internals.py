@@ -11,16 +11,17 @@ from typing import Any
 import celery.events
 import celery.worker.consumer.events
 import kombu.asynchronous
+import kombu.transport.redis
 import pytest
 from celery import Celery
 from celery.backends.redis import RedisBackend
 from celery.concurrency.thread import TaskPool
 from celery.exceptions import WorkerShutdown
 from celery.worker import state
-from kombu.entity import Queue
+from kombu.entity import Exchange, Queue
 
 from tests.conftest import Server, wait_until
-from times_doctor_tasks.celery_app import internals, ports
+from times_doctor_tasks.celery_app import internals, ports, transport
 from times_doctor_tasks.celery_app.app import app as our_app
 from times_doctor_tasks.celery_app.app import configure
 from times_doctor_tasks.celery_app.result_backend import ErrorProofBackend
@@ -132,3 +133,70 @@ def test_a_consumer_hands_our_call_to_each_dispatcher_that_it_makes() -> None:
     assert "on_send_buffered=c.on_send_event_buffered" in made
     assert "c.event_dispatcher" in made
     assert callable(celery.events.EventDispatcher.flush)
+
+
+def test_a_transport_is_put_in_by_name_for_the_url_of_a_socket(bound: Celery) -> None:
+    with bound.connection_for_write() as connection:
+        assert isinstance(connection.transport, transport.GuardedTransport)
+        channel = connection.default_channel
+        assert isinstance(channel, transport.GuardedChannel)
+        assert isinstance(channel.qos, transport.GuardedQoS)
+        assert isinstance(channel.client, transport.GuardedRedis)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (transport.GuardedRedis, "PrefixedStrictRedis"),
+        (transport.GuardedQoS, "QoS"),
+        (transport.GuardedChannel, "Channel"),
+        (transport.GuardedTransport, "Transport"),
+    ],
+)
+def test_kombu_calls_the_transport_by_the_names_that_ours_replaces(ours: type, theirs: str) -> None:
+    base = getattr(kombu.transport.redis, theirs)
+    assert issubclass(ours, base)
+    for name in internals.REPLACED_TRANSPORT_METHODS[theirs]:
+        assert callable(getattr(base, name))
+        assert name in vars(ours)
+
+
+def test_what_brpop_brings_goes_through_the_client_that_is_ours() -> None:
+    read = inspect.getsource(kombu.transport.redis.Channel._brpop_read)
+    assert "self.client.parse_response(self.client.connection" in read
+    assert "raise Empty()" in read  # where it gives None
+
+
+def test_the_lists_of_a_queue_and_the_bindings_of_an_exchange_are_those_that_kombu_writes(bound: Celery) -> None:
+    with bound.connection_for_write() as connection:
+        channel: Any = connection.default_channel
+        queue: Any = Queue("q", channel=channel, exchange=Exchange("e"))  # type: ignore[no-untyped-call]
+        queue.declare()
+        channel._put("q", {"properties": {"priority": 3}})
+        plain = channel._plain()
+        prefix = channel.global_keyprefix
+        lists = internals.lists_of(channel, "q")
+        assert [name for name in lists if plain.type(prefix + name) == b"list"] == [lists[3]]
+        assert {plain.type(prefix + name) for name in internals.bindings_of(channel, "e")} == {b"set"}
+
+
+def test_the_unacked_copy_of_a_message_is_read_and_removed(bound: Celery) -> None:
+    with bound.connection_for_write() as connection:
+        channel: Any = connection.default_channel
+        plain, prefix = channel._plain(), channel.global_keyprefix
+        plain.hset(f"{prefix}unacked", "tag", b"copy")
+        plain.zadd(f"{prefix}unacked_index", {"tag": 1})
+        assert internals.unacked_entry(channel.qos, "tag") == b"copy"
+        internals.forget_unacked(channel.qos, "tag")
+        assert internals.unacked_entry(channel.qos, "tag") == b""
+        assert not plain.exists(f"{prefix}unacked_index")
+
+
+def test_a_message_that_was_delivered_is_forgotten_by_its_tag(bound: Celery) -> None:
+    with bound.connection_for_write() as connection:
+        channel: Any = connection.default_channel
+        message = {"properties": {"delivery_tag": "tag"}}
+        internals.forget_delivered(channel, message)  # never delivered
+        channel.qos._delivered["tag"] = message
+        internals.forget_delivered(channel, message)
+        assert "tag" not in set(channel.qos._delivered) - set(channel.qos._dirty)

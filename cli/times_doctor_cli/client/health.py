@@ -15,7 +15,7 @@ import redis
 
 from times_doctor_cli.client.host_cards import ENGINE_NAMES, ONE_STORE, other_store, solvers_of
 from times_doctor_cli.client.session import Client
-from times_doctor_cli.terminal.units import size
+from times_doctor_cli.terminal.units import size, stamp
 from times_doctor_tasks.blob_store.base import StoreSight, see_store
 from times_doctor_tasks.config.settings import SETTINGS, Settings, shown_url
 from times_doctor_tasks.contract.clock import monotonic_s, now_ms
@@ -23,6 +23,7 @@ from times_doctor_tasks.contract.errors import InfrastructureError, StoreFailed,
 from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.contract.messages import SCHEMA
 from times_doctor_tasks.profiles.registry import built_in_profiles
+from times_doctor_tasks.state_store.dead_letters import DeadLetters
 
 #: Less room than this for staged models and hashes is worth a word.
 LITTLE_DISK_BYTES = 2 << 30
@@ -191,6 +192,17 @@ def check_store(client: Client) -> Finding:
     return Finding(Level.WARN if little else Level.OK, "store", words, step)
 
 
+def check_dead_letters(letters: DeadLetters) -> Iterator[Finding]:
+    """Messages that were put aside, where there are any."""
+    amount = sum(letters.counts().values())
+    if not amount:
+        return
+    newest = next(iter(letters.newest()), None)
+    last = f", last: {newest.queue}, {newest.reason}, {stamp(newest.at_ms)}" if newest else ""
+    step = "See them: `times-doctor deadletters`; forget them: `times-doctor deadletters drop`."
+    yield Finding(Level.WARN, "dead letters", f"{amount:,} message{'' if amount == 1 else 's'} put aside{last}", step)
+
+
 def check_hosts(
     cards: Sequence[HostCard], *, version: str, today: date, store: StoreSight | None = None
 ) -> Iterator[Finding]:
@@ -251,7 +263,8 @@ def check_team(settings: Settings, *, version: str, today: date) -> list[Finding
         cards = client.live_team()
         store = see_store(client.blobs)
         findings = check_hosts(cards, version=version, today=today, store=store)
-        return [*check_broker(client), check_store(client), *findings]
+        letters = check_dead_letters(DeadLetters(client.store.client, client.store.keys))
+        return [*check_broker(client), check_store(client), *letters, *findings]
     except redis.RedisError as error:
         words = f"{client.shown_broker} refuses: {error}"
         return [Finding(Level.FAIL, "broker", words, "Does its ACL let clients read what they need?")]

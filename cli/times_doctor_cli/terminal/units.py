@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 from times_doctor_tasks.contract.states import Verdict
 
@@ -108,6 +109,14 @@ def memory(megabytes: float | None) -> str:
     if megabytes is None:
         return ""
     return f"{megabytes:.0f} MB" if megabytes < 1000 else f"{megabytes / 1024:.1f} GB"
+
+
+def stamp(at_ms: int) -> str:
+    """A moment, by this machine's clock and zone; a question mark for one that no calendar has."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_ms / 1000))
+    except (OverflowError, ValueError, OSError):
+        return "?"
 
 
 def size(count_bytes: int) -> str:

@@ -50,6 +50,7 @@ app.conf.update(
     task_publish_retry=True,
 )
 internals.use_backend(app, "times_doctor_tasks.celery_app.result_backend:ErrorProofBackend")
+internals.use_transport("times_doctor_tasks.celery_app.transport:GuardedTransport")
 
 
 def configure(broker_url: str, *, prefix: str = "td") -> Celery:

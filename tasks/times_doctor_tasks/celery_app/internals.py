@@ -152,3 +152,50 @@ def flush_events(consumer: Any) -> None:
     """Sends what the consumer's dispatcher has buffered; it keeps what cannot be sent, and locks itself."""
     if consumer.event_dispatcher is not None:
         consumer.event_dispatcher.flush()
+
+
+#: Methods of kombu's Redis transport that ours replaces (`transport`), by class; kombu calls them by name.
+REPLACED_TRANSPORT_METHODS = {
+    "PrefixedStrictRedis": ("parse_response",),
+    "QoS": ("append", "ack", "reject", "restore_visible", "restore_by_tag"),
+    "Channel": ("_get_client", "_queue_bind", "_size", "_put"),
+    "Transport": ("_deliver",),
+}
+
+
+def use_transport(transport: str) -> None:
+    """Makes `module:Class` the transport of `redis` and `rediss` URLs in this process, of a unix socket's too."""
+    from kombu import transport as known
+
+    for scheme in ("redis", "rediss"):
+        known.TRANSPORT_ALIASES[scheme] = transport
+        known._transport_cache.pop(scheme, None)  # noqa: SLF001
+
+
+def lists_of(channel: Any, queue: str) -> list[str]:
+    """Names of the lists in which a channel keeps the messages of a queue, one for each priority."""
+    return [channel._q_for_pri(queue, step) for step in channel.priority_steps]  # noqa: SLF001
+
+
+def bindings_of(channel: Any, exchange: str) -> list[str]:
+    """Names of the sets in which a channel keeps the bindings of an exchange."""
+    return [channel.keyprefix_queue % (exchange,), channel.keyprefix_binding_permanent % (exchange,)]
+
+
+def unacked_entry(qos: Any, tag: Any) -> bytes:
+    """The un-acked copy of a message, as it stands there; empty when it is gone."""
+    with qos.channel.conn_or_acquire() as client:
+        return client.hget(qos.unacked_key, tag) or b""
+
+
+def forget_unacked(qos: Any, tag: Any) -> None:
+    """Removes the un-acked copy of a message."""
+    qos._remove_from_indices(tag).execute()  # noqa: SLF001
+
+
+def forget_delivered(channel: Any, message: Any) -> None:
+    """Acknowledges a message that was delivered as far as that went."""
+    properties = message.get("properties") if isinstance(message, dict) else None
+    tag = properties.get("delivery_tag") if isinstance(properties, dict) else None
+    if isinstance(tag, str) and tag in channel.qos._delivered:  # noqa: SLF001
+        channel.basic_ack(tag)

@@ -136,6 +136,21 @@ class Keys:
         name = f"{self.prefix}:celery:{queue}"
         return [name, *(f"{name}\x06\x16{priority}" for priority in range(1, 10))]
 
+    def dead(self) -> str:
+        """LIST of DeadLetter JSON, newest first, at most 200. TTL 30 days. Writers worker, control; readers all."""
+        return f"{self.prefix}:dead"
+
+    def dead_counts(self) -> str:
+        """HASH why messages were put aside -> how many. TTL, writers and readers as `dead`."""
+        return f"{self.prefix}:dead:counts"
+
+    def dead_runs(self) -> str:
+        """HASH `<scan> <run>` -> why its message was put aside, until control has ended the run.
+
+        TTL and writers as `dead`. Reader control.
+        """
+        return f"{self.prefix}:dead:runs"
+
     # -- blobs (blob_redis.py): in the broker, or in a server of their own -----------------------------------------
 
     def blobs(self) -> str:

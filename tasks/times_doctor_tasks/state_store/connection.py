@@ -31,6 +31,11 @@ def is_socket(url: str) -> bool:
     return url.startswith("redis+socket://")
 
 
+def is_wrong_type(error: Exception) -> bool:
+    """Whether Redis refused because somebody has made a key of ours something else."""
+    return isinstance(error, redis.ResponseError) and "WRONGTYPE" in str(error)
+
+
 def connect(url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S, retries: int | None = None) -> redis.Redis:
     """A client for a broker URL as we write it (`redis+socket://` for a unix socket). Opens nothing yet.
 

@@ -9,9 +9,14 @@ import msgspec
 
 from times_doctor_tasks.contract.clock import now_ms
 from times_doctor_tasks.contract.messages import RunResult, ScanSpec
-from times_doctor_tasks.contract.states import RunState, StopReason
+from times_doctor_tasks.contract.states import RunState, ScanMode, StopReason
 from times_doctor_tasks.state_store.run_store import RunStatus, RunStore
 from times_doctor_worker.execution.host_faults import HANDED_BACK
+
+_NEXT_STEPS: dict[StopReason | None, str] = {
+    StopReason.HOST_LOST: "See memory and the worker's log on those hosts.",
+    None: "`times-doctor deadletters` shows what came. Scan again: nothing is wrong with the model.",
+}
 
 
 class Publisher(Protocol):
@@ -59,12 +64,22 @@ class Remedies:
         """Ends a run that waits."""
         self._conclude(spec, run, RunState.CANCELLED, reason, "Cancelled before it started.")
 
+    def refuse(self, spec: ScanSpec, run: str, why: str) -> None:
+        """Ends a run whose message was put aside; in a chain, publishes what follows, which only that one carried."""
+        self._conclude(spec, run, RunState.FAILED, None, f"Its message was put aside: {why}.")
+        if spec.mode is ScanMode.CHAIN and run in spec.runs:
+            statuses = self._store.statuses(spec)
+            following = (one for one in spec.runs[spec.runs.index(run) + 1 :] if one in statuses)
+            waiting = next((one for one in following if statuses[one].state is RunState.QUEUED), None)
+            if waiting is not None:
+                self._publisher.fresh(spec, waiting)
+
     def _conclude(
         self,
         spec: ScanSpec,
         run: str,
         state: RunState,
-        reason: StopReason,
+        reason: StopReason | None,
         sentence: str,
         *,
         seen: RunStatus | None = None,
@@ -72,14 +87,13 @@ class Remedies:
         document = self._store.run(spec.scan, run)
         if document is None:
             return
-        is_gone = reason is StopReason.HOST_LOST
         result = msgspec.structs.replace(
             RunResult.of(document, state),
             attempt=seen.attempt if seen else 0,
             host=seen.host if seen else None,
             stop_reason=reason,
             sentence=sentence,
-            next_step="See memory and the worker's log on those hosts." if is_gone else "",
+            next_step=_NEXT_STEPS.get(reason, ""),
             threads=document.threads,
             finished_ms=now_ms(),
         )

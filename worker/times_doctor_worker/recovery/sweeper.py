@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import redis
@@ -19,6 +21,8 @@ from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import TimesDoctorError
 from times_doctor_tasks.contract.messages import AggregateTask, ScanSpec
 from times_doctor_tasks.contract.states import TERMINAL, WAITING, RunState
+from times_doctor_tasks.state_store.connection import is_wrong_type
+from times_doctor_tasks.state_store.dead_letters import DeadLetters
 from times_doctor_tasks.state_store.run_store import RunStatus, RunStore
 from times_doctor_worker.execution.run_reporter import parse_cancel
 from times_doctor_worker.recovery.actions import Remedies, open_scans
@@ -39,6 +43,18 @@ TRIPS_KEPT = 20
 GAP_S = 5.0
 #: Newest scans that are looked at; older open ones have had their time.
 NEWEST = 200
+
+
+@contextmanager
+def _alone(scan: str) -> Iterator[None]:
+    """What is wrong with one scan must not end the look at the others; only an outage does that."""
+    try:
+        yield
+    except (TimesDoctorError, redis.ResponseError, ValueError) as error:
+        if isinstance(error, redis.ResponseError) and not is_wrong_type(error):
+            raise
+        # A document of another version, or a key of another type: what is here cannot see to it.
+        logger.error("scan left alone: %s", error, extra={"action": "scan_unreadable", "scan": scan})
 
 
 @dataclass
@@ -82,14 +98,20 @@ class Sweeper:
         """One look at every open scan."""
         self._mind_gaps(now_s)
         self._find_scans()
+        self._end_refused()
         for watched in list(self._open.values()):
-            try:
+            with _alone(watched.spec.scan):
                 self._see_to(watched, now_s)
-            except TimesDoctorError as error:
-                # A document of another version: a control worker that reads it sees to it.
-                logger.error(
-                    "scan left alone: %s", error, extra={"action": "scan_unreadable", "scan": watched.spec.scan}
-                )
+
+    def _end_refused(self) -> None:
+        """Ends runs whose message was put aside: published again it would be put aside again."""
+        letters = DeadLetters(self.store.client, self.store.keys)
+        for (scan, run), why in letters.runs().items():
+            with _alone(scan):
+                spec = self.store.scan(scan)
+                if spec is not None:
+                    self.remedies.refuse(spec, run, why)
+                letters.settle(scan, run)
 
     def _see_to(self, watched: _Watched, now_s: float) -> None:
         statuses = self.store.statuses(watched.spec)

@@ -1,0 +1,46 @@
+"""`times-doctor deadletters`: messages that no worker could take."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Act(StrEnum):
+    """What to do with them."""
+
+    SHOW = "show"
+    DROP = "drop"
+
+
+def deadletters(
+    act: Annotated[Act, typer.Argument(help="show, or drop: forget them (needs the control role).")] = Act.SHOW,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Show or drop messages that no worker could take.
+
+    The newest 200 are kept, all are counted. A run whose message is among them has ended as failed.
+    """
+    from times_doctor_cli import api
+    from times_doctor_cli.client.dead_letters import drop_dead_letters, read_dead_letters
+    from times_doctor_cli.terminal.console import emit_json, say, show, shows_unicode, stdout_console
+    from times_doctor_cli.views.dead_letters import dead_letters_view
+
+    client = api.connect(who="deadletters")
+    if act is Act.DROP:
+        dropped = drop_dead_letters(client)
+        if json:
+            emit_json({"dropped": dropped})
+        else:
+            say(f"{dropped} dead letter{'' if dropped == 1 else 's'} dropped.")
+        return
+    letters, counts = read_dead_letters(client)
+    console = stdout_console()
+    if json:
+        emit_json({"broker": client.shown_broker, "counts": counts, "letters": letters})
+    elif not counts and not letters:
+        say(f"No message was put aside at {client.shown_broker}.")
+    else:
+        show(dead_letters_view(letters, counts, unicode=shows_unicode(console)), console)
