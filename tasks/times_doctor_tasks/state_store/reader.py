@@ -5,7 +5,7 @@ Readers tolerate absence: everything here expires. Every method may raise `redis
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -94,8 +94,8 @@ class Records:
         return decode(raw, ScanSpec) if raw else None
 
     def scans(self, *, newest: int = 1000) -> list[str]:
-        """Ids of scans, newest first."""
-        return [scan.decode() for scan in self.client.zrevrange(self.keys.scans(), 0, newest - 1)]
+        """Ids of scans, newest first; all of them for 0."""
+        return [scan.decode("utf-8", "replace") for scan in self.client.zrevrange(self.keys.scans(), 0, newest - 1)]
 
     def specs(self, scans: Sequence[str]) -> list[ScanSpec]:
         """Those of `scans` that are there and that this version can read, in the same order."""
@@ -156,12 +156,13 @@ class Records:
         """State of one run."""
         return _status(self.client.hgetall(self.keys.state(spec.scan, run)), initial_state(spec, run))
 
-    def statuses(self, spec: ScanSpec) -> dict[str, RunStatus]:
-        """State of every run, in order."""
+    def statuses(self, spec: ScanSpec, runs: Sequence[str] | None = None) -> dict[str, RunStatus]:
+        """State of every run, or of those named, in order."""
+        names = spec.runs if runs is None else runs
         pipe = self.client.pipeline(transaction=False)
-        for run in spec.runs:
+        for run in names:
             pipe.hgetall(self.keys.state(spec.scan, run))
-        return {run: _status(raw, initial_state(spec, run)) for run, raw in zip(spec.runs, pipe.execute(), strict=True)}
+        return {run: _status(raw, initial_state(spec, run)) for run, raw in zip(names, pipe.execute(), strict=True)}
 
     def result(self, spec: ScanSpec, run: str) -> RunResult | None:
         """One run's result, with its history of attempts; None while there is none."""
@@ -197,12 +198,13 @@ class Records:
         """The kept message; empty when none was published yet."""
         return {name.decode(): value for name, value in self.client.hgetall(self.keys.message(scan, run)).items()}
 
-    def published(self, spec: ScanSpec) -> dict[str, bool]:
-        """Whether a message of each run was ever kept."""
+    def published(self, spec: ScanSpec, runs: Sequence[str] | None = None) -> dict[str, bool]:
+        """Whether a message of each run, or of those named, was ever kept."""
+        names = spec.runs if runs is None else runs
         pipe = self.client.pipeline(transaction=False)
-        for run in spec.runs:
+        for run in names:
             pipe.exists(self.keys.message(spec.scan, run))
-        return {run: bool(kept) for run, kept in zip(spec.runs, pipe.execute(), strict=True)}
+        return {run: bool(kept) for run, kept in zip(names, pipe.execute(), strict=True)}
 
     # -- events ---------------------------------------------------------------------------------------------------
 
@@ -248,11 +250,17 @@ class Records:
         raw = self.client.get(self.keys.host(host))
         return decode(raw, HostCard) if raw else None
 
+    def alive(self, hosts: Collection[str]) -> set[str]:
+        """Those of `hosts` that beat lately."""
+        cards = self.client.mget([self.keys.host(host) for host in hosts]) if hosts else []
+        return {host for host, card in zip(hosts, cards, strict=True) if card}
+
     def live_hosts(self) -> list[HostCard]:
         """Cards of the hosts that beat lately, by name; also of those whose messages this version cannot speak."""
-        names = [name.decode() for name in self.client.zrange(self.keys.hosts(), 0, -1)]
+        names = [name.decode("utf-8", "replace") for name in self.client.zrange(self.keys.hosts(), 0, -1)]
         raws = self.client.mget([self.keys.host(name) for name in names]) if names else []
-        return sorted((_card(raw) for raw in raws if raw), key=lambda card: card.host)
+        cards = [_card(raw, name) for name, raw in zip(names, raws, strict=True) if raw]
+        return sorted(cards, key=lambda card: card.host)
 
     def waiting(self, queues: Iterable[str]) -> int:
         """Messages in these queues that nobody has taken."""
@@ -302,11 +310,15 @@ class _AnyCard(msgspec.Struct, frozen=True):
     version: str = ""
 
 
-def _card(raw: bytes) -> HostCard:
+def _card(raw: bytes, name: str) -> HostCard:
     card = _readable(raw, HostCard)
     if card is not None:
         return card
-    other = msgspec.json.decode(raw, type=_AnyCard)
+    notes = "Its card is of another version: not everything about it can be read."
+    try:
+        other = msgspec.json.decode(raw, type=_AnyCard)
+    except (msgspec.DecodeError, UnicodeDecodeError):  # somebody else's bytes: one host that takes no part
+        other, notes = _AnyCard(host=name), "Its card cannot be read: is another program writing there?"
     return HostCard(
         host=other.host,
         instance="",
@@ -318,7 +330,7 @@ def _card(raw: bytes) -> HostCard:
         queues=other.queues,
         schemas=other.schemas or (other.schema,),
         version=other.version,
-        notes=("Its card is of another version: not everything about it can be read.",),
+        notes=(notes,),
     )
 
 

@@ -11,9 +11,6 @@ from times_doctor_worker.recovery.rules import used_up
 
 logger = logging.getLogger(__name__)
 
-#: Newest open scans that are looked at; control finds the rest by their leases.
-NEWEST = 200
-
 
 def give_back_own(store: RunStore, remedies: Remedies, *, host: str, instance: str) -> list[str]:
     """Gives back what a predecessor owned; the caller has seen to it that it is dead. `<scan> <run>` of each.
@@ -22,7 +19,7 @@ def give_back_own(store: RunStore, remedies: Remedies, *, host: str, instance: s
         redis.RedisError, kombu's OperationalError: to be called again.
     """
     given = []
-    for spec in store.specs(open_scans(store, NEWEST)):
+    for spec in store.specs(open_scans(store, 0)):
         for run, status in store.statuses(spec).items():
             if status.state not in OWNED or status.host != host or status.instance == instance:
                 continue

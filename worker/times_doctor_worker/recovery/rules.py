@@ -67,6 +67,7 @@ class ScanWatch:
 
     spec: ScanSpec
     _sights: dict[str, _Sight] = field(default_factory=dict)
+    _published: int = 0
 
     def forget(self) -> None:
         """Redis was away: what was seen before says nothing about silence now."""
@@ -80,6 +81,7 @@ class ScanWatch:
         now_s: float,
         *,
         taken: Collection[str] = (),
+        waits: Collection[str] = (),
     ) -> Sequence[Action]:
         """What to do after this look.
 
@@ -88,12 +90,17 @@ class ScanWatch:
             published: Whether a message of the run was ever kept.
             now_s: Monotonic seconds.
             taken: Runs whose message is in no queue, because that is empty.
+            waits: Runs whose message is where it should be: they wait, and nothing is wrong.
         """
         actions = []
+        amount = sum(published.values())
+        is_published, self._published = amount > self._published, amount
         before = ""
         for run, status in statuses.items():
             sight = self._see(run, status, now_s, published=published.get(run, False))
             sight.taken_since_s = min(sight.taken_since_s, now_s) if run in taken else float("inf")
+            if run in waits or (is_published and not sight.published):  # a client that publishes others comes to it
+                sight.since_s = now_s
             action = self._judge(run, status, sight, before, now_s)
             if action is not None:
                 actions.append(action)

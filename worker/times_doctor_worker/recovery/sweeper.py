@@ -25,7 +25,8 @@ from times_doctor_tasks.state_store.connection import is_wrong_type
 from times_doctor_tasks.state_store.dead_letters import DeadLetters
 from times_doctor_tasks.state_store.run_store import RunStatus, RunStore
 from times_doctor_worker.execution.run_reporter import parse_cancel
-from times_doctor_worker.recovery.actions import Remedies, open_scans
+from times_doctor_worker.recovery.actions import Remedies
+from times_doctor_worker.recovery.backlog import Backlog
 from times_doctor_worker.recovery.race import Referee
 from times_doctor_worker.recovery.rules import Action, Remedy, ScanWatch
 
@@ -41,8 +42,11 @@ CALLBACK_TRIPS = 20
 TRIPS_KEPT = 20
 #: A pause between two looks after which what was seen before says nothing about silence.
 GAP_S = 5.0
-#: Newest scans that are looked at; older open ones have had their time.
+#: Newest scans among which new ones are looked for at each sweep, and seconds between two looks through all of them.
 NEWEST = 200
+ALL_S = 30.0
+#: Runs that one sweep reads, about: with more open ones each scan has its turn, whose last look is the longest ago.
+RUNS_A_SWEEP = 500
 
 
 @contextmanager
@@ -67,6 +71,21 @@ class _Watched:
     all_ended_s: float | None = None
     queues: dict[str, str] = field(default_factory=dict)
     """Run to the queue of its message; read when it is first needed."""
+    looked_s: float = float("-inf")
+    statuses: dict[str, RunStatus] = field(default_factory=dict)
+    """As last seen: what has ended is not read again."""
+    published: set[str] = field(default_factory=set)
+    """Runs whose message was seen, likewise."""
+
+    def unended(self) -> list[str]:
+        """Runs that had not ended when they were last seen."""
+        seen = self.statuses
+        return [run for run in self.spec.runs if run not in seen or seen[run].state not in TERMINAL]
+
+    def waiting(self) -> dict[str, str]:
+        """Runs that were queued when they were last seen, with their queues as far as those are known."""
+        queued = (run for run, status in self.statuses.items() if status.state is RunState.QUEUED)
+        return {run: self.queues[run] for run in queued if run in self.queues}
 
 
 @dataclass
@@ -77,11 +96,16 @@ class Sweeper:
     reporter: AggregatePort
     remedies: Remedies
     _open: dict[str, _Watched] = field(default_factory=dict)
+    _backlog: Backlog = field(init=False)
+    _all_s: float = float("-inf")
     _server: str = ""
     _swept_s: float = 0.0
     _trips_s: deque[float] = field(default_factory=lambda: deque(maxlen=TRIPS_KEPT))
     _ending: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
+
+    def __post_init__(self) -> None:
+        self._backlog = Backlog(self.store, {}, 0.0)
 
     def start(self) -> None:
         """Starts the thread."""
@@ -97,11 +121,18 @@ class Sweeper:
     def sweep(self, now_s: float) -> None:
         """One look at every open scan."""
         self._mind_gaps(now_s)
-        self._find_scans()
+        self._find_scans(now_s)
         self._end_refused()
-        for watched in list(self._open.values()):
+        self._backlog = Backlog(self.store, self._backlog.short_s, now_s)
+        self._backlog.count([watched.waiting() for watched in self._open.values()])
+        budget = RUNS_A_SWEEP
+        for watched in sorted(self._open.values(), key=lambda one: one.looked_s):
+            watched.looked_s = now_s
+            budget -= max(1, len(watched.unended()))
             with _alone(watched.spec.scan):
                 self._see_to(watched, now_s)
+            if budget <= 0:
+                break
 
     def _end_refused(self) -> None:
         """Ends runs whose message was put aside: published again it would be put aside again."""
@@ -114,7 +145,8 @@ class Sweeper:
                 letters.settle(scan, run)
 
     def _see_to(self, watched: _Watched, now_s: float) -> None:
-        statuses = self.store.statuses(watched.spec)
+        fresh = self.store.statuses(watched.spec, watched.unended())
+        watched.statuses = statuses = {run: fresh.get(run) or watched.statuses[run] for run in watched.spec.runs}
         stopped = watched.referee.look(self.store, statuses)
         for run, reason in stopped.items():
             logger.info(
@@ -139,17 +171,31 @@ class Sweeper:
             watched.watch.forget()
             watched.all_ended_s = None
 
-    def _find_scans(self) -> None:
-        scans = open_scans(self.store, NEWEST)
-        for scan in self._open.keys() - set(scans):
+    def _find_scans(self, now_s: float) -> None:
+        looks_at_all = now_s - self._all_s >= ALL_S
+        newest = self.store.scans(newest=0 if looks_at_all else NEWEST)
+        if looks_at_all:
+            self._all_s = now_s
+        asked = list(dict.fromkeys([*newest, *self._open]))
+        scans = set(asked) - self.store.reported(asked)
+        for scan in self._open.keys() - scans:
             del self._open[scan]
-        for spec in self.store.specs([scan for scan in scans if scan not in self._open]):
+        for spec in self.store.specs([scan for scan in asked if scan in scans and scan not in self._open]):
             self._open[spec.scan] = _Watched(spec, ScanWatch(spec), Referee(spec))
 
     def _recover(self, watched: _Watched, statuses: dict[str, RunStatus], now_s: float) -> None:
         spec = watched.spec
-        published = self.store.published(spec)
-        for action in watched.watch.look(statuses, published, now_s, taken=self._taken(watched, statuses)):
+        unseen = [run for run in watched.unended() if run not in watched.published]
+        watched.published |= {run for run, kept in self.store.published(spec, unseen).items() if kept}
+        published = {run: run in watched.published or statuses[run].state in TERMINAL for run in spec.runs}
+        queues = self._queues_of(watched, statuses)
+        taken = {run for run, queue in queues.items() if self._backlog.depth(queue) == 0}
+        waits = {run for run, queue in queues.items() if run in watched.published and self._backlog.is_whole(queue)}
+        waits |= self._parked(statuses)
+        for action in watched.watch.look(statuses, published, now_s, taken=taken, waits=waits):
+            queue = queues.get(action.run) if action.run in watched.published else None
+            if queue is not None and action.remedy is Remedy.PUBLISH and not self._backlog.may_publish(queue):
+                continue
             ids = {"scan": spec.scan, "run": action.run, "attempt": action.seen.attempt, "host": action.seen.host}
             logger.warning(
                 "recovery: %s a run that is %s", action.remedy, action.seen.state,
@@ -157,14 +203,17 @@ class Sweeper:
             )  # fmt: skip
             self._apply(spec, action)
 
-    def _taken(self, watched: _Watched, statuses: dict[str, RunStatus]) -> set[str]:
-        """Runs that wait although their queue is empty: somebody has their message, or nobody."""
-        waiting = [run for run, status in statuses.items() if status.state is RunState.QUEUED]
-        if waiting and not watched.queues:
+    def _queues_of(self, watched: _Watched, statuses: dict[str, RunStatus]) -> dict[str, str]:
+        """Runs that wait in a queue, and in which."""
+        if not watched.queues and any(status.state is RunState.QUEUED for status in statuses.values()):
             watched.queues = {run.run: run.queue for run in self.store.runs(watched.spec)}
-        queues = {watched.queues[run] for run in waiting if run in watched.queues}
-        empty = {queue for queue in queues if not self.store.waiting([queue])}
-        return {run for run in waiting if watched.queues.get(run) in empty}
+        return watched.waiting()
+
+    def _parked(self, statuses: dict[str, RunStatus]) -> set[str]:
+        """Runs that are parked at a host that lives: it has their message, and brings them back."""
+        parked = {run: status.host for run, status in statuses.items() if status.state is RunState.PARKED}
+        alive = self.store.alive(sorted(set(parked.values())))
+        return {run for run, host in parked.items() if host in alive}
 
     def _apply(self, spec: ScanSpec, action: Action) -> None:
         match action.remedy:

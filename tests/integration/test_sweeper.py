@@ -1,0 +1,145 @@
+"""The sweeper on a real server, with nobody who publishes: what it reads, leaves alone, and reaches."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import make_result, make_runs, make_scan
+from times_doctor_tasks.contract.keys import solve_queue
+from times_doctor_tasks.contract.messages import AggregateTask, ScanSpec
+from times_doctor_tasks.contract.states import RunState
+from times_doctor_tasks.state_store.run_store import RunStore
+from times_doctor_worker.recovery.actions import Remedies
+from times_doctor_worker.recovery.sweeper import ALL_S, NEWEST, RUNS_A_SWEEP, SWEEP_S, Sweeper
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(60)]
+
+QUEUE = solve_queue("gams", "cplex")
+
+
+class Post:
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def again(self, scan: str, run: str, *, to_head: bool = False) -> bool:
+        del to_head
+        self.sent.append(f"{scan} {run}")
+        return True
+
+    def fresh(self, spec: ScanSpec, run: str) -> None:
+        self.sent.append(f"{spec.scan} {run}")
+
+    def aggregate(self, task: AggregateTask) -> str:
+        self.sent.append(f"report of {task.scan}")
+        return "reported"
+
+
+class Bench:
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
+        self.post = Post()
+        self.sweeper = Sweeper(store, self.post, Remedies(store, self.post))
+        self.now_s = 1000.0
+
+    def sweep(self, seconds: float) -> None:
+        until_s = self.now_s + seconds
+        while self.now_s < until_s:
+            self.sweeper.sweep(self.now_s)
+            self.now_s += SWEEP_S
+
+    def submit(self, scan: str, runs: tuple[str, ...], *, waits: bool = True) -> ScanSpec:
+        spec = make_scan(runs=runs)
+        spec = ScanSpec(**{name: getattr(spec, name) for name in spec.__struct_fields__} | {"scan": scan})
+        self.store.submit(spec, make_runs(spec))
+        for run in runs:
+            self.store.keep_message(scan, run, {"body": b"{}"})
+            if waits:
+                self.store.client.lpush(self.store.keys.queue_lists(QUEUE)[5], f"{scan} {run}")
+        return spec
+
+    def calls(self, command: str) -> int:
+        stats: Any = self.store.client.info("commandstats")
+        return int(stats.get(f"cmdstat_{command}", {"calls": 0})["calls"])
+
+
+@pytest.fixture
+def bench(store: RunStore) -> Bench:
+    return Bench(store)
+
+
+def test_a_backlog_that_waits_is_left_alone_without_a_word(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.submit("s1", tuple(f"cplex.{number}" for number in range(13)))
+    with caplog.at_level(logging.WARNING):
+        bench.sweep(200)
+    assert bench.post.sent == []
+    assert caplog.records == []
+
+
+def test_a_message_that_is_lost_from_a_queue_that_is_never_empty_is_published_again_alone(bench: Bench) -> None:
+    bench.submit("s1", tuple(f"cplex.{number}" for number in range(13)))
+    bench.store.client.rpop(bench.store.keys.queue_lists(QUEUE)[5])
+    bench.sweep(45)
+    assert 1 <= len(bench.post.sent) <= 13  # the post brings nothing back here: one at each look
+    assert len(set(bench.post.sent)) == len(bench.post.sent)
+
+
+def test_what_has_ended_is_not_read_again(bench: Bench) -> None:
+    runs = tuple(f"cplex.{number}" for number in range(40))
+    spec = bench.submit("s1", runs)
+    for run in runs[:-1]:
+        assert bench.store.conclude(spec, make_result(spec, run))
+    bench.sweep(1)
+    before = bench.calls("hgetall"), bench.calls("exists")
+    bench.sweep(5)
+    looks = 5 / SWEEP_S
+    assert bench.calls("hgetall") - before[0] <= looks * 3
+    assert bench.calls("exists") - before[1] == 0
+
+
+def test_every_open_scan_is_swept_however_many_are_newer(bench: Bench) -> None:
+    old = bench.submit("s0", ("cplex.a",), waits=False)
+    for number in range(1, NEWEST + 50):
+        bench.submit(f"s{number}", ("cplex.a",))
+    bench.store.client.zadd(bench.store.keys.scans(), {"s0": 1})
+    assert bench.store.conclude(old, make_result(old, "cplex.a", RunState.DONE))
+    bench.sweep(ALL_S / 4)
+    assert "report of s0" in bench.post.sent
+
+
+def test_a_sweep_of_many_open_scans_reads_a_part_of_them_and_the_next_one_the_rest(bench: Bench) -> None:
+    for number in range(4):
+        bench.submit(f"s{number}", tuple(f"cplex.{run}" for run in range(RUNS_A_SWEEP // 2)))
+    bench.sweeper.sweep(bench.now_s)
+    seen = [bool(one.statuses) for one in bench.sweeper._open.values()]
+    assert sum(seen) == 2
+    bench.sweeper.sweep(bench.now_s + SWEEP_S)
+    assert all(one.statuses for one in bench.sweeper._open.values())
+
+
+@pytest.mark.parametrize("key", ["state", "message", "history"])
+def test_one_bad_key_costs_one_scan_and_its_name_is_said(
+    bench: Bench, caplog: pytest.LogCaptureFixture, key: str
+) -> None:
+    for scan in ("s1", "s2", "s3"):
+        bench.submit(scan, ("cplex.a",), waits=False)
+    name = getattr(bench.store.keys, key)("s2", "cplex.a")
+    bench.store.client.delete(name)
+    bench.store.client.set(name, b"\xff")
+    bench.sweep(20)
+    assert {"s1 cplex.a", "s3 cplex.a"} <= set(bench.post.sent)
+
+
+def test_a_run_that_is_parked_at_a_host_that_lives_stays_there(bench: Bench) -> None:
+    spec = bench.submit("s1", ("cplex.a",), waits=False)
+    state = bench.store.keys.state("s1", "cplex.a")
+    bench.store.client.hset(state, mapping={"state": "parked", "host": "h1", "reason": "2 cores short"})
+    bench.store.client.set(bench.store.keys.host("h1"), b"{}")
+    bench.sweep(100)
+    assert bench.post.sent == []
+    bench.store.client.delete(bench.store.keys.host("h1"))
+    bench.sweep(60)
+    assert set(bench.post.sent) == {"s1 cplex.a"}
+    assert bench.store.statuses(spec)["cplex.a"].reason == "2 cores short"
