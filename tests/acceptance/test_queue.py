@@ -223,6 +223,29 @@ def test_a_watcher_that_is_told_to_end_leaves_the_scan_alone(
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_scan_of_the_team_goes_on_when_its_terminal_goes_away(
+    desk: Callable[[str], Cli], run_folder: RunFolder, number: signal.Signals, as_json: bool
+) -> None:
+    laptop = desk("laptop")
+    scanning = laptop.start("scan", run_folder("denselp"), "--queue", "-p", "sift", *(["--json"] if as_json else []))
+    told = scanning.stderr if as_json else scanning.stdout
+    assert told is not None
+    next(line for line in told if "running" in line)
+    scanning.send_signal(number)
+    out, err = scanning.communicate(timeout=30)
+    assert scanning.returncode == 130, out + err
+    scan = (
+        json.loads(out)["scan"] if as_json else next(line for line in out.splitlines() if "detached" in line).split()[1]
+    )
+    assert not as_json or json.loads(out)["detached"] is True
+    (row,) = document(laptop.run("status", scan, "--json"))["runs"]
+    assert row["state"] == "running"
+    laptop.run("cancel", scan, "--now")
+
+
+@pytest.mark.long
 def test_ctrl_c_in_the_terminal_of_the_scan_cancels_it_on_its_hosts(
     desk: Callable[[str], Cli], run_folder: RunFolder
 ) -> None:

@@ -106,7 +106,7 @@ class Controls:
             self._press(at_ms)
             changed = True
         if signals.must_end and self.cancelled is None:
-            self._cancel_unasked(at_ms)
+            self._leave_or_cancel(at_ms)
         if self.menu is not None and self._keys is not None:
             typed = self._keys.read()
             if typed:
@@ -141,8 +141,15 @@ class Controls:
             self._keys.discard()
             self.menu = Menu(self._board, can_detach=self._can_detach)
 
+    def _leave_or_cancel(self, at_ms: int) -> None:
+        """A terminal that goes away takes with it what runs on its own machine, and nothing of the team's hosts."""
+        if self._can_detach:
+            self.detached = True
+        else:
+            self._cancel_unasked(at_ms)
+
     def _cancel_unasked(self, at_ms: int) -> None:
-        """The scan ends with its terminal; a mere watcher leaves it to go on."""
+        """Ctrl-C where no menu can be shown; a mere watcher leaves the scan to go on."""
         if self._is_mine:
             self._cancel(Wish.CANCEL_ALL, at_ms)
         else:

@@ -56,7 +56,7 @@ class Shown:
 
     ending: ShowEnd
     interrupted: bool
-    """All runs were asked to stop: exit code 130."""
+    """All runs were asked to stop, or whose scan it is was told to end: exit code 130."""
 
 
 def show(
@@ -81,8 +81,10 @@ def show(
         on_interrupt: called in this thread with CANCEL_SOME, CANCEL_ALL, CANCEL_NOW or DETACH; it must not block.
         result_of: the result of a run by its id, asked for when the run has ended; None where it cannot be had now.
             Without it the table cannot show objectives of runs that have ended, only of those under way.
-        is_mine: whether it ends with this terminal. What would cancel all without asking (the terminal closes, SIGTERM,
-            Ctrl-C where no menu can be shown) only ends the show for a mere watcher, as detached.
+        can_detach: it can go on without this terminal: one that closes, or SIGTERM, then ends the show as detached.
+            Else these cancel all.
+        is_mine: whether this terminal asked for it. Ctrl-C where no menu can be shown then cancels all; for a mere
+            watcher it ends the show, as detached.
         signals: already noted since before the scan was submitted; None: from now on.
         notify: keep the terminal's title, and ring its bell at the end.
         now_ms, tick_s: the clock of the events' times, and one that never jumps, to pace frames.
@@ -98,7 +100,8 @@ def show(
         finally:
             with _forgiving(noted):
                 screen.close(now_ms())
-    return Shown(ending, interrupted=controls.cancelled is not None)
+    told_to_end = ending is ShowEnd.DETACHED and noted.must_end and is_mine
+    return Shown(ending, interrupted=controls.cancelled is not None or told_to_end)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -121,8 +122,9 @@ def follow(
         check=backend.check,
     )
     if shown.ending is ShowEnd.DETACHED:
-        say(_detached_words(spec), words_console(as_json=as_json))
-        return exit_codes.OK
+        with contextlib.suppress(*([OSError] if shown.interrupted else [])):  # the terminal may be gone
+            _say_detached(client, spec, as_json=as_json)
+        return exit_codes.INTERRUPTED if shown.interrupted else exit_codes.OK
     report = client.report(spec.scan)
     if report is None:
         say(f"Left scan {spec.scan} before its report existed; its runs were told to stop.", stderr_console())
@@ -201,18 +203,22 @@ def _submitted_words(prepared: Prepared) -> str:
 
 
 def _detach(client: Client, spec: ScanSpec, *, as_json: bool) -> int:
+    _say_detached(client, spec, as_json=as_json)
+    return exit_codes.OK
+
+
+def _say_detached(client: Client, spec: ScanSpec, *, as_json: bool) -> None:
     if as_json:
-        emit_json({"scan": spec.scan, "runs": spec.runs, "broker": client.shown_broker})
+        emit_json({"scan": spec.scan, "detached": True, "runs": spec.runs, "broker": client.shown_broker})
     else:
         say(_detached_words(spec))
-    return exit_codes.OK
 
 
 def _detached_words(spec: ScanSpec) -> str:
     """What to type next when a scan goes on without this terminal."""
     scan = spec.scan
     return (
-        f"Scan {scan} goes on without this terminal.\n"
+        f"Scan {scan} is detached: it goes on without this terminal.\n"
         f"  times-doctor watch {scan}     shows it again, from any machine\n"
         f"  times-doctor fetch {scan}     brings its files when it is over\n"
         f"  times-doctor cancel {scan}    stops it"

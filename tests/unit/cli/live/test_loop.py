@@ -87,7 +87,7 @@ class Stage:
         self.keyboard = keyboard
         self.choices: list[Choice] = []
 
-    def show(self, script: Script, *, can_detach: bool = False, notify: bool = False) -> Shown:
+    def show(self, script: Script, *, can_detach: bool = False, is_mine: bool = True, notify: bool = False) -> Shown:
         @contextlib.contextmanager
         def held() -> Iterator[Keys | None]:
             yield self.keys if self.keyboard else None
@@ -98,6 +98,7 @@ class Stage:
             self.console,
             on_interrupt=self.choices.append,
             can_detach=can_detach,
+            is_mine=is_mine,
             notify=notify,
             now_ms=script.now_ms,
             tick_s=lambda: script.now_s,
@@ -293,6 +294,19 @@ def test_hang_up_and_termination_cancel_all(number: str, terminal: bool) -> None
 
     assert stage.choices == [Choice(Wish.CANCEL_ALL)]
     assert shown == Shown(ShowEnd.OVER, interrupted=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGHUP")
+@pytest.mark.parametrize("number", ["SIGHUP", "SIGTERM"])
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("is_mine", [True, False])
+def test_hang_up_and_termination_leave_a_scan_of_the_team_to_go_on(number: str, terminal: bool, is_mine: bool) -> None:
+    stage = Stage(terminal=terminal)
+    script = Script(running(), lambda: os.kill(os.getpid(), getattr(signal, number)), looks(), [])
+    shown = stage.show(script, can_detach=True, is_mine=is_mine)
+
+    assert stage.choices == []
+    assert shown == Shown(ShowEnd.DETACHED, interrupted=is_mine)
 
 
 def test_a_terminal_that_is_gone_does_not_end_the_scan() -> None:
