@@ -60,7 +60,7 @@ def _service(words: list[str], warden: Warden) -> int:
         handed = json.loads(sys.stdin.buffer.readline() or b"{}") if "--lifeline" in words else {}
         service = read_words(words, {**os.environ, **handed})
         require_cache_folder(Path(service.plan.cache_dir), service.cache_from)
-        configure_logging("INFO", who=service.card_name)
+        configure_logging(service.log_level, who=service.card_name, form=service.log_format)
         from times_doctor_worker.service import worker  # heavy: after what may be wrong at once
 
         return worker.run_service(service, warden)

@@ -21,6 +21,8 @@ _T = TypeVar("_T")
 #: Pause between tries, seconds: first and longest.
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
+#: Seconds after which an outage that lasts is said again.
+SAY_AGAIN_S = 30.0
 
 
 class GivenUp(Exception):  # a decision, not a failure
@@ -38,19 +40,25 @@ def insist(call: Callable[[], _T], *, what: str, ending: threading.Event | None 
     Raises:
         GivenUp: `ending` was set while Redis did not answer.
     """
-    pause_s, since_s = FIRST_PAUSE_S, monotonic_s()
+    pause_s, since_s, tries = FIRST_PAUSE_S, monotonic_s(), 0
+    say_at_s = since_s
     waiter = ending or threading.Event()
     while True:
         try:
             return call()
         except (redis.RedisError, OperationalError) as error:
-            logger.warning(
-                "%s: redis does not answer for %.0f s: %s",
-                what,
-                monotonic_s() - since_s,
-                error,
-                extra={"action": "redis_waits"},
-            )
+            tries += 1
+            if monotonic_s() >= say_at_s:
+                say_at_s = monotonic_s() + SAY_AGAIN_S
+                logger.warning(
+                    "%s: redis does not answer for %.0f s, asked %d time%s: %s",
+                    what,
+                    monotonic_s() - since_s,
+                    tries,
+                    "" if tries == 1 else "s",
+                    error,
+                    extra={"action": "redis_waits"},
+                )
         if waiter.wait(pause_s):
             raise GivenUp(what)
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)

@@ -11,6 +11,7 @@ from redis.exceptions import AuthorizationError
 
 from times_doctor_tasks.contract.errors import BrokerUnavailable
 from times_doctor_tasks.state_store.connection import check
+from times_doctor_worker.redis_io.retry import SAY_AGAIN_S
 
 logger = logging.getLogger(__name__)
 
@@ -28,17 +29,21 @@ def wait_for_broker(client: redis.Redis, url: str, wait: Callable[[float], objec
     Raises:
         BrokerUnavailable: it answers, and wants a password, forbids something, or is too old.
     """
-    pause_s, is_first = FIRST_PAUSE_S, True
+    pause_s, waited_s, tries, say_at_s = FIRST_PAUSE_S, 0.0, 0, 0.0
     while True:
         try:
             return check(client, url)
         except BrokerUnavailable as error:
             if not _may_pass(error.__cause__):
                 raise
-            said = error if is_first else f"No answer yet: {error.args[1]}."
-            logger.warning("%s Tried again in %.1f s.", said, pause_s, extra={"action": "broker_waits"})
-        is_first = False
+            tries += 1
+            if waited_s >= say_at_s:
+                after = f"No answer after {waited_s:.0f} s and {tries} tries: {error.args[1]}."
+                said = error if tries == 1 else after
+                logger.warning("%s Tried again in %.1f s.", said, pause_s, extra={"action": "broker_waits"})
+                say_at_s = waited_s + SAY_AGAIN_S
         wait(pause_s)
+        waited_s += pause_s
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
 

@@ -40,6 +40,9 @@ class Service:
     cache_bytes: int
     cache_from: str | None
     """What named the cache folder; None: nobody did."""
+    log_level: str
+    log_format: str
+    """`text` or `json`."""
     has_control_child: bool
     """Its control worker runs beside it, in a process of its own."""
     has_lifeline: bool
@@ -84,6 +87,8 @@ def read_words(words: Sequence[str], environ: Mapping[str, str], *, folder: Path
         drain_s=settings.drain_s,
         cache_bytes=int(settings.cache_gb * _GB),
         cache_from=settings.origins.get("cache_dir"),
+        log_level=parsed.log_level.upper(),
+        log_format=parsed.log_format,
         has_control_child=parsed.role == "both",
         has_lifeline=parsed.lifeline,
     )
@@ -108,6 +113,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--slots", type=_count, metavar="N", help="runs at once; default: one a core")
     parser.add_argument("--threads", type=_count, metavar="N", help="threads that all runs share; default: the cores")
     parser.add_argument("--name", metavar="H", help="name of this host among all; default: the machine's")
+    levels = ("debug", "info", "warning", "error")
+    parser.add_argument(
+        "--log-level", choices=levels, default="info", metavar="L", help=f"{', '.join(levels)}; default: info"
+    )
+    parser.add_argument(
+        "--log-format", choices=("text", "json"), default="text", metavar="F", help="text or json; default: text"
+    )
     parser.add_argument("--lifeline", action="store_true", help=argparse.SUPPRESS)
     return parser
 

@@ -223,6 +223,7 @@ def run_service(service: Service, warden: Warden) -> int:
 
     trust(service.tls)
     child_words = ["--role", "control", "--name", service.plan.host, "--lifeline"]
+    child_words += [f"--log-level={service.log_level.lower()}", f"--log-format={service.log_format}"]
     worker = Worker(
         service.plan,
         warden,

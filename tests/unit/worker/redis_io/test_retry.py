@@ -51,3 +51,14 @@ def test_a_worker_that_leaves_gives_up_at_the_next_failure_and_not_before() -> N
 def test_a_defect_is_not_retried() -> None:
     with pytest.raises(KeyError):
         insist(failing(KeyError("defect")), what="a call")
+
+
+def test_an_outage_is_said_once_and_again_after_a_while_with_the_number_of_tries(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times_s = iter(range(0, 1000, 4))
+    monkeypatch.setattr(module, "monotonic_s", lambda: float(next(times_s)))
+    insist(failing(*[redis.ConnectionError("gone")] * 9), what="a call")
+    assert len(caplog.messages) == 2
+    assert "asked 1 time: gone" in caplog.messages[0]
+    assert "asked 8 times: gone" in caplog.messages[1]

@@ -49,7 +49,8 @@ def test_a_broker_that_refuses_is_an_error_in_words(answer: object, said: str) -
     assert "secret" not in str(caught.value)
 
 
-def test_the_log_says_what_is_waited_for_once_in_full(caplog: pytest.LogCaptureFixture) -> None:
-    wait(redis.ConnectionError("refused"), redis.ConnectionError("refused"), "7.2.4")
-    assert [("Check TIMES_DOCTOR_BROKER_URL" in text) for text in caplog.messages] == [True, False]
+def test_an_outage_is_said_once_in_full_and_then_every_half_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    wait(*[redis.ConnectionError("refused")] * 9, "7.2.4")  # pauses of 0.5, 1, 2, 4, 8, 16, 30, 30, 30 s
+    assert [("Check TIMES_DOCTOR_BROKER_URL" in text) for text in caplog.messages] == [True, False, False, False]
+    assert caplog.messages[1].startswith("No answer after 32 s and 7 tries: refused.")
     assert "secret" not in caplog.text

@@ -82,3 +82,11 @@ def test_an_option_is_typed_whole(tmp_path: Path) -> None:
 def test_a_worker_without_a_broker_says_how_to_set_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"A worker needs a broker and none is configured\. Set TIMES_DOC"):
         read_words([], {"HOME": "/h"}, folder=tmp_path)
+
+
+def test_a_log_is_told_its_level_and_form(tmp_path: Path) -> None:
+    assert (read(tmp_path).log_level, read(tmp_path).log_format) == ("INFO", "text")
+    service = read(tmp_path, "--log-level", "debug", "--log-format=json")
+    assert (service.log_level, service.log_format) == ("DEBUG", "json")
+    with pytest.raises(UsageError, match="invalid choice: 'loud'"):
+        read(tmp_path, "--log-level", "loud")
