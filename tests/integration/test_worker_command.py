@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -73,3 +74,16 @@ def test_the_command_becomes_the_worker_and_a_signal_drains_it(tmp_path: Path, b
     assert worker.wait(PATIENCE_S) == 0
     assert broker.store.host("h1") is None
     wait_until(lambda: broker.store.host("control@h1") is None, timeout_s=PATIENCE_S, what="the control worker ended")
+
+
+def test_systemd_hears_that_a_worker_is_ready_and_that_it_lives(tmp_path: Path, broker: Broker) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(PATIENCE_S)
+        settings = {"TIMES_DOCTOR_BROKER_URL": broker.url, "TIMES_DOCTOR_KEY_PREFIX": broker.prefix}
+        settings["NOTIFY_SOCKET"] = str(tmp_path / "notify")
+        with subprocess.Popen([*CLI, "--name", "h1"], env=environ(tmp_path, **settings), cwd=tmp_path) as worker:
+            heard = [systemd.recv(200) for _ in range(3)]
+            worker.send_signal(signal.SIGINT)
+    assert heard == [b"READY=1\nWATCHDOG=1"] * 3
+    assert worker.returncode == 0

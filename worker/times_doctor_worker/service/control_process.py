@@ -12,6 +12,7 @@ import threading
 from collections.abc import Sequence
 
 from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_worker.service.systemd import SOCKET_VARIABLE
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class ControlChild:
             if self._ended.is_set():
                 return None
             # A session of its own: Ctrl-C in a terminal reaches the parent, who says what is to end when.
-            environ = {name: value for name, value in os.environ.items() if name not in SECRETS}
+            environ = {name: value for name, value in os.environ.items() if name not in (*SECRETS, SOCKET_VARIABLE)}
             self._process = subprocess.Popen(self._argv, stdin=subprocess.PIPE, start_new_session=True, env=environ)
             _hand_over(self._process)
         logger.info("control worker started as pid %d", self._process.pid, extra={"action": "control_started"})

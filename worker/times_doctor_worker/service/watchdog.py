@@ -14,6 +14,7 @@ import redis
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_worker.service.consumer import Intake
 from times_doctor_worker.service.shutdown import Drain
+from times_doctor_worker.service.systemd import tell_systemd
 
 #: Seconds without a tick of Celery's event loop: it is blocked. Socket time-outs times retries take 20.
 BLOCKED_S = 60.0
@@ -88,9 +89,14 @@ class Watchdog:
 def watch(
     watchdog: Watchdog, intake: Intake, count_waiting: Callable[[frozenset[str]], int], drain: Drain
 ) -> Callable[[], None]:
-    """The job to repeat each `PERIOD_S`. Its remedy leaves running solves alone: they need only lease and FINISH."""
+    """The job to repeat each `PERIOD_S`. Its remedy leaves running solves alone: they need only lease and FINISH.
+
+    systemd hears of each look: it ends a process whose threads stand still, and never one whose Redis is away.
+    """
 
     def look() -> None:
+        if intake.ticked_s is not None:
+            tell_systemd("READY=1\nWATCHDOG=1")
         if drain.is_begun or intake.ticked_s is None:
             return
         try:

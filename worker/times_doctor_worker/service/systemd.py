@@ -1,0 +1,22 @@
+"""What systemd is told of a service with `Type=notify` and `WatchdogSec=` (sd_notify(3))."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+#: Names the socket that systemd listens on: a path, or a name in the abstract space with @ for its first byte.
+SOCKET_VARIABLE = "NOTIFY_SOCKET"
+
+
+def tell_systemd(words: str) -> bool:
+    """Sends `words`, an assignment a line; whether somebody got them. It never raises and never waits."""
+    place = os.environ.get(SOCKET_VARIABLE, "")
+    if not place.startswith(("/", "@")):
+        return False
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as line:
+            line.sendto(words.encode(), f"\0{place[1:]}" if place.startswith("@") else place)
+    except OSError:
+        return False
+    return True
