@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 
-from times_doctor_cli.commands.admin import flower, prune, worker
+from times_doctor_cli.commands.admin import acl, flower, prune, worker
 from times_doctor_cli.commands.scan import apply, demo, diagnose, profiles, report, scan, verify
 from times_doctor_cli.commands.team import cancel, check, deadletters, fetch, hosts, scans, watch
 from times_doctor_cli.terminal.console import fail
@@ -67,6 +67,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str | None]] = {
     "demo": (demo.demo, None),
     "verify": (verify.verify, None),
     "flower": (flower.flower, None),
+    "acl": (acl.acl, acl.EXAMPLES),
     "worker": (worker.worker, None),
 }
 
