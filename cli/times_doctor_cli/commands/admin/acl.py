@@ -19,7 +19,7 @@ def acl(
         str | None, typer.Option(metavar="NAME", help="Key prefix of the team; default: the configured one.")
     ] = None,
 ) -> None:
-    """Print an ACL file for the broker: a user for each role, each with a new password."""
+    """Print the broker's users, one a role, with new passwords."""
     import os
     import sys
 
