@@ -176,3 +176,24 @@ def test_control_may_add_a_round_to_what_a_client_submitted(broker: GuardedBroke
     assert broker.denied() == set()
     for store in (client, control):
         store.client.close()
+
+
+@pytest.mark.parametrize(
+    ("role", "user", "says"),
+    [
+        ("solve", "client", "worker of role solve"),
+        ("control", "client", "role control"),
+        ("control", "worker", "role control"),
+    ],
+)
+def test_a_worker_with_the_password_of_another_role_says_so_and_ends(
+    tmp_path: Path, broker: GuardedBroker, role: str, user: str, says: str
+) -> None:
+    keep = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    environ = keep | {"HOME": str(tmp_path), "TIMES_DOCTOR_BROKER_URL": broker.url_of(user)}
+    command = [sys.executable, "-m", "times_doctor_worker", "--role", role]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 5
+    assert says in done.stderr
+    assert words_of(user) not in done.stderr
+    assert "Traceback" not in done.stderr

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import redis
-from redis.exceptions import AuthorizationError
+from redis.exceptions import AuthorizationError, NoPermissionError
 
+from times_doctor_tasks.config.settings import shown_url
 from times_doctor_tasks.contract.errors import BrokerUnavailable
+from times_doctor_tasks.contract.keys import Keys
 from times_doctor_tasks.state_store.connection import check
 from times_doctor_worker.redis_io.retry import SAY_AGAIN_S
 
@@ -18,6 +20,8 @@ logger = logging.getLogger(__name__)
 #: Seconds between tries: first and longest.
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
+#: Names no host and no scan.
+_NOBODY = "nobody"
 
 
 def wait_for_broker(client: redis.Redis, url: str, wait: Callable[[float], object]) -> str:
@@ -45,6 +49,25 @@ def wait_for_broker(client: redis.Redis, url: str, wait: Callable[[float], objec
         wait(pause_s)
         waited_s += pause_s
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+
+def require_rights(client: redis.Redis, url: str, keys: Keys, roles: Sequence[str]) -> None:
+    """Makes sure that the server lets this user do what its roles do, by a command that changes nothing.
+
+    Raises:
+        BrokerUnavailable: it is the user of another role, or of another prefix.
+    """
+    probes = {"solve": keys.host(_NOBODY), "control": keys.report(_NOBODY)}
+    for role in roles:
+        try:
+            client.persist(probes[role])
+        except NoPermissionError as error:
+            user = "the user of a control worker" if role == "control" else "the user of a worker"
+            raise BrokerUnavailable(
+                shown_url(url),
+                f"its user may not write what a worker of role {role} writes under the prefix {keys.prefix!r}; "
+                f"the URL must name {user} (deploy/users.acl)",
+            ) from error
 
 
 def _may_pass(cause: BaseException | None) -> bool:

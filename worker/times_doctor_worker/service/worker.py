@@ -28,7 +28,7 @@ from times_doctor_worker.recovery.sweeper import Sweeper
 from times_doctor_worker.redis_io.periodic import Repeating
 from times_doctor_worker.redis_io.publisher import Postman
 from times_doctor_worker.redis_io.retry import GivenUp, insist
-from times_doctor_worker.service.broker_wait import wait_for_broker
+from times_doctor_worker.service.broker_wait import require_rights, wait_for_broker
 from times_doctor_worker.service.consumer import Intake
 from times_doctor_worker.service.control_process import ControlChild
 from times_doctor_worker.service.options import Service
@@ -124,6 +124,11 @@ class Worker:
     def _settle(self) -> None:
         """Finds the broker, makes sure of the name, and ends what a predecessor left running."""
         wait_for_broker(self._client, self._plan.broker_url, self._pause)
+        insist(
+            lambda: require_rights(self._client, self._plan.broker_url, self._store.keys, self._plan.roles),
+            what="asking what this user may do",
+            ending=self.drain.leaving,
+        )
         self._tenure.take(
             lambda: insist(lambda: self._store.host(self._name), what="reading host cards", ending=self.drain.leaving),
             self._pause,
