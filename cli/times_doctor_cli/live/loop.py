@@ -79,12 +79,10 @@ def show(
     Args:
         source: its events. What it raises ends the show and goes on to the caller, with the terminal as it was.
         on_interrupt: called in this thread with CANCEL_SOME, CANCEL_ALL, CANCEL_NOW or DETACH; it must not block.
-        result_of: the result of a run by its id, asked for when the run has ended; None where it cannot be had now.
-            Without it the table cannot show objectives of runs that have ended, only of those under way.
-        can_detach: it can go on without this terminal: one that closes, or SIGTERM, then ends the show as detached.
-            Else these cancel all.
-        is_mine: whether this terminal asked for it. Ctrl-C where no menu can be shown then cancels all; for a mere
-            watcher it ends the show, as detached.
+        result_of: the result of a run that has ended; None where it cannot be had now. Without it only runs under way
+            show their objectives.
+        can_detach: it can go on without this terminal: one that closes, or SIGTERM, ends the show, else cancels all.
+        is_mine: this terminal asked for it: Ctrl-C where no menu can be shown cancels all, else it ends the show.
         signals: already noted since before the scan was submitted; None: from now on.
         notify: keep the terminal's title, and ring its bell at the end.
         now_ms, tick_s: the clock of the events' times, and one that never jumps, to pace frames.

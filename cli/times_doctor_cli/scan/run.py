@@ -125,8 +125,7 @@ def follow(
         with contextlib.suppress(*([OSError] if shown.interrupted else [])):  # the terminal may be gone
             _say_detached(client, spec, as_json=as_json)
         return exit_codes.INTERRUPTED if shown.interrupted else exit_codes.OK
-    report = client.report(spec.scan)
-    if report is None:
+    if (report := client.report(spec.scan)) is None:
         say(f"Left scan {spec.scan} before its report existed; its runs were told to stop.", stderr_console())
         return exit_codes.INTERRUPTED
     place = _with_rounds(client, report, spec, place)

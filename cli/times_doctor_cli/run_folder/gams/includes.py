@@ -2,7 +2,7 @@
 
 GAMS looks in its working directory, then in each input folder, never beside the including file; it tries a name as it
 is, then with `.gms` (all measured with 54.6). A file that may be read is taken when it exists; one that must be and is
-not there is an error. The TIMES source is taken whole (see `source.py`), not followed.
+not there is an error. The TIMES source is taken whole (see `run_folder/times_source.py`), not followed.
 """
 
 from __future__ import annotations
