@@ -79,8 +79,7 @@ def show(
     Args:
         source: its events. What it raises ends the show and goes on to the caller, with the terminal as it was.
         on_interrupt: called in this thread with CANCEL_SOME, CANCEL_ALL, CANCEL_NOW or DETACH; it must not block.
-        result_of: the result of a run that has ended; None where it cannot be had now. Without it only runs under way
-            show their objectives.
+        result_of: the result of a run that has ended; None: not to be had now, and its objective is not shown.
         can_detach: it can go on without this terminal: one that closes, or SIGTERM, ends the show, else cancels all.
         is_mine: this terminal asked for it: Ctrl-C where no menu can be shown cancels all, else it ends the show.
         signals: already noted since before the scan was submitted; None: from now on.
