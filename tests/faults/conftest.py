@@ -11,6 +11,9 @@ from tests.faults.bed import Bed, PortBroker  # noqa: E402  # after what makes i
 from tests.faults.counting import PROPERTY, Tell, rows_of, table_of  # noqa: E402  # after what makes its asserts tell
 from tests.integration.workers import Broker, Team  # noqa: E402  # after what makes its asserts tell
 
+#: A program for child processes: it reads its orders where it is imported.
+collect_ignore = ["mortal_worker.py"]
+
 
 @pytest.fixture
 def broker() -> Iterator[Broker]:
