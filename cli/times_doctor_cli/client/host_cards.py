@@ -35,3 +35,13 @@ def solvers_of(card: HostCard, engine: str) -> tuple[str, ...]:
     found = [name.split(".", 1)[1] for name in card.solvers if name.startswith(f"{engine}.")]
     known = {profile.solver for profile in built_in_profiles(engine=engine)}
     return tuple(sorted(found, key=lambda solver: (solver not in known, solver)))
+
+
+def engine_of_note(note: str) -> str:
+    """The engine that a host's note is about: the one that it names first, for it may speak of another as a way out.
+
+    >>> engine_of_note("The GAMS licence ended. HiGHS needs none."), engine_of_note("the disk is full")
+    ('gams', '')
+    """
+    places = {engine: note.find(name) for engine, name in ENGINE_NAMES.items() if name in note}
+    return min(places, key=places.__getitem__, default="")

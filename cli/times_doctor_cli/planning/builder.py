@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from times_doctor_cli.client.host_cards import ENGINE_NAMES
+from times_doctor_cli.client.host_cards import ENGINE_NAMES, engine_of_note
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.client.upload import upload
 from times_doctor_cli.planning.hosts import Fleet, queues_for
@@ -279,11 +279,10 @@ def engine_note(fleet: Fleet) -> str:
 def warnings_of(prepared: Prepared) -> tuple[str, ...]:
     """What a person should know before the scan starts, each once."""
     fleet = prepared.fleet
-    others = [name for engine, name in ENGINE_NAMES.items() if engine != fleet.engine]
     said_by: dict[str, list[HostCard]] = {}
     for card in fleet.fit:
         for note in card.notes:
-            if not any(name in note for name in others):
+            if engine_of_note(note) in ("", fleet.engine):
                 said_by.setdefault(note, []).append(card)
     notes = [note if fleet.is_here else f"{host_names(cards)}: {note}" for note, cards in said_by.items()]
     return (*prepared.run_dir.warnings, *prepared.remarks, *fleet.left_out(), *notes)
