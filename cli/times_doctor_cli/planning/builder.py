@@ -170,7 +170,7 @@ def prepare(
     scan = new_scan_id()
     runs = make_runs(request, scan, profiles, capacity.threads, veda=run_dir.veda)
     if request.queue:
-        runs = _on_queues(request, fleet, runs)
+        runs = _on_queues(fleet, runs)
     spec = _spec(request, settings, run_dir, snapshot, runs, now_ms=now_ms)
     return Prepared(
         spec,
@@ -185,10 +185,9 @@ def prepare(
     )
 
 
-def _on_queues(request: ScanRequest, fleet: Fleet, runs: Sequence[RunSpec]) -> list[RunSpec]:
+def _on_queues(fleet: Fleet, runs: Sequence[RunSpec]) -> list[RunSpec]:
     """Each run on the queue from which a host of the team will take it."""
-    rounds = [run.repeat for run in runs] if request.repeat != 1 else []
-    queues = queues_for(fleet, [run.solver for run in runs], runs[0].threads, rounds=rounds)
+    queues = queues_for(fleet, [run.solver for run in runs], runs[0].threads)
     return [msgspec.structs.replace(run, queue=queue) for run, queue in zip(runs, queues, strict=True)]
 
 

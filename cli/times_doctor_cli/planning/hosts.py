@@ -174,17 +174,14 @@ def why_unfit(card: HostCard, request: ScanRequest, engine: str, today: date, st
     return ""
 
 
-def queues_for(fleet: Fleet, solvers: Sequence[str], threads: int, *, rounds: Sequence[int] = ()) -> list[str]:
-    """The queue of each run, given its solver and, with repeats, its round.
+def queues_for(fleet: Fleet, solvers: Sequence[str], threads: int) -> list[str]:
+    """The queue of each run, given its solver.
 
     All hosts with the solver share one queue, and whoever is free takes the next run. Where one of them must not take
     it (too small, another version, not named by `--hosts`), the runs are dealt out to the others' own queues instead,
-    in proportion to their cores. A round of repeats goes to one host, where some host has all solvers: profiles are
-    compared within a round, and hosts differ in speed.
+    in proportion to their cores. A round of repeats is not bound to one host: a run bound to a host that dies would
+    wait for it, perhaps all night; `--hosts NAME` compares on one host.
     """
-    able = [card for card in fleet.fit if card.cores >= threads and all(card in fleet.having(s) for s in set(solvers))]
-    if rounds and len(fleet.fit) > 1 and able:
-        return _by_round(able, rounds)
     dealt = dict.fromkeys((card.host for card in fleet.fit), 0)
     queues = []
     for solver in solvers:
@@ -197,17 +194,6 @@ def queues_for(fleet: Fleet, solvers: Sequence[str], threads: int, *, rounds: Se
         dealt[taker.host] += threads
         queues.append(host_queue(taker.host))
     return queues
-
-
-def _by_round(able: Sequence[HostCard], rounds: Sequence[int]) -> list[str]:
-    """Each round's host, in proportion to their cores."""
-    dealt = dict.fromkeys((card.host for card in able), 0)
-    taker = {}
-    for each in dict.fromkeys(rounds):
-        card = min(able, key=lambda card: ((dealt[card.host] + 1) / card.cores, card.host))
-        dealt[card.host] += 1
-        taker[each] = host_queue(card.host)
-    return [taker[each] for each in rounds]
 
 
 def _subscribers(cards: Iterable[HostCard], queue: str) -> set[str]:

@@ -154,14 +154,6 @@ def test_the_private_worker_without_the_engine_says_why_in_its_own_words() -> No
         Fleet.here(make_card("h1", "highs.highs", notes=("GAMS was not found.",)), "gams")
 
 
-@pytest.mark.parametrize(
-    ("cards", "queues"),
-    [
-        ((make_card("h1", cores=16), make_card("h2", cores=8)), ["host.h1"] * 4 + ["host.h2"] * 2),
-        ((make_card("h1"),), ["solve.gams.cplex"] * 6),
-        ((make_card("h1", cores=1), make_card("h2", cores=8)), ["host.h2"] * 6),
-    ],
-)
-def test_a_round_of_repeats_goes_to_one_host(cards: tuple[HostCard, ...], queues: list[str]) -> None:
-    rounds = [1, 1, 2, 2, 3, 3]
-    assert queues_for(make_fleet(*cards), ["cplex"] * 6, 2 if len(cards) > 1 else 1, rounds=rounds) == queues
+def test_no_run_is_bound_to_a_host_where_all_may_take_it() -> None:
+    fleet = make_fleet(make_card("h1", cores=16), make_card("h2", cores=8))
+    assert queues_for(fleet, ["cplex"] * 6, 2) == ["solve.gams.cplex"] * 6
