@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from times_doctor_cli.reports.layout import JSON, OUT
+from times_doctor_cli.reports.layout import JSON, OUT, saved_reports
 from times_doctor_tasks.contract.errors import SchemaMismatch, UsageError
 from times_doctor_tasks.contract.messages import Report, RunSpec, decode
 
@@ -30,12 +30,15 @@ def find_saved(path: Path, *, newest: bool) -> SavedReport | None:
     """The report in a scan's folder, or of the newest scan in `times_doctor_out`; None where there is none.
 
     Args:
+        path: A folder; or a model file, as `scan` took it: then the newest scan of that one beside it is meant.
         newest: Look into a run folder's `times_doctor_out` too; otherwise a run folder is one.
 
     Raises:
         UsageError: there is one, and it cannot be read.
     """
     places = [path, path / OUT] if newest else [path]
+    if path.is_file():
+        places = [report.parent for report in reversed(saved_reports(path.parent / OUT)) if _is_of(report, path.name)]
     folder = next((place for place in places if (place / JSON).is_file()), None)
     if folder is None:
         return None
@@ -45,6 +48,21 @@ def find_saved(path: Path, *, newest: bool) -> SavedReport | None:
         raise UsageError(f"{str(folder / JSON)!r} is no report that this version can read: {error}") from error
     own = folder / report.scan
     return SavedReport(own if own.is_dir() else folder, report, runs)
+
+
+def find_here(what: str) -> SavedReport | None:
+    """The report that a person means by a path, or by the id of a scan made in this folder; None where there is none.
+
+    Raises:
+        UsageError: there is one, and it cannot be read.
+    """
+    paths = [path for path in (Path(what), Path(OUT) / what) if path.exists()]
+    return next((saved for path in paths if (saved := find_saved(path, newest=True)) is not None), None)
+
+
+def _is_of(report: Path, model: str) -> bool:
+    """Whether a report is one of the model file of that name; one that cannot be read is not."""
+    return any(PurePosixPath(found.spec.model.driver).name == model.lower() for found, _ in readable([report]))
 
 
 def readable(paths: Iterable[Path]) -> Iterator[tuple[Report, tuple[RunSpec, ...]]]:

@@ -1,12 +1,30 @@
-"""An option file written over another, with a backup, and taken back."""
+"""An option file written over another, and taken back by what a record beside it says of each time."""
 
 from __future__ import annotations
 
+import hashlib
+from itertools import count
 from pathlib import Path
 
+import msgspec
+
 from times_doctor_cli.reports.writers.files import write_atomically
-from times_doctor_cli.veda.placement import Placement
+from times_doctor_cli.veda.placement import Placement, as_spelled, content_of
 from times_doctor_tasks.contract.errors import UsageError
+
+#: Ending of the record beside an option file.
+RECORD = ".applied.json"
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """One time that an option file was put somewhere."""
+
+    run: str
+    """Whose options."""
+    sha256: str
+    """Of the text that was written."""
+    backup: str | None
+    """Name of the file that holds what stood there; None where nothing did."""
 
 
 def apply(placement: Placement) -> Path | None:
@@ -15,47 +33,76 @@ def apply(placement: Placement) -> Path | None:
     Raises:
         UsageError: it cannot be written; what stood there still stands there.
     """
-    backup = None
+    target, backup = placement.target, None
     if placement.before is not None:
-        backup = _free_backup(placement.target)
+        names = (target.with_name(f"{target.name}.{number}.bak") for number in count(1))
+        backup = next(path for path in names if not path.exists())
         write_atomically(backup, placement.before)
-    write_atomically(placement.target, placement.text)
+    entry = Applied(run=placement.run, sha256=_sha256(placement.text), backup=backup.name if backup else None)
+    entries = _record_of(target)
+    _write_record(target, [*entries, entry])
+    try:
+        write_atomically(target, placement.text)
+    except UsageError:
+        _write_record(target, entries)
+        raise
     return backup
 
 
-def undo(placement: Placement) -> Path | None:
-    """Takes back what `apply` did: the newest backup returns and is returned, or the file goes where none stood before.
+def last_applied(folder: Path, solvers: set[str]) -> tuple[Path, Applied]:
+    """The option file in `folder` that `apply` wrote and nobody has changed since, and the record of it.
 
     Raises:
-        UsageError: the file is not what `apply` wrote.
+        UsageError: `apply` wrote none of these solvers' here, or somebody has changed it.
     """
-    if not placement.is_done:
-        raise UsageError(
-            f"{str(placement.target)!r} is not what {placement.run} ran with, so nothing is taken back. "
-            f"Its backups are {placement.target.name}.<n>.bak beside it; the highest number is the newest."
-        )
-    backups = _backups(placement.target)
+    for solver in sorted(solvers):
+        target = as_spelled(folder, f"{solver}.opt")
+        if entries := _record_of(target):
+            text = content_of(target)
+            if text is None or _sha256(text) != entries[-1].sha256:
+                raise UsageError(
+                    f"{str(target)!r} was changed after `apply` wrote it, so nothing is taken back. "
+                    f"What stood there before is {entries[-1].backup or 'nothing'}: {target.name}{RECORD} tells."
+                )
+            return target, entries[-1]
+    raise UsageError(
+        f"`apply` has put no option file of this scan's solvers into {str(folder)!r}: nothing to take back."
+    )
+
+
+def undo(target: Path, applied: Applied) -> None:
+    """Takes back what `last_applied` found: what stood there returns, or the file goes where nothing did.
+
+    Raises:
+        UsageError: the backup is gone, or the folder cannot be written.
+    """
     try:
-        if not backups:
-            placement.target.unlink()
-            return None
-        backups[-1].replace(placement.target)
+        if applied.backup is None:
+            target.unlink()
+        else:
+            target.with_name(applied.backup).replace(target)
+        _write_record(target, _record_of(target)[:-1])
     except OSError as error:
-        raise UsageError(f"{str(placement.target)!r} could not be taken back: {error.strerror}.") from error
-    return backups[-1]
+        raise UsageError(f"{str(target)!r} could not be taken back: {error.strerror}: {error.filename}.") from error
 
 
-def _backups(target: Path) -> list[Path]:
-    """Backups of a file, oldest first."""
-    numbered = {
-        int(number): path
-        for path in target.parent.glob(f"{target.name}.*.bak")
-        if (number := path.name.removeprefix(f"{target.name}.").removesuffix(".bak")).isdecimal()
-    }
-    return [numbered[number] for number in sorted(numbered)]
+def _record_of(target: Path) -> list[Applied]:
+    path = target.with_name(target.name + RECORD)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[Applied])
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(f"The record {str(path)!r} cannot be read: {error}. Move it away first.") from error
 
 
-def _free_backup(target: Path) -> Path:
-    last = _backups(target)[-1:]
-    number = int(last[0].name.split(".")[-2]) + 1 if last else 1
-    return target.with_name(f"{target.name}.{number}.bak")
+def _write_record(target: Path, entries: list[Applied]) -> None:
+    path = target.with_name(target.name + RECORD)
+    if entries:
+        write_atomically(path, msgspec.json.encode(entries))
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from times_doctor_cli.reports.layout import OUT
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import Report, RunSpec
-from times_doctor_tasks.profiles.option_file import parse_options
+from times_doctor_tasks.profiles.option_file import OptionText, parse_options
 from times_doctor_tasks.profiles.registry import CURRENT
 
 _VEDAS_SCRIPT = "vtrun.cmd"
@@ -56,31 +57,56 @@ def choose_run(report: Report, runs: Sequence[RunSpec], profile: str | None) -> 
     return named[0]
 
 
-def place(report: Report, spec: RunSpec, to: Path | None) -> Placement:
-    """Where the option file of a run goes; nothing is written.
+def place(spec: RunSpec, folder: Path, *, is_elsewhere: bool = False) -> Placement:
+    """Where the option file of a run goes, and what stands there; nothing is written.
 
     Args:
-        to: A folder, instead of the model's run folder.
+        is_elsewhere: `folder` is not the model's own.
 
     Raises:
-        UsageError: that folder is not on this machine, or what stands there cannot be read.
+        UsageError: what stands there cannot be read, or is where the run's options came from.
     """
-    if spec.profile == CURRENT and to is None:
+    if spec.profile == CURRENT and not is_elsewhere:
         raise UsageError(f"{spec.run} ran your own option file ({spec.origin}): it is where it belongs. Nothing to do.")
-    folder = Path(report.spec.model.run_dir) if to is None else to
+    target = as_spelled(folder, f"{spec.solver}.opt")
+    return Placement(target, spec.options, spec.run, spec.solver, content_of(target))
+
+
+def folder_of(report: Report, saved_in: Path | None, to: Path | None) -> Path:
+    """The folder that is meant: `to`, else the run folder in which the report lies, else the one that was scanned.
+
+    A run folder that was copied or moved takes its reports along; what is named is meant, not where it came from.
+
+    Args:
+        saved_in: Where the report was found; None where it came from a broker.
+
+    Raises:
+        UsageError: it is not on this machine.
+    """
+    driver = PurePosixPath(report.spec.model.driver).name
+    above = [path.parent for path in (saved_in, *saved_in.parents) if path.name == OUT] if saved_in else []
+    holds_it = next((folder for folder in above if as_spelled(folder, driver.lower()).is_file()), None)
+    folder = to or holds_it or Path(report.spec.model.run_dir)
     if not folder.is_dir():
         raise UsageError(
             f"The folder {str(folder)!r} is not on this machine. "
             "Name the one from which GAMS starts this model with --to DIR."
         )
-    target = _as_spelled(folder, f"{spec.solver}.opt")
+    return folder
+
+
+def content_of(path: Path) -> str | None:
+    """What stands in an option file, bytes that are no UTF-8 kept; None where there is none.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    if not os.path.lexists(path):
+        return None
     try:
-        before = target.read_bytes().decode("utf-8", "surrogateescape") if os.path.lexists(target) else None
+        return path.read_bytes().decode("utf-8", "surrogateescape")
     except OSError as error:
-        raise UsageError(
-            f"{str(target)!r} cannot be read: {error.strerror}. Move it away, then apply again."
-        ) from error
-    return Placement(target, spec.options, spec.run, spec.solver, before)
+        raise UsageError(f"{str(path)!r} cannot be read: {error.strerror}. Move it away first.") from error
 
 
 def changes(placement: Placement) -> tuple[list[str], list[str]]:
@@ -89,24 +115,21 @@ def changes(placement: Placement) -> tuple[list[str], list[str]]:
     >>> changes(Placement(Path("cplex.opt"), "lpmethod 4\\nthreads 2\\n", "cplex.bar", "cplex", "LpMethod 2\\n"))
     (['LpMethod 2'], ['lpmethod 4', 'threads 2'])
     """
-    old, new = (
-        dict(parse_options(text, placement.solver).options) for text in (placement.before or "", placement.text)
-    )
-    kept = {name.lower(): value for name, value in old.items()}.items() & {
-        name.lower(): value for name, value in new.items()
-    }.items()
-    gone, come = (
-        [f"{name} {value}" for name, value in options.items() if (name.lower(), value) not in kept]
-        for options in (old, new)
-    )
-    return gone, come
+    old, new = (parse_options(text, placement.solver) for text in (placement.before or "", placement.text))
+    return _not_in(new, old), _not_in(old, new)
+
+
+def _not_in(other: OptionText, options: OptionText) -> list[str]:
+    """`name value` of each of `options` that `other` has not, or has with another value; of repeated ones the last."""
+    last = {name.lower(): f"{name} {value}" for name, value in options.options}
+    return [words for name, words in last.items() if other.value(name) != options.value(name)]
 
 
 def is_vedas(folder: Path) -> bool:
     """Whether VEDA wrote this run folder: it leaves VTRUN.CMD there."""
-    return _as_spelled(folder, _VEDAS_SCRIPT).is_file()
+    return as_spelled(folder, _VEDAS_SCRIPT).is_file()
 
 
-def _as_spelled(folder: Path, name: str) -> Path:
+def as_spelled(folder: Path, name: str) -> Path:
     """The file of that name however its letters are spelled: GAMS on Windows does not care."""
     return next((path for path in sorted(folder.iterdir()) if path.name.lower() == name), folder / name)

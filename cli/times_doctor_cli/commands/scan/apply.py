@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,7 +32,7 @@ def apply(
     scan: Annotated[
         str,
         typer.Argument(
-            metavar="SCAN", help="A scan's id, its beginning or 'last'; its folder; or a scanned run folder."
+            metavar="SCAN", help="A scan's id, its beginning or 'last'; its folder; or a scanned run folder or model."
         ),
     ],
     profile: Annotated[
@@ -45,34 +46,35 @@ def apply(
 ) -> None:
     """Put the recommended option file where your runs find it."""
     from times_doctor_cli.terminal.console import say
-    from times_doctor_cli.veda import applied_file, placement
+    from times_doctor_cli.veda import placement
 
-    report, runs = _saved(scan)
-    place = placement.place(report, placement.choose_run(report, runs, profile), to)
+    report, runs, saved_in = _saved(scan)
+    folder = placement.folder_of(report, saved_in, to)
     if undo:
-        say(_undone(place, dry_run=dry_run))
-    elif place.is_done:
+        say(_undone(folder, {spec.solver for spec in runs}, dry_run=dry_run))
+        return
+    spec = placement.choose_run(report, runs, profile)
+    place = placement.place(spec, folder, is_elsewhere=to is not None)
+    if place.is_done:
         say(f"{place.target} already says what {place.run} ran with. Nothing to do.")
-    else:
-        say("\n".join(_diff(place)))
-        backup = None if dry_run else applied_file.apply(place)
-        say(_applied(place, backup, scan, dry_run=dry_run))
-        if placement.is_vedas(place.target.parent):
-            say(_about_veda(place.target.name))
+        return
+    say("\n".join(_diff(place)))
+    back = shlex.join(["times-doctor", "apply", scan, *(["--to", str(to)] if to else []), "--undo"])
+    say(_applied(place, back, dry_run=dry_run))
+    if placement.is_vedas(folder):
+        say(_about_veda(place.target.name))
 
 
-def _saved(scan: str) -> tuple[Report, tuple[RunSpec, ...]]:
-    """The report that `scan` means, and what was asked of its runs: from a folder here, else from the broker."""
+def _saved(scan: str) -> tuple[Report, tuple[RunSpec, ...], Path | None]:
+    """The report that `scan` means, what was asked of its runs, and where it lies; None: at the broker."""
     from times_doctor_cli import api
-    from times_doctor_cli.reports.layout import OUT
-    from times_doctor_cli.reports.reader import find_saved
+    from times_doctor_cli.reports.reader import find_here
 
-    for path in (Path(scan), Path(OUT) / scan):
-        if path.is_dir() and (saved := find_saved(path, newest=True)) is not None:
-            return saved.report, saved.runs
+    if (saved := find_here(scan)) is not None:
+        return saved.report, saved.runs, saved.folder.absolute()
     client = api.connect(who=f"{scan!r} is no folder with a scan's report; apply of a scan that is in no folder here")
     spec = api.find(client, scan)
-    return api.report(client, spec.scan), tuple(api.harvest_of_scan(client, spec).runs)
+    return api.report(client, spec.scan), tuple(api.harvest_of_scan(client, spec).runs), None
 
 
 def _diff(place: Placement) -> list[str]:
@@ -86,21 +88,26 @@ def _diff(place: Placement) -> list[str]:
     return lines
 
 
-def _applied(place: Placement, backup: Path | None, scan: str, *, dry_run: bool) -> str:
+def _applied(place: Placement, back: str, *, dry_run: bool) -> str:
+    from times_doctor_cli.veda.applied_file import RECORD, apply
+
     if dry_run:
         kept = "" if place.before is None else f" {place.target.name} would be kept beside it as a backup."
         return f"Nothing was written.{kept}"
+    backup = apply(place)
     kept = "No such file stood there." if backup is None else f"The file before is {backup.name} beside it."
-    return f"Written. {kept} `times-doctor apply {scan} --undo` takes it back."
+    return f"Written, and noted in {place.target.name}{RECORD}. {kept}\nTo take it back: {back}"
 
 
-def _undone(place: Placement, *, dry_run: bool) -> str:
-    from times_doctor_cli.veda.applied_file import undo
+def _undone(folder: Path, solvers: set[str], *, dry_run: bool) -> str:
+    from times_doctor_cli.veda.applied_file import last_applied, undo
 
+    target, applied = last_applied(folder, solvers)
+    before = "gone, as before" if applied.backup is None else f"as before, from {applied.backup}"
     if dry_run:
-        return f"{place.target} would be taken back. Nothing was written."
-    backup = undo(place)
-    return f"{place.target} is {'gone, as before' if backup is None else f'as before, from {backup.name}'}."
+        return f"{target}, applied from {applied.run}, would be {before}. Nothing was written."
+    undo(target, applied)
+    return f"{target} is {before}."
 
 
 def _about_veda(name: str) -> str:

@@ -55,13 +55,12 @@ def _write_otherwise(what: str, trace: Path | None) -> None:
     """A scan as a GAMS trace file at `trace`, or as Markdown on stdout where there is none."""
     from times_doctor_cli import api
     from times_doctor_cli.reports.collect import as_typed
-    from times_doctor_cli.reports.reader import find_saved
+    from times_doctor_cli.reports.reader import find_here
     from times_doctor_cli.reports.writers.trace_file import write_trace
     from times_doctor_cli.terminal.console import say
     from times_doctor_cli.views.markdown import report_markdown
 
-    saved = find_saved(Path(what), newest=True) if Path(what).exists() else None
-    if saved is not None:
+    if (saved := find_here(what)) is not None:
         found = saved.report
     else:
         client = api.connect(who="report of a scan that is in no folder here")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +33,8 @@ def case(tmp_path: Path, make_report: MakeReport) -> Path:
         profile="bar",
         options="lpmethod 4\nthreads 2\n",
     )
+    folder.mkdir()
+    (folder / Path(report.spec.model.driver).name).touch()
     write_json(report, folder / "times_doctor_out", specs={recommended: asked})
     return folder
 
@@ -54,12 +58,38 @@ def test_the_recommended_option_file_is_put_there_and_taken_back(
     assert [path.name for path in case.glob("cplex.opt*")] == ["cplex.opt"]
 
 
-@pytest.mark.parametrize("arguments", [["--dry-run"], ["--dry-run", "--undo"]])
-def test_a_dry_run_writes_nothing(arguments: list[str], case: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_writes_nothing(case: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(case.rglob("*"))
-    assert run(["apply", str(case), *arguments], None) == 0
+    assert run(["apply", str(case), "--dry-run"], None) == 0
     assert "Nothing was written" in capsys.readouterr().out
     assert sorted(case.rglob("*")) == before
+
+
+def test_a_dry_run_of_undo_refuses_what_undo_would(case: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["apply", str(case), "--undo", "--dry-run"], None) == 2
+    assert "nothing to take back" in capsys.readouterr().err
+    assert run(["apply", str(case)], None) == 0
+    before = sorted(case.rglob("*"))
+    assert run(["apply", str(case), "--undo", "--dry-run"], None) == 0
+    assert "would be gone, as before. Nothing was written." in capsys.readouterr().out
+    assert sorted(case.rglob("*")) == before
+
+
+def test_the_command_that_it_prints_takes_it_back(
+    case: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "App Data").mkdir()
+    assert run(["apply", str(case), "--to", str(tmp_path / "App Data")], None) == 0
+    command = capsys.readouterr().out.partition("To take it back: times-doctor ")[2]
+    assert run(shlex.split(command), None) == 0
+    assert list((tmp_path / "App Data").iterdir()) == []
+
+
+def test_a_copy_of_a_scanned_folder_is_applied_to_itself(case: Path, tmp_path: Path) -> None:
+    shutil.copytree(case, tmp_path / "copy")
+    assert run(["apply", str(tmp_path / "copy")], None) == 0
+    assert (tmp_path / "copy" / "cplex.opt").is_file()
+    assert not (case / "cplex.opt").exists()
 
 
 def test_in_a_folder_of_vedas_it_says_what_veda_may_do(case: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from times_doctor_cli.main import run
@@ -68,3 +69,19 @@ def test_each_needs_a_folder_with_logs(
 ) -> None:
     assert run(["report", str(tmp_path / name), "--each"], None) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_scan_is_found_by_the_model_file_that_was_scanned(
+    tmp_path: Path, make_report: MakeReport, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for scan, driver in (("s1", "model/small.lp"), ("s2", "model/other.lp")):
+        report = make_report()
+        model = msgspec.structs.replace(report.spec.model, driver=driver, title=driver)
+        report = msgspec.structs.replace(
+            report, scan=scan, spec=msgspec.structs.replace(report.spec, scan=scan, model=model)
+        )
+        write_json(report, tmp_path / "times_doctor_out" / scan, specs={})
+        (tmp_path / Path(driver).name).write_text("min\n")
+    for words in ([], ["--markdown"], ["--json"]):
+        assert run(["report", str(tmp_path / "small.lp"), *words], None) == 0
+        assert "s2" not in capsys.readouterr().out.replace("less", "")

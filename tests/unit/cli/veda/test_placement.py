@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from times_doctor_cli.veda.placement import Placement, changes, choose_run, is_vedas, place
+from times_doctor_cli.veda.placement import Placement, changes, choose_run, folder_of, is_vedas, place
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import Report, RunSpec
 
@@ -62,28 +62,47 @@ def test_a_profile_that_is_not_clear_is_refused_in_words(
         choose_run(report_on(make_report, tmp_path, recommended), RUNS, profile)
 
 
-def test_it_goes_beside_the_driver_under_the_name_that_stands_there(make_report: MakeReport, tmp_path: Path) -> None:
+def test_it_goes_under_the_name_that_stands_there(tmp_path: Path) -> None:
     (tmp_path / "CPLEX.OPT").write_bytes(b"lpmethod 4\r\n")
-    found = place(report_on(make_report, tmp_path), RUNS[0], None)
+    found = place(RUNS[0], tmp_path)
     assert (found.target, found.before) == (tmp_path / "CPLEX.OPT", "lpmethod 4\r\n")
 
 
+def scanned(folder: Path, report: Report) -> Path:
+    saved_in = folder / "times_doctor_out" / report.scan
+    saved_in.mkdir(parents=True)
+    (folder / Path(report.spec.model.driver).name.upper()).touch()
+    return saved_in
+
+
+def test_the_run_folder_in_which_the_report_lies_is_meant_also_where_it_was_copied(
+    make_report: MakeReport, tmp_path: Path
+) -> None:
+    (tmp_path / "original").mkdir()
+    report = report_on(make_report, tmp_path / "original")
+    saved_in = scanned(tmp_path / "copy", report)
+    assert folder_of(report, saved_in, None) == tmp_path / "copy"
+    assert folder_of(report, None, None) == tmp_path / "original"
+    (tmp_path / "elsewhere" / "times_doctor_out").mkdir(parents=True)  # of --out: no driver above it
+    assert folder_of(report, tmp_path / "elsewhere" / "times_doctor_out", None) == tmp_path / "original"
+
+
 def test_another_folder_can_be_named(make_report: MakeReport, tmp_path: Path) -> None:
-    other = tmp_path / "AppData"
-    other.mkdir()
-    found = place(report_on(make_report, tmp_path / "gone"), RUNS[0], other)
-    assert (found.target, found.before, found.is_done) == (other / "cplex.opt", None, False)
+    report = report_on(make_report, tmp_path / "gone")
+    (tmp_path / "AppData").mkdir()
+    assert folder_of(report, scanned(tmp_path / "copy", report), tmp_path / "AppData") == tmp_path / "AppData"
 
 
 def test_a_run_folder_of_another_machine_is_said_to_be_one(make_report: MakeReport, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"not on this machine.*--to DIR"):
-        place(report_on(make_report, tmp_path / "gone"), RUNS[0], None)
+        folder_of(report_on(make_report, tmp_path / "gone"), None, None)
 
 
-def test_your_own_option_file_stays_where_it_is(make_report: MakeReport, tmp_path: Path) -> None:
+def test_your_own_option_file_stays_where_it_is_and_may_go_elsewhere(tmp_path: Path) -> None:
     current = spec_of("cplex.current", origin="/models/cplex.opt")
     with pytest.raises(UsageError, match="your own option file"):
-        place(report_on(make_report, tmp_path), current, None)
+        place(current, tmp_path)
+    assert place(current, tmp_path, is_elsewhere=True).before is None
 
 
 @pytest.mark.parametrize(
