@@ -40,7 +40,8 @@ install: $(VENV)/.dev ## make the environment with everything for development
 demo: $(VENV)/.demo ## write the sample model and scan it for real (GAMS, else HiGHS)
 	@$(BIN)/times-doctor demo demo
 	@$(BIN)/times-doctor scan demo/parscen --parallel || { code=$$?; [ $$code -eq 5 ] || exit $$code; \
-	  echo "GAMS cannot be used here, as said above: the same energy system as an LP file, solved by HiGHS."; \
+	  echo "GAMS cannot be used here, as said above."; \
+	  echo "Now the same energy system as an LP file, solved by HiGHS:"; \
 	  $(BIN)/times-doctor scan demo/demo_large.mps --parallel; }
 
 test: $(VENV)/.dev ## run the tests, but for the long ones, and the examples in docstrings

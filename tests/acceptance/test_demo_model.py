@@ -178,5 +178,5 @@ def test_highs_that_is_interrupted_keeps_what_it_has(demo: DemoFiles, tmp_path: 
     reading = read_highs_run(log, returncode=0, stop_reason=StopReason.TIMEOUT)
     assert (reading.verdict, reading.judgement.sentence) == (
         Verdict.LIMIT,
-        "Stopped at its time limit. The solve was interrupted from outside.",
+        "Stopped at its time limit.",
     )

@@ -51,8 +51,9 @@ def test_the_file_tells_versions_and_no_path_of_anybodys(record: dict[str, Any],
         assert private not in text
 
 
-def test_without_gams_it_says_why_nothing_could_be_tried(cli: Cli, tmp_path: Path) -> None:
+def test_without_gams_it_says_so_in_the_words_and_with_the_exit_code_of_a_scan(cli: Cli, tmp_path: Path) -> None:
     done = cli.run("verify", "--gams-path", tmp_path / "no_gams")
-    assert done.returncode == 2
-    assert "'denselp' could not be scanned" in done.stderr
-    assert "no_gams" in done.stderr
+    (tmp_path / "tiny.gms").write_text("display 1;\n")
+    scan = cli.run("scan", tmp_path / "tiny.gms", "--gams-path", tmp_path / "no_gams")
+    assert (done.returncode, done.stderr) == (scan.returncode, scan.stderr)
+    assert done.stderr.count("Error:") == 1

@@ -66,12 +66,30 @@ class Value:
     variable: str
 
 
+def _shown(value: object) -> str:
+    """A setting as a person would write it.
+
+    >>> [_shown(value) for value in (None, 30.0, ("gams", "highs"), True, 3)]
+    ['', '30', 'gams,highs', 'on', '3']
+    """
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "on" if value else "off"
+        case float():
+            return f"{value:g}"
+        case tuple():
+            return ",".join(map(str, value))
+    return str(value)
+
+
 def values_of(settings: Settings) -> list[Value]:
     """Every setting with where it came from; passwords are not shown."""
     found = []
     for setting in SETTINGS:
         value = getattr(settings, setting.name)
-        shown = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        shown = _shown(value)
         if setting.name.endswith("_url"):
             shown = shown_url(shown)
         found.append(Value(setting.name, shown, settings.origins.get(setting.name, "default"), setting.variable))

@@ -13,6 +13,7 @@ from times_doctor_tasks.analysis.comparison import INTERIOR
 from times_doctor_tasks.analysis.quality import quality_sentence
 from times_doctor_tasks.contract.messages import Report, RunResult
 from times_doctor_tasks.contract.states import SOLVED, Verdict
+from times_doctor_tasks.contract.wording import counted
 from times_doctor_tasks.parsers.solves.solve import Range
 from times_doctor_tasks.results.conflicts import with_conflict
 from times_doctor_tasks.results.quality import quality_of
@@ -66,10 +67,9 @@ def of_reading(reading: RunReading, name: str, *, ranges: Mapping[str, Any] | No
         ranges = _parts(
             {"matrix": solve.matrix, "bounds": solve.bounds, "right-hand sides": solve.rhs} if solve else {}
         )
-    rows, columns = (solve.rows, solve.columns) if solve else (None, None)
     return Diagnosis(
         name=name,
-        size=_size(ranges) or (f"{rows:,} rows, {columns:,} columns" if rows and columns else ""),
+        size=_size(ranges) or (_sizes(solve.rows, solve.columns, solve.nonzeros) if solve else ""),
         verdict=str(judgement.verdict),
         sentence=judgement.sentence,
         next_step="" if judgement.verdict in SOLVED else judgement.next_step,
@@ -91,7 +91,7 @@ def _of_run(run: RunResult) -> Diagnosis:
     ranges = _parts({"matrix": Range(run.matrix_min, run.matrix_max)})
     return Diagnosis(
         name=run.run,
-        size=f"{run.rows:,} rows, {run.columns:,} columns" if run.rows and run.columns else "",
+        size=_sizes(run.rows, run.columns, run.nonzeros),
         verdict=str(run.verdict or run.state),
         sentence=run.sentence,
         next_step="" if run.verdict in SOLVED else run.next_step,
@@ -116,5 +116,10 @@ def _size(ranges: Mapping[str, Any]) -> str:
     if "rows" not in ranges:
         return ""
     kinds = [word for word, key in (("integers", "discrete"), ("squares", "quadratic")) if ranges[key]]
-    sizes = f"{ranges['rows']:,} rows, {ranges['columns']:,} columns, {ranges['nonzeros']:,} nonzeros"
+    sizes = _sizes(ranges["rows"], ranges["columns"], ranges["nonzeros"])
     return f"{sizes}, {', '.join(kinds)}" if kinds else sizes
+
+
+def _sizes(rows: int | None, columns: int | None, nonzeros: int | None) -> str:
+    known = ((rows, "row"), (columns, "column"), (nonzeros, "nonzero"))
+    return ", ".join(counted(number, noun) for number, noun in known if number is not None)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from times_doctor_cli.run_folder.model import Role, RunDir, RunKind
+from times_doctor_tasks.contract.wording import counted
 
 #: What a folder is called in which GAMS looks for files.
 INPUT_FOLDER = "input folder"
@@ -39,10 +40,10 @@ def _facts(run: RunDir) -> Iterator[tuple[str, str]]:
     words = ", ".join(f"{counts[role]} {_ROLE_WORDS[role]}" for role in Role if counts[role])
     yield (
         "inputs",
-        f"{_counted(len(run.inputs), 'file')}, {megabytes(sum(file.size_bytes for file in run.inputs))}: {words}",
+        f"{counted(len(run.inputs), 'file')}, {megabytes(sum(file.size_bytes for file in run.inputs))}: {words}",
     )
     for group in run.computed:
-        found = f"{_counted(group.count, 'file')}, {megabytes(group.size_bytes)}"
+        found = f"{counted(group.count, 'file')}, {megabytes(group.size_bytes)}"
         yield "computed name", f"{group.written} ({group.why}): {group.pattern} of {group.folder}, {found}"
     for parameter in run.parameters:
         yield "parameter", f"{parameter.name}={parameter.value} ({parameter.source})"
@@ -64,12 +65,8 @@ def _facts_beside(run: RunDir) -> Iterator[tuple[str, str]]:
     if run.rewrites:
         yield (
             "rewritten",
-            f"{_counted(len(run.rewrites), 'line')} with paths, in the solver's copy only",
+            f"{counted(len(run.rewrites), 'line')} with paths, in the solver's copy only",
         )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def megabytes(size_bytes: int) -> str:

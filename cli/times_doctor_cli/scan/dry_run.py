@@ -50,7 +50,7 @@ def view_of(prepared: Prepared) -> PlanView:
     )
     facts = [PlanFact(what, value) for what, value in run_dir.facts if inputs is None or what != INPUT_FOLDER]
     if prepared.why_these:
-        facts.append(PlanFact("profiles", prepared.why_these))
+        facts.append(PlanFact("profiles", "", prepared.why_these))
     if not prepared.fleet.is_here:
         facts.append(PlanFact("hosts", host_names(prepared.fleet.fit)))
     facts += [

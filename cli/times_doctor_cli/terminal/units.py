@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from decimal import ROUND_CEILING, Decimal
 
 from times_doctor_tasks.contract.states import Verdict
 
@@ -61,6 +62,18 @@ def compact(value: float, digits: int = 4) -> str:
     if "." in mantissa:
         mantissa = mantissa.rstrip("0").rstrip(".")
     return f"{mantissa}e{int(exponent)}"
+
+
+def rounded_up(bound: float) -> str:
+    """A bound in one digit that is no less than it, so that what it says holds.
+
+    >>> rounded_up(1.35e-11), rounded_up(9.5e-7), rounded_up(2e-3)
+    ('2e-11', '1e-6', '2e-3')
+    """
+    exact = Decimal(repr(bound))
+    unit = Decimal((0, (1,), exact.adjusted()))
+    digits, exponent = f"{float((exact / unit).to_integral_value(ROUND_CEILING) * unit):.0e}".split("e")
+    return f"{digits}e{int(exponent)}"
 
 
 def number(value: float | None, width: int, *, digits: int = 15) -> str:

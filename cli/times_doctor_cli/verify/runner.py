@@ -15,7 +15,8 @@ from times_doctor_cli.run_folder.run_dir import look
 from times_doctor_cli.verify.anonymous import words_of, words_of_files
 from times_doctor_cli.verify.cases import CASES
 from times_doctor_cli.verify.record import case_record, new_record, texts_of
-from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract import exit_codes
+from times_doctor_tasks.contract.errors import EngineNotFound, UsageError
 
 PROFILES = ("dual", "bar_nox")
 _PROGRAM = "import sys; from times_doctor_cli.entry import main; sys.exit(main())"
@@ -41,7 +42,7 @@ def verify(
         on_case: Told of each model that has ended.
 
     Raises:
-        UsageError: a scan could not begin; with its words.
+        UsageError, EngineNotFound: a scan could not begin; with its words, and so with its exit code.
     """
     record, options = new_record(), [] if gams_path is None else ["--gams-path", str(gams_path)]
     cases: list[object] = record["cases"]
@@ -68,7 +69,8 @@ def _scan(model: Path, out: Path, options: Sequence[str]) -> SavedReport:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     saved = find_saved(path.parent, newest=False) if (path := next(iter(saved_reports(out)), None)) else None
     if saved is None:
-        raise UsageError(f"{model.name!r} could not be scanned: {done.stderr.strip()[-_MOST_CHARS:]}")
+        said = done.stderr.strip().removeprefix("Error: ")[-_MOST_CHARS:]
+        raise UsageError(said) if done.returncode == exit_codes.USAGE else EngineNotFound(said)
     return saved
 
 

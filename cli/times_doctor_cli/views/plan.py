@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
-from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, Paragraph, header_of, row_of
+from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, Paragraph, header_of, row_of, wrapped
 from times_doctor_cli.terminal.signs import Glyphs, glyphs, printable
 
 
@@ -72,18 +72,14 @@ def _facts(facts: Sequence[PlanFact], width: int) -> Lines:
     value = min(max((cell_len(fact.value) for fact in facts), default=0), max(10, width // 2))
     lines: list[Text] = []
     for fact in facts:
-        line = Text()
-        line.append(f"{printable(fact.label):<{label}}  ", "bold")
-        line.append(printable(fact.value))
-        source = printable(fact.source)
-        if source:
-            blanks = max(0, value - cell_len(fact.value))
-            if line.cell_len + blanks + 2 + cell_len(source) > width:
-                lines.append(line)
-                line, blanks = Text(" " * label), 0
-            line.append(" " * (blanks + 2))
-            line.append(source, "dim")
-        lines.append(line)
+        line = Text(f"{printable(fact.label):<{label}}  ", "bold")
+        line.append(printable(fact.value), "not bold")
+        sources = wrapped(Text(printable(fact.source), "dim"), width - label - 2) if fact.source else []
+        blanks = max(0, value - cell_len(fact.value)) + 2 if fact.value else 0
+        if (len(sources) == 1 and line.cell_len + blanks + sources[0].cell_len <= width) or not fact.value:
+            line.append(" " * blanks)
+            line.append_text(sources.pop(0) if sources else Text())
+        lines += [line, *(Text(" " * (label + 2)).append_text(source) for source in sources)]
     return Lines(lines)
 
 

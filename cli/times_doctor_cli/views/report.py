@@ -13,7 +13,7 @@ from times_doctor_cli.reports.attempts import begun_again
 from times_doctor_cli.reports.profile_lines import ProfileLine, profile_lines, saving_words, time_title
 from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, Paragraph, header_of, row_of
 from times_doctor_cli.terminal.signs import Glyphs, glyphs, printable, state_glyph
-from times_doctor_cli.terminal.units import count, memory, number, runtime, verdict_words
+from times_doctor_cli.terminal.units import count, memory, number, rounded_up, runtime, verdict_words
 from times_doctor_tasks.analysis.advice import DECIDED, TOO_CLOSE, times_words
 from times_doctor_tasks.analysis.ranking import Pace
 from times_doctor_tasks.analysis.run_times import Measure
@@ -95,7 +95,7 @@ def _agreement(report: Report) -> str:
     if not report.comparison.agree or optimal < 2:
         return ""
     difference = report.comparison.largest_difference_rel
-    within = f" within {difference:.0e}".replace("e-0", "e-") if difference else ""
+    within = f" within {rounded_up(difference)}" if difference else ""
     which = "both" if optimal == 2 else f"all {optimal}"
     return f"; {which} optimal runs agree{within}"
 

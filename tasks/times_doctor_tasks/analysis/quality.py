@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from times_doctor_tasks.analysis.advice import listed
 from times_doctor_tasks.analysis.comparison import INTERIOR
 from times_doctor_tasks.contract.messages import RunResult
 from times_doctor_tasks.profiles.profile import SCALED
@@ -34,21 +35,23 @@ def is_within_tolerance(result: RunResult) -> bool:
 
 def quality_sentence(quality: Mapping[str, float], *, interior: bool) -> str:
     """Residuals and gap, absolute and relative; empty where the solver did not say them."""
-    parts = []
-    for name, (words, _) in _MEASURES.items():
+    parts, judged = [], []
+    for name, (words, tolerance) in _MEASURES.items():
         absolute, relative = quality.get(name), quality.get(f"{name}_rel")
         if absolute is not None:
             also = f" (relative {relative:.1e})" if relative else ""
             parts.append(f"{words} {absolute:.1e}{also}" if absolute else f"{words} 0")
+            judged += [words] if quality.get(tolerance) or not absolute else []
     if not parts:
         return ""
     excess = _excess(quality, interior=interior)
-    asked = [value for name, value in quality.items() if name.endswith("_tolerance")]
+    asked = [value for name, value in quality.items() if name.endswith("_tolerance") and value]
     if excess:
         worst = max(excess, key=lambda name: excess[name])
         end = f": the {_MEASURES[worst][0]} is {excess[worst]:,.0f} times what was asked for"
     else:
-        end = f", as asked for (tolerances from {min(asked):.0e})" if asked else ""
+        which = f"the {listed(judged)} " if 0 < len(judged) < len(parts) else ""
+        end = f", {which}as asked for (tolerances from {min(asked):.0e})" if judged and asked else ""
     return f"Its solution is off by: {', '.join(parts)}{end}."
 
 

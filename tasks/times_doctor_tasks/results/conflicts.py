@@ -84,7 +84,8 @@ def _told(judgement: Judgement, found: Mapping[str, Any]) -> Judgement:
 
 def _contradiction(found: Mapping[str, Any]) -> Judgement:
     if found.get("minimal"):
-        next_step = "Drop or loosen any one of them; the report lists all that takes part."
+        alone = found.get("row_count", 0) + found.get("bound_count", 0) == 1
+        next_step = "Correct or drop it." if alone else "Drop or loosen any one of them: the list is complete."
     else:
         next_step = "They hold a conflict, but not all need to be part of it: --iis-seconds gives the search more time."
     return Judgement(Verdict.INFEASIBLE, f"The model is infeasible: {_parts(found)}.", next_step)

@@ -202,6 +202,12 @@ def _cut_short(
     )
 
 
+def _told_to_stop(stop_reason: StopReason, ending: Ending | None) -> Judgement:
+    """We know why it was interrupted: of its own words only those on what it kept are news."""
+    words = "" if ending is None else ending.kept if ending.verdict is Verdict.INTERRUPTED else ending.sentence
+    return _stopped(stop_reason, f". {words}" if words else ".")
+
+
 def _stopped(stop_reason: StopReason, where: str) -> Judgement:
     verdict = Verdict.LIMIT if stop_reason in _LIMITS else Verdict.INTERRUPTED
     sentence, next_step = _STOPPED[stop_reason]
@@ -244,7 +250,7 @@ def _signalled(number: int, where: str, engine: str) -> Judgement:
 
 def _ctrl_c(ending: Ending | None, stop_reason: StopReason | None) -> Judgement:
     if stop_reason is not None:
-        return _stopped(stop_reason, f". {ending.sentence}" if ending is not None else ".")
+        return _told_to_stop(stop_reason, ending)
     before = f" The last solve that ended: {ending.sentence}" if ending is not None else ""
     return Judgement(Verdict.INTERRUPTED, f"Interrupted (Ctrl-C) before the model's end.{before}", "Run it again.")
 
@@ -284,7 +290,7 @@ def _without_answer(ending: Ending | None, findings: Findings, whole: int, retur
 
 def _with_answer(ending: Ending, findings: Findings, whole: int, stop_reason: StopReason | None) -> Judgement:
     if stop_reason is not None and ending.verdict in (Verdict.INTERRUPTED, Verdict.SOLVER_FAILURE):
-        return _stopped(stop_reason, f". {ending.sentence}")
+        return _told_to_stop(stop_reason, ending)
     if whole != 0 and ending.verdict in (Verdict.OPTIMAL, Verdict.FEASIBLE):
         after = _without_answer(None, findings, whole, whole)
         return Judgement(

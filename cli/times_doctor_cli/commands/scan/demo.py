@@ -23,8 +23,8 @@ def demo(
     files = write_demo(folder)
     say(f"Wrote the sample model to {folder}. Next:")
     program = typed_program()
-    say(f"  {program} scan {files.run_dir} --parallel       by GAMS")
-    say(f"  {program} scan {files.lp_file} --parallel   by HiGHS, without GAMS")
+    say(f"  {program} scan {files.run_dir} --parallel\n      by GAMS")
+    say(f"  {program} scan {files.lp_file} --parallel\n      by HiGHS, without GAMS")
 
 
 def typed_program() -> str:

@@ -62,6 +62,7 @@ def _found(what: Path, *, solve_s: float, iis_s: float) -> Sequence[Diagnosis]:
     from times_doctor_cli.reports.reader import find_saved
     from times_doctor_cli.run_folder.gams.driver import is_lp_file
     from times_doctor_tasks.contract.errors import UsageError
+    from times_doctor_tasks.contract.wording import some_of
     from times_doctor_tasks.results.run_files import find_run_files
     from times_doctor_tasks.results.run_reader import read_run
 
@@ -78,8 +79,14 @@ def _found(what: Path, *, solve_s: float, iis_s: float) -> Sequence[Diagnosis]:
         models = [path for path in sorted(what.iterdir()) if is_lp_file(path)] if what.is_dir() else []
         if len(models) == 1:
             return [of_model(models[0], solve_s=solve_s, iis_s=iis_s)]
+        if models:
+            names = some_of([repr(path.name) for path in models], 5)
+            raise UsageError(f"{str(what)!r} holds several models: {names}. Name one of them.") from error
         expected = "a .mps or .lp file, a log or listing of GAMS, a log of HiGHS, or a scan"
-        raise UsageError(f"{str(what)!r} holds none of these, or several models: {expected}. Name one file.") from error
+        raise UsageError(
+            f"{str(what)!r} holds nothing to diagnose: expected {expected}. A GAMS model is diagnosed by its log, so "
+            "scan it first."
+        ) from error
     if not (reading.solves or reading.phases or reading.gams_version):
         raise UsageError(f"{str(what)!r} holds nothing of a run: expected a log or listing of GAMS, or a log of HiGHS.")
     return [of_reading(reading, what.name)]

@@ -50,8 +50,8 @@ _HIGHS_ALONE = Advice(
     either="Run once with `presolve = off` in an option file (--opt-file): then it is one or the other.",
     smaller_gap="a smaller `mip_rel_gap` in an option file asks for a smaller gap",
     limits={
-        "time limit": "Raise `time_limit` in the option file, or take it out.",
-        "iteration limit": "Raise the `..._iteration_limit` in the option file, or take it out.",
+        "time limit": "Give it more time: --timeout-seconds, or `time_limit` in an option file of yours.",
+        "iteration limit": "Raise the `..._iteration_limit` in your option file, or take it out.",
     },
 )
 

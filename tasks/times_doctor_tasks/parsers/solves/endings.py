@@ -40,6 +40,8 @@ class Ending:
     verdict: Verdict
     sentence: str
     next_step: str
+    kept: str = ""
+    """Of a solve that was interrupted: a sentence on the solution that it had, for whoever says himself why."""
 
 
 def solve_ending(solve: Solve) -> Ending | None:
@@ -197,8 +199,7 @@ def _time_limit(solve: Solve) -> str:
 
 def _limit(solve: Solve, which: str) -> Ending:
     if solve.model_status in _WITH_SOLUTION or solve.model_status == 9:
-        gap = f", at most {100 * solve.gap_rel:.3g} % from the best possible" if solve.gap_rel else ""
-        reached = f"the best solution so far was kept{_value(solve)}{gap}"
+        reached = f"the best solution so far was kept{_value(solve)}{_distance(solve)}"
     elif solve.model_status == 14:
         reached = "no solution was found yet"
     elif solve.model_status in _INFEASIBLE:
@@ -228,8 +229,10 @@ def _terminated(solve: Solve) -> Ending:
 
 
 def _interrupted(solve: Solve) -> Ending:
-    kept = f"; the solution it had was kept{_value(solve)}" if solve.model_status in _WITH_SOLUTION else ""
-    return Ending(Verdict.INTERRUPTED, f"The solve was interrupted from outside{kept}.", "Run it again to the end.")
+    has_solution = solve.model_status in _WITH_SOLUTION
+    kept = f"The solution it had was kept{_value(solve)}{_distance(solve)}." if has_solution else ""
+    sentence = f"The solve was interrupted from outside. {kept}".rstrip()
+    return Ending(Verdict.INTERRUPTED, sentence, "Run it again to the end.", kept)
 
 
 def _licence() -> Ending:
@@ -298,6 +301,10 @@ def _conflicting_equations(solve: Solve) -> list[str]:
 
 def _advice(solve: Solve) -> Advice:
     return advice_for(solve.solver, alone=solve.alone)
+
+
+def _distance(solve: Solve) -> str:
+    return f", at most {100 * solve.gap_rel:.3g} % from the best possible" if solve.gap_rel else ""
 
 
 def _value(solve: Solve) -> str:

@@ -51,7 +51,7 @@ def test_the_folder_of_a_scan_tells_its_runs(tmp_path: Path, capsys: pytest.Capt
     ("words", "said"),
     [
         (["nowhere.lp"], "does not exist"),
-        (["."], "holds none of these"),
+        (["."], "holds nothing to diagnose"),
         (["none.lp", "--timeout-seconds", "0"], "--timeout-seconds 0"),
         (["none.lp", "--iis-seconds", "nan"], "--iis-seconds nan"),
         (["text.log"], "holds"),

@@ -329,7 +329,7 @@ def test_report_at_80_columns_recommends_first() -> None:
 
     assert drawn(report_view(make_report(*make_four_runs()), width=80, unicode=True, files=files)) == (
         "Use cplex.sift: 3.1 \u00d7 as fast as cplex.current; all 3 optimal runs agree within\n"
-        "1e-11.\n"
+        "2e-11.\n"
         "  cplex.sift: 9.20 s. 3.1 times as fast as cplex.current (2.6 to 3.6), what you\n"
         "  use today.\n"
         "\n"
@@ -519,6 +519,17 @@ def test_plan_shows_where_each_thing_was_read() -> None:
         "cplex.sift       2 built in lpmethod 5, solutiontype 1\n"
         "\n"
         "Nothing was started. 1 run would be.\n"
+    )
+
+
+def test_a_long_reason_is_broken_between_words() -> None:
+    why = "small.lp is of class LP: profiles dual, bar, bar_nox, because the method decides how long an LP takes."
+    plan = PlanView((PlanFact("driver", "small.lp"), PlanFact("profiles", "", why)), ())
+
+    assert drawn(plan_view(plan, width=80, unicode=True)).startswith(
+        "driver    small.lp\n"
+        "profiles  small.lp is of class LP: profiles dual, bar, bar_nox, because the\n"
+        "          method decides how long an LP takes.\n"
     )
 
 

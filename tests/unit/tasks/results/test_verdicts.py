@@ -175,6 +175,21 @@ def test_a_run_that_we_stopped_says_why(reason: StopReason, verdict: Verdict) ->
     assert {killed.verdict, graceful.verdict, crashed.verdict} == {verdict}
 
 
+@pytest.mark.parametrize(
+    ("last", "sentence"),
+    [
+        (solve(6, 8), "Stopped at its time limit."),
+        (
+            solve(8, 8, objective=901680.8631, gap_rel=0.0396),
+            "Stopped at its time limit. The solution it had was kept (objective 901680.8631), at most 3.96 % from the "
+            "best possible.",
+        ),
+    ],
+)
+def test_a_run_that_we_stopped_says_what_it_kept_and_not_that_somebody_stopped_it(last: Solve, sentence: str) -> None:
+    assert judge(last, ENDED, returncode=0, stop_reason=StopReason.TIMEOUT).sentence == sentence
+
+
 def test_a_run_that_finished_before_our_stop_keeps_its_verdict() -> None:
     assert judge(OPTIMAL, ENDED, returncode=0, stop_reason=StopReason.TIMEOUT).verdict is Verdict.OPTIMAL
 
