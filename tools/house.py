@@ -24,7 +24,7 @@ GROWTHS = {
     "advice: class of a model, conflict, scaling, quality, ranking by work, diagnosis, results back to VEDA": 3_700,
     "reading: launchers, what GAMS's caller sets, option files line by line, logs as people hand them on": 1_500,
     "hardening: hostile names and files, passwords, sandboxed engines, brokers and hosts that misbehave": 1_800,
-    "a trial kit for whoever has GAMS, and what comes back from it": 350,
+    "a trial kit for whoever has GAMS, and a record of what apply wrote, for its way back": 400,
     "fakes for others' tests, and every use of Celery's inside in one module": 300,
     "less: jinja2, platformdirs, profiles and sample as data, one home for a name": -1_100,
 }

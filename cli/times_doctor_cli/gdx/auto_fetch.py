@@ -6,15 +6,14 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import redis
 
 from times_doctor_cli.client.session import Client
-from times_doctor_cli.gdx.download import GdxOutcome, came, fetch_veda, gdx_path, not_taken, take
+from times_doctor_cli.gdx.download import GdxOutcome, files_of, gdx_path, not_taken, take
 from times_doctor_cli.gdx.request import RESULTS, Asking, GdxStays, GdxStep, OnStep, Patience, how_to_get, where
-from times_doctor_cli.gdx.veda_results import unpack
+from times_doctor_cli.gdx.veda_results import unpack, veda_folder
 from times_doctor_tasks.config.atomic_file import replacing
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import StoreFailed
@@ -44,6 +43,7 @@ class Unasked:
         self._out = out
         self._run = recommended_run(report)
         self._outcomes: list[GdxOutcome] = []
+        self._ended: list[str] = []
         self._shown = threading.Event()
         self._reason_to_stop = ""
         self._on_step: OnStep = _ignore
@@ -81,46 +81,32 @@ class Unasked:
             self._on_step = _ignore
         self._reason_to_stop = why
         self._thread.join(LEAVE_S)
+        ended = list(self._ended)  # before the outcomes: what has ended by now has left its own
         done = list(self._outcomes)
-        what = "GDX" if not done else RESULTS
-        if len(done) < 1 + bool(run.veda):
-            done.append(replace(_lost(run, f"{where(run, what)}: {why}"), what=what))
-        return done
+        ended += [outcome.what for outcome in done]
+        open_ones = [what for what in files_of(run) if what not in ended]
+        return [*done, *(_lost(run, what, f"{where(run, what)}: {why}") for what in open_ones)]
 
     def _bring(self, run: RunResult) -> None:
-        self._note(run, "GDX", self._bring_gdx)
-        if run.veda and not self._reason_to_stop:
-            self._note(run, RESULTS, self._bring_veda)
+        for what in files_of(run):
+            if not self._reason_to_stop:
+                self._bring_one(run, what)
+                self._ended.append(what)
 
-    def _note(self, run: RunResult, what: str, bring: Callable[[RunResult], GdxOutcome]) -> None:
+    def _bring_one(self, run: RunResult, what: str) -> None:
+        patience, veda = UNASKED_PATIENCE, what == RESULTS
         try:
-            outcome = bring(run)
+            with Asking(self._client, run, max_bytes=UNASKED_BYTES, patience=patience, veda=veda) as asking:
+                self._shown.wait()  # nothing that goes on the screen, or over the line, before the report has
+                answer = asking.wait(self._tell, lambda: self._reason_to_stop)
+            outcome = take(self._client, run, what, answer, self._out, self._tell_of_reading)
         except GdxStays as stays:
             if not stays.is_lost:
                 return
-            outcome = _lost(run, str(stays))
+            outcome = _lost(run, what, str(stays))
         except (redis.RedisError, StoreFailed, OSError) as error:
-            outcome = _lost(run, f"{not_taken(run, error, what)} {how_to_get(run)}")
-        self._outcomes.append(replace(outcome, what=what))
-
-    def _bring_gdx(self, run: RunResult) -> GdxOutcome:
-        with Asking(self._client, run, max_bytes=UNASKED_BYTES, patience=UNASKED_PATIENCE) as asking:
-            self._shown.wait()  # nothing that goes on the screen, or over the line, before the report has
-            answer = asking.wait(self._tell, lambda: self._reason_to_stop)
-        target = gdx_path(self._out, run)
-        take(self._client, run, answer, target, self._tell_of_reading)
-        return came(run, answer, target)
-
-    def _bring_veda(self, run: RunResult) -> GdxOutcome:
-        return fetch_veda(
-            self._client,
-            run,
-            self._out,
-            self._tell_of_reading,
-            max_bytes=UNASKED_BYTES,
-            patience=UNASKED_PATIENCE,
-            reason_to_stop=lambda: self._reason_to_stop,
-        )
+            outcome = _lost(run, what, f"{not_taken(run, error, what)} {how_to_get(run)}")
+        self._outcomes.append(outcome)
 
     def _tell(self, step: GdxStep) -> None:
         with self._telling:
@@ -136,8 +122,8 @@ def _ignore(_: GdxStep) -> None:
     """Nobody looks."""
 
 
-def _lost(run: RunResult, why: str) -> GdxOutcome:
-    return GdxOutcome(run.run, run.host or "", came=False, why=why, is_lost=True)
+def _lost(run: RunResult, what: str, why: str) -> GdxOutcome:
+    return GdxOutcome(run.run, run.host or "", came=False, why=why, is_lost=True, what=what)
 
 
 def recommended_run(report: Report) -> RunResult | None:
@@ -153,10 +139,13 @@ def keep_recommended_here(report: Report, out: Path) -> str:
         return ""
     try:
         _link_or_copy(source, gdx_path(out, run))
-        if run.veda:
-            unpack(source.with_name(VEDA_FILE), run, out)
     except OSError as error:
         return f"The GDX of {run.run} stays in {run.directory}: {error.strerror or error}."
+    try:
+        if run.veda:
+            unpack(source.with_name(VEDA_FILE), run, veda_folder(out, run))
+    except OSError as error:
+        return f"The results for VEDA of {run.run} stay in {run.directory}: {error.strerror or error}."
     return ""
 
 

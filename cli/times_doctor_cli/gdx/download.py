@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from times_doctor_cli.client.session import Client
-from times_doctor_cli.gdx.request import RESULTS, Asking, GdxStays, GdxStep, OnStep, Patience, where
-from times_doctor_cli.gdx.veda_results import unpack
+from times_doctor_cli.gdx.request import GDX, RESULTS, Asking, GdxStays, GdxStep, OnStep, where
+from times_doctor_cli.gdx.veda_results import unpack, veda_folder
 from times_doctor_cli.reports.collect import cannot_write
 from times_doctor_cli.reports.layout import run_folder
 from times_doctor_tasks.blob_store.base import StoredBlob
@@ -39,7 +39,7 @@ class GdxOutcome:
     """A sentence where it did not come."""
     is_lost: bool = False
     """It did not come although there is one, or was."""
-    what: str = "GDX"
+    what: str = GDX
 
 
 def select_runs(report: Report, names: Sequence[str]) -> list[RunResult]:
@@ -65,54 +65,32 @@ def fetch_gdx_files(client: Client, runs: Sequence[RunResult], out: Path, on_ste
         BrokerUnavailable: it does not answer.
     """
     for run in runs:
-        yield _outcome(client, run, out, _fetch, on_step)
-        if run.veda:
-            yield replace(_outcome(client, run, out, _fetch_veda, on_step), what=RESULTS)
+        for what in files_of(run):
+            yield _outcome(client, run, what, out, on_step)
 
 
-def _outcome(
-    client: Client, run: RunResult, out: Path, fetch: Callable[..., GdxOutcome], on_step: OnStep
-) -> GdxOutcome:
+def files_of(run: RunResult) -> tuple[str, ...]:
+    """What a run may have left on its host."""
+    return (GDX, RESULTS) if run.veda else (GDX,)
+
+
+def place_of(out: Path, run: RunResult, what: str) -> Path:
+    """Where a run's GDX, or the folder with its results for VEDA, comes to."""
+    return gdx_path(out, run) if what == GDX else veda_folder(out, run)
+
+
+def _outcome(client: Client, run: RunResult, what: str, out: Path, on_step: OnStep) -> GdxOutcome:
+    target = place_of(out, run, what)
+    if target.exists():  # whole, or it would not have this name
+        size_bytes = sum(path.stat().st_size for path in (target, *target.glob("*")) if path.is_file())
+        return GdxOutcome(run.run, run.host or "", came=True, path=target, size_bytes=size_bytes, what=what)
     try:
         with client.answering():
-            return fetch(client, run, out, on_step)
+            return _fetch(client, run, what, out, on_step)
     except GdxStays as stays:
-        return GdxOutcome(run.run, run.host or "", came=False, why=str(stays), is_lost=stays.is_lost)
+        return GdxOutcome(run.run, run.host or "", came=False, why=str(stays), is_lost=stays.is_lost, what=what)
     except OSError as error:
         raise cannot_write(out, error) from error
-
-
-def _fetch_veda(client: Client, run: RunResult, out: Path, on_step: OnStep) -> GdxOutcome:
-    try:
-        return fetch_veda(client, run, out, on_step)
-    except StoreFailed as error:
-        raise GdxStays(not_taken(run, error, RESULTS)) from error
-
-
-def fetch_veda(
-    client: Client,
-    run: RunResult,
-    out: Path,
-    on_step: OnStep,
-    *,
-    max_bytes: int | None = None,
-    patience: Patience | None = None,
-    reason_to_stop: Callable[[], str] = lambda: "",
-) -> GdxOutcome:
-    """Brings the results for VEDA of a run and unpacks them.
-
-    Raises:
-        GdxStays: they do not come.
-        StoreFailed, OSError, redis.RedisError: they were lost on their way.
-    """
-    archive = run_folder(out, run.run) / VEDA_FILE
-    with Asking(client, run, max_bytes=max_bytes, patience=patience, veda=True) as asking:
-        answer = asking.wait(on_step, reason_to_stop)
-    take(client, run, answer, archive, on_step)
-    try:
-        return replace(came(run, answer, unpack(archive, run, out)), what=RESULTS)
-    finally:
-        archive.unlink(missing_ok=True)
 
 
 def gdx_path(out: Path, run: RunResult) -> Path:
@@ -120,43 +98,43 @@ def gdx_path(out: Path, run: RunResult) -> Path:
     return run_folder(out, run.run) / GDX_FILE
 
 
-def _fetch(client: Client, run: RunResult, out: Path, on_step: OnStep) -> GdxOutcome:
-    target = gdx_path(out, run)
-    if target.is_file():  # whole, or it would not have this name
-        return GdxOutcome(run.run, run.host or "", came=True, path=target, size_bytes=target.stat().st_size)
+def _fetch(client: Client, run: RunResult, what: str, out: Path, on_step: OnStep) -> GdxOutcome:
     for left in reversed(range(TRIES)):
-        with Asking(client, run) as asking:
+        with Asking(client, run, veda=what == RESULTS) as asking:
             answer = asking.wait(on_step)
         try:
-            take(client, run, answer, target, on_step)
-            break
-        except (BlobGone, BlobDamaged) as error:
-            if not left:
-                raise GdxStays(not_taken(run, error)) from error
+            return take(client, run, what, answer, out, on_step)
         except StoreFailed as error:
-            raise GdxStays(not_taken(run, error)) from error
-    return came(run, answer, target)
+            if not left or not isinstance(error, BlobGone | BlobDamaged):
+                raise GdxStays(not_taken(run, error, what)) from error
+    raise AssertionError("the last try returns or raises")
 
 
-def take(client: Client, run: RunResult, answer: GdxAnswer, target: Path, on_step: OnStep) -> None:
-    """Saves it, checked against its hash, and takes it out of the store: it is needed there no more."""
+def take(client: Client, run: RunResult, what: str, answer: GdxAnswer, out: Path, on_step: OnStep) -> GdxOutcome:
+    """Saves it, checked against its hash, unpacks results for VEDA, and takes it out of the store, where it is done.
+
+    Raises:
+        StoreFailed, OSError, redis.RedisError: it was lost on its way.
+    """
 
     def on_read(done_bytes: int) -> None:
         on_step(GdxStep(run.run, run.host or "", "fetching", done_bytes, answer.size_bytes))
 
-    save(client.blobs, answer.sha256, target, on_read)
+    target = saved = place_of(out, run, what)
+    if what == RESULTS:
+        saved = run_folder(out, run.run) / VEDA_FILE
+    save(client.blobs, answer.sha256, saved, on_read)
+    if what == RESULTS:
+        unpack(saved, run, target)
+        saved.unlink()
     if not answer.was_there:  # else it is there for somebody else's sake: a model's input, or another's `fetch`
         with contextlib.suppress(StoreFailed):  # then it expires, or `prune` takes it
             used_ms = client.now_ms() + _DAY_MS  # whatever the store's clock says: it was used just now, by us
             client.blobs.drop([StoredBlob(answer.sha256, answer.size_bytes, used_ms)])
+    return GdxOutcome(run.run, run.host or "", True, target, answer.size_bytes, answer.sha256, what=what)
 
 
-def came(run: RunResult, answer: GdxAnswer, target: Path) -> GdxOutcome:
-    """The outcome of one that was taken."""
-    return GdxOutcome(run.run, run.host or "", True, target, answer.size_bytes, answer.sha256)
-
-
-def not_taken(run: RunResult, error: Exception, what: str = "GDX") -> str:
+def not_taken(run: RunResult, error: Exception, what: str) -> str:
     """The sentence on one that was lost on its way."""
     if isinstance(error, BlobGone | BlobDamaged):  # whose own words are for the files of a model
         return f"{where(run, what)}: the store lost it before it was here. Fetch again, or copy it from there."

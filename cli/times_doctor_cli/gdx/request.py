@@ -30,9 +30,10 @@ from times_doctor_tasks.state_store.gdx_requests import (
     SendGdx,
 )
 
-#: What results for VEDA are called.
+#: What can be asked for, as people call it.
+GDX = "GDX"
 RESULTS = "results for VEDA"
-_STAY = {"GDX": "stays", RESULTS: "stay"}
+_STAY = {GDX: "stays", RESULTS: "stay"}
 #: Seconds between looks for an answer.
 POLL_S = 0.1
 
@@ -98,7 +99,7 @@ class Asking:
         self._run = run
         self._host = run.host or ""
         self._request = _request(run, max_bytes, veda=veda)
-        self._what = RESULTS if veda else "GDX"
+        self._what = RESULTS if veda else GDX
         self._served = SERVED_VEDA if veda else SERVED
         self._patience = patience or Patience()
         self._next_repeat_s = 0.0
@@ -205,7 +206,7 @@ class Asking:
         return GdxStays(f"{where(self._run, self._what)}: {why}")
 
 
-def where(run: RunResult, what: str = "GDX") -> str:
+def where(run: RunResult, what: str) -> str:
     """Where a file is that did not come."""
     return f"The {what} of {run.run} {_STAY[what]} on {run.host} in {run.directory}"
 

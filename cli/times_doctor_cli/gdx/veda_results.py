@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 from times_doctor_cli.reports.layout import run_folder
+from times_doctor_tasks.config.atomic_file import replacing
 from times_doctor_tasks.contract.messages import RunResult
 
 #: Folder of the results, below the run's.
@@ -23,14 +24,23 @@ def veda_folder(out: Path, run: RunResult) -> Path:
     return run_folder(out, run.run) / FOLDER
 
 
-def unpack(archive: Path, run: RunResult, out: Path) -> Path:
-    """Unpacks the results, says beside them where their marginals are not a vertex's, and returns their folder.
+def unpack(archive: Path, run: RunResult, folder: Path) -> None:
+    """Unpacks the results into `folder`, and says beside them where their marginals are not a vertex's.
 
     Raises:
         OSError: they cannot be written, or the archive is damaged.
     """
-    folder = veda_folder(out, run)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(folder) as part:
+        try:
+            _fill(part, archive, run)
+        except BaseException:  # also Ctrl-C: half of it must not stay
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+
+
+def _fill(folder: Path, archive: Path, run: RunResult) -> None:
+    folder.mkdir()
     try:
         with zipfile.ZipFile(archive) as packed:
             for name in packed.namelist():
@@ -40,4 +50,3 @@ def unpack(archive: Path, run: RunResult, out: Path) -> Path:
         raise OSError(f"{archive.name} is damaged: {error}") from error
     if run.basis == "interior":
         (folder / "README.txt").write_text(INTERIOR.format(run=run.run), "utf-8")
-    return folder

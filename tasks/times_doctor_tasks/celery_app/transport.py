@@ -86,11 +86,9 @@ class GuardedQoS(kombu_redis.QoS):
         """As kombu's; an entry that cannot be read is put aside, or every start of a worker would end on it."""
         try:
             super().restore_by_tag(tag, client=client, leftmost=leftmost)
-        except (*_OUTAGE, redis.WatchError):
+        except (*_OUTAGE, redis.WatchError, redis.ResponseError):
             raise
-        except Exception as error:
-            if isinstance(error, redis.ResponseError):
-                raise
+        except Exception as error:  # noqa: BLE001  # a broken entry raises anything, and is put aside with its name
             raw = internals.unacked_entry(self, tag)
             self.channel.put_aside("unacked", raw, f"its un-acked copy cannot be read ({type(error).__name__})")
             internals.forget_unacked(self, tag)
@@ -183,7 +181,7 @@ class GuardedTransport(kombu_redis.Transport):
             super()._deliver(message, queue)
         except (*_OUTAGE, redis.RedisError):
             raise
-        except Exception as error:
+        except Exception as error:  # whatever it is, one message must not end the consumer
             channel: Any = next(iter(self.channels), None)
             if channel is None:
                 raise

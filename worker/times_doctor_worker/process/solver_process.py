@@ -74,7 +74,7 @@ class SolverProcess:
         process = cls(channel, marker)
         try:
             process._read_start()
-        except BaseException:
+        except BaseException:  # also Ctrl-C: the channel is nobody's then
             channel.close()
             raise
         return process

@@ -34,10 +34,6 @@ class Repeating:
         """Does it for the first time now, in its thread."""
         self._thread.start()
 
-    def soon(self) -> None:
-        """Does it once more without waiting for its time."""
-        self._wake.set()
-
     def stop(self, *, timeout_s: float = 5.0) -> None:
         """No more of it."""
         self._ended.set()

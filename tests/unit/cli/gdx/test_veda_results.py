@@ -26,7 +26,8 @@ def test_results_lie_under_their_names_and_say_whether_marginals_are_a_vertexs(
     basis: str, readme: bool, make_result: MakeResult, tmp_path: Path
 ) -> None:
     run = msgspec.structs.replace(make_result("dual"), basis=basis)
-    folder = unpack(archive_of(tmp_path, "a.vd", "a.vde", "a.vds"), run, tmp_path / "out")
+    folder = tmp_path / "out" / "veda"
+    unpack(archive_of(tmp_path, "a.vd", "a.vde", "a.vds"), run, folder)
     names = {path.name for path in folder.iterdir()}
     assert names == {"a.vd", "a.vde", "a.vds"} | ({"README.txt"} if readme else set())
     assert (folder / "a.vd").read_text() == "content of a.vd"
@@ -35,11 +36,13 @@ def test_results_lie_under_their_names_and_say_whether_marginals_are_a_vertexs(
 
 
 def test_no_name_in_an_archive_leads_out_of_the_folder(make_result: MakeResult, tmp_path: Path) -> None:
-    folder = unpack(archive_of(tmp_path, "../../up.vd", "/abs.vd"), make_result("dual"), tmp_path / "out")
+    folder = tmp_path / "out" / "veda"
+    unpack(archive_of(tmp_path, "../../up.vd", "/abs.vd"), make_result("dual"), folder)
     assert sorted(path.name for path in folder.iterdir() if path.name != "README.txt") == ["abs.vd", "up.vd"]
 
 
 def test_a_damaged_archive_is_an_error_of_reading(make_result: MakeResult, tmp_path: Path) -> None:
     (tmp_path / "veda.zip").write_bytes(b"no archive")
     with pytest.raises(OSError, match="damaged"):
-        unpack(tmp_path / "veda.zip", make_result("dual"), tmp_path / "out")
+        unpack(tmp_path / "veda.zip", make_result("dual"), tmp_path / "out" / "veda")
+    assert list((tmp_path / "out").iterdir()) == []
