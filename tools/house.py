@@ -25,6 +25,9 @@ GROWTHS = {
     "reading: launchers, what GAMS's caller sets, option files line by line, logs as people hand them on": 1_500,
     "hardening: hostile names and files, passwords, sandboxed engines, brokers and hosts that misbehave": 1_800,
     "a trial kit for whoever has GAMS, and a record of what apply wrote, for its way back": 400,
+    "solvers without GAMS: one solve program, adapters, licences, logs": 1_200,
+    "a fair team: order, seats, place in line, history, messages at the end, hosts that come and go": 1_500,
+    "seen by operations: metrics, health, who cancelled what; bounds where bytes come in": 1_200,
     "fakes for others' tests, and every use of Celery's inside in one module": 300,
     "less: jinja2, platformdirs, profiles and sample as data, one home for a name": -1_100,
 }
