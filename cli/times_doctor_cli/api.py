@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from times_doctor_cli.client.event_stream import Feed
 from times_doctor_cli.client.scan_lookup import LAST, find_scan, looks_like_scan
 from times_doctor_cli.client.session import Client
-from times_doctor_cli.planning.builder import Prepared, plan_scan, publish, send_model, whoami
+from times_doctor_cli.planning.builder import Prepared, plan_scan, publish, send_model
 from times_doctor_cli.planning.hosts import call_team
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_cli.reports.destination import Harvest
@@ -102,7 +102,7 @@ def connect(
 
 def find(client: Client, scan: str) -> ScanSpec:
     """The scan with this id; the beginning of one will do, and `last` is your newest."""
-    return find_scan(client, scan, me=whoami(client.settings))
+    return find_scan(client, scan, me=client.me)
 
 
 def hosts(client: Client) -> list[HostCard]:

@@ -178,10 +178,17 @@ def test_two_watch_and_a_third_cancels_and_all_end_with_the_same_report(
     scan = open_scan["spec"]["scan"]
     watching = office.start("watch", scan, "--json")
     wait_for_running(office, scan, runs=2)
-    done = desk("phone").run("cancel", scan, "--now")
+    ben = desk("phone")
+    ben.environ["LOGNAME"] = "ben"
+    asked = ben.run("cancel", scan, "--now")
+    assert (asked.returncode, "not yours. To cancel it all the same, add --yes" in asked.stderr) == (2, True), asked
+    done = ben.run("cancel", scan, "--now", "--yes")
     assert (done.returncode, "Told 2 runs" in done.stdout) == (0, True), done.stdout + done.stderr
     reports = [json.loads(process.communicate(timeout=60)[0]) for process in (scanning, watching)]
     assert {run["state"] for run in reports[0]["runs"]} == {"cancelled"}
+    assert {run["stopped_by"] for run in reports[0]["runs"]} == {"ben@phone"}
+    assert all(run["sentence"].startswith("Cancelled by ben@phone") for run in reports[0]["runs"])
+    assert "2 cancelled by ben@phone" in office.run("list", COLUMNS="140").stdout
     assert reports[0]["runs"] == reports[1]["runs"]
     assert scanning.returncode == watching.returncode == 3
     again = office.run("cancel", scan)

@@ -28,9 +28,10 @@ from tests.integration.workers import PATIENCE_S, Broker, Team, Worker, point_at
 from tests.recorded.install import install_recorded_gams
 from times_doctor_tasks.blob_store.factory import open_store
 from times_doctor_tasks.celery_app.canvas import enqueue, keeping_messages
+from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_tasks.contract.messages import ModelRef, Reported, RunSpec, ScanSpec, StateChanged
-from times_doctor_tasks.contract.states import TERMINAL, RunState, ScanMode
+from times_doctor_tasks.contract.states import TERMINAL, RunState, ScanMode, StopReason
 from times_doctor_tasks.snapshot.manifest import Manifest, StagedFile, encode_manifest, manifest_sha256
 
 #: Seconds of silence after which a run is taken from its owner, in these tests.
@@ -335,7 +336,7 @@ class Bed(Team):
 
     def cancel(self, spec: ScanSpec) -> None:
         """So that a scan that takes for ever ends now."""
-        self.store.ask_cancel(spec.scan, ["*"], reason="user", now=True)
+        self.store.ask_cancel(spec.scan, ["*"], StopRequest(StopReason.USER, now=True))
 
     def settled(self, *specs: ScanSpec, overlap_s: float = 0.3, reports: int = 1) -> None:
         """Waits until all is over, then asserts everything that must be true whatever happened.

@@ -12,6 +12,7 @@ from tests.conftest import wait_until
 from tests.faults.counting import Tell
 from tests.faults.invariants import check, engines
 from tests.integration.workers import PATIENCE_S, Broker, Team, endless_mps
+from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.messages import ScanSpec
 from times_doctor_tasks.contract.states import RunState, ScanMode, StopReason, Verdict
 
@@ -29,7 +30,7 @@ def start_long(team: Team, **fields: object) -> tuple[ScanSpec, str]:
 
 
 def cancel(team: Team, spec: ScanSpec) -> None:
-    team.store.ask_cancel(spec.scan, ["*"], reason=StopReason.USER, now=True)
+    team.store.ask_cancel(spec.scan, ["*"], StopRequest(StopReason.USER, now=True))
 
 
 def test_a_killed_hosts_run_starts_elsewhere_within_its_lease_and_three_seconds_twenty_times(
@@ -76,7 +77,7 @@ def test_a_worker_killed_at_any_moment_loses_and_doubles_nothing(team: Team, tel
 def _end_by_time(team: Team, spec: ScanSpec) -> None:
     """Its endless runs are cancelled, so that the scan ends whatever happens to it."""
     cancel_flags = {f"highs.{name}": "user" for name in ("a", "c")}
-    team.store.ask_cancel(spec.scan, list(cancel_flags), reason=StopReason.USER, now=True)
+    team.store.ask_cancel(spec.scan, list(cancel_flags), StopRequest(StopReason.USER, now=True))
 
 
 def test_a_host_that_was_stopped_longer_than_its_lease_gives_its_solver_up(team: Team, tell: Tell) -> None:

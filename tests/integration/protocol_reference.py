@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.messages import RunResult, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import OWNED, TERMINAL, RunState, ScanMode, is_allowed
 from times_doctor_tasks.state_store.run_store import (
@@ -177,10 +178,10 @@ class CheckedStore(RunStore):
         super().__init__(client, prefix)
         self.reference = Reference(spec)
 
-    def ask_cancel(self, scan: str, runs: Iterable[str], *, reason: str, now: bool = False) -> None:
+    def ask_cancel(self, scan: str, runs: Iterable[str], request: StopRequest) -> None:
         asked = list(runs)
-        super().ask_cancel(scan, asked, reason=reason, now=now)
-        self.reference.flags |= dict.fromkeys(asked, f"{reason} now" if now else reason)
+        super().ask_cancel(scan, asked, request)
+        self.reference.flags |= dict.fromkeys(asked, f"{request.reason} now" if request.now else request.reason)
 
     def claim(
         self,

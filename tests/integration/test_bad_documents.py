@@ -27,4 +27,4 @@ def test_an_id_that_is_no_text_hides_no_scan(store: RunStore, submit: Submit) ->
     store.client.zadd(store.keys.scans(), {b"\xff\xfe": 9e15, b"": 9e15})
     assert spec.scan in store.scans()
     assert [found.scan for found in store.specs(store.scans())] == [spec.scan]
-    assert store.reported(store.scans()) == set()
+    assert store.reported(store.scans()) == {}

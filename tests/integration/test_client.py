@@ -153,7 +153,7 @@ def test_two_watch_and_one_cancels_and_all_agree(client: Client, submit: Submit,
     for feed, board in screens:
         drain(feed, board)
     assert api.cancel(client, spec.scan, ["a"]) == ("cplex.a",)
-    assert host.store.beat(spec, "cplex.a", fence, state=RunState.RUNNING).cancel == "user"
+    assert host.store.beat(spec, "cplex.a", fence, state=RunState.RUNNING).cancel == f"user by={client.me}"
     host.store.finish(spec, make_result(spec, "cplex.a", RunState.CANCELLED), fence)
     seen = [states(drain(feed, board)) for feed, board in screens]
     seen.append(states(board_of(client, spec)))
@@ -223,7 +223,9 @@ def test_cancelling_names_a_profile_or_the_whole_scan_and_is_patient_with_what_h
     with pytest.raises(UsageError, match="There is no run 'nosuch'"):
         api.cancel(client, spec.scan, ["nosuch"])
     assert api.cancel(client, spec.scan, now=True) == ("cplex.b",)
-    assert client.store.cancel_flags(spec.scan) == {"*": "user now"}
+    (flag,) = client.store.cancel_flags(spec.scan).values()
+    assert flag == f"user now by={client.me}"
+    assert client.cancelled_by(spec.scan) == (client.me,)
     host.store.conclude(spec, make_result(spec, "cplex.b", RunState.CANCELLED))
     assert api.cancel(client, spec.scan) == ()
 

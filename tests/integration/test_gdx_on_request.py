@@ -16,6 +16,7 @@ from times_doctor_cli.client.session import Client
 from times_doctor_cli.gdx.download import GdxOutcome, fetch_gdx_files
 from times_doctor_tasks.blob_store.factory import open_store
 from times_doctor_tasks.config.settings import Settings
+from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.messages import RunResult
 from times_doctor_tasks.contract.states import RunState, StopReason
 from times_doctor_tasks.state_store.gdx_requests import GdxAnswer, GdxRequests, GdxState, Refusal, SendGdx
@@ -93,7 +94,7 @@ def test_a_host_whose_slots_are_all_busy_sends_at_once(team: Team) -> None:
     assert outcome.path.read_bytes() == b"x" * 3 * MB
     states = [status.state for status in team.store.statuses(spec).values()]
     assert states == [RunState.RUNNING, RunState.QUEUED]
-    team.store.ask_cancel(spec.scan, ["*"], reason=StopReason.USER, now=True)
+    team.store.ask_cancel(spec.scan, ["*"], StopRequest(StopReason.USER, now=True))
     team.report(spec)
 
 

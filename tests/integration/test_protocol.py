@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 
 from tests.integration.conftest import Submit, make_result, make_runs
+from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.messages import Reported, RunSpec, ScanSpec, StateChanged
 from times_doctor_tasks.contract.states import OWNED, TERMINAL, RunState, ScanMode, StopReason, is_allowed
 from times_doctor_tasks.state_store.run_store import Claim, Done, Fence, Leased, Owned, Parked, Room, RunStore, Unknown
@@ -95,7 +96,7 @@ def test_a_cancel_flag_comes_with_the_claim_and_with_the_beat(store: RunStore, s
     spec = submit()
     fence = own(store, spec, "cplex.a")
     assert store.beat(spec, "cplex.a", fence, state=RunState.CLAIMED).cancel == ""
-    store.ask_cancel(spec.scan, ["*"], reason=StopReason.USER, now=True)
+    store.ask_cancel(spec.scan, ["*"], StopRequest(StopReason.USER, now=True))
     assert store.beat(spec, "cplex.a", fence, state=RunState.CLAIMED).cancel == "user now"
     answer = claim(store, spec, "cplex.b")
     assert isinstance(answer, Owned)
@@ -217,7 +218,7 @@ def test_every_key_of_a_scan_expires(store: RunStore, submit: Submit) -> None:
     fence = own(store, spec, "cplex.a")
     store.beat(spec, "cplex.a", fence, state=RunState.CLAIMED)
     store.keep_message(spec.scan, "cplex.a", {"body": b"[]"})
-    store.ask_cancel(spec.scan, ["cplex.b"], reason=StopReason.USER)
+    store.ask_cancel(spec.scan, ["cplex.b"], StopRequest(StopReason.USER))
     store.finish(spec, make_result(spec, "cplex.a"), fence)
     store.begin_report(spec.scan, "t", lease_s=5)
     keys = store.client.keys(f"{store.keys.prefix}:*")

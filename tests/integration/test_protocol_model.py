@@ -23,6 +23,7 @@ from msgspec import structs
 from tests.conftest import Server
 from tests.integration.conftest import make_result, make_runs, make_scan
 from tests.integration.protocol_reference import CheckedStore
+from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.messages import AggregateTask, Reported, RunSpec, ScanSpec, StateChanged
 from times_doctor_tasks.contract.states import OWNED, TERMINAL, RunState, ScanMode, StopReason
 from times_doctor_tasks.state_store.connection import connect
@@ -277,7 +278,7 @@ class ProtocolMachine(RuleBasedStateMachine):
     @rule(runs=st.sets(st.sampled_from((*NAMES, "*")), min_size=1, max_size=2), now=st.booleans())
     def somebody_cancels(self, runs: set[str], now: bool) -> None:
         self.cancels -= 1
-        self.store.ask_cancel(self.spec.scan, sorted(runs), reason=StopReason.USER, now=now)
+        self.store.ask_cancel(self.spec.scan, sorted(runs), StopRequest(StopReason.USER, now=now))
 
     @rule(which=st.integers(0, 1), looks=st.sampled_from([1, 3, 11, 11]))
     def control_watches(self, which: int, looks: int) -> None:

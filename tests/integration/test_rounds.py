@@ -15,6 +15,7 @@ from tests.integration.test_worker_recovery import Post, Sweeps
 from tests.integration.workers import PATIENCE_S, Team, point_at
 from times_doctor_tasks.celery_app.canvas import keeping_messages
 from times_doctor_tasks.celery_app.rounds import go_on
+from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_tasks.contract.messages import AggregateTask, Extended, RoundPlan, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import RunState, StopReason
@@ -168,7 +169,7 @@ def test_fields_of_a_newer_version_survive_a_round(store: RunStore, scan: ScanSp
 def test_nothing_follows_what_the_user_has_cancelled(store: RunStore, reporter: Reporter, scan: ScanSpec) -> None:
     reporter.aggregate(AggregateTask(scan=scan.scan))
     second = reread(store, scan)
-    store.ask_cancel(scan.scan, ["*"], reason=StopReason.USER)
+    store.ask_cancel(scan.scan, ["*"], StopRequest(StopReason.USER))
     sweeps = Sweeps(Sweeper(store, reporter, Remedies(store, Post())))
 
     sweeps.over(CALLBACK_GRACE_S + 3)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.integration.conftest import Submit, make_result, make_runs
+from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.messages import AggregateTask, ScanSpec
 from times_doctor_tasks.contract.states import RunState, ScanMode, StopReason
 from times_doctor_tasks.state_store.run_store import Fence, Owned, Room, RunStore
@@ -117,7 +118,7 @@ def test_a_run_with_one_attempt_is_lost_with_its_host(store: RunStore, submit: S
 
 def test_a_waiting_run_that_was_cancelled_ends(store: RunStore, submit: Submit, sweeps: Sweeps) -> None:
     spec = submit(ScanMode.CHAIN)
-    store.ask_cancel(spec.scan, ["*"], reason=StopReason.USER)
+    store.ask_cancel(spec.scan, ["*"], StopRequest(StopReason.USER))
     sweeps.over(1.0)
     assert {status.state for status in store.statuses(spec).values()} == {RunState.CANCELLED}
 

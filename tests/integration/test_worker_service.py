@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import wait_until
 from tests.integration.workers import PATIENCE_S, Broker, Team, Worker, endless_mps
 from times_doctor_tasks.blob_store.factory import open_store
+from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.messages import Report, ScanSpec
 from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
 from times_doctor_worker.recovery.rules import FIRST_PATIENCE_S
@@ -68,7 +69,7 @@ def start_long(team: Team, worker: Worker, **fields: object) -> ScanSpec:
 
 def finish(team: Team, spec: ScanSpec) -> Report:
     """Stops what still runs; the report."""
-    team.store.ask_cancel(spec.scan, ["*"], reason=StopReason.USER, now=True)
+    team.store.ask_cancel(spec.scan, ["*"], StopRequest(StopReason.USER, now=True))
     return team.report(spec)
 
 

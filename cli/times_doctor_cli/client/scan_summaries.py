@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from times_doctor_cli.client.session import Client
 from times_doctor_tasks.contract.messages import ScanSpec
 from times_doctor_tasks.contract.states import OWNED, TERMINAL, RunState
+from times_doctor_tasks.state_store.done_mark import DoneMark
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,17 @@ class ScanLine:
     spec: ScanSpec
     counts: Mapping[RunState, int]
     """How many runs are in which state."""
-    reported: bool
+    mark: DoneMark | None
+    """How it came out; None while it has no report."""
+    cancelled_by: tuple[str, ...] = ()
+    """Who cancelled runs of it."""
+    is_local: bool = False
+    """Whether it ran on this machine, without a broker of the team's."""
+
+    @property
+    def reported(self) -> bool:
+        """Whether it is over."""
+        return self.mark is not None
 
     def count(self, states: Iterable[RunState]) -> int:
         """How many runs are in one of `states`."""
@@ -45,9 +56,13 @@ def scan_lines(client: Client, *, newest: int, only_open: bool = False) -> list[
         scans = client.store.scans(newest=newest)
         reported = client.store.reported(scans)
         specs = client.store.specs([scan for scan in scans if not (only_open and scan in reported)])
+        by = client.store.cancelled_by([spec.scan for spec in specs])
         return [
             ScanLine(
-                spec, Counter(s.state for s in client.store.statuses(spec).values()), reported=spec.scan in reported
+                spec,
+                Counter(status.state for status in client.store.statuses(spec).values()),
+                reported.get(spec.scan),
+                by.get(spec.scan, ()),
             )
             for spec in specs
         ]

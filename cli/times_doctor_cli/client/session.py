@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from times_doctor_tasks.blob_store.base import BlobStore
 from times_doctor_tasks.blob_store.factory import open_store, save
 from times_doctor_tasks.config.settings import Settings, shown_url
 from times_doctor_tasks.config.tls import trust
+from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.clock import monotonic_s, now_ms
 from times_doctor_tasks.contract.errors import BrokerUnavailable, InfrastructureError, UsageError
 from times_doctor_tasks.contract.hosts import HostCard
@@ -32,6 +34,15 @@ ANSWER_TIMEOUT_S = 5.0
 #: How often Celery's result backend, which counts the parts of a chord, is asked again: a person waits. Its own rule
 #: takes 20 s.
 PUBLISH_RETRIES = {"max_retries": 4, "interval_start": 0.0, "interval_step": 0.5, "interval_max": 1.0}
+
+
+def whoami(settings: Settings) -> str:
+    """Who asks: user@host."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        user = "unknown"
+    return f"{user}@{settings.host}"
 
 
 class Client:
@@ -76,6 +87,15 @@ class Client:
     def shown_broker(self) -> str:
         """The broker's URL, without its password."""
         return shown_url(self.broker_url)
+
+    @property
+    def me(self) -> str:
+        """Who asks, as user@host: what its scans and its cancels are signed with."""
+        return whoami(self.settings)
+
+    def other_owner(self, spec: ScanSpec) -> str:
+        """Who asked for a scan where it is somebody else, else nothing; a person has the same name on all machines."""
+        return "" if spec.client.partition("@")[0] == self.me.partition("@")[0] else spec.client
 
     @contextmanager
     def answering(self) -> Iterator[None]:
@@ -160,7 +180,12 @@ class Client:
 
     def cancel(self, scan: str, runs: Iterable[str] = ("*",), *, now: bool = False) -> None:
         """Asks for runs to stop; their hosts notice with the next beat. May raise `redis.RedisError`."""
-        self.store.ask_cancel(scan, runs, reason=StopReason.USER, now=now)
+        self.store.ask_cancel(scan, runs, StopRequest(StopReason.USER, now, self.me))
+
+    def cancelled_by(self, scan: str) -> tuple[str, ...]:
+        """Who asked for runs of a scan to stop."""
+        with self.answering():
+            return self.store.cancelled_by([scan]).get(scan, ())
 
     def report(self, scan: str) -> Report | None:
         """The report, once it exists."""

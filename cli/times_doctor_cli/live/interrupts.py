@@ -86,6 +86,7 @@ class Controls:
         *,
         can_detach: bool,
         is_mine: bool = True,
+        owner: str = "",
     ) -> None:
         self.menu: Menu | None = None
         self.cancelled: Wish | None = None
@@ -96,6 +97,8 @@ class Controls:
         self._on_choice = on_choice
         self._can_detach = can_detach
         self._is_mine = is_mine
+        #: Whose scan it is, where it is somebody else's and the person has not been asked yet.
+        self._owner = owner
         self._last_press_ms: int | None = None
         self._cancelled_ms = 0
 
@@ -136,7 +139,8 @@ class Controls:
         if self._keys is None:
             self._cancel_unasked(at_ms)
         elif self.menu is not None or twice or self._board.is_over:
-            self._cancel(Wish.CANCEL_ALL, at_ms)
+            if not self._asks_first():
+                self._cancel(Wish.CANCEL_ALL, at_ms)
         else:
             self._keys.discard()
             self.menu = Menu(self._board, can_detach=self._can_detach)
@@ -161,8 +165,16 @@ class Controls:
         else:
             self.left = True
 
+    def _asks_first(self) -> bool:
+        """Whether to ask before somebody else's scan is cancelled; once is enough."""
+        owner, self._owner = self._owner, ""
+        if owner:
+            words = f"This scan is {owner}'s. Say it once more to cancel it."
+            self.menu = Menu(self._board, can_detach=self._can_detach, complaint=words)
+        return bool(owner)
+
     def _choose(self, choice: Choice | None, at_ms: int) -> None:
-        if choice is None:
+        if choice is None or (choice.wish in (Wish.CANCEL_ALL, Wish.CANCEL_SOME) and self._asks_first()):
             return
         self.menu = None
         match choice.wish:

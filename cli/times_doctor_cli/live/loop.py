@@ -68,6 +68,7 @@ def show(
     result_of: Callable[[str], RunResult | None] | None = None,
     can_detach: bool = False,
     is_mine: bool = True,
+    owner: str = "",
     signals: Signals | None = None,
     notify: bool = False,
     now_ms: Callable[[], int] = wall_ms,
@@ -82,6 +83,7 @@ def show(
         result_of: the result of a run that has ended; None: not to be had now, and its objective is not shown.
         can_detach: it can go on without this terminal: one that closes, or SIGTERM, ends the show, else cancels all.
         is_mine: this terminal asked for it: Ctrl-C where no menu can be shown cancels all, else it ends the show.
+        owner: somebody else whose scan it is: then the menu asks again before it cancels.
         signals: already noted since before the scan was submitted; None: from now on.
         notify: keep the terminal's title, and ring its bell at the end.
         now_ms, tick_s: the clock of the events' times, and one that never jumps, to pace frames.
@@ -89,7 +91,7 @@ def show(
     frames = shows_frames(console)
     noting = contextlib.nullcontext(signals) if signals else Signals()
     with noting as noted, keys() if frames else contextlib.nullcontext() as held:
-        controls = Controls(board, held, on_interrupt, can_detach=can_detach, is_mine=is_mine)
+        controls = Controls(board, held, on_interrupt, can_detach=can_detach, is_mine=is_mine, owner=owner)
         table = TableScreen(board, console, tick_s=tick_s, notify=notify) if frames else None
         screen: Screen = table or PlainScreen(board, console)
         try:

@@ -41,6 +41,7 @@ def show_scan(
         result_of=source.feed.result_of,
         can_detach=can_detach,
         is_mine=is_mine,
+        owner=client.other_owner(spec),
         signals=signals,
         notify=client.settings.notify,
         now_ms=client.now_ms,

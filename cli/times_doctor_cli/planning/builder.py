@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from times_doctor_cli.client.host_cards import ENGINE_NAMES, engine_of_note
-from times_doctor_cli.client.session import Client
+from times_doctor_cli.client.session import Client, whoami
 from times_doctor_cli.client.upload import upload
 from times_doctor_cli.planning.hosts import Fleet, queues_for
 from times_doctor_cli.planning.request import ScanRequest
@@ -308,15 +307,6 @@ def send_model(client: Client, prepared: Prepared, on_sent: OnSent | None = None
 def publish(client: Client, prepared: Prepared) -> None:
     """Publishes a scan whose model is in the store."""
     client.submit(prepared.spec, prepared.runs)
-
-
-def whoami(settings: Settings) -> str:
-    """Who asks: user@host."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        user = "unknown"
-    return f"{user}@{settings.host}"
 
 
 def host_names(cards: Sequence[HostCard], most: int = 5) -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 
-import typer
 from rich.console import Console
 
 from times_doctor_cli.planning.builder import Prepared, engine_note, host_names, plan_without_hosts, warnings_of
 from times_doctor_cli.planning.request import MANY_RUNS, ScanRequest
 from times_doctor_cli.run_folder.findings import INPUT_FOLDER
 from times_doctor_cli.terminal.console import emit_json, show, shows_unicode
+from times_doctor_cli.terminal.questions import confirm
 from times_doctor_cli.views.input_tree import PlannedFile, input_tree
 from times_doctor_cli.views.plan import PlanFact, PlannedRun, PlanView, plan_view
 from times_doctor_tasks.contract import exit_codes
-from times_doctor_tasks.contract.errors import InfrastructureError, UsageError
+from times_doctor_tasks.contract.errors import InfrastructureError
 from times_doctor_tasks.contract.messages import RunSpec
 
 
@@ -74,10 +73,8 @@ def ask_about_many(request: ScanRequest, prepared: Prepared) -> None:
     amount = len(prepared.runs) - len(prepared.spec.reused)
     if amount <= MANY_RUNS or request.yes:
         return
-    if not sys.stdin.isatty():
-        raise UsageError(f"This scan has {amount} runs. Say --yes to start more than {MANY_RUNS}.")
-    if not typer.confirm(f"This scan has {amount} runs. Start them?", err=True):
-        raise typer.Exit(exit_codes.USAGE)
+    fact = f"This scan has {amount} runs."
+    confirm(fact, "Start them?", unasked=f"Say --yes to start more than {MANY_RUNS}.")
 
 
 def _reused(runs: Sequence[RunSpec]) -> str:

@@ -23,7 +23,6 @@ from times_doctor_cli.planning.builder import (
     publish,
     send_model,
     warnings_of,
-    whoami,
 )
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_cli.reports.destination import Harvest
@@ -108,7 +107,7 @@ def follow(
 
     Without `harvest` this is a mere watcher: files go to RUN_DIR if it is who asked, on the same machine, else nowhere.
     """
-    is_collected = harvest is not None or spec.client == whoami(client.settings)
+    is_collected = harvest is not None or spec.client == client.me
     place = harvest or harvest_of_scan(client, spec)
     board = Board.of(spec, place.runs, note=note, expected_s=_expected_s(spec, place) if is_collected else None)
     shown = show_scan(

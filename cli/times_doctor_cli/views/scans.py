@@ -11,6 +11,7 @@ from times_doctor_cli.client.scan_summaries import ScanLine
 from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, header_of, row_of
 from times_doctor_cli.terminal.signs import glyphs, printable
 from times_doctor_tasks.contract.states import RunState, ScanMode
+from times_doctor_tasks.state_store.done_mark import DoneMark
 
 _DAY_MS = 86_400_000
 #: Widest columns; what they cut is in `--json`.
@@ -43,25 +44,38 @@ def scans_view(scans: Sequence[ScanLine], *, width: int, unicode: bool, now_ms: 
 
 
 def standing_words(line: ScanLine) -> str:
-    """How a scan stands.
+    """How a scan stands, or how it came out.
 
-    >>> standing_words(ScanLine(spec, {RunState.RUNNING: 1, RunState.QUEUED: 2}, reported=False))  # doctest: +SKIP
+    >>> standing_words(ScanLine(spec, {RunState.RUNNING: 1, RunState.QUEUED: 2}, mark=None))  # doctest: +SKIP
     '1 running, 2 waiting'
     """
-    waiting = line.count((RunState.PENDING, RunState.QUEUED))
-    broken = line.count((RunState.FAILED, RunState.LOST))
-    facts = [
+    cancelled = line.count((RunState.CANCELLED,))
+    by = f" by {' and '.join(map(printable, line.cancelled_by))}" if line.cancelled_by else ""
+    failed = line.count((RunState.FAILED, RunState.LOST))
+    if line.mark is not None:
+        names = ", ".join(line.mark.failed)
+        facts = [
+            _winner(line.mark),
+            f"failed: {printable(names)}" if names else f"{failed} failed" if failed else "",
+            f"{cancelled} cancelled{by}" if cancelled else "",
+        ]
+        return ", ".join(filter(None, facts)) or "ended"
+    amounts = [
         (line.running, "running"),
-        (waiting, "waiting"),
+        (line.count((RunState.PENDING, RunState.QUEUED)), "waiting"),
         (line.count((RunState.PARKED,)), "parked"),
-        (broken, "failed"),
-        (line.count((RunState.CANCELLED,)), "cancelled"),
+        (failed, "failed"),
+        (cancelled, f"cancelled{by}"),
     ]
-    words = ", ".join(f"{amount} {what}" for amount, what in facts if amount)
-    if line.reported:
-        return f"ended, {words}" if words else "ended"
+    words = ", ".join(f"{amount} {what}" for amount, what in amounts if amount)
     mode = "" if line.spec.mode is ScanMode.CHORD else "one by one: "
     return f"{mode}{words}" if words else "making the report"
+
+
+def _winner(mark: DoneMark) -> str:
+    if mark.outcome == "too close to call":
+        return mark.outcome
+    return f"{printable(mark.recommended)} won" if mark.recommended else ""
 
 
 def started_words(at_ms: int, now_ms: int) -> str:

@@ -121,14 +121,27 @@ def _contender(race: Race, candidate: Candidate) -> Contender:
     )
 
 
+def _cancelled(results: Sequence[RunResult]) -> list[RunResult]:
+    return [r for r in results if r.state is RunState.CANCELLED and r.stop_reason is StopReason.USER]
+
+
+def _cancel_words(cancelled: Sequence[RunResult]) -> list[str]:
+    names = [run.run for run in cancelled]
+    return [f"Cancelled{_by(cancelled)} before the end: {listed(names)}."] if names else []
+
+
+def _by(cancelled: Sequence[RunResult]) -> str:
+    people = tuple(dict.fromkeys(run.stopped_by for run in cancelled if run.stopped_by))
+    return f" by {listed(people)}" if people else ""
+
+
 def _why_none(results: Sequence[RunResult]) -> tuple[str, ...]:
-    cancelled = [r.run for r in results if r.state is RunState.CANCELLED and r.stop_reason is StopReason.USER]
+    cancelled = _cancelled(results)
     if len(cancelled) == len(results):
         what = "The only run was" if len(results) == 1 else f"All {len(results)} runs were"
-        return (f"{what} cancelled, so nothing is known of the profiles.",)
+        return (f"{what} cancelled{_by(cancelled)}, so nothing is known of the profiles.",)
     reasons = ["No run ended optimal with its profile applied, so there is nothing to recommend."]
-    if cancelled:
-        reasons.append(f"Cancelled before the end: {listed(cancelled)}.")
+    reasons += _cancel_words(cancelled)
     not_applied = [r.run for r in results if r.applied is False or r.verdict is Verdict.NOT_APPLIED]
     if not_applied:
         reasons.append(f"The profile was not applied in {listed(not_applied)}: see what each run says.")
@@ -209,7 +222,7 @@ def _vertex_instead(race: Race) -> list[str]:
 
 def _not_ended(results: Sequence[RunResult]) -> list[str]:
     """What is not known because runs were stopped, and what today's option file did not reach."""
-    words = []
+    words = _cancel_words(_cancelled(results))
     beaten = [r.run for r in results if r.stop_reason is StopReason.BEATEN]
     if beaten:
         words.append(f"The race ended with it: {listed(beaten)} had not ended by then.")

@@ -219,6 +219,8 @@ class RunResult(Document, frozen=True, kw_only=True):
     host: str | None = None
     verdict: Verdict | None = None
     stop_reason: StopReason | None = None
+    stopped_by: str = ""
+    """Who cancelled it, as user@host; empty where nobody did, or an older client does not say."""
     sentence: str = ""
     """What happened, in one sentence for a modeller."""
     next_step: str = ""

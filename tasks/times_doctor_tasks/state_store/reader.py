@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from times_doctor_tasks.contract.cancel_flag import asked_by
 from times_doctor_tasks.contract.errors import SchemaMismatch
 from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.contract.keys import Keys
@@ -27,6 +28,7 @@ from times_doctor_tasks.contract.messages import (
     decode_event,
 )
 from times_doctor_tasks.contract.states import RunState, ScanMode
+from times_doctor_tasks.state_store.done_mark import DoneMark
 
 if TYPE_CHECKING:
     import redis
@@ -118,10 +120,23 @@ class Records:
         is_there, is_reported = pipe.execute()
         return bool(is_there), bool(is_reported)
 
-    def reported(self, scans: Sequence[str]) -> set[str]:
-        """Those of `scans` whose done mark is set."""
+    def reported(self, scans: Sequence[str]) -> dict[str, DoneMark]:
+        """Those of `scans` whose done mark is set, and what it says."""
         marks = self.client.mget([self.keys.reported(scan) for scan in scans]) if scans else []
-        return {scan for scan, mark in zip(scans, marks, strict=True) if mark}
+        # A control worker of before wrote a bare time.
+        return {scan: _readable(mark, DoneMark) or DoneMark() for scan, mark in zip(scans, marks, strict=True) if mark}
+
+    def cancelled_by(self, scans: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Who asked for runs of `scans` to stop, each person once; scans that nobody cancelled are left out."""
+        pipe = self.client.pipeline(transaction=False)
+        for scan in scans:
+            pipe.hvals(self.keys.cancel(scan))
+        answers = pipe.execute() if scans else []
+        by = {
+            scan: asked_by(flag.decode("utf-8", "replace") for flag in flags)
+            for scan, flags in zip(scans, answers, strict=True)
+        }
+        return {scan: people for scan, people in by.items() if people}
 
     def report(self, scan: str) -> Report | None:
         """The report, once its done mark is set."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.contract.keys import EVENTS_MAX, SCAN_TTL_S
 from times_doctor_tasks.contract.messages import (
@@ -27,6 +28,7 @@ from times_doctor_tasks.contract.messages import (
     encode,
 )
 from times_doctor_tasks.contract.states import RunState, ScanMode
+from times_doctor_tasks.state_store.done_mark import DoneMark
 from times_doctor_tasks.state_store.reader import Records, initial_state
 from times_doctor_tasks.state_store.reader import RunStatus as RunStatus  # what the verbs are told was seen
 from times_doctor_tasks.state_store.scripts import register
@@ -124,11 +126,11 @@ class RunStore(Records):
         pipe.expire(key, SCAN_TTL_S)
         pipe.execute()
 
-    def ask_cancel(self, scan: str, runs: Iterable[str], *, reason: str, now: bool = False) -> None:
+    def ask_cancel(self, scan: str, runs: Iterable[str], request: StopRequest) -> None:
         """Sets the cancel flag of `runs` (`*` = all of the scan)."""
         key = self.keys.cancel(scan)
         pipe = self.client.pipeline(transaction=True)
-        pipe.hset(key, mapping=dict.fromkeys(runs, f"{reason} now" if now else reason))
+        pipe.hset(key, mapping=dict.fromkeys(runs, request.flag()))
         pipe.expire(key, SCAN_TTL_S)
         pipe.execute()
 
@@ -340,7 +342,7 @@ class RunStore(Records):
         scan = report.scan
         pipe = self.client.pipeline(transaction=True)
         pipe.set(self.keys.report(scan), encode(report), ex=SCAN_TTL_S)
-        pipe.set(self.keys.reported(scan), report.created_ms, ex=SCAN_TTL_S)
+        pipe.set(self.keys.reported(scan), encode(DoneMark.of(report)), ex=SCAN_TTL_S)
         self._add_event(pipe, scan, Reported())
         pipe.execute()
 

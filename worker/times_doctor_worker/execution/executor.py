@@ -11,6 +11,7 @@ import msgspec
 import redis
 from kombu.exceptions import OperationalError
 
+from times_doctor_tasks.contract.cancel_flag import parse_flag
 from times_doctor_tasks.contract.errors import SchemaMismatch
 from times_doctor_tasks.contract.keys import host_queue
 from times_doctor_tasks.contract.messages import RunResult, RunSpec, ScanSpec, SolveTask
@@ -18,8 +19,9 @@ from times_doctor_tasks.contract.states import CONCLUSIVE, RunState, StopReason,
 from times_doctor_tasks.state_store.run_store import Claim, Done, Leased, Owned, Parked, Room, RunStore
 from times_doctor_worker.execution.attempt import Attempt, Bench, Disowned
 from times_doctor_worker.execution.host_faults import HANDED_BACK, HostFaults
+from times_doctor_worker.execution.result_builder import with_canceller
 from times_doctor_worker.execution.result_spool import Spool
-from times_doctor_worker.execution.run_reporter import Line, parse_cancel
+from times_doctor_worker.execution.run_reporter import Line
 from times_doctor_worker.host.admission import Admission
 from times_doctor_worker.host.engine_availability import HostFault
 from times_doctor_worker.redis_io.publisher import Postman
@@ -179,7 +181,7 @@ class Executor:
         try:
             with self._admission.released_after(f"{spec.scan} {run.run}"):
                 line = self._bench.uplink.open(spec, run, claim.fence)
-                line.stop = parse_cancel(claim.cancel)
+                line.stop = parse_flag(claim.cancel)
                 try:
                     result = self._perform(line)
                     return None if result is None else self._end(line, result)
@@ -225,6 +227,8 @@ class Executor:
                 self._hand_back(line, f"{HANDED_BACK} by {self._bench.host}", counted=False)
                 return None
             result = msgspec.structs.replace(result, stop_reason=None)  # it was faster than its stop
+        if result.stop_reason is StopReason.USER and line.stop is not None:
+            result = with_canceller(result, line.stop.by)
         self._tell_failure(line, result)
         self._spool.put(result, line.fence)
         ended = insist(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.messages import ProgressMade
 from times_doctor_tasks.contract.progress import SOLVING
@@ -12,7 +13,7 @@ from times_doctor_tasks.contract.states import StopReason
 from times_doctor_tasks.parsers.progress.tracker import ProgressTracker
 from times_doctor_worker.engines.port import LogReader
 from times_doctor_worker.execution.memory_limit import limit_bytes
-from times_doctor_worker.execution.run_reporter import Line, StopRequest
+from times_doctor_worker.execution.run_reporter import Line
 from times_doctor_worker.execution.stop_policy import StagedStop, StopAction, StopTimes
 from times_doctor_worker.process.log_tail import LogTail
 from times_doctor_worker.process.process_usage import TreeMeter

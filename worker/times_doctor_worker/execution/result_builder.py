@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +93,14 @@ def unsolved(
         licence=facts.licence,
         artefacts=facts.artefacts,
     )
+
+
+def with_canceller(result: RunResult, by: str) -> RunResult:
+    """Says who cancelled it (user@host), in its field and in its sentence; as it is where nobody is known."""
+    if not by:
+        return result
+    sentence = re.sub(r"^Cancelled(?: by a user)?", lambda _: f"Cancelled by {by}", result.sentence)
+    return msgspec.structs.replace(result, stopped_by=by, sentence=sentence)
 
 
 def _rounded(figure: float | None) -> float | None:

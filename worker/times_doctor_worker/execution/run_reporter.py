@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 import redis
 
+from times_doctor_tasks.contract.cancel_flag import StopRequest, parse_flag
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.messages import Noted, ProgressMade, RunSpec, ScanSpec
-from times_doctor_tasks.contract.states import RunState, StopReason
+from times_doctor_tasks.contract.states import RunState
 from times_doctor_tasks.state_store.run_store import Fence, RunStore
 
 logger = logging.getLogger(__name__)
@@ -26,28 +27,6 @@ BEAT_S = 0.5
 LOOKS_PER_S = 5
 #: Notes kept for one run while Redis is away; older ones are dropped first.
 MAX_NOTES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class StopRequest:
-    """That a run must stop, why, and whether at once."""
-
-    reason: StopReason
-    now: bool = False
-
-
-def parse_cancel(flag: str) -> StopRequest | None:
-    """A cancel flag as kept in Redis.
-
-    >>> parse_cancel("user now")
-    StopRequest(reason=<StopReason.USER: 'user'>, now=True)
-    """
-    words = flag.split()
-    if not words:
-        return None
-    known = {reason.value for reason in StopReason}
-    reason = StopReason(words[0]) if words[0] in known else StopReason.USER
-    return StopRequest(reason, now="now" in words[1:])
 
 
 @dataclass
@@ -128,7 +107,7 @@ class Line:
         beat = store.beat(self.spec, self.run.run, self.fence, state=self._known)
         self.disowned = not beat.ours
         if beat.cancel:
-            self.stop = parse_cancel(beat.cancel)
+            self.stop = parse_flag(beat.cancel)
 
 
 class Uplink:

@@ -7,11 +7,13 @@ from typing import Protocol
 
 import msgspec
 
+from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.clock import now_ms
 from times_doctor_tasks.contract.messages import RunResult, ScanSpec
 from times_doctor_tasks.contract.states import RunState, ScanMode, StopReason
 from times_doctor_tasks.state_store.run_store import RunStatus, RunStore
 from times_doctor_worker.execution.host_faults import HANDED_BACK
+from times_doctor_worker.execution.result_builder import with_canceller
 
 _NEXT_STEPS: dict[StopReason | None, str] = {
     StopReason.HOST_LOST: "See memory and the worker's log on those hosts.",
@@ -60,9 +62,9 @@ class Remedies:
             sentence = f"Its worker on {seen.host} is gone."
             self._conclude(spec, run, RunState.LOST, StopReason.HOST_LOST, sentence, seen=seen)
 
-    def cancel(self, spec: ScanSpec, run: str, reason: StopReason) -> None:
+    def cancel(self, spec: ScanSpec, run: str, request: StopRequest) -> None:
         """Ends a run that waits."""
-        self._conclude(spec, run, RunState.CANCELLED, reason, "Cancelled before it started.")
+        self._conclude(spec, run, RunState.CANCELLED, request.reason, "Cancelled before it started.", by=request.by)
 
     def refuse(self, spec: ScanSpec, run: str, why: str) -> None:
         """Ends a run whose message was put aside; in a chain, publishes what follows, which only that one carried."""
@@ -83,6 +85,7 @@ class Remedies:
         sentence: str,
         *,
         seen: RunStatus | None = None,
+        by: str = "",
     ) -> None:
         document = self._store.run(spec.scan, run)
         if document is None:
@@ -97,7 +100,7 @@ class Remedies:
             threads=document.threads,
             finished_ms=now_ms(),
         )
-        self._store.conclude(spec, result, seen=seen)
+        self._store.conclude(spec, with_canceller(result, by), seen=seen)
 
 
 def open_scans(store: RunStore, amount: int) -> Sequence[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.messages import ScanSpec
 from times_doctor_tasks.contract.states import TERMINAL, RunState, StopReason, Verdict
 from times_doctor_tasks.state_store.reader import RunStatus
@@ -73,7 +74,8 @@ class Referee:
         asked = store.cancel_flags(spec.scan)
         stops = runs_to_stop(spec, statuses, asked, best_s=self.best_s, now_ms=store.server_ms())
         for reason in sorted(set(stops.values())):
-            store.ask_cancel(spec.scan, [run for run in stops if stops[run] is reason], reason=reason, now=True)
+            runs = [run for run in stops if stops[run] is reason]
+            store.ask_cancel(spec.scan, runs, StopRequest(reason, now=True))
         return stops
 
     def _read(self, store: RunStore, run: str) -> None:

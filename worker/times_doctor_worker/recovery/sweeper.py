@@ -17,6 +17,7 @@ import redis
 from kombu.exceptions import OperationalError
 
 from times_doctor_tasks.celery_app.ports import AggregatePort
+from times_doctor_tasks.contract.cancel_flag import parse_flag
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import TimesDoctorError
 from times_doctor_tasks.contract.messages import AggregateTask, ScanSpec
@@ -24,7 +25,6 @@ from times_doctor_tasks.contract.states import TERMINAL, WAITING, RunState
 from times_doctor_tasks.state_store.connection import is_wrong_type
 from times_doctor_tasks.state_store.dead_letters import DeadLetters
 from times_doctor_tasks.state_store.run_store import RunStatus, RunStore
-from times_doctor_worker.execution.run_reporter import parse_cancel
 from times_doctor_worker.recovery.actions import Remedies
 from times_doctor_worker.recovery.backlog import Backlog
 from times_doctor_worker.recovery.race import Referee
@@ -177,7 +177,7 @@ class Sweeper:
         if looks_at_all:
             self._all_s = now_s
         asked = list(dict.fromkeys([*newest, *self._open]))
-        scans = set(asked) - self.store.reported(asked)
+        scans = set(asked).difference(self.store.reported(asked))
         for scan in self._open.keys() - scans:
             del self._open[scan]
         for spec in self.store.specs([scan for scan in asked if scan in scans and scan not in self._open]):
@@ -229,9 +229,9 @@ class Sweeper:
             return
         flags = self.store.cancel_flags(spec.scan)
         for run, status in statuses.items():
-            request = parse_cancel(flags.get(run, "") or flags.get("*", ""))
+            request = parse_flag(flags.get(run, "") or flags.get("*", ""))
             if request is not None and status.state in WAITING:
-                self.remedies.cancel(spec, run, request.reason)
+                self.remedies.cancel(spec, run, request)
 
     def _see_to_report(self, watched: _Watched, statuses: dict[str, RunStatus], now_s: float) -> None:
         if any(status.state not in TERMINAL for status in statuses.values()):

@@ -12,6 +12,7 @@ def cancel(
     profile: Annotated[
         list[str] | None, typer.Option("--profile", "-p", help="Only this profile or run; repeat.")
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before somebody else's scan.")] = False,
     now: Annotated[bool, typer.Option("--now", help="Do not let solvers end gracefully.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
@@ -19,9 +20,13 @@ def cancel(
     from times_doctor_cli.api import cancel as cancel_runs
     from times_doctor_cli.api import connect, find
     from times_doctor_cli.terminal.console import emit_json, say
+    from times_doctor_cli.terminal.questions import confirm
 
     client = connect(who="cancel")
     spec = find(client, scan)
+    if (owner := client.other_owner(spec)) and not yes:
+        fact = f"Scan {spec.scan} of {spec.model.title} is {owner}'s, not yours."
+        confirm(fact, "Cancel it?", unasked="To cancel it all the same, add --yes.")
     runs = cancel_runs(client, spec.scan, profile or (), now=now)
     if json:
         emit_json({"scan": spec.scan, "cancelled": list(runs)})

@@ -41,10 +41,13 @@ def status(
     spec = find(client, scan)
     board = standing(client, spec.scan)
     if json:
-        emit_json({"scan": spec, "reported": board.reported, "runs": board.rows})
+        by = client.cancelled_by(spec.scan)
+        emit_json({"scan": spec, "reported": board.reported, "cancelled_by": by, "runs": board.rows})
         return
     console = stdout_console()
     say(f"Scan {spec.scan}, by {spec.client}", console)
+    if by := client.cancelled_by(spec.scan):
+        say(f"Cancelled by {' and '.join(by)}.", console)
     frame = Frame(
         width=console.width, height=len(board.rows) + 6, now_ms=client.now_ms(), unicode=shows_unicode(console)
     )

@@ -87,7 +87,9 @@ class Stage:
         self.keyboard = keyboard
         self.choices: list[Choice] = []
 
-    def show(self, script: Script, *, can_detach: bool = False, is_mine: bool = True, notify: bool = False) -> Shown:
+    def show(
+        self, script: Script, *, can_detach: bool = False, is_mine: bool = True, owner: str = "", notify: bool = False
+    ) -> Shown:
         @contextlib.contextmanager
         def held() -> Iterator[Keys | None]:
             yield self.keys if self.keyboard else None
@@ -99,6 +101,7 @@ class Stage:
             on_interrupt=self.choices.append,
             can_detach=can_detach,
             is_mine=is_mine,
+            owner=owner,
             notify=notify,
             now_ms=script.now_ms,
             tick_s=lambda: script.now_s,
@@ -249,6 +252,25 @@ def test_a_second_interrupt_within_a_second_cancels_all_though_the_menu_closed()
     stage.show(Script(running(), press, stage.keys.type("\n"), press, cancelled(), step_s=0.3))
 
     assert stage.choices == [Choice(Wish.CANCEL_ALL)]
+
+
+@pytest.mark.parametrize(
+    ("typed", "choice"), [("a\n", Choice(Wish.CANCEL_ALL)), ("2\n", Choice(Wish.CANCEL_SOME, ("cplex.sift",)))]
+)
+def test_somebody_elses_scan_is_cancelled_only_when_it_is_said_twice(typed: str, choice: Choice) -> None:
+    stage = Stage()
+    script = Script(running(), press, stage.keys.type(typed), [], stage.keys.type(typed), [], cancelled())
+    stage.show(script, can_detach=True, is_mine=False, owner="anna@pc")
+
+    assert "This scan is anna@pc's. Say it once more to cancel it." in stage.text
+    assert stage.choices == [choice]
+
+
+def test_two_interrupts_do_not_cancel_somebody_elses_scan() -> None:
+    stage = Stage()
+    stage.show(Script(running(), press, press, stage.keys.type("\n"), []), is_mine=False, owner="anna@pc")
+
+    assert stage.choices == []
 
 
 def test_an_interrupt_later_opens_the_menu_again() -> None:

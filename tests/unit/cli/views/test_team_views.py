@@ -12,6 +12,7 @@ from times_doctor_cli.views.hosts import hosts_view
 from times_doctor_cli.views.scans import scans_view, standing_words, started_words
 from times_doctor_tasks.contract.messages import ScanSpec
 from times_doctor_tasks.contract.states import RunState, ScanMode
+from times_doctor_tasks.state_store.done_mark import DoneMark
 
 NOON_MS = int(time.mktime((2026, 11, 23, 12, 0, 0, 0, 0, -1))) * 1000
 
@@ -47,30 +48,54 @@ def test_scans_at_80_columns(make_scan_spec: Callable[..., ScanSpec]) -> None:
     old = make_scan_spec(scan="261101-080000-aaaa", runs=("a", "b"), created_ms=NOON_MS - 22 * 86_400_000)
     new = make_scan_spec(scan="261123-115500-bbbb", runs=("a", "b", "c"), created_ms=NOON_MS - 300_000, model=model)
     lines = [
-        ScanLine(new, {RunState.DONE: 1, RunState.RUNNING: 2}, reported=False),
-        ScanLine(old, {RunState.DONE: 1, RunState.FAILED: 1}, reported=True),
+        ScanLine(new, {RunState.DONE: 1, RunState.RUNNING: 2}, mark=None),
+        ScanLine(old, {RunState.DONE: 1, RunState.FAILED: 1}, DoneMark(recommended="cplex.bar")),
     ]
     assert drawn(scans_view(lines, width=80, unicode=True, now_ms=NOON_MS)).splitlines() == [
         "scan               started      model   by              runs state",
         "261123-115500-bbbb 11:55        parscen modeller@laptop  1/3 2 running",
-        "261101-080000-aaaa 01 Nov 12:00 parscen modeller@laptop  2/2 ended, 1 failed",
+        "261101-080000-aaaa 01 Nov 12:00 parscen modeller@laptop  2/2 cplex.bar won, 1 f…",
     ]
 
 
 @pytest.mark.parametrize(
-    ("counts", "reported", "mode", "words"),
+    ("counts", "mode", "words"),
     [
-        ({RunState.QUEUED: 2, RunState.PARKED: 1}, False, ScanMode.CHORD, "2 waiting, 1 parked"),
-        ({RunState.RUNNING: 1, RunState.PENDING: 2}, False, ScanMode.CHAIN, "one by one: 1 running, 2 waiting"),
-        ({RunState.DONE: 3}, False, ScanMode.CHORD, "making the report"),
-        ({RunState.DONE: 3}, True, ScanMode.CHORD, "ended"),
-        ({RunState.CANCELLED: 3}, True, ScanMode.CHAIN, "ended, 3 cancelled"),
+        ({RunState.QUEUED: 2, RunState.PARKED: 1}, ScanMode.CHORD, "2 waiting, 1 parked"),
+        ({RunState.RUNNING: 1, RunState.PENDING: 2}, ScanMode.CHAIN, "one by one: 1 running, 2 waiting"),
+        ({RunState.RUNNING: 1, RunState.CANCELLED: 1}, ScanMode.CHORD, "1 running, 1 cancelled by anna@pc"),
+        ({RunState.DONE: 3}, ScanMode.CHORD, "making the report"),
     ],
 )
-def test_how_a_scan_stands_in_words(
-    make_scan_spec: Callable[..., ScanSpec], counts: dict[RunState, int], reported: bool, mode: ScanMode, words: str
+def test_how_an_open_scan_stands(
+    make_scan_spec: Callable[..., ScanSpec], counts: dict[RunState, int], mode: ScanMode, words: str
 ) -> None:
-    assert standing_words(ScanLine(make_scan_spec(mode=mode), counts, reported=reported)) == words
+    assert standing_words(ScanLine(make_scan_spec(mode=mode), counts, None, ("anna@pc",))) == words
+
+
+@pytest.mark.parametrize(
+    ("counts", "mark", "words"),
+    [
+        ({RunState.DONE: 3}, DoneMark(), "ended"),
+        ({RunState.DONE: 3}, DoneMark(recommended="cplex.bar"), "cplex.bar won"),
+        (
+            {RunState.DONE: 2, RunState.FAILED: 1},
+            DoneMark(recommended="cplex.bar", failed=("cplex.dual",)),
+            "cplex.bar won, failed: cplex.dual",
+        ),
+        ({RunState.FAILED: 1}, DoneMark(), "1 failed"),
+        (
+            {RunState.DONE: 3},
+            DoneMark(recommended="cplex.bar", outcome="too close to call"),
+            "too close to call",
+        ),
+        ({RunState.CANCELLED: 3}, DoneMark(), "3 cancelled by anna@pc and ben@pc"),
+    ],
+)
+def test_how_an_ended_scan_came_out(
+    make_scan_spec: Callable[..., ScanSpec], counts: dict[RunState, int], mark: DoneMark, words: str
+) -> None:
+    assert standing_words(ScanLine(make_scan_spec(), counts, mark, ("anna@pc", "ben@pc"))) == words
 
 
 def test_a_scan_of_last_year_shows_its_year() -> None:

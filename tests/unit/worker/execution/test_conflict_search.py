@@ -8,12 +8,13 @@ from typing import cast
 import msgspec
 import pytest
 
+from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.states import StopReason
 from times_doctor_tasks.state_store.run_store import Fence
 from times_doctor_tasks.testing.documents import make_run_spec, make_scan_spec
 from times_doctor_worker.engines.port import CONFLICT
 from times_doctor_worker.execution.conflict_search import search_conflict
-from times_doctor_worker.execution.run_reporter import Line, StopRequest
+from times_doctor_worker.execution.run_reporter import Line
 from times_doctor_worker.process.solver_process import Ended, SolverProcess
 
 FOUND = '{"outcome": "conflict"}'

@@ -9,7 +9,7 @@ from times_doctor_tasks.parsers.solves.solve import Solve
 from times_doctor_tasks.results.profile_check import Application
 from times_doctor_tasks.results.run_reader import RunReading
 from times_doctor_tasks.results.verdicts import Judgement
-from times_doctor_worker.execution.result_builder import Facts, final_state, solved, unsolved
+from times_doctor_worker.execution.result_builder import Facts, final_state, solved, unsolved, with_canceller
 
 RUN = RunSpec(scan="s", run="cplex.p", index=0, engine="gams", solver="cplex", profile="p", options="")
 
@@ -45,6 +45,20 @@ def test_a_profile_that_was_not_applied_says_so_before_anything_else() -> None:
 def test_a_run_that_broke_or_was_killed_is_not_excused_by_its_profile(verdict: Verdict) -> None:
     result = result_of(verdict=verdict, applied=False)
     assert (result.verdict, result.state) == (verdict, RunState.FAILED)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "named"),
+    [
+        ("Cancelled by a user. It kept 3 nodes.", r"Cancelled by anna\1@pc. It kept 3 nodes."),
+        ("Cancelled before the solver started.", r"Cancelled by anna\1@pc before the solver started."),
+    ],
+)
+def test_who_cancelled_a_run_stands_in_its_sentence(sentence: str, named: str) -> None:
+    result = unsolved(RUN, Facts(attempt=1, host="h", claimed_ms=0), state=RunState.CANCELLED, sentence=sentence)
+    assert with_canceller(result, "") is result
+    by = with_canceller(result, r"anna\1@pc")
+    assert (by.stopped_by, by.sentence) == (r"anna\1@pc", named)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,27 @@
+"""Questions: asked on the terminal, answered beforehand by `--yes`, and refused where nobody could answer."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from times_doctor_tasks.contract import exit_codes
+from times_doctor_tasks.contract.errors import UsageError
+
+
+def confirm(fact: str, question: str, *, unasked: str) -> None:
+    """Goes on if the answer is yes, else ends the command.
+
+    Args:
+        fact: What is unusual, as a sentence.
+        question: What follows it on a terminal.
+        unasked: What to do instead, where there is no terminal.
+
+    Raises:
+        UsageError: there is nobody to answer.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(f"{fact} {unasked}")
+    if not typer.confirm(f"{fact} {question}", err=True):
+        raise typer.Exit(exit_codes.USAGE)
