@@ -19,6 +19,7 @@ from tests.conftest import wait_until
 from tests.faults.bed import PortBroker
 from tests.integration.conftest import make_runs, make_scan
 from tests.integration.test_flower_pages import PASSWORD, Dashboard
+from tests.integration.test_metrics import Scraped
 from tests.integration.workers import PATIENCE_S, TINY_MPS, Team, Worker, endless_mps
 from times_doctor_tasks.contract.keys import Keys
 from times_doctor_tasks.state_store.connection import connect
@@ -176,6 +177,23 @@ def test_control_may_add_a_round_to_what_a_client_submitted(broker: GuardedBroke
     assert broker.denied() == set()
     for store in (client, control):
         store.client.close()
+
+
+def test_the_metrics_are_read_with_what_control_may(broker: GuardedBroker) -> None:
+    client = RunStore(connect(broker.url_of("client")))
+    spec = make_scan()
+    client.submit(spec, make_runs(spec))
+    client.client.close()
+    control = RunStore(connect(broker.url_of("control")))
+    scraped = Scraped(control, broker.url_of("control"))
+    scraped.sweeper.sweep(0.0)
+
+    found = scraped.read()
+
+    assert "unreadable" not in found
+    assert (found["scans_open"], found["store_used_bytes"]) == ({(): 1}, {(): 0})
+    assert broker.denied() == set()
+    control.client.close()
 
 
 @pytest.mark.parametrize(

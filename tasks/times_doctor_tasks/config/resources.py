@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ UNKNOWN_MEMORY_MB = 8 * 1024
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
+_MEMINFO = Path("/proc/meminfo")
 _MB = 1 << 20
 
 
@@ -34,6 +36,31 @@ def memory_mb(*, cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
     return min([_physical_mb(), *(limit // _MB for limit in limits)])
 
 
+def memory_used_mb(*, cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS, meminfo: Path = _MEMINFO) -> int | None:
+    """What of `memory_mb` is in use, but for files that would make room; None where the platform does not say.
+
+    Within a limit of its control group (version 2) the group's use counts, else the machine's (proc_meminfo(5)).
+    """
+    try:
+        if memory_mb(cgroups=cgroups, own=own) < _physical_mb():
+            current = next(_numbers(cgroups, own, "", "memory.current"))
+            stat = _words_of(next(_texts(cgroups, own, "", "memory.stat")))
+            return max(0, current - stat["inactive_file"]) // _MB
+        found = _words_of(meminfo.read_text("ascii"))
+        return (found["MemTotal:"] - found["MemAvailable:"]) // 1024
+    except (OSError, StopIteration, KeyError, ValueError):
+        return None
+
+
+def disk_mb(folder: Path) -> tuple[int, int] | None:
+    """The disk of a folder and what is in use of it; None where it cannot be asked."""
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError:
+        return None
+    return usage.total // _MB, (usage.total - usage.free) // _MB
+
+
 def load_1m() -> float | None:
     """The load average of the last minute; None where the platform has none."""
     if sys.platform == "win32":
@@ -51,6 +78,11 @@ def _physical_mb() -> int:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _MB
     except (ValueError, OSError):
         return UNKNOWN_MEMORY_MB
+
+
+def _words_of(text: str) -> dict[str, int]:
+    """Lines of a name and a number."""
+    return {words[0]: int(words[1]) for line in text.splitlines() if len(words := line.split()) > 1}
 
 
 def _v2_quotas(cgroups: Path, own: Path) -> Iterator[float]:

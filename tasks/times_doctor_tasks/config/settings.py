@@ -69,6 +69,12 @@ def _name(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    import ipaddress  # only who sets one pays for it
+
+    return str(ipaddress.ip_address(text))
+
+
 def _switch(text: str) -> bool:
     if text.lower() not in ("on", "off", "true", "false"):
         raise ValueError(text)
@@ -123,6 +129,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("host", "TIMES_DOCTOR_HOST", _name, "letters, digits, '-', '_' and '.'"),
     Setting("engines", "TIMES_DOCTOR_ENGINES", _engines, f"names out of {', '.join(ENGINES)}, with commas between"),
     Setting("sandbox", "TIMES_DOCTOR_SANDBOX", _sandbox, f"one of {', '.join(SANDBOXES)}"),
+    Setting("metrics_port", "TIMES_DOCTOR_METRICS_PORT", _within((1, 65_534), int), "a port, from 1 to 65,534"),
+    Setting("metrics_address", "TIMES_DOCTOR_METRICS_ADDRESS", _address, "an IP address of this machine"),
     Setting("gams_path", "GAMS_PATH", _path, "the GAMS system folder or its gams executable"),
     Setting("times_src", "TIMES_SRC", _path, "the folder of the TIMES source"),
     Setting("max_workers", "TD_MAX_WORKERS", _within((1, _MOST), int), "a whole number, 1 or more"),
@@ -161,6 +169,9 @@ class Settings:
     """Engines that a worker offers, where it finds them."""
     sandbox: str = SANDBOXES[0]
     """Whose solvers see their model and their run folder only."""
+    metrics_port: int | None = None
+    """Where a worker answers `/healthz`, and a control worker `/metrics`; with both roles the solver's is the next."""
+    metrics_address: str = "127.0.0.1"
     gams_path: Path | None = None
     times_src: Path | None = None
     max_workers: int | None = None

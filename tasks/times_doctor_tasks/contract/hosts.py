@@ -36,6 +36,11 @@ class HostCard(Document, frozen=True, kw_only=True):
     """Counts the card's renewals: whoever looks twice sees whether the host lives."""
     load_1m: float | None = None
     """Load average of the last minute."""
+    memory_used_mb: int | None = None
+    """Of `memory_mb`."""
+    disk_mb: int | None = None
+    disk_used_mb: int | None = None
+    """The disk of its cache folder."""
     running: tuple[str, ...] = ()
     """`<scan> <run>` of what runs there; its length is the number of slots in use."""
     store: str = ""

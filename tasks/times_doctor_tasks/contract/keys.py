@@ -45,7 +45,7 @@ class Keys:
         return f"{self.prefix}:scans"
 
     def hosts(self) -> str:
-        """ZSET host -> last beat, server ms. Writer worker."""
+        """ZSET host -> last beat, ms by its own clock, until it says goodbye. Writer worker."""
         return f"{self.prefix}:hosts"
 
     def host(self, host: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from times_doctor_tasks.contract.cancel_flag import StopRequest
+from times_doctor_tasks.contract.clock import now_ms
 from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.contract.keys import EVENTS_MAX, SCAN_TTL_S
 from times_doctor_tasks.contract.messages import (
@@ -295,13 +296,16 @@ class RunStore(Records):
         """Says that a host lives; to be repeated well within `ttl_s`."""
         pipe = self.client.pipeline(transaction=True)
         pipe.set(self.keys.host(card.host), encode(card), ex=ttl_s)
-        pipe.zadd(self.keys.hosts(), {card.host: card.started_ms})
+        pipe.zadd(self.keys.hosts(), {card.host: now_ms()})
         pipe.expire(self.keys.hosts(), SCAN_TTL_S)
         pipe.execute()
 
     def drop_host(self, host: str) -> None:
         """A host says goodbye."""
-        self.client.delete(self.keys.host(host))
+        pipe = self.client.pipeline(transaction=True)
+        pipe.delete(self.keys.host(host))
+        pipe.zrem(self.keys.hosts(), host)
+        pipe.execute()
 
     # -- the report -----------------------------------------------------------------------------------------------
 

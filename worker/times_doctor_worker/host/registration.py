@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import msgspec
 import redis
 
 from times_doctor_tasks.blob_store.base import StoreSight
-from times_doctor_tasks.config.resources import load_1m
+from times_doctor_tasks.config import resources
 from times_doctor_tasks.contract.clock import now_ms
 from times_doctor_tasks.contract.hosts import HostCard, WorkerPlan
 from times_doctor_tasks.contract.keys import CONTROL_QUEUE, host_queue
@@ -67,6 +68,7 @@ class Registration:
             started_ms=now_ms(),
         )
         self._host = plan.host
+        self._cache = Path(plan.cache_dir)
 
     def beat(self) -> None:
         """Renews the card.
@@ -84,7 +86,7 @@ class Registration:
     def current(self) -> HostCard:
         """The card as it is now."""
         offer, sight = self._offer(), self._store_sight() or StoreSight("")
-        queues = list(offer.queues)
+        queues, disk = list(offer.queues), resources.disk_mb(self._cache)
         if "solve" in self._card.roles:
             queues.append(host_queue(self._host))
         if "control" in self._card.roles:
@@ -100,7 +102,10 @@ class Registration:
             notes=(*offer.notes, *([sight.fault] if sight.fault else [])),
             store=sight.where,
             store_id=sight.identity,
-            load_1m=load_1m(),
+            load_1m=resources.load_1m(),
+            memory_used_mb=resources.memory_used_mb(),
+            disk_mb=disk[0] if disk else None,
+            disk_used_mb=disk[1] if disk else None,
             running=tuple(self._running()),
             taking=self._is_taking(),
         )

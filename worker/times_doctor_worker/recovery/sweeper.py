@@ -88,6 +88,17 @@ class _Watched:
         return {run: self.queues[run] for run in queued if run in self.queues}
 
 
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run of an open scan, as the sweeper saw it last."""
+
+    state: RunState
+    since_ms: int
+    """Since when, by the server's clock; for one that nobody touched, when it was asked for, by the client's."""
+    queue: str
+    """Empty where it was never needed."""
+
+
 @dataclass
 class Sweeper:
     """One look after the other, in a thread of its own."""
@@ -95,6 +106,8 @@ class Sweeper:
     store: RunStore
     reporter: AggregatePort
     remedies: Remedies
+    swept_s: float | None = None
+    """When it last came to the end of a look; None: not yet."""
     _open: dict[str, _Watched] = field(default_factory=dict)
     _backlog: Backlog = field(init=False)
     _all_s: float = float("-inf")
@@ -133,6 +146,15 @@ class Sweeper:
                 self._see_to(watched, now_s)
             if budget <= 0:
                 break
+
+    def open_runs(self) -> tuple[int, list[OpenRun]]:
+        """How many scans are open, and the runs of those it has looked at. For any thread."""
+        watched = list(self._open.values())
+        return len(watched), [
+            OpenRun(status.state, status.since_ms or one.spec.created_ms, one.queues.get(run, ""))
+            for one in watched
+            for run, status in one.statuses.items()
+        ]
 
     def _end_refused(self) -> None:
         """Ends runs whose message was put aside: published again it would be put aside again."""
@@ -205,7 +227,7 @@ class Sweeper:
 
     def _queues_of(self, watched: _Watched, statuses: dict[str, RunStatus]) -> dict[str, str]:
         """Runs that wait in a queue, and in which."""
-        if not watched.queues and any(status.state is RunState.QUEUED for status in statuses.values()):
+        if not watched.queues and any(status.state in WAITING for status in statuses.values()):
             watched.queues = {run.run: run.queue for run in self.store.runs(watched.spec)}
         return watched.waiting()
 
@@ -260,6 +282,7 @@ class Sweeper:
         while not self._ending.wait(SWEEP_S):
             try:
                 self.sweep(monotonic_s())
+                self.swept_s = monotonic_s()
             except (redis.RedisError, OperationalError) as error:
                 logger.warning("sweep: redis does not answer: %s", error, extra={"action": "sweep_waits"})
                 self.forget()

@@ -47,6 +47,9 @@ class Service:
     """Its control worker runs beside it, in a process of its own."""
     has_lifeline: bool
     """It ends when its standard input does."""
+    metrics_port: int | None
+    """Where it answers itself; its control child answers where it was asked to."""
+    metrics_address: str
 
     @property
     def card_name(self) -> str:
@@ -62,7 +65,7 @@ def read_words(words: Sequence[str], environ: Mapping[str, str], *, folder: Path
     """
     parsed = _parser().parse_args(words)
     name = _checked_name(parsed.name)
-    settings = Settings.load(environ, folder=folder, overrides={"host": name})
+    settings = Settings.load(environ, folder=folder, overrides={"host": name, "metrics_port": parsed.metrics_port})
     cores = parsed.threads or resources.cores()
     is_control = parsed.role == "control"
     plan = WorkerPlan(
@@ -91,6 +94,8 @@ def read_words(words: Sequence[str], environ: Mapping[str, str], *, folder: Path
         log_format=parsed.log_format,
         has_control_child=parsed.role == "both",
         has_lifeline=parsed.lifeline,
+        metrics_port=settings.metrics_port and settings.metrics_port + (parsed.role == "both"),
+        metrics_address=settings.metrics_address,
     )
 
 
@@ -120,8 +125,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--log-format", choices=("text", "json"), default="text", metavar="F", help="text or json; default: text"
     )
+    port = "serve /healthz (control: /metrics too) on port P of 127.0.0.1; of both roles the solver's is P + 1"
+    parser.add_argument("--metrics-port", type=_port, metavar="P", help=port)
     parser.add_argument("--lifeline", action="store_true", help=argparse.SUPPRESS)
     return parser
+
+
+def _port(text: str) -> int:
+    try:
+        return int(next(setting for setting in SETTINGS if setting.name == "metrics_port").read(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 1 to 65,534") from None
 
 
 def _count(text: str) -> int:

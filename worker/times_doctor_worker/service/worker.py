@@ -13,6 +13,7 @@ from times_doctor_tasks.celery_app import ports
 from times_doctor_tasks.celery_app.app import app, configure
 from times_doctor_tasks.celery_app.canvas import keeping_messages
 from times_doctor_tasks.config.tls import trust
+from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.hosts import WorkerPlan
 from times_doctor_tasks.state_store.connection import connect
 from times_doctor_tasks.state_store.reader import Records
@@ -21,6 +22,7 @@ from times_doctor_worker.host.engine_availability import Offer
 from times_doctor_worker.host.instance_lock import Tenure
 from times_doctor_worker.host.naming import card_name
 from times_doctor_worker.host.registration import BEAT_S, Registration
+from times_doctor_worker.monitoring.endpoint import Endpoint, unwell
 from times_doctor_worker.process.fork_server import Warden
 from times_doctor_worker.recovery.actions import Remedies
 from times_doctor_worker.recovery.report_builder import Reporter
@@ -56,12 +58,18 @@ class Worker:
         cache_bytes: int | None = None,
         version: str = "",
         child_words: Sequence[str] = (),
+        listen: tuple[str, int] | None = None,
     ) -> None:
-        """A private one serves one scan on this machine. `child_words` start the control worker beside it, if any."""
+        """A private one serves one scan on this machine. `child_words` start the control worker beside it, if any.
+
+        `listen`: the address and port where it says how it is.
+        """
         self._plan = plan
         self._is_private = is_private
         self._version = version
         self._child_words = child_words
+        self._listen = listen
+        self._sweeper: Sweeper | None = None
         # One more try, for a pooled connection that the server closed; all longer waiting is said and done by us.
         self._client = connect(plan.broker_url, retries=1)
         self._store = RunStore(self._client, plan.key_prefix)
@@ -104,6 +112,8 @@ class Worker:
         """
         with ExitStack() as stack:
             stack.enter_context(self.drain.on_signals())
+            if self._listen:
+                stack.enter_context(self._endpoint(*self._listen))
             try:
                 self._settle()
                 stack.callback(self._tenure.close, forget=self._is_private)
@@ -156,7 +166,7 @@ class Worker:
                 solver = stack.enter_context(self._solve_role.at_work(postman, remedies))
                 ports.install(solver=solver, aggregator=reporter)
             if queues:
-                sweeper = Sweeper(self._store, reporter, remedies)
+                sweeper = self._sweeper = Sweeper(self._store, reporter, remedies)
                 sweeper.start()
                 stack.callback(sweeper.stop)
             yield
@@ -196,6 +206,18 @@ class Worker:
         with Repeating(look, period_s=PERIOD_S, name="watchdog"):
             yield
 
+    def _endpoint(self, address: str, port: int) -> Endpoint:
+        if "control" not in self._plan.roles:
+            return Endpoint(address, port, health=lambda: unwell(monotonic_s(), self._intake.ticked_s))
+        from times_doctor_worker.monitoring.team_metrics import Team  # only who serves metrics pays for it
+
+        team = Team(self._plan, self._version, lambda: self._sweeper)
+        return Endpoint(address, port, health=self._unwell_control, metrics=team.text)
+
+    def _unwell_control(self) -> str:
+        swept_s = self._sweeper.swept_s if self._sweeper else None
+        return unwell(monotonic_s(), self._intake.ticked_s, swept_s=swept_s, sweeps=True)
+
     def _busy(self) -> list[str]:
         return self._solve_role.busy() if self._solve_role else []
 
@@ -229,6 +251,8 @@ def run_service(service: Service, warden: Warden) -> int:
     trust(service.tls)
     child_words = ["--role", "control", "--name", service.plan.host, "--lifeline"]
     child_words += [f"--log-level={service.log_level.lower()}", f"--log-format={service.log_format}"]
+    if service.metrics_port:
+        child_words.append(f"--metrics-port={service.metrics_port - 1}")  # as it was asked for; ours is the next
     worker = Worker(
         service.plan,
         warden,
@@ -237,6 +261,7 @@ def run_service(service: Service, warden: Warden) -> int:
         cache_bytes=service.cache_bytes,
         version=version("times-doctor"),
         child_words=child_words if service.has_control_child else (),
+        listen=(service.metrics_address, service.metrics_port) if service.metrics_port else None,
     )
     if service.has_lifeline:
         end_with_lifeline(worker, 0)

@@ -60,3 +60,41 @@ def test_memory_is_no_more_than_the_smallest_limit_above(
 def test_a_host_without_control_groups_has_what_it_has(tmp_path: Path) -> None:
     assert resources.cores(cgroups=tmp_path, own=tmp_path / "none") >= 1
     assert resources.memory_mb(cgroups=tmp_path, own=tmp_path / "none") > 100
+
+
+MEMINFO = "MemTotal:       8388608 kB\nMemFree:         100 kB\nMemAvailable:   2097152 kB\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "used_mb"),
+    [
+        ({}, 6144),
+        ({"team/memory.max": "max"}, 6144),
+        ({"team/memory.max": str(1 << 30), "team/memory.current": str(600 << 20)}, None),
+        (
+            {
+                "team/memory.max": str(1 << 30),
+                "team/memory.current": str(600 << 20),
+                "team/memory.stat": f"anon 5\ninactive_file {100 << 20}",
+            },
+            500,
+        ),
+    ],
+)
+def test_memory_in_use_is_that_of_the_limit_that_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], used_mb: int | None
+) -> None:
+    monkeypatch.setattr(resources, "_physical_mb", lambda: 8192)
+    write(tmp_path / "own", "0::/team\n")
+    write(tmp_path / "meminfo", MEMINFO)
+    for name, text in files.items():
+        write(tmp_path / "fs" / name, text + "\n")
+    places = {"cgroups": tmp_path / "fs", "own": tmp_path / "own", "meminfo": tmp_path / "meminfo"}
+    assert resources.memory_used_mb(**places) == used_mb
+
+
+def test_what_cannot_be_asked_is_not_known(tmp_path: Path) -> None:
+    assert resources.memory_used_mb(meminfo=tmp_path / "none", cgroups=tmp_path, own=tmp_path / "none") is None
+    assert resources.disk_mb(tmp_path / "none") is None
+    total_mb, used_mb = resources.disk_mb(tmp_path) or (0, 0)
+    assert total_mb >= used_mb > 0

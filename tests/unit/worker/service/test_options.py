@@ -90,3 +90,34 @@ def test_a_log_is_told_its_level_and_form(tmp_path: Path) -> None:
     assert (service.log_level, service.log_format) == ("DEBUG", "json")
     with pytest.raises(UsageError, match="invalid choice: 'loud'"):
         read(tmp_path, "--log-level", "loud")
+
+
+@pytest.mark.parametrize(
+    ("words", "environ", "port"),
+    [
+        ((), {}, None),
+        (("--role", "control", "--metrics-port", "9464"), {}, 9464),
+        (("--role", "solve"), {"TIMES_DOCTOR_METRICS_PORT": "9464"}, 9464),
+        (("--role", "solve", "--metrics-port=1"), {"TIMES_DOCTOR_METRICS_PORT": "9464"}, 1),
+        (("--metrics-port", "65534"), {}, 65535),  # both roles: the control worker beside has the port itself
+    ],
+)
+def test_a_worker_answers_at_the_port_it_was_given(
+    tmp_path: Path, words: tuple[str, ...], environ: dict[str, str], port: int | None
+) -> None:
+    service = read(tmp_path, *words, **environ)
+    assert (service.metrics_port, service.metrics_address) == (port, "127.0.0.1")
+
+
+@pytest.mark.parametrize("port", ["0", "65535", "x", "9464.5"])
+def test_what_is_no_port_is_said(tmp_path: Path, port: str) -> None:
+    with pytest.raises(UsageError, match="from 1 to 65,534"):
+        read(tmp_path, "--metrics-port", port)
+    with pytest.raises(UsageError, match="TIMES_DOCTOR_METRICS_PORT"):
+        read(tmp_path, TIMES_DOCTOR_METRICS_PORT=port)
+
+
+def test_only_an_address_is_listened_on(tmp_path: Path) -> None:
+    assert read(tmp_path, TIMES_DOCTOR_METRICS_ADDRESS="0.0.0.0").metrics_address == "0.0.0.0"
+    with pytest.raises(UsageError, match="an IP address of this machine"):
+        read(tmp_path, TIMES_DOCTOR_METRICS_ADDRESS="everywhere")

@@ -1,0 +1,3 @@
+"""What operations see of a worker: whether it works, and the metrics of its team."""
+
+from __future__ import annotations
