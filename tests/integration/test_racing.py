@@ -27,7 +27,22 @@ def look(store: RunStore, spec: ScanSpec, referee: Referee) -> dict[str, StopRea
     return referee.look(store, store.statuses(spec))
 
 
-def test_a_race_is_decided_by_the_first_optimal_run_and_told_to_the_hosts_once(store: RunStore, submit: Submit) -> None:
+def test_the_winner_of_a_race_ends_it_in_the_very_step_in_which_it_ends(store: RunStore, submit: Submit) -> None:
+    spec = submit(runs=THREE, race=True)
+    failed, winner = start(store, spec, "cplex.a"), start(store, spec, "cplex.b")
+    limit = structs.replace(make_result(spec, "cplex.a", runtime_s=1.0), verdict=Verdict.LIMIT)
+    store.finish(spec, limit, failed.fence)
+    assert store.cancel_flags(spec.scan) == {}
+    store.finish(spec, make_result(spec, "cplex.b", runtime_s=2.0), winner.fence)
+    assert store.cancel_flags(spec.scan) == {"*": "beaten now"}
+    late = next(one for one in make_runs(spec) if one.run == "cplex.c")
+    claim = store.claim(spec, late, host="h1", token="t", need=Room(1, 0), free=Room(8, 8_000))
+    assert isinstance(claim, Owned)
+    assert claim.cancel == "beaten now"
+    assert look(store, spec, Referee(spec)) == {}
+
+
+def test_a_winner_whose_worker_is_older_ends_the_race_by_control(store: RunStore, submit: Submit) -> None:
     spec = submit(runs=THREE, race=True)
     referee = Referee(spec)
     failed, winner = start(store, spec, "cplex.a"), start(store, spec, "cplex.b")
@@ -35,6 +50,7 @@ def test_a_race_is_decided_by_the_first_optimal_run_and_told_to_the_hosts_once(s
     store.finish(spec, limit, failed.fence)
     assert look(store, spec, referee) == {}
     store.finish(spec, make_result(spec, "cplex.b", runtime_s=2.0), winner.fence)
+    store.client.delete(store.keys.cancel(spec.scan))
     assert look(store, spec, referee) == {"cplex.c": StopReason.BEATEN}
     assert store.cancel_flags(spec.scan) == {"cplex.c": "beaten now"}
     assert look(store, spec, referee) == {}

@@ -23,6 +23,7 @@ from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.contract.messages import Artefact, Report, RunResult, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import StopReason
 from times_doctor_tasks.state_store.connection import check, connect
+from times_doctor_tasks.state_store.fair_order import in_fair_order
 from times_doctor_tasks.state_store.run_store import RunStore
 
 #: Seconds between looks for a host that has not said hello yet.
@@ -147,7 +148,7 @@ class Client:
             time.sleep(HOST_POLL_S)
 
     def submit(self, spec: ScanSpec, runs: Sequence[RunSpec]) -> None:
-        """Writes a scan and publishes what is not reused.
+        """Writes a scan and publishes what is not reused, in the order of `runs`.
 
         Raises:
             BrokerUnavailable: nothing was written, or not all of it: no host will start anything.
@@ -162,6 +163,7 @@ class Client:
         app.conf.result_backend_transport_options |= {"retry_policy": PUBLISH_RETRIES}
         app.finalize()
         with self.answering():
+            runs = in_fair_order(self.store, spec, runs)
             self.store.submit(spec, runs)
         waiting = [run for run in runs if run.run not in spec.reused]
         try:

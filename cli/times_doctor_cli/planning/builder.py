@@ -14,7 +14,7 @@ from times_doctor_cli.client.host_cards import ENGINE_NAMES, engine_of_note
 from times_doctor_cli.client.session import Client, whoami
 from times_doctor_cli.client.upload import upload
 from times_doctor_cli.planning.hosts import Fleet, queues_for
-from times_doctor_cli.planning.request import ScanRequest
+from times_doctor_cli.planning.request import PRIORITIES, ScanRequest
 from times_doctor_cli.planning.reuse import earlier_in, earlier_on, reuse
 from times_doctor_cli.planning.runs import (
     BUILT_IN,
@@ -30,6 +30,7 @@ from times_doctor_cli.planning.runs import (
     unheeded,
     why_these,
 )
+from times_doctor_cli.planning.runtime_estimates import expected_runtimes
 from times_doctor_cli.planning.scaling import with_ranges, with_scaled
 from times_doctor_cli.reports.destination import Harvest
 from times_doctor_cli.reports.layout import OUT
@@ -171,6 +172,9 @@ def prepare(
     if request.queue:
         runs = _on_queues(fleet, runs)
     spec = _spec(request, settings, run_dir, snapshot, runs, now_ms=now_ms)
+    out = out_folder(request, run_dir) / scan
+    expected_s = expected_runtimes(out.parent, spec, runs)
+    runs = [msgspec.structs.replace(run, expected_s=expected_s.get(run.run)) for run in runs]
     return Prepared(
         spec,
         runs,
@@ -178,7 +182,7 @@ def prepare(
         snapshot,
         capacity,
         fleet,
-        out_folder(request, run_dir) / scan,
+        out,
         why_these="" if request.profiles else why_these(run_dir, profiles),
         remarks=tuple(filter(None, (unheeded(run_dir, profiles), crowding, *own_options))),
     )
@@ -229,6 +233,7 @@ def _spec(
         ),
         runs=tuple(run.run for run in runs),
         client=whoami(settings),
+        priority=PRIORITIES[request.priority],
         lease_s=settings.lease_s if request.queue else min(LOCAL_LEASE_S, settings.lease_s),
         max_attempts=settings.max_attempts,
         grace_s=settings.grace_s,
@@ -306,7 +311,18 @@ def send_model(client: Client, prepared: Prepared, on_sent: OnSent | None = None
 
 def publish(client: Client, prepared: Prepared) -> None:
     """Publishes a scan whose model is in the store."""
-    client.submit(prepared.spec, prepared.runs)
+    client.submit(prepared.spec, longest_first(prepared.spec, prepared.runs))
+
+
+def longest_first(spec: ScanSpec, runs: Sequence[RunSpec]) -> Sequence[RunSpec]:
+    """Each round of a scan in the order in which it ends soonest; the order given where a run's time is not known.
+
+    A race and a cap want the fastest run to end early: theirs go in the order given, as a chain does.
+    """
+    is_fixed = spec.mode is ScanMode.CHAIN or spec.race or spec.cap_factor is not None
+    if is_fixed or any(run.expected_s is None for run in runs):
+        return runs
+    return sorted(runs, key=lambda run: (run.repeat, -(run.expected_s or 0.0)))
 
 
 def host_names(cards: Sequence[HostCard], most: int = 5) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import UsageError
 
-#: Priorities by name; 0 is served first.
+#: Priorities by name, among the scans of one person; 0 is served first.
 PRIORITIES = {"high": 2, "normal": 5, "low": 8}
 #: More runs than this are asked about, unless `--yes`.
 MANY_RUNS = 20

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from times_doctor_cli.planning.request import PRIORITIES, ScanRequest
+from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_cli.run_folder.model import RunDir, RunKind
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.keys import solve_queue
@@ -266,7 +266,6 @@ def make_runs(
             interior=profile.interior,
             baseline=profile.name == CURRENT,
             queue=solve_queue(profile.engine, profile.solver),
-            priority=PRIORITIES[request.priority],
             veda=veda,
         )
         for index, (repeat, profile) in enumerate(rounds)

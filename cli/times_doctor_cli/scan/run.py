@@ -109,7 +109,9 @@ def follow(
     """
     is_collected = harvest is not None or spec.client == client.me
     place = harvest or harvest_of_scan(client, spec)
-    board = Board.of(spec, place.runs, note=note, expected_s=_expected_s(spec, place) if is_collected else None)
+    board = Board.of(spec, place.runs, note=note)
+    if is_collected:
+        _import_ending()
     shown = show_scan(
         client,
         spec,
@@ -143,13 +145,10 @@ def _with_rounds(client: Client, report: Report, spec: ScanSpec, place: Harvest)
         return replace(place, runs=client.store.runs(report.spec))
 
 
-def _expected_s(spec: ScanSpec, place: Harvest) -> dict[str, float]:
-    """What runs took before, and all imports that the end of the scan needs: done while the first solves start."""
+def _import_ending() -> None:
+    """All imports that the end of the scan needs: done while the first solves start."""
     import times_doctor_cli.gdx.auto_fetch
     import times_doctor_cli.live.report_output  # noqa: F401
-    from times_doctor_cli.planning.runtime_estimates import expected_runtimes
-
-    return expected_runtimes(place.out.parent, spec, place.runs)
 
 
 def _collect(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from times_doctor_cli.scan_state.rows import Headline, Notice, Row
@@ -45,10 +45,8 @@ class Board:
         self._notices: list[Notice] = []
 
     @classmethod
-    def of(
-        cls, spec: ScanSpec, runs: Sequence[RunSpec], *, note: str = "", expected_s: Mapping[str, float] | None = None
-    ) -> Board:
-        """The board of a scan that was just enqueued; `expected_s` is how long runs took before, by their ids."""
+    def of(cls, spec: ScanSpec, runs: Sequence[RunSpec], *, note: str = "") -> Board:
+        """The board of a scan that was just enqueued."""
         chain = spec.mode is ScanMode.CHAIN
         rows = [
             Row(
@@ -58,7 +56,7 @@ class Board:
                 profile=run.profile,
                 threads=run.threads,
                 state=RunState.PENDING if chain and place > 1 else RunState.QUEUED,
-                expected_s=(expected_s or {}).get(run.run),
+                expected_s=run.expected_s,
             )
             for place, run in enumerate(sorted(runs, key=lambda run: run.index), start=1)
         ]

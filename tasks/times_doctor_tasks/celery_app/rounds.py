@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from times_doctor_tasks.analysis.rounds import next_repeats
 from times_doctor_tasks.celery_app.canvas import enqueue
 from times_doctor_tasks.contract.messages import RunResult, RunSpec, ScanSpec
+from times_doctor_tasks.state_store.fair_order import in_fair_order
 from times_doctor_tasks.state_store.reader import Documents
 from times_doctor_tasks.state_store.run_store import RunStore
 
@@ -35,6 +36,7 @@ def go_on(store: RunStore, spec: ScanSpec, found: Documents) -> bool:
     more = planner(spec, found.runs, found.results) if planner else ()
     if not more:
         return False
+    more = in_fair_order(store, spec, more)
     extended = store.extend(spec, more)
     if extended is not None:
         enqueue(extended, more)

@@ -77,7 +77,10 @@ class Keys:
         return f"{self.prefix}:scan:{scan}:spec"
 
     def cancel(self, scan: str) -> str:
-        """HASH run id or `*` -> `<stop reason>` or `<stop reason> now`. Writer client; control for races and caps."""
+        """HASH run id or `*` -> `<stop reason>` or `<stop reason> now`.
+
+        Writer client; worker (FINISH of a race's winner); control for caps.
+        """
         return f"{self.prefix}:scan:{scan}:cancel"
 
     def ended(self, scan: str) -> str:

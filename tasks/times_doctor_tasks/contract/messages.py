@@ -91,7 +91,9 @@ class RunSpec(Document, frozen=True, kw_only=True):
     """The others are measured against it (`current`)."""
     queue: str = ""
     priority: int = 5
-    """0 first .. 9 last."""
+    """Step of its message, 0 first .. 9 last: rounds of its owner's own runs that go before it (`fair_order.py`)."""
+    expected_s: float | None = None
+    """Seconds that it took before; None where its client knows none."""
     reused: RunResult | None = None
     """Of an earlier run with the same inputs, taken instead of a solve (`--resume`)."""
     veda: VedaResults | None = None
@@ -131,6 +133,7 @@ class ScanSpec(Document, frozen=True, kw_only=True):
     model: ModelRef
     runs: tuple[Id, ...]
     client: str = ""  # user@host of whoever asked
+    priority: int = 5  # among the scans of the same person, and nobody else's; 0 first .. 9 last
     lease_s: Annotated[float, msgspec.Meta(ge=LEASE_S[0], le=LEASE_S[1])] = 30.0
     max_attempts: Annotated[int, msgspec.Meta(ge=ATTEMPTS[0], le=ATTEMPTS[1])] = 3
     grace_s: Annotated[float, msgspec.Meta(ge=GRACE_S[0], le=GRACE_S[1])] = 60.0

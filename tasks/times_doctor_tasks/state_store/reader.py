@@ -104,6 +104,12 @@ class Records:
         raws = self.client.mget([self.keys.scan(scan) for scan in scans]) if scans else []
         return [spec for raw in raws if raw and (spec := _readable(raw, ScanSpec)) is not None]
 
+    def open_specs(self) -> list[ScanSpec]:
+        """Scans that have no report, newest first."""
+        scans = self.scans(newest=0)
+        reported = self.reported(scans)
+        return self.specs([scan for scan in scans if scan not in reported])
+
     def cancel_flags(self, scan: str) -> dict[str, str]:
         """Run id or `*` to the flag."""
         return {run.decode(): flag.decode() for run, flag in self.client.hgetall(self.keys.cancel(scan)).items()}

@@ -28,7 +28,7 @@ from times_doctor_tasks.contract.messages import (
     decode,
     encode,
 )
-from times_doctor_tasks.contract.states import RunState, ScanMode
+from times_doctor_tasks.contract.states import RunState, ScanMode, StopReason, Verdict
 from times_doctor_tasks.state_store.done_mark import DoneMark
 from times_doctor_tasks.state_store.reader import Records, initial_state
 from times_doctor_tasks.state_store.reader import RunStatus as RunStatus  # what the verbs are told was seen
@@ -36,6 +36,8 @@ from times_doctor_tasks.state_store.scripts import register
 
 if TYPE_CHECKING:
     import redis
+
+_END_OF_RACE = StopRequest(StopReason.BEATEN, now=True).flag()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,7 @@ class RunStore(Records):
                 SCAN_TTL_S,
                 EVENTS_MAX,
                 result.verdict or "",
+                _END_OF_RACE if spec.race and result.verdict is Verdict.OPTIMAL else "",
                 *_chain(spec),
             ],
         )
@@ -362,6 +365,7 @@ class RunStore(Records):
             k.ended(scan),
             k.events(scan),
             k.history(scan, run),
+            k.cancel(scan),
             *(k.state(scan, one) for one in _chain(spec)),
         ]
 

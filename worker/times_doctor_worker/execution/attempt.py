@@ -127,6 +127,7 @@ class Attempt:
         run, bench = self._run, self._bench
         for finding in check_reach(run.options, run.solver, run.engine):
             return self.failed(f"Refused by host {bench.host}. {finding.words(run.profile)}", next_step=LEAVE_OUT)
+        self._raise_if_stopped()
         engine = bench.rotation.engine(run.engine)
         if engine is None:
             raise HostFault(run.engine, f"{bench.host} has no {run.engine}")

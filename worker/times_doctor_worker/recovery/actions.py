@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -101,10 +100,3 @@ class Remedies:
             finished_ms=now_ms(),
         )
         self._store.conclude(spec, with_canceller(result, by), seen=seen)
-
-
-def open_scans(store: RunStore, amount: int) -> Sequence[str]:
-    """Ids of those of the newest scans that have no report, newest first."""
-    scans = store.scans(newest=amount)
-    reported = store.reported(scans)
-    return [scan for scan in scans if scan not in reported]

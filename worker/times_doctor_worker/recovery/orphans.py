@@ -6,7 +6,7 @@ import logging
 
 from times_doctor_tasks.contract.states import OWNED
 from times_doctor_tasks.state_store.run_store import RunStore
-from times_doctor_worker.recovery.actions import Remedies, open_scans
+from times_doctor_worker.recovery.actions import Remedies
 from times_doctor_worker.recovery.rules import used_up
 
 logger = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ def give_back_own(store: RunStore, remedies: Remedies, *, host: str, instance: s
         redis.RedisError, kombu's OperationalError: to be called again.
     """
     given = []
-    for spec in store.specs(open_scans(store, 0)):
+    for spec in store.open_specs():
         for run, status in store.statuses(spec).items():
             if status.state not in OWNED or status.host != host or status.instance == instance:
                 continue

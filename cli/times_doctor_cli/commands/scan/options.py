@@ -46,7 +46,7 @@ class ScanOptions(TypedDict):
         ),
     ]
     mem_mb: Annotated[int | None, typer.Option("--mem", help="Memory a run needs, MB.")]
-    priority: Annotated[str, typer.Option(help="low, normal or high.")]
+    priority: Annotated[str, typer.Option(help="low, normal or high: among your own scans.")]
     hosts: Annotated[list[str], typer.Option(metavar="NAME", help="Only this host may take a run (--queue); repeat.")]
     race: Annotated[bool, typer.Option("--race", help="The first run that is optimal stops the others.")]
     cap_factor: Annotated[

@@ -15,5 +15,5 @@ redis.call('SADD', KEYS[3], ARGV[1])
 redis.call('EXPIRE', KEYS[3], ARGV[4])
 close_attempt(KEYS[5], ARGV[2])
 move(KEYS[1], KEYS[4], ARGV[1], h[2] or '0', ARGV[2], h[4] or '', '', ARGV[4], ARGV[5])
-go_on(KEYS[3], KEYS[4], {unpack(KEYS, 6)}, {unpack(ARGV, 9)}, ARGV[4], ARGV[5])
+go_on(KEYS[3], KEYS[4], {unpack(KEYS, 7)}, {unpack(ARGV, 9)}, ARGV[4], ARGV[5])
 return {'concluded', redis.call('SCARD', KEYS[3])}

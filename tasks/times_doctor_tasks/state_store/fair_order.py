@@ -1,0 +1,55 @@
+"""Fair order: at which step of a queue's priorities each run of a scan is published (docs/adr/0012).
+
+Celery's queues stay the queue. Whoever has many runs waiting gets later steps for them, so that a colleague's first
+runs come with the next slots that free. Nothing is taken from whoever works already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from times_doctor_tasks.contract.hosts import HostCard
+from times_doctor_tasks.contract.messages import RunSpec, ScanSpec
+from times_doctor_tasks.contract.states import OWNED, TERMINAL, ScanMode
+from times_doctor_tasks.state_store.reader import Records
+
+#: The last step of a queue; whoever is that far behind is served in order of arrival.
+LAST_STEP = 9
+
+
+def person_of(spec: ScanSpec) -> str:
+    """Who asked for a scan, from whichever machine."""
+    return spec.client.partition("@")[0]
+
+
+def in_fair_order(store: Records, spec: ScanSpec, runs: Sequence[RunSpec]) -> list[RunSpec]:
+    """The runs of a scan, in the order in which they are published, each with its step."""
+    place, cards, ordered = runs_before(store, spec), store.live_hosts(), []
+    for run in runs:
+        step = min(LAST_STEP, place // slots_for(run, cards))
+        ordered.append(msgspec.structs.replace(run, priority=step))
+        place += run.run not in spec.reused and spec.mode is not ScanMode.CHAIN
+    return ordered
+
+
+def runs_before(store: Records, spec: ScanSpec) -> int:
+    """Unfinished runs of the same person that go before this scan's: all of scans that are not less urgent, of the
+    others those that are being solved. A chain asks for one slot, however long it is."""
+    mine = [one for one in store.open_specs() if person_of(one) == person_of(spec) and one.scan != spec.scan]
+    before = 0
+    for one in mine:
+        states = [status.state for status in store.statuses(one).values()]
+        if one.priority <= spec.priority:
+            unfinished = sum(state not in TERMINAL for state in states)
+            before += min(unfinished, 1) if one.mode is ScanMode.CHAIN else unfinished
+        else:
+            before += sum(state in OWNED for state in states)
+    return before
+
+
+def slots_for(run: RunSpec, cards: Iterable[HostCard]) -> int:
+    """How many runs like this one the live hosts can solve at once; at least 1."""
+    able = (card for card in cards if run.queue in card.queues and card.taking)
+    return max(1, sum(min(card.slots, card.cores // max(1, run.threads)) for card in able))
