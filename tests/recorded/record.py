@@ -169,7 +169,7 @@ def _follow(
         while True:
             has_ended = process.poll() is not None
             now_s = time.monotonic() - started_s
-            *whole, rest = (rest + (tail.drain() if has_ended else tail.poll())).split("\n")
+            *whole, rest = (rest + ("".join(tail.drain()) if has_ended else tail.poll())).split("\n")
             lines += [(now_s, line) for line in whole]
             if has_ended:
                 return ([*lines, (now_s, rest)] if rest else lines), acted_s

@@ -107,7 +107,7 @@ def _tail(paths: Sequence[Path]) -> str:
         return ""
     with log.open("rb") as content:
         content.seek(max(0, log.stat().st_size - TAIL_BYTES))
-        return content.read().decode("utf-8", "replace")
+        return content.read(TAIL_BYTES).decode("utf-8", "replace")
 
 
 def _write(report: Report, harvest: Harvest, fetched: _Fetched) -> None:

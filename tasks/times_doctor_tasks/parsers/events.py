@@ -44,6 +44,13 @@ class JobStopped(LogEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut(LogEvent):
+    """`*** 123 bytes left out by times-doctor ***`: what stood there is not known."""
+
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseStarted(LogEvent):
     """The engine turned to something else. Sent once per change, never twice in a row for the same phase and detail."""
 

@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+import re
+
 #: Longest line kept, in characters: GAMS echoes data lines of tens of thousands; what comes after this is dropped.
 MAX_LINE_CHARS = 65_536
+
+
+_LEFT_OUT = re.compile(r"\*{3} (\d+) bytes left out by times-doctor \*{3}")
+
+
+def left_out(size_bytes: int) -> str:
+    """What stands in place of the middle of a long log or listing.
+
+    >>> bytes_left_out(left_out(123)), bytes_left_out("*** Status: Normal completion")
+    (123, 0)
+    """
+    return f"*** {size_bytes} bytes left out by times-doctor ***"
+
+
+def bytes_left_out(line: str) -> int:
+    """How much a line stands for; 0 for every other line."""
+    match = _LEFT_OUT.fullmatch(line) if line.startswith("***") else None
+    return int(match[1]) if match is not None else 0
 
 
 class LineBuffer:

@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from times_doctor_tasks.parsers.lines import LineBuffer
+from times_doctor_tasks.parsers.lines import LineBuffer, left_out
+from times_doctor_tasks.results.long_files import span_pieces, spans
 
-_CHUNK_BYTES = 1 << 20
+#: A longer file is a flood: of it only the two ends are read, each of so many bytes.
+WHOLE_BYTES, END_BYTES = 256 << 20, 64 << 20
 #: So much of a file's beginning and of its end tells what it is.
 _SAMPLE_BYTES = 16_384
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -33,17 +35,22 @@ _VARYING = re.compile(r"\d+|[A-Z]{4,}|[^\dA-Z]+|[A-Z]")
 
 
 def pieces(path: Path) -> Iterator[str]:
-    """The text in pieces, decoded, without what was put before each line."""
+    """The text in pieces, decoded, without what was put before each line; of a flood its two ends (see `left_out`)."""
     with path.open("rb") as stream:
         head = stream.read(_SAMPLE_BYTES)
         encoding = _encoding(head)
-        stream.seek(0)
-        decode = codecs.getincrementaldecoder(encoding)(errors="replace").decode
         before = _put_before(head.decode(encoding, errors="replace"))
-        lines = LineBuffer()
-        while chunk := stream.read(_CHUNK_BYTES):
-            text = decode(chunk)
-            yield text if before is None else "".join(f"{_without(before, line)}\n" for line in lines.feed(text))
+        at = 0
+        for start, end in spans(stream, whole_bytes=WHOLE_BYTES, end_bytes=END_BYTES):
+            if start > at:
+                yield f"\n{left_out(start - at)}\n"
+                encoding, start = _without_bom(encoding, head), start + start % 2
+            decode = codecs.getincrementaldecoder(encoding)(errors="replace").decode
+            lines = LineBuffer()
+            for chunk in span_pieces(stream, start, end):
+                text = decode(chunk)
+                yield text if before is None else "".join(f"{_without(before, line)}\n" for line in lines.feed(text))
+            at = end
 
 
 def lines_of(path: Path) -> Iterator[str]:
@@ -68,7 +75,7 @@ def _sample(path: Path, size: int, _changed_ns: int) -> str:
         if size > len(raw):
             # Even, so that no character of UTF-16 is cut in two.
             stream.seek(max(len(raw), (size - _SAMPLE_BYTES) // 2 * 2))
-            text += "\n" + stream.read().decode(_without_bom(encoding, raw), errors="replace")
+            text += "\n" + stream.read(2 * _SAMPLE_BYTES).decode(_without_bom(encoding, raw), errors="replace")
     text = text.replace("\r\n", "\n")
     before = _put_before(text)
     return text if before is None else "\n".join(_without(before, line) for line in text.split("\n"))

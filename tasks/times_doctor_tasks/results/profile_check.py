@@ -96,6 +96,7 @@ def _is_unread(run: RunSpec, reading: RunReading) -> bool:
     if reading.option_file_read is False:
         return True
     names_something = bool(parse_options(run.options, run.solver).options)
-    # A run that was killed may have been before its solver said anything.
-    is_silent = reading.complete and not (reading.options_set or reading.options_ignored or reading.options_clamped)
+    # A run that was killed may have been before its solver said anything; of a flood not everything was read.
+    is_whole = reading.complete and not reading.left_out_bytes
+    is_silent = is_whole and not (reading.options_set or reading.options_ignored or reading.options_clamped)
     return run.solver.lower() in _ECHOING and names_something and is_silent

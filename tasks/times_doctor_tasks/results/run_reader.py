@@ -26,11 +26,12 @@ from times_doctor_tasks.parsers.solves.merging import belong_together, merge_sol
 from times_doctor_tasks.parsers.solves.solve import Solve
 from times_doctor_tasks.results.earlier_solves import with_earlier_solves
 from times_doctor_tasks.results.log_text import lines_of, pieces
+from times_doctor_tasks.results.long_files import ends
 from times_doctor_tasks.results.run_files import RunFiles, is_highs_log
 from times_doctor_tasks.results.verdicts import Findings, Judgement, judge
 
-#: Trace files are small; of a larger one the rest is not read.
-_MAX_TRACE_BYTES = 64 << 20
+#: Trace files are small; of a larger one the two ends are read.
+_TRACE_BYTES, _TRACE_END_BYTES = 16 << 20, 4 << 20
 _MAX_MESSAGES = 50
 #: GAMS's return code for each of its status lines.
 _RETURN_CODES = {
@@ -81,6 +82,8 @@ class RunReading:
     """Memory figures that the log prints, by whose they are (`GAMS`, `GMO`, `CPLEX link`)."""
     complete: bool = False
     """Some file shows that the run came to its end."""
+    left_out_bytes: int = 0
+    """How much of its files' middle was not read: what nothing shows may stand there."""
 
     @property
     def verdict(self) -> Verdict:
@@ -104,14 +107,14 @@ def read_run(files: RunFiles, *, stop_reason: StopReason | None = None) -> RunRe
     digest, phases = _read_log(files.log, GamsLogReader)
     listing, stranger = _read_listing(files.listing), files.of_another_job
     logged = digest.solves()
-    if listing is not None and digest.gams_status is not None and not belong_together(logged, listing.solves):
+    whole = not digest.left_out_bytes and not (listing is not None and listing.left_out_bytes)
+    if whole and listing is not None and digest.gams_status and not belong_together(logged, listing.solves):
         listing, stranger = None, files.listing
     rows = _read_trace(files.trace)
     started = digest.job.julian_date if digest.job is not None else None
-    rows = rows_of_run(
-        rows, started=started, solves=len(listing.solves) if listing is not None and listing.complete else None
-    )
     listed = listing or Listing()
+    all_listed = listed.complete and not listed.left_out_bytes
+    rows = rows_of_run(rows, started=started, solves=len(listed.solves) if all_listed else None)
     ended = _ended(files, digest, listing, rows)
     solves = _with_verdicts(merge_solves(logged, listed.solves, rows, listing_complete=listed.complete))
     under_way = not ended and (digest.solve_under_way or listed.solve_begun) and not (solves and solves[-1].ended)
@@ -146,6 +149,7 @@ def read_highs_run(
         last_phase=digest.last_phase,
         other_errors=tuple(digest.errors),
         solve_under_way=digest.solve_under_way and not ended,
+        left_out_bytes=digest.left_out_bytes,
     )
     if unread is not None:
         judgement = Judgement(unread.verdict, unread.sentence, unread.next_step)
@@ -218,8 +222,7 @@ def _read_listing(path: Path | None) -> Listing | None:
 def _read_trace(path: Path | None) -> list[TraceRow]:
     if path is None or not path.is_file():
         return []
-    with path.open("rb") as stream:
-        return read_trace(stream.read(_MAX_TRACE_BYTES).decode("utf-8", errors="replace"))
+    return read_trace(ends(path, whole_bytes=_TRACE_BYTES, end_bytes=_TRACE_END_BYTES).decode("utf-8", "replace"))
 
 
 def _ended(files: RunFiles, digest: LogDigest, listing: Listing | None, rows: list[TraceRow]) -> bool:
@@ -247,6 +250,7 @@ def _findings(digest: LogDigest, listing: Listing, *, ended: bool, solve_under_w
         execution_errors=execution,
         other_errors=tuple(error for error in digest.errors if error.code is None and error.line is None),
         solve_under_way=solve_under_way,
+        left_out_bytes=digest.left_out_bytes + listing.left_out_bytes,
     )
 
 
@@ -296,6 +300,7 @@ def _reading(
         execution_errors=listing.execution_errors,
         peak_mb=peaks,
         complete=complete,
+        left_out_bytes=digest.left_out_bytes + listing.left_out_bytes,
     )
 
 
@@ -306,6 +311,11 @@ def _options(log: Options, listing: Options) -> Options:
 
 def _messages(digest: LogDigest, listing: Listing, last: Solve | None) -> tuple[str, ...]:
     texts: dict[str, None] = {}
+    for file, size_bytes in (("log", digest.left_out_bytes), ("listing", listing.left_out_bytes)):
+        if size_bytes:
+            texts[
+                f"Of the {file} {size_bytes:,} bytes in its middle were left out: what stands there is not known."
+            ] = None
     for error in (*digest.errors, *listing.compile_errors, *listing.execution_errors):
         at = ", ".join(part for part in (error.file or "", f"line {error.line}" if error.line else "") if part)
         texts[f"{error.text} ({at})" if at else error.text] = None

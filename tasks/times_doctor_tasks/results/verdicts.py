@@ -45,6 +45,8 @@ class Findings:
     """Errors that are neither: the engine about its command line, files, the system."""
     solve_under_way: bool = False
     """A later solve had begun and no file shows its end."""
+    left_out_bytes: int = 0
+    """How much of the files' middle was not read."""
 
     @property
     def engine(self) -> str:
@@ -256,11 +258,22 @@ def _ctrl_c(ending: Ending | None, stop_reason: StopReason | None) -> Judgement:
 
 
 def _unknown_end(solve: Solve, findings: Findings) -> Judgement:
+    if findings.left_out_bytes:
+        return _unseen(findings)
     others = "" if findings.alone else ", and give the listing or the trace file with the log"
     return Judgement(
         Verdict.SOLVER_FAILURE,
         f"{solve.solver or 'The solver'} ended without a status that the files show: it was killed or it broke down.",
         f"Look at the log's last lines of that solve{others}.",
+    )
+
+
+def _unseen(findings: Findings) -> Judgement:
+    return Judgement(
+        Verdict.NO_SOLVE,
+        f"{findings.engine} ran to its end, and what was read of its files shows no answer: "
+        f"{findings.left_out_bytes:,} bytes in their middle were left out.",
+        "Look for the solver's status in the whole file, or let the model write less and run it again.",
     )
 
 
@@ -277,6 +290,8 @@ def _without_answer(ending: Ending | None, findings: Findings, whole: int, retur
         return _from_code(3, findings)
     if ending is not None:
         return Judgement(ending.verdict, ending.sentence, ending.next_step)
+    if findings.left_out_bytes:
+        return _unseen(findings)
     if findings.alone:
         return Judgement(
             Verdict.NO_SOLVE, "HiGHS ran to its end without solving anything.", "Look at the log's last lines."

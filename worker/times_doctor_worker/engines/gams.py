@@ -119,13 +119,18 @@ def arguments(job: Job) -> list[str]:
 
 def cut_licence(listing: Path) -> None:
     """Takes the licence out of a listing before anyone reads it: GAMS prints it whole, key and all, after rc 7."""
-    try:
-        content = listing.read_bytes()
-    except FileNotFoundError:
+    if not listing.is_file():
         return
-    head, mark, _ = content.partition(LICENCE_MARK)
-    if mark:
-        listing.write_bytes(head + mark + b" left out by times-doctor\n")
+    with listing.open("r+b") as file:
+        start, kept = 0, b""
+        while piece := file.read(1 << 20):
+            place = (kept + piece).find(LICENCE_MARK)
+            if place >= 0:
+                file.seek(start - len(kept) + place + len(LICENCE_MARK))
+                file.truncate()
+                file.write(b" left out by times-doctor\n")
+                return
+            start, kept = start + len(piece), piece[-len(LICENCE_MARK) :]
 
 
 def _existing(path: Path) -> Path | None:

@@ -14,6 +14,7 @@ from times_doctor_tasks.blob_store.errors import StoreFull, StoreUnreachable
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import StoreFailed
 from times_doctor_tasks.contract.messages import Artefact
+from times_doctor_tasks.results.long_files import ends
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ def _keep(store: BlobStore, paths: Sequence[Path]) -> list[Artefact]:
     for path in paths:
         size_bytes = path.stat().st_size
         # Its bytes as they are now: whatever still writes to the file changes nothing.
-        content = path.read_bytes() if size_bytes <= MAX_BYTES else _ends(path, size_bytes)
+        content = ends(path, whole_bytes=MAX_BYTES, end_bytes=END_BYTES)
         name = hashlib.sha256(content).hexdigest()
         contents[name] = content
         artefacts.append(Artefact(name=path.name, sha256=name, size_bytes=size_bytes, kept_bytes=len(content)))
@@ -77,12 +78,3 @@ def _put(store: BlobStore, contents: Mapping[str, Content]) -> None:
             if monotonic_s() > deadline_s:
                 raise
             time.sleep(PAUSE_S)
-
-
-def _ends(path: Path, size_bytes: int) -> bytes:
-    with path.open("rb") as whole:
-        head = whole.read(END_BYTES)
-        whole.seek(size_bytes - END_BYTES)
-        tail = whole.read()
-    left_out = size_bytes - len(head) - len(tail)
-    return head + f"\n*** {left_out} bytes left out by times-doctor ***\n".encode() + tail

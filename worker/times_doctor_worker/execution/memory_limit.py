@@ -44,6 +44,6 @@ def _tail(path: Path) -> bytes:
     try:
         with path.open("rb") as log:
             log.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            return log.read()
+            return log.read(TAIL_BYTES)
     except OSError:
         return b""

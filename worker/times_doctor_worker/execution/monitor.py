@@ -74,7 +74,8 @@ class RunWatch:
             self._read(self._tail.poll())
             self._sample()
             self._heed()
-        self._read(self._tail.drain())
+        for text in self._tail.drain():
+            self._read(text)
         self._tracker.update(self._reader.close(), now_s=self._runtime_s())
         # A solve may end between two samples; the largest single process is known all the same.
         peak_mb = _megabytes(max(self._meter.peak_rss_bytes, ended.max_rss_bytes or 0))

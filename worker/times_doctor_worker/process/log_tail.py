@@ -5,9 +5,14 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+from collections.abc import Iterator
+
+from times_doctor_tasks.parsers.lines import left_out
 
 #: At most this much comes back from one `poll`: a solver that floods its log must not hold up the other runs' tails.
 MAX_POLL_BYTES = 1 << 20
+#: With more than this still to read, all is left out but the last so many bytes: nobody can follow a flood.
+BEHIND_BYTES, TAIL_BYTES = 8 << 20, 4 << 20
 
 
 class LogTail:
@@ -25,7 +30,7 @@ class LogTail:
         """How much was read so far, over all files that stood under this name."""
 
     def poll(self) -> str:
-        """The text that is new, at most `MAX_POLL_BYTES` of it; "" when there is none, or no file yet.
+        """The text that is new, about `MAX_POLL_BYTES` of it at most; "" when there is none, or no file yet.
 
         A line may arrive in pieces. Bytes that are not UTF-8 (GAMS passes latin-1 through) become U+FFFD, and a
         character cut by the end of the file waits for its rest. A file that shrank or was replaced is read from
@@ -37,15 +42,20 @@ class LogTail:
         if not data and self._starts_anew():
             data = os.read(self._fd, MAX_POLL_BYTES)
         self.size_bytes += len(data)
+        if len(data) == MAX_POLL_BYTES:
+            data = self._caught_up(data)
         return self._decoder.decode(data)
 
-    def drain(self) -> str:
-        """Everything that is left, for after the end of its writer; a character that was cut comes as U+FFFD."""
-        pieces = []
-        while piece := self.poll():
-            pieces.append(piece)
-        pieces.append(self._decoder.decode(b"", final=True))
-        return "".join(pieces)
+    def drain(self) -> Iterator[str]:
+        """What is left, in pieces, for after the end of its writer; one that goes on all the same keeps nobody here.
+
+        A character that was cut comes as U+FFFD.
+        """
+        most = BEHIND_BYTES + MAX_POLL_BYTES
+        while most > 0 and (piece := self.poll()):
+            most -= len(piece)
+            yield piece
+        yield self._decoder.decode(b"", final=True)
 
     def close(self) -> None:
         """May be called twice."""
@@ -63,6 +73,19 @@ class LogTail:
         with contextlib.suppress(FileNotFoundError):
             self._fd = os.open(self._path, os.O_RDONLY)
         return self._fd >= 0
+
+    def _caught_up(self, data: bytes) -> bytes:
+        """`data`; where too much comes after it, its whole lines and then a line that says what is left out."""
+        at, end = os.lseek(self._fd, 0, os.SEEK_CUR), os.fstat(self._fd).st_size
+        if end - at <= BEHIND_BYTES:
+            return data
+        os.lseek(self._fd, end - TAIL_BYTES, os.SEEK_SET)
+        whole, _, cut = data.rpartition(b"\n")
+        after = os.read(self._fd, MAX_POLL_BYTES)
+        skipped_bytes = end - TAIL_BYTES - at
+        self.size_bytes += skipped_bytes + len(after)
+        begun = after.find(b"\n") + 1
+        return whole + f"\n{left_out(skipped_bytes + len(cut) + begun)}\n".encode() + after[begun:]
 
     def _starts_anew(self) -> bool:
         ours = os.fstat(self._fd)

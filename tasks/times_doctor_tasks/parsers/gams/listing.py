@@ -18,7 +18,7 @@ from times_doctor_tasks.parsers.gams.listing_errors import CompileErrors
 from times_doctor_tasks.parsers.gams.option_echo import OptionEcho
 from times_doctor_tasks.parsers.gams.ranges import range_statistic
 from times_doctor_tasks.parsers.gams.status_texts import MODEL_STATUS, SOLVER_STATUS
-from times_doctor_tasks.parsers.lines import MAX_LINE_CHARS
+from times_doctor_tasks.parsers.lines import MAX_LINE_CHARS, bytes_left_out
 from times_doctor_tasks.parsers.numbers import number, whole
 from times_doctor_tasks.parsers.sink import EventSink
 from times_doctor_tasks.parsers.solves.digest import Options, SolveList
@@ -62,6 +62,8 @@ class Listing:
     """`**** USER ERROR(S) ENCOUNTERED`, or a compilation that ended with errors."""
     complete: bool = False
     """It has the file summary that GAMS writes last."""
+    left_out_bytes: int = 0
+    """Of its middle: how much was not read."""
 
     @property
     def gams_status(self) -> str | None:
@@ -99,6 +101,7 @@ class _ListingReader:
         self._gams_version: str | None = None
         self._input: str | None = None
         self._above = ""
+        self._left_out_bytes = 0
         self._solver_report = self._user_errors = self._complete = self._input_open = False
 
     def line(self, line: str) -> None:
@@ -128,6 +131,7 @@ class _ListingReader:
             solve_begun=begun,
             user_errors=self._user_errors,
             complete=self._complete,
+            left_out_bytes=self._left_out_bytes,
         )
 
     def _placed(self, errors: list[ErrorLine]) -> tuple[ErrorLine, ...]:
@@ -264,6 +268,14 @@ class _ListingReader:
         elif self._report_left:
             self._report(line)
 
+    def _three_stars(self, line: str) -> None:
+        if size_bytes := bytes_left_out(line):
+            self._left_out_bytes += size_bytes
+            self._in_status_file = False
+            self._close_solve()
+        else:
+            self._dashes(line)
+
     def _dashes(self, line: str) -> None:
         if self._report_left:
             self._report(line)
@@ -302,6 +314,7 @@ class _ListingReader:
 
     _FIRST: ClassVar[dict[str, Callable[[_ListingReader, str], None]]] = {
         "****": _stars,
+        "*** ": _three_stars,
         "    ": _indented,
         " RES": _usage,
         " ITE": _usage,

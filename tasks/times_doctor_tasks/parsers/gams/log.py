@@ -14,6 +14,7 @@ from times_doctor_tasks.parsers.events import (
     GamsStatus,
     JobStarted,
     JobStopped,
+    LeftOut,
     LogEvent,
     ModelSize,
     SolveAborted,
@@ -27,7 +28,7 @@ from times_doctor_tasks.parsers.gams.errors import ErrorLines
 from times_doctor_tasks.parsers.gams.option_echo import OptionEcho
 from times_doctor_tasks.parsers.gams.ranges import range_statistic
 from times_doctor_tasks.parsers.highs.log import HighsReader
-from times_doctor_tasks.parsers.lines import LineBuffer
+from times_doctor_tasks.parsers.lines import LineBuffer, bytes_left_out
 from times_doctor_tasks.parsers.numbers import clock_s, julian_date, whole
 from times_doctor_tasks.parsers.others.generic import OtherReader
 from times_doctor_tasks.parsers.others.gurobi import GurobiReader
@@ -231,6 +232,12 @@ class GamsLogReader:
         elif line.startswith("*** SOLVE aborted"):
             self._errors.flush()
             self._sink.add(SolveAborted(line[4:].strip()))
+        elif size_bytes := bytes_left_out(line):
+            self._errors.flush()
+            self._options.flush()
+            # The end of a job that the model itself started may be among it.
+            del self._jobs[1:]
+            self._sink.add(LeftOut(size_bytes))
         elif self._solver is None or not self._options.read(line):
             self._errors.stars(line, in_solve=self._solver is not None)
 

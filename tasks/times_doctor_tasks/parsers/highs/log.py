@@ -14,6 +14,7 @@ from times_doctor_tasks.parsers.events import (
     FinalBound,
     FinalIterations,
     FinalObjective,
+    LeftOut,
     LogEvent,
     ModelSize,
     NumericalSign,
@@ -32,7 +33,7 @@ from times_doctor_tasks.parsers.events import (
 )
 from times_doctor_tasks.parsers.highs import rows
 from times_doctor_tasks.parsers.highs.status import NO_OBJECTIVE, UNREAD
-from times_doctor_tasks.parsers.lines import LineBuffer
+from times_doctor_tasks.parsers.lines import LineBuffer, bytes_left_out
 from times_doctor_tasks.parsers.numbers import number
 from times_doctor_tasks.parsers.sink import EventSink
 
@@ -309,5 +310,8 @@ class HighsLogReader:
             self._started = True
             self._sink.enter(Phase.GENERATE, "reading the model")
         for line in lines:
-            self._reader.read(line)
+            if size_bytes := bytes_left_out(line):
+                self._sink.add(LeftOut(size_bytes))
+            else:
+                self._reader.read(line)
         return self._sink.take()

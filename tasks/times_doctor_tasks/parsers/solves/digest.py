@@ -12,6 +12,7 @@ from times_doctor_tasks.parsers.events import (
     GamsStatus,
     JobStarted,
     JobStopped,
+    LeftOut,
     LicenceMessage,
     LogEvent,
     OptionFileMissing,
@@ -102,6 +103,8 @@ class LogDigest:
 
     def _reset(self) -> None:
         self._nested = 0
+        #: Bytes of its middle that were not read.
+        self.left_out_bytes = 0
         self.options = Options()
         self.job: JobStarted | None = None
         self.elapsed_s: float | None = None
@@ -122,7 +125,7 @@ class LogDigest:
     def add(self, events: Iterable[LogEvent]) -> None:
         """Take in events in their order."""
         for event in events:
-            if self._nested and not isinstance(event, JobStarted | JobStopped):
+            if self._nested and not isinstance(event, JobStarted | JobStopped | LeftOut):
                 continue
             say = self._SAY.get(type(event))
             if say is not None:
@@ -173,6 +176,10 @@ class LogDigest:
         self.stopped = True
         self.elapsed_s = event.elapsed_s
 
+    def _gap(self, event: LeftOut) -> None:
+        self._nested = 0
+        self.left_out_bytes += event.size_bytes
+
     def _status(self, event: GamsStatus) -> None:
         self.gams_status = event.text
 
@@ -209,6 +216,7 @@ class LogDigest:
         SolverStarted: _solver,
         JobStarted: _start,
         JobStopped: _stop,
+        LeftOut: _gap,
         GamsStatus: _status,
         SolverVersion: _version,
         LicenceMessage: _licensed,

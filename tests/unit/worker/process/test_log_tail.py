@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def _append(log: Path, data: bytes) -> None:
 
 def test_a_file_that_does_not_exist_yet_has_no_news(tail: LogTail, log: Path) -> None:
     assert tail.poll() == ""
-    assert tail.drain() == ""
+    assert "".join(tail.drain()) == ""
 
     _append(log, b"now\n")
 
@@ -64,14 +65,14 @@ def test_latin_1_bytes_survive_as_replacement_characters(tail: LogTail, log: Pat
     assert tail.poll() == "Z�rich\n"
 
 
-def test_drain_gives_the_rest_in_one_piece_and_marks_a_cut_character(
+def test_drain_gives_the_rest_in_pieces_and_marks_a_cut_character(
     tail: LogTail, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tail_module, "MAX_POLL_BYTES", 4)
     _append(log, b"0123456789\xc3")
 
     assert tail.poll() == "0123"
-    assert tail.drain() == "456789�"
+    assert "".join(tail.drain()) == "456789�"
 
 
 def test_one_poll_never_reads_more_than_its_bound(tail: LogTail, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,3 +128,35 @@ def test_the_file_stays_open_between_polls_and_is_closed_once(log: Path) -> None
 def test_a_folder_in_place_of_the_log_is_an_error(tmp_path: Path) -> None:
     with LogTail(tmp_path) as tail, pytest.raises(IsADirectoryError):
         tail.poll()
+
+
+def test_a_flood_is_read_up_to_where_it_can_be_followed_and_then_from_its_end(
+    tail: LogTail, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, size in (("MAX_POLL_BYTES", 100), ("BEHIND_BYTES", 400), ("TAIL_BYTES", 200)):
+        monkeypatch.setattr(tail_module, name, size)
+    lines = [f"line {number:04}\n" for number in range(1000)]
+    _append(log, "".join(lines).encode())
+
+    text = "".join(tail.drain())
+
+    head, gap, rest = re.split(r"(\*\*\* \d+ bytes left out by times-doctor \*\*\*\n)", text)
+    assert head == "".join(lines[:10])
+    assert rest == "".join(lines[1000 - len(rest) // 10 :])
+    assert int(gap.split()[1]) == 10 * 1000 - len(head) - len(rest)
+    assert tail.size_bytes == 10 * 1000
+
+
+def test_a_writer_that_never_ends_does_not_keep_whoever_drains(
+    tail: LogTail, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, size in (("MAX_POLL_BYTES", 100), ("BEHIND_BYTES", 400), ("TAIL_BYTES", 200)):
+        monkeypatch.setattr(tail_module, name, size)
+    _append(log, b"x\n" * 5000)
+
+    size = 0
+    for piece in tail.drain():
+        size += len(piece)
+        _append(log, b"x\n" * 5000)
+
+    assert size < 1500
