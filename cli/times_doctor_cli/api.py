@@ -31,13 +31,14 @@ from times_doctor_cli.reports.layout import OUT
 from times_doctor_cli.scan_state.board import Board
 from times_doctor_cli.scan_state.menu import select
 from times_doctor_cli.scan_state.snapshot import board_of
+from times_doctor_tasks.blob_store.factory import load
 from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import StoreFailed, UsageError
 from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.contract.messages import AnyEvent, Report, ScanSpec
 from times_doctor_tasks.contract.states import TERMINAL
-from times_doctor_tasks.snapshot.manifest import Manifest, decode_manifest
+from times_doctor_tasks.snapshot.manifest import MAX_MANIFEST_BYTES, Manifest, decode_manifest
 
 if TYPE_CHECKING:
     from times_doctor_cli.gdx.download import GdxOutcome
@@ -221,7 +222,6 @@ def harvest_of_scan(client: Client, spec: ScanSpec, folder: Path | None = None) 
 
 def _manifest(client: Client, spec: ScanSpec) -> Manifest | None:
     try:
-        with client.blobs.open(spec.model.snapshot) as content:
-            return decode_manifest(content.read())
+        return decode_manifest(load(client.blobs, spec.model.snapshot, MAX_MANIFEST_BYTES))
     except (StoreFailed, UsageError):
         return None  # the report says without it which snapshot it was

@@ -258,7 +258,7 @@ def test_a_second_look_at_a_model_moves_little(bench: Bench) -> None:
     store.put(blobs)
     before = input_bytes(bench)
     store.put(blobs)
-    assert input_bytes(bench) - before < 0.4 * 1_500_000 / 3  # 3 kB files; a model's are fifty times as large
+    assert input_bytes(bench) - before < 0.45 * 1_500_000 / 3  # 3 kB files; a model's are fifty times as large
 
 
 def input_bytes(bench: Bench) -> int:

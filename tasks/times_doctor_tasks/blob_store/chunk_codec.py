@@ -21,6 +21,8 @@ LEVEL = 1
 DIGEST_DIGITS = 32
 #: Most chunks a head may list: 100 GB.
 MAX_CHUNKS = 100_000
+#: Most bytes of a chunk's frame, and of a head, that are ever asked for.
+MAX_FRAME_BYTES, MAX_HEAD_BYTES = 1 << 20, 8 << 20
 
 
 class BlobHead(msgspec.Struct, frozen=True):
@@ -73,9 +75,12 @@ def decode_head(raw: bytes) -> BlobHead:
     Raises:
         ValueError: it is none (msgspec's errors are ValueErrors).
     """
-    head = msgspec.json.decode(raw, type=BlobHead)
-    if len(head.chunks) > MAX_CHUNKS or not all(
-        len(digest) == DIGEST_DIGITS and digest.isalnum() and stored > 0 for digest, stored in head.chunks
-    ):
-        raise ValueError("too many chunks, or names of chunks that are none")
+    try:
+        head = msgspec.json.decode(raw, type=BlobHead)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
+    if len(head.chunks) > MAX_CHUNKS or len(head.chunks) != -(-head.size_bytes // CHUNK_BYTES):
+        raise ValueError("not as many chunks as its size takes")
+    if not all(len(digest) == DIGEST_DIGITS and digest.isalnum() and stored > 0 for digest, stored in head.chunks):
+        raise ValueError("names of chunks that are none")
     return head

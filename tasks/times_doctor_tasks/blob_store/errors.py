@@ -95,6 +95,20 @@ class BlobDamaged(StoreFailed):
         )
 
 
+class BlobTooLarge(StoreFailed):
+    """A blob is larger than what it is said to be may be."""
+
+    def __init__(self, name: str, where: str, most_bytes: int) -> None:
+        super().__init__(name, where, most_bytes)
+
+    def __str__(self) -> str:
+        name, where, most_bytes = self.args
+        return (
+            f"Blob {name[:_SHOWN_DIGITS]}... in the store at {where!r} is refused: expected at most "
+            f"{megabytes(most_bytes)}. Scan again with a client of times-doctor."
+        )
+
+
 def bad_name(name: object) -> StoreFailed:
     """The error for a name that is not a sha256 in hex."""
     return StoreFailed(f"{name!r} is not the name of a blob: expected 64 hexadecimal digits.")

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from times_doctor_tasks.blob_store.base import BLOB_TTL_S, BlobStore, shown_store
 from times_doctor_tasks.blob_store.content import CHUNK_BYTES
+from times_doctor_tasks.blob_store.errors import BlobTooLarge
 from times_doctor_tasks.config.atomic_file import replacing
 from times_doctor_tasks.config.settings import BROKER_SCHEMES
 from times_doctor_tasks.contract.errors import UsageError
@@ -51,6 +52,20 @@ def open_store(
 
         return RedisBlobs(url, prefix=prefix, quota_bytes=quota_bytes, ttl_s=ttl_s)
     raise UsageError(f"The store {shown_store(url)!r} is of no kind we know: expected {KNOWN}.")
+
+
+def load(store: BlobStore, name: str, most_bytes: int) -> bytes:
+    """A small blob, in memory; of a larger one no more than `most_bytes` are read.
+
+    Raises:
+        BlobTooLarge: it has more.
+        StoreFailed: see `BlobStore.open`.
+    """
+    with store.open(name) as content:
+        whole = content.read(most_bytes + 1)
+    if len(whole) > most_bytes:
+        raise BlobTooLarge(name, store.where, most_bytes)
+    return whole
 
 
 def save(store: BlobStore, name: str, target: Path, on_read: Callable[[int], None] | None = None) -> None:

@@ -8,16 +8,24 @@ from typing import Any, BinaryIO
 
 import redis
 
-from times_doctor_tasks.blob_store.chunk_codec import BlobHead, decode_head, unpack
+from times_doctor_tasks.blob_store.chunk_codec import (
+    MAX_FRAME_BYTES,
+    MAX_HEAD_BYTES,
+    BlobHead,
+    decode_head,
+    unpack,
+)
 from times_doctor_tasks.blob_store.content import check_blob_name, checked_stream
 from times_doctor_tasks.blob_store.errors import BlobDamaged, BlobGone
 from times_doctor_tasks.blob_store.redis_scripts import BlobScripts
-from times_doctor_tasks.blob_store.redis_server import translated
+from times_doctor_tasks.blob_store.redis_server import bounded, translated
 from times_doctor_tasks.contract.keys import Keys
 
 #: How far to read ahead: blobs, and stored bytes of those of one chunk.
 AHEAD_BLOBS = 256
 AHEAD_BYTES = 8 << 20
+#: Bytes of a head that is brought along: of a blob of some 80 MB. A longer one is asked for alone.
+AHEAD_HEAD_BYTES = 4096
 #: Chunks of a large blob in one round trip.
 AHEAD_CHUNKS = 4
 
@@ -57,8 +65,11 @@ class Fetch:
         """Makes the first of `names` ready, and those after it as far as `AHEAD_BYTES` reach."""
         heads: dict[str, BlobHead] = {}
         stored_bytes = 0
-        for name, raw in zip(names, self._client.mget([self._keys.blob(name) for name in names]), strict=True):
-            if raw is None:
+        raws = bounded(self._client, [self._keys.blob(name) for name in names], AHEAD_HEAD_BYTES)
+        if len(raws[0] or b"") > AHEAD_HEAD_BYTES:
+            raws = bounded(self._client, [self._keys.blob(names[0])], MAX_HEAD_BYTES)
+        for name, raw in zip(names, raws, strict=False):
+            if raw is None or (heads and len(raw) > AHEAD_HEAD_BYTES):
                 continue
             head = self._read_head(name, raw)
             stored_bytes += head.chunks[0][1] if len(head.chunks) == 1 else 0
@@ -68,9 +79,11 @@ class Fetch:
         small = [name for name, head in heads.items() if len(head.chunks) == 1]
         keys = [self._keys.blob_chunk(name, heads[name].chunks[0][0]) for name in small]
         renewals = self._scripts.renew((name, head.digests) for name, head in heads.items())
-        answers = self._scripts.together(renewals, lambda pipe: pipe.mget(keys) if keys else None)
-        frames = dict(zip(small, answers.pop(0) if keys else [], strict=True))
-        gone = {name.decode() for broken in answers for name in broken}
+        answers = self._scripts.together(
+            renewals, lambda pipe: [pipe.getrange(key, 0, MAX_FRAME_BYTES) for key in keys]
+        )
+        frames = dict(zip(small, answers, strict=False))
+        gone = {name.decode() for broken in answers[len(keys) :] for name in broken}
         self._ready = {name: (head, frames.get(name)) for name, head in heads.items() if name not in gone}
 
     def _read_head(self, name: str, raw: bytes) -> BlobHead:
@@ -86,7 +99,7 @@ class Fetch:
         for first in range(0, len(head.chunks), AHEAD_CHUNKS):
             keys = [self._keys.blob_chunk(name, digest) for digest, _ in head.chunks[first : first + AHEAD_CHUNKS]]
             with translated(self._where):
-                frames = self._client.mget(keys)
+                frames = bounded(self._client, keys, MAX_FRAME_BYTES)
             for part in frames:
                 if part is None:
                     raise BlobGone(name, self._where)

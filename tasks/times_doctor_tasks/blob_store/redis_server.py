@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import redis
 from redis.exceptions import AuthenticationError, NoPermissionError
@@ -46,6 +47,19 @@ def translated(where: str) -> Iterator[None]:
         raise StoreUnreachable(where, str(error) or type(error).__name__) from error
     except redis.RedisError as error:
         raise StoreFailed(f"The store at {where!r} answered: {str(error) or type(error).__name__}.") from error
+
+
+def bounded(client: Any, keys: Sequence[str], most_bytes: int) -> list[bytes | None]:
+    """The strings at `keys` in one round trip, of longer ones the first `most_bytes` + 1; None: there is none."""
+    pipe = client.pipeline(transaction=False)
+    for key in keys:
+        pipe.getrange(key, 0, most_bytes)
+    answers = pipe.execute(raise_on_error=False)
+    for answer in answers:
+        # A key of another type is as good as none, as MGET has it.
+        if isinstance(answer, Exception) and not str(answer).startswith("WRONGTYPE"):
+            raise answer
+    return [answer if isinstance(answer, bytes) and answer else None for answer in answers]
 
 
 def full_server(where: str, needed_bytes: int, what: str, room_bytes: int) -> StoreFull:

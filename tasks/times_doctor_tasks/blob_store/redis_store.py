@@ -11,12 +11,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, TypeVar
 
 from times_doctor_tasks.blob_store.base import BLOB_TTL_S, PART_TTL_S, OpenBlob, Sent, StoredBlob, Usage, shown_store
-from times_doctor_tasks.blob_store.chunk_codec import BlobHead, decode_head
+from times_doctor_tasks.blob_store.chunk_codec import MAX_HEAD_BYTES, BlobHead, decode_head
 from times_doctor_tasks.blob_store.content import Content, check_blob_name
 from times_doctor_tasks.blob_store.errors import megabytes
 from times_doctor_tasks.blob_store.redis_download import Fetch
 from times_doctor_tasks.blob_store.redis_scripts import SLICE_KEYS, BlobScripts, Limits
-from times_doctor_tasks.blob_store.redis_server import connect_store, translated
+from times_doctor_tasks.blob_store.redis_server import bounded, connect_store, translated
 from times_doctor_tasks.blob_store.redis_upload import Upload
 from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_tasks.contract.errors import StoreFailed
@@ -148,7 +148,8 @@ class RedisBlobs:
     def _heads(self, names: Sequence[str]) -> dict[str, BlobHead]:
         """Heads there are. One that cannot be read is removed, as if it had never been."""
         heads = {}
-        for name, raw in zip(names, self._client.mget([self._keys.blob(name) for name in names]), strict=True):
+        raws = bounded(self._client, [self._keys.blob(name) for name in names], MAX_HEAD_BYTES)
+        for name, raw in zip(names, raws, strict=True):
             if raw is None:
                 continue
             try:

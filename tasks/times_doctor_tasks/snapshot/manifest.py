@@ -27,6 +27,11 @@ WORKDIR = "cwd"
 RECORD = ".staged.json"
 #: More files than this are no model.
 MAX_FILES = 100_000
+#: More bytes than this are no manifest: some 50,000 files with names of usual length fit. Read, the worst one takes
+#: ten times as much memory.
+MAX_MANIFEST_BYTES = 8 << 20
+#: More bytes than this in all its files are no model: 1 TB.
+MAX_TOTAL_BYTES = 10**12
 #: Longest name in a snapshot, and longest part of it, in UTF-8 bytes (a part leaves room for a suffix).
 MAX_NAME_BYTES, MAX_PART_BYTES = 800, 200
 #: Longest value of a word of GAMS's command line.
@@ -117,8 +122,18 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
-    """The manifest as the blob that is stored: the same bytes for the same manifest."""
-    return msgspec.json.encode(manifest, order="deterministic")
+    """The manifest as the blob that is stored: the same bytes for the same manifest.
+
+    Raises:
+        BadManifest: no host would read it.
+    """
+    blob = msgspec.json.encode(manifest, order="deterministic")
+    if len(blob) > MAX_MANIFEST_BYTES:
+        raise BadManifest(
+            f"its {len(manifest.files):,} files take {len(blob):,} bytes to list, at most "
+            f"{MAX_MANIFEST_BYTES:,} are read"
+        )
+    return blob
 
 
 def decode_manifest(blob: bytes) -> Manifest:
@@ -129,7 +144,7 @@ def decode_manifest(blob: bytes) -> Manifest:
     """
     try:
         manifest = msgspec.json.decode(blob, type=Manifest)
-    except msgspec.DecodeError as exc:
+    except (ValueError, RecursionError) as exc:  # msgspec's errors are ValueErrors
         raise BadManifest(str(exc)) from exc
     check_manifest(manifest)
     return manifest
@@ -220,6 +235,8 @@ def check_manifest(manifest: Manifest) -> None:
         check_name(file.path)
         if file.size_bytes < 0 or not _SHA256.fullmatch(file.sha256):
             raise BadManifest(f"size or sha256 of {file.path!r} is none")
+    if (total := sum(file.size_bytes for file in manifest.files)) > MAX_TOTAL_BYTES:
+        raise BadManifest(f"its files are said to have {total:,} bytes together, expected at most {MAX_TOTAL_BYTES:,}")
     check_collisions((file.path, file.path) for file in manifest.files)
     if manifest.kind not in ("gams", "lp"):
         raise BadManifest(f"its kind is {manifest.kind!r}, expected 'gams' or 'lp'")

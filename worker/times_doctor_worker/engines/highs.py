@@ -23,6 +23,8 @@ from times_doctor_worker.engines.sandbox import readable
 LOG = "run.log"
 OPTIONS = "highs.opt"
 RESULT = "result.json"
+#: More is no answer of our programs.
+MAX_ANSWER_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,10 @@ class HighsEngine:
 
 
 def _document(path: Path) -> dict[str, Any] | None:
-    """A file that a program of ours wrote; None where it did not come so far."""
+    """A file that a program of ours wrote; None where it did not come so far, or somebody else wrote into it."""
     try:
-        document = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        document = json.loads(path.read_text("utf-8")) if path.stat().st_size <= MAX_ANSWER_BYTES else None
+    except (OSError, ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -21,6 +23,8 @@ from times_doctor_tasks.results.run_reader import RunReading
 MAX_SOLVES = 20
 #: Messages kept in a result.
 MAX_MESSAGES = 50
+#: Characters kept of a sentence or message, entries of a list: a model may write lines of any length.
+MAX_CHARS, MAX_LINES = 2_000, 500
 _BROKEN = frozenset(
     {Verdict.LICENCE, Verdict.COMPILE_ERROR, Verdict.EXECUTION_ERROR, Verdict.SOLVER_FAILURE, Verdict.NO_SOLVE}
 )
@@ -72,8 +76,8 @@ def unsolved(
     return msgspec.structs.replace(
         RunResult.of(run, state),
         verdict=verdict,
-        sentence=sentence,
-        next_step=next_step,
+        sentence=_short(sentence),
+        next_step=_short(next_step),
         threads=run.threads,
         finished_ms=now_ms(),
         attempt=facts.attempt,
@@ -101,6 +105,14 @@ def with_canceller(result: RunResult, by: str) -> RunResult:
         return result
     sentence = re.sub(r"^Cancelled(?: by a user)?", lambda _: f"Cancelled by {by}", result.sentence)
     return msgspec.structs.replace(result, stopped_by=by, sentence=sentence)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_CHARS else f"{text[:MAX_CHARS]} ..."
+
+
+def _shortened(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(_short(text) for text in islice(texts, MAX_LINES))
 
 
 def _rounded(figure: float | None) -> float | None:
@@ -136,12 +148,12 @@ def solved(
             CurvePoint(t_s=p.t_s, objective=p.objective, residual=p.gap_or_infeasibility) for p in tracker.curve
         ),
         applied=application.applied,
-        options_ignored=tuple(f"{text}: {why}" for text, why in reading.options_ignored),
-        options_clamped=tuple(
+        options_ignored=_shortened(f"{text}: {why}" for text, why in reading.options_ignored),
+        options_clamped=_shortened(
             f"{name} = {value} (asked for {asked})" for name, value, asked in reading.options_clamped
         ),
-        conflict=reading.conflict,
-        messages=reading.messages[:MAX_MESSAGES],
+        conflict=_shortened(reading.conflict),
+        messages=_shortened(reading.messages[:MAX_MESSAGES]),
         solver_version=reading.solver_version,
     )
 

@@ -71,10 +71,13 @@ def prune(cache: Path, *, limit_bytes: int, now_s: float | None = None) -> int:
     return removed_bytes
 
 
-def make_room(cache: Path, is_enough: Callable[[], bool]) -> None:
-    """Removes the least recently used until there `is_enough` room, or nothing is left that may go."""
-    for one in sorted(_kept(cache), key=lambda one: one.used_s):
-        if is_enough():
+def make_room(cache: Path, needed_bytes: int, free_bytes: Callable[[], int]) -> None:
+    """Removes the least recently used until so much is free; nothing where all that is kept would not be enough."""
+    kept = sorted(_kept(cache), key=lambda one: one.used_s)
+    if free_bytes() + sum(one.size_bytes for one in kept) < needed_bytes:
+        return
+    for one in kept:
+        if free_bytes() >= needed_bytes:
             return
         one.remove()
 

@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from times_doctor_tasks.blob_store.base import BlobStore
-from times_doctor_tasks.snapshot.manifest import Manifest, decode_manifest
+from times_doctor_tasks.blob_store.factory import load
+from times_doctor_tasks.contract.errors import StoreFailed
+from times_doctor_tasks.snapshot.manifest import MAX_MANIFEST_BYTES, Manifest, decode_manifest
 from times_doctor_tasks.snapshot.staging import copy_workdir_files, remove_staged, stage, verify_staged
 from times_doctor_tasks.state_store.run_store import Fence
 from times_doctor_worker.process.file_locks import hold
@@ -31,6 +33,10 @@ KEPT_MANIFESTS = 4
 
 class DiskFull(OSError):
     """The disk of the cache folder has no room."""
+
+
+class ModelTooLarge(StoreFailed):
+    """A model has more bytes than this host's whole disk."""
 
 
 class Workspace:
@@ -51,8 +57,7 @@ class Workspace:
         """
         manifest = self._manifests.get(snapshot)
         if manifest is None:
-            with self.blobs.open(snapshot) as content:
-                manifest = decode_manifest(content.read())
+            manifest = decode_manifest(load(self.blobs, snapshot, MAX_MANIFEST_BYTES))
             # Replaced as a whole: other threads look into it.
             self._manifests = dict([*self._manifests.items(), (snapshot, manifest)][-KEPT_MANIFESTS:])
         return manifest
@@ -65,6 +70,7 @@ class Workspace:
 
         Raises:
             DiskFull: it does not fit; nothing was staged.
+            ModelTooLarge: nor would it if nothing else were there.
         """
         target = self.cache / "staged" / snapshot
         with used(target.with_name(f"{snapshot}.lock")):
@@ -135,7 +141,12 @@ class Workspace:
     def _require(self, size_bytes: int) -> None:
         needed_bytes = int(size_bytes * STAGE_FACTOR) + MIN_FREE_BYTES
         if self.free_bytes() < needed_bytes:
-            make_room(self.cache, lambda: self.free_bytes() >= needed_bytes)
+            if needed_bytes > (disk_bytes := shutil.disk_usage(self.cache).total):
+                raise ModelTooLarge(
+                    f"its files are said to have {size_bytes:,} bytes, the disk of {self.cache} has {disk_bytes:,}. "
+                    "Name a larger one with TIMES_DOCTOR_CACHE_DIR there, or run it on another host (--hosts)."
+                )
+            make_room(self.cache, needed_bytes, self.free_bytes)
         free_bytes = self.free_bytes()
         if free_bytes < needed_bytes:
             raise DiskFull(self._shortage(needed_bytes, free_bytes))

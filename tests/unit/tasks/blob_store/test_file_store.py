@@ -96,13 +96,24 @@ def test_a_frame_that_claims_much_takes_no_memory() -> None:
 
 def test_a_head_lists_each_chunk_to_keep_once() -> None:
     first, second = chunk_digest(b"1"), chunk_digest(b"2")
-    head = BlobHead(4, ((first, 10), (second, 11), (first, 10)))
+    head = BlobHead(3 * CHUNK_BYTES, ((first, 10), (second, 11), (first, 10)))
     assert decode_head(encode_head(head)) == head
     assert head.digests == [first, second]
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"[]", b'{"size_bytes": 1}', b'{"size_bytes": 1, "chunks": [["../x", 1]]}', b"\xff\xfe"]
+    "raw",
+    [
+        b"",
+        b"[]",
+        b'{"size_bytes": 1}',
+        b'{"size_bytes": 1, "chunks": [["../x", 1]]}',
+        b"\xff\xfe",
+        b'{"size_bytes": 1, "chunks": []}',
+        b'{"size_bytes": -9999999, "chunks": []}',
+        b'{"size_bytes": 1, "chunks": [["%s", 1], ["%s", 1]]}' % (b"a" * 32, b"a" * 32),
+        b'{"size_bytes": 1, "x": ' + b"[" * 100_000,
+    ],
 )
 def test_a_head_that_is_none_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError):

@@ -141,7 +141,9 @@ def test_unknown_fields_of_a_newer_client_are_ignored() -> None:
     assert decode_manifest(blob) == make_manifest()
 
 
-@pytest.mark.parametrize("blob", [b"", b"{}", b"[]", b'{"driver":1}', b"\xff\xfe", b'{"driver":"a","files":[{}]}'])
+@pytest.mark.parametrize(
+    "blob", [b"", b"{}", b"[]", b'{"driver":1}', b"\xff\xfe", b'{"driver":"a","files":[{}]}', b'{"x":' + b"[" * 99_999]
+)
 def test_a_blob_that_is_no_manifest_is_refused(blob: bytes) -> None:
     with pytest.raises(BadManifest, match="refused"):
         decode_manifest(blob)
@@ -151,6 +153,7 @@ def test_a_blob_that_is_no_manifest_is_refused(blob: bytes) -> None:
     ("changes", "why"),
     [
         ({"files": ()}, "0 files"),
+        ({"files": (StagedFile(path="model/case.run", size_bytes=10**16, sha256="0" * 64),)}, "10,000,000,000,000,000"),
         ({"driver": "model/other.run"}, "not among its files"),
         ({"restart": "restart/_times.g00"}, "not among its files"),
         ({"idirs": ("elsewhere",)}, "holds no file"),

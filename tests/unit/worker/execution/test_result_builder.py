@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from times_doctor_tasks.contract.messages import RunResult, RunSpec
+from times_doctor_tasks.contract.messages import RunResult, RunSpec, encode
 from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
 from times_doctor_tasks.parsers.progress.tracker import ProgressTracker
 from times_doctor_tasks.parsers.solves.solve import Solve
@@ -85,3 +85,17 @@ def test_what_the_processes_used_and_waited_for_goes_into_the_result() -> None:
     result = unsolved(RUN, facts, state=RunState.FAILED, sentence="It broke.")
 
     assert (result.cpu_s, result.run_delay_s, result.load_1m) == (1.2346, 0.5, 7.0)
+
+
+def test_what_a_model_writes_at_length_is_kept_short() -> None:
+    long = "x" * 100_000
+    reading = RunReading(
+        solves=(),
+        judgement=Judgement(Verdict.EXECUTION_ERROR, long, long),
+        messages=(long,) * 500,
+        options_ignored=((long, long),) * 5_000,
+        conflict=(long,) * 5_000,
+    )
+    result = solved(RUN, Facts(attempt=1, host="h", claimed_ms=0), reading, ProgressTracker(), Application(None))
+    assert len(encode(result)) < 3_000_000
+    assert result.sentence == "x" * 2_000 + " ..."

@@ -9,15 +9,23 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import msgspec
 import pytest
 
 from times_doctor_tasks.blob_store.base import BlobStore
+from times_doctor_tasks.blob_store.errors import BlobTooLarge
 from times_doctor_tasks.blob_store.factory import open_store
-from times_doctor_tasks.snapshot.manifest import Manifest, StagedFile, encode_manifest, manifest_sha256
+from times_doctor_tasks.snapshot.manifest import (
+    MAX_MANIFEST_BYTES,
+    Manifest,
+    StagedFile,
+    encode_manifest,
+    manifest_sha256,
+)
 from times_doctor_tasks.state_store.run_store import Fence
 from times_doctor_worker.workspace import eviction
 from times_doctor_worker.workspace.eviction import KEEP_DAYS, make_room, prune
-from times_doctor_worker.workspace.workspace import KEPT_MANIFESTS, MIN_FREE_BYTES, DiskFull, Workspace
+from times_doctor_worker.workspace.workspace import KEPT_MANIFESTS, MIN_FREE_BYTES, DiskFull, ModelTooLarge, Workspace
 
 DAY_S = 86_400.0
 
@@ -135,9 +143,32 @@ def test_room_is_made_until_it_is_enough(models: Models) -> None:
     for text in ("a", "b"):
         with ExitStack() as stack:
             models.use(stack, text, run=f"highs.{text}")
-    asked = iter([False, True])
-    make_room(models.workspace.cache, lambda: next(asked))
+    free = iter([0, 0, 2])
+    make_room(models.workspace.cache, 2, lambda: next(free))
     assert len(models.trees()) + len(models.folders()) == 3
+
+
+def test_nothing_is_removed_for_what_would_not_fit_even_then(models: Models) -> None:
+    with ExitStack() as stack:
+        models.use(stack, "a")
+    make_room(models.workspace.cache, 10**15, lambda: 10**9)
+    assert models.trees() == {"a"}
+
+
+def test_a_model_larger_than_the_whole_disk_is_no_fault_of_the_host(models: Models) -> None:
+    snapshot, manifest = models.add("a")
+    file = msgspec.structs.replace(manifest.files[0], size_bytes=10**18)
+    huge = msgspec.structs.replace(manifest, files=(file,))
+    with pytest.raises(ModelTooLarge, match="are said to have"), models.workspace.tree(snapshot, huge):
+        pass
+
+
+def test_a_manifest_beyond_its_bound_is_refused_unread(models: Models) -> None:
+    content = b" " * (MAX_MANIFEST_BYTES + 1)
+    name = hashlib.sha256(content).hexdigest()
+    models.workspace.blobs.put({name: content})
+    with pytest.raises(BlobTooLarge, match=r"expected at most 8\.4 MB"):
+        models.workspace.manifest(name)
 
 
 def test_a_model_that_does_not_fit_is_refused_before_anything_is_staged(
@@ -161,9 +192,8 @@ def test_a_full_disk_is_emptied_of_what_nobody_uses_before_a_model_is_refused(
 ) -> None:
     with ExitStack() as stack:
         models.use(stack, "old")
-    monkeypatch.setattr(
-        Workspace, "free_bytes", lambda self: 2 * MIN_FREE_BYTES if not list(self.cache.glob("runs/*/*")) else 0
-    )
+    monkeypatch.setattr("times_doctor_worker.workspace.workspace.MIN_FREE_BYTES", 1)
+    monkeypatch.setattr(Workspace, "free_bytes", lambda self: 0 if list(self.cache.glob("runs/*/*")) else 1000)
     snapshot, manifest = models.add("new")
     with models.workspace.tree(snapshot, manifest):
         assert "new" in models.trees()
