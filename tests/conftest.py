@@ -33,6 +33,8 @@ for _name in [name for name in os.environ if name.startswith(_OURS) and name != 
     del os.environ[_name]
 for _name in _TERMINALS:
     os.environ.pop(_name, None)
+# Nor is the list of this user's local scans read or written by tests.
+os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="td-data-")
 os.environ["TZ"] = "UTC"
 time.tzset()
 

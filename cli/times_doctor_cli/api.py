@@ -17,17 +17,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from times_doctor_cli.client.event_stream import Feed
 from times_doctor_cli.client.scan_lookup import LAST, find_scan, looks_like_scan
+from times_doctor_cli.client.scan_summaries import ScanLine, local_line, scan_lines
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.planning.builder import Prepared, plan_scan, publish, send_model
 from times_doctor_cli.planning.hosts import call_team
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_cli.reports.destination import Harvest
 from times_doctor_cli.reports.layout import OUT
+from times_doctor_cli.reports.local_scans import find_local, local_scans
+from times_doctor_cli.reports.reader import SavedReport, find_here
 from times_doctor_cli.scan_state.board import Board
 from times_doctor_cli.scan_state.menu import select
 from times_doctor_cli.scan_state.snapshot import board_of
@@ -80,6 +84,14 @@ class Fetched:
     """The scan's folder: its reports, and `scan_runs/<run>/` with the files of each run."""
     report: Report
     """Its `warnings` say which files could not be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnBroker:
+    """A scan of the team."""
+
+    client: Client
+    spec: ScanSpec
 
 
 def connect(
@@ -175,6 +187,18 @@ def report(client: Client, scan: str) -> Report:
     return found
 
 
+def list_scans(newest: int, environ: Mapping[str, str] | None = None) -> tuple[list[ScanLine], str]:
+    """The newest scans of the broker, where one is set, and of this machine alone; and the broker's URL for people."""
+    settings = Settings.load(os.environ if environ is None else environ)
+    lines = [local_line(saved.report) for saved in islice(local_scans(), newest)]
+    broker = ""
+    if settings.broker_url is not None:
+        client = Client.open(settings, who="list")
+        broker = client.shown_broker
+        lines += scan_lines(client, newest=newest)
+    return sorted(lines, key=lambda line: line.spec.created_ms, reverse=True)[:newest], broker
+
+
 def standing(client: Client, scan: str) -> Board:
     """How a scan stands right now: every run, and the scan in one line."""
     spec = find(client, scan)
@@ -208,6 +232,34 @@ def fetch_gdx(
     from times_doctor_cli.gdx.download import fetch_gdx_files, select_runs
 
     return fetch_gdx_files(client, select_runs(fetched.report, names), fetched.folder, on_step)
+
+
+def locate(what: str, *, who: str, environ: Mapping[str, str] | None = None) -> SavedReport | OnBroker:
+    """The scan that a person means: by a path, by an id (of this machine or of the broker), or `last`, the newest.
+
+    Raises:
+        UsageError: there is none.
+        BrokerUnavailable: it may be there, and the broker does not answer.
+    """
+    if (here := find_here(what)) is not None:
+        return here
+    settings = Settings.load(os.environ if environ is None else environ)
+    local = find_local("" if what == LAST else what) if looks_like_scan(what) else None
+    if local is not None and (what != LAST or settings.broker_url is None):
+        return local
+    if settings.broker_url is None or not looks_like_scan(what):
+        raise UsageError(
+            f"{what!r} does not exist: expected a run folder, a log, a listing or the folder of a scan"
+            + (", or the id of a scan with TIMES_DOCTOR_BROKER_URL set." if settings.broker_url is None else ".")
+        )
+    client = Client.open(settings, who=who)
+    try:
+        spec = find(client, what)
+    except UsageError as error:
+        if local is not None:
+            return local
+        raise UsageError(f"There is no file or folder {what!r} here, and no such scan. {error}") from error
+    return local if local is not None and local.report.spec.created_ms > spec.created_ms else OnBroker(client, spec)
 
 
 def harvest_of_scan(client: Client, spec: ScanSpec, folder: Path | None = None) -> Harvest:

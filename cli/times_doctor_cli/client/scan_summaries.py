@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from times_doctor_cli.client.session import Client
-from times_doctor_tasks.contract.messages import ScanSpec
+from times_doctor_tasks.contract.messages import Report, ScanSpec
 from times_doctor_tasks.contract.states import OWNED, TERMINAL, RunState
 from times_doctor_tasks.state_store.done_mark import DoneMark
 
@@ -66,3 +66,10 @@ def scan_lines(client: Client, *, newest: int, only_open: bool = False) -> list[
             )
             for spec in specs
         ]
+
+
+def local_line(report: Report) -> ScanLine:
+    """A scan that ran on this machine alone."""
+    people = dict.fromkeys(run.stopped_by for run in report.runs if run.stopped_by)
+    counts = Counter(run.state for run in report.runs)
+    return ScanLine(report.spec, counts, DoneMark.of(report), tuple(people), is_local=True)

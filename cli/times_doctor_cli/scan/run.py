@@ -26,6 +26,7 @@ from times_doctor_cli.planning.builder import (
 )
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.reports.local_scans import remember
 from times_doctor_cli.run_folder.model import SearchLimits
 from times_doctor_cli.scan.backends import Backend
 from times_doctor_cli.scan.dry_run import ask_about_many, plan_to_look_at, show_plan
@@ -131,6 +132,8 @@ def follow(
         return exit_codes.INTERRUPTED
     place = _with_rounds(client, report, spec, place)
     if is_collected:
+        if backend.is_private:
+            remember(place.out)
         _collect(client, report, backend, place, shown, as_json=as_json, signals=signals)
     else:
         _show_only(report, place, as_json=as_json)

@@ -26,7 +26,7 @@ def scans_view(scans: Sequence[ScanLine], *, width: int, unicode: bool, now_ms: 
             "scan": line.spec.scan,
             "started": started_words(line.spec.created_ms, now_ms),
             "model": printable(line.spec.model.title),
-            "by": printable(line.spec.client),
+            "by": "local" if line.is_local else printable(line.spec.client),
             "runs": f"{line.ended}/{len(line.spec.runs)}",
             "state": standing_words(line),
         }
@@ -73,9 +73,10 @@ def standing_words(line: ScanLine) -> str:
 
 
 def _winner(mark: DoneMark) -> str:
-    if mark.outcome == "too close to call":
-        return mark.outcome
-    return f"{printable(mark.recommended)} won" if mark.recommended else ""
+    if not mark.recommended:
+        return ""
+    # The report's headline takes one of those that are too close, and says so.
+    return f"{printable(mark.recommended)} {'(too close to call)' if mark.outcome == 'too close to call' else 'won'}"
 
 
 def started_words(at_ms: int, now_ms: int) -> str:

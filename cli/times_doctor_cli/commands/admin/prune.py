@@ -18,11 +18,13 @@ def prune(
     import os
 
     from times_doctor_cli.client.prune import prune as prune_stores
+    from times_doctor_cli.reports.local_scans import forget_missing
     from times_doctor_cli.terminal.console import emit_json, say
     from times_doctor_cli.terminal.units import size
     from times_doctor_tasks.config.settings import Settings
 
     pruned = prune_stores(Settings.load(os.environ), days=days)
+    forget_missing()
     if json:
         emit_json({"stores": pruned})
         return

@@ -68,13 +68,12 @@ def apply(
 def _saved(scan: str) -> tuple[Report, tuple[RunSpec, ...], Path | None]:
     """The report that `scan` means, what was asked of its runs, and where it lies; None: at the broker."""
     from times_doctor_cli import api
-    from times_doctor_cli.reports.reader import find_here
 
-    if (saved := find_here(scan)) is not None:
-        return saved.report, saved.runs, saved.folder.absolute()
-    client = api.connect(who=f"{scan!r} is no folder with a scan's report; apply of a scan that is in no folder here")
-    spec = api.find(client, scan)
-    return api.report(client, spec.scan), tuple(api.harvest_of_scan(client, spec).runs), None
+    found = api.locate(scan, who="apply of a scan that is in no folder here")
+    if isinstance(found, api.OnBroker):
+        client, spec = found.client, found.spec
+        return api.report(client, spec.scan), tuple(api.harvest_of_scan(client, spec).runs), None
+    return found.report, found.runs, found.folder.absolute()
 
 
 def _diff(place: Placement) -> list[str]:

@@ -42,7 +42,7 @@ def report(
     if each:
         _of_each(path, as_json=json)
     elif not path.exists():
-        _of_broker(what, page=page, open_page=open_page, as_json=json)
+        _by_id(what, page=page, open_page=open_page, as_json=json)
     elif (saved := find_saved(path, newest=page)) is not None:
         _of_folder(saved, page=page, open_page=open_page, as_json=json)
     elif page:
@@ -55,47 +55,33 @@ def _write_otherwise(what: str, trace: Path | None) -> None:
     """A scan as a GAMS trace file at `trace`, or as Markdown on stdout where there is none."""
     from times_doctor_cli import api
     from times_doctor_cli.reports.collect import as_typed
-    from times_doctor_cli.reports.reader import find_here
     from times_doctor_cli.reports.writers.trace_file import write_trace
     from times_doctor_cli.terminal.console import say
     from times_doctor_cli.views.markdown import report_markdown
 
-    if (saved := find_here(what)) is not None:
-        found = saved.report
-    else:
-        client = api.connect(who="report of a scan that is in no folder here")
-        found = api.report(client, api.find(client, what).scan)
+    scan = api.locate(what, who="report of a scan that is in no folder here")
+    found = api.report(scan.client, scan.spec.scan) if isinstance(scan, api.OnBroker) else scan.report
     if trace is None:
         sys.stdout.write(report_markdown(found))
     else:
         say(f"Wrote {as_typed(write_trace(found, trace))}")
 
 
-def _of_broker(scan: str, *, page: bool, open_page: bool, as_json: bool) -> None:
+def _by_id(what: str, *, page: bool, open_page: bool, as_json: bool) -> None:
     from times_doctor_cli import api
     from times_doctor_cli.live.report_output import show_page, show_results
     from times_doctor_cli.terminal.console import stderr_console, stdout_console
     from times_doctor_cli.terminal.progress_bar import shown_transfer
-    from times_doctor_tasks.config.settings import Settings
-    from times_doctor_tasks.contract.errors import UsageError
 
-    settings = Settings.load(_environ())
-    if settings.broker_url is None or not api.looks_like_scan(scan):
-        raise UsageError(
-            f"{scan!r} does not exist: expected a run folder, a log, a listing or the folder of a scan"
-            + (", or the id of a scan with TIMES_DOCTOR_BROKER_URL set." if settings.broker_url is None else ".")
-        )
-    client = api.connect(who="report")
-    try:
-        spec = api.find(client, scan)
-    except UsageError as error:
-        raise UsageError(f"There is no file or folder {scan!r} here, and no such scan. {error}") from error
-    if page:
+    scan = api.locate(what, who="report")
+    if not isinstance(scan, api.OnBroker):
+        _of_folder(scan, page=page, open_page=open_page, as_json=as_json)
+    elif page:
         with shown_transfer("Fetching files", stderr_console()) as on_sent:
-            show_page(api.fetch(client, spec.scan, on_sent=on_sent).folder, open_page=open_page)
-        return
-    found = api.report(client, spec.scan)
-    show_results(found, api.harvest_of_scan(client, spec), stdout_console(), as_json=as_json)
+            show_page(api.fetch(scan.client, scan.spec.scan, on_sent=on_sent).folder, open_page=open_page)
+    else:
+        found = api.report(scan.client, scan.spec.scan)
+        show_results(found, api.harvest_of_scan(scan.client, scan.spec), stdout_console(), as_json=as_json)
 
 
 def _of_folder(saved: SavedReport, *, page: bool, open_page: bool, as_json: bool) -> None:
@@ -167,9 +153,3 @@ def _of_each(folder: Path, *, as_json: bool) -> None:
     if not verdicts:
         raise UsageError(f"{str(folder)!r} holds no log or listing of GAMS, and no log of HiGHS.")
     say(f"{verdicts.total():,} logs: " + ", ".join(f"{n:,} {words}" for words, n in verdicts.most_common()))
-
-
-def _environ() -> dict[str, str]:
-    import os
-
-    return dict(os.environ)

@@ -1,4 +1,4 @@
-"""`times-doctor list` and `times-doctor status`: scans of the team's broker."""
+"""`times-doctor list` and `times-doctor status`: scans of the team's broker and of this machine."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from times_doctor_cli.client.scan_summaries import ScanLine
     from times_doctor_cli.client.session import Client
 
 #: Newest scans that `status` looks through for open ones.
@@ -17,10 +20,21 @@ def list_scans(
     newest: Annotated[int, typer.Option("--newest", "-n", min=1, help="How many.")] = 20,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """List the scans of everybody on this broker, newest first."""
-    from times_doctor_cli.api import connect
+    """List scans, newest first.
 
-    _show(connect(who="list"), newest=newest, only_open=False, as_json=json)
+    Those of everybody on the broker, where one is set, and those that ran on this machine alone.
+    """
+    from times_doctor_cli.api import list_scans as newest_scans
+    from times_doctor_cli.terminal.console import emit_json, say
+    from times_doctor_tasks.contract.clock import now_ms
+
+    lines, broker = newest_scans(newest)
+    if json:
+        emit_json({"scans": lines})
+    elif lines:
+        _show(lines, now_ms())
+    else:
+        say(f"No scan at {broker} or on this machine." if broker else "No scan on this machine, and no broker is set.")
 
 
 def status(
@@ -36,7 +50,7 @@ def status(
 
     client = connect(who="status")
     if scan is None:
-        _show(client, newest=NEWEST, only_open=True, as_json=json)
+        _show_open(client, as_json=json)
         return
     spec = find(client, scan)
     board = standing(client, spec.scan)
@@ -54,17 +68,22 @@ def status(
     show(live_table(board, frame), console)
 
 
-def _show(client: Client, *, newest: int, only_open: bool, as_json: bool) -> None:
+def _show_open(client: Client, *, as_json: bool) -> None:
     from times_doctor_cli.client.scan_summaries import scan_lines
-    from times_doctor_cli.terminal.console import emit_json, say, show, shows_unicode, stdout_console
-    from times_doctor_cli.views.scans import scans_view
+    from times_doctor_cli.terminal.console import emit_json, say
 
-    lines = scan_lines(client, newest=newest, only_open=only_open)
+    lines = scan_lines(client, newest=NEWEST, only_open=True)
     if as_json:
         emit_json({"scans": lines})
-    elif not lines:
-        say(f"No {'open ' if only_open else ''}scan at {client.shown_broker}.")
+    elif lines:
+        _show(lines, client.now_ms())
     else:
-        console = stdout_console()
-        unicode = shows_unicode(console)
-        show(scans_view(lines, width=console.width, unicode=unicode, now_ms=client.now_ms()), console)
+        say(f"No open scan at {client.shown_broker}.")
+
+
+def _show(lines: Sequence[ScanLine], now_ms: int) -> None:
+    from times_doctor_cli.terminal.console import show, shows_unicode, stdout_console
+    from times_doctor_cli.views.scans import scans_view
+
+    console = stdout_console()
+    show(scans_view(lines, width=console.width, unicode=shows_unicode(console), now_ms=now_ms), console)

@@ -87,7 +87,7 @@ def test_how_an_open_scan_stands(
         (
             {RunState.DONE: 3},
             DoneMark(recommended="cplex.bar", outcome="too close to call"),
-            "too close to call",
+            "cplex.bar (too close to call)",
         ),
         ({RunState.CANCELLED: 3}, DoneMark(), "3 cancelled by anna@pc and ben@pc"),
     ],
