@@ -69,7 +69,7 @@ def test_compose_starts_nothing_without_a_password(missing: str) -> None:
 
 def test_nothing_is_published_beyond_this_machine_by_default() -> None:
     published = re.findall(r"ports: \[\"(.*)\"\]", COMPOSE)
-    assert len(published) == 2
+    assert len(published) == 3
     assert all(re.fullmatch(r"\$\{\w+_PUBLISH:-127\.0\.0\.1:(\d+)\}:\1", port) for port in published)
     for service in services().values():
         assert {port["host_ip"] for port in service.get("ports", [])} <= {"127.0.0.1"}
@@ -96,6 +96,14 @@ def test_a_solver_has_the_time_to_drain() -> None:
     stop = re.search(r"SOLVER_STOP:-(\d+)s\}", COMPOSE)
     assert stop is not None
     assert int(stop[1]) > 60 + HAND_BACK_S
+
+
+def test_each_worker_is_asked_for_its_health_where_it_answers() -> None:
+    for name in ("control", "solver"):
+        part = COMPOSE.partition(f"\n  {name}:\n")[2].partition("stop_grace_period")[0]
+        assert "healthcheck: *healthcheck" in part
+        assert "TIMES_DOCTOR_METRICS_PORT: 9464" in part
+    assert "http://127.0.0.1:9464/healthz" in COMPOSE
 
 
 def test_gams_is_mounted_and_named_only_when_asked() -> None:
