@@ -49,9 +49,9 @@ class PortBroker(Broker):
     #: Seconds that it takes over one key when it loads slowly; a good deal more on a busy machine.
     LOAD_DELAY_S = 0.001
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, program: str | None = None) -> None:
         self.port = free_port()
-        super().__init__("--port", str(self.port), "--bind", "127.0.0.1", *options)
+        super().__init__("--port", str(self.port), "--bind", "127.0.0.1", *options, program=program)
 
     def start(self) -> None:
         before = os.environ.copy()

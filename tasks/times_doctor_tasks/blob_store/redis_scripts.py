@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: Later than any expiry, and still exact as a Lua number.
 _ALWAYS_MS = 1 << 53
-_VERBS = ("reserve", "commit", "renew", "drop", "recount")
+VERBS = ("reserve", "commit", "renew", "drop", "recount")
 #: Keys in one call: some milliseconds of the server's time.
 SLICE_KEYS = 1000
 
@@ -72,7 +72,7 @@ class BlobScripts:
     """Calls may raise `redis.RedisError`."""
 
     def __init__(self, client: redis.Redis, keys: Keys, limits: Limits) -> None:
-        self._scripts: dict[str, Any] = {verb: client.register_script(source(verb)) for verb in _VERBS}
+        self._scripts: dict[str, Any] = {verb: client.register_script(source(verb)) for verb in VERBS}
         self._keys = keys
         self._accounts = [keys.blobs(), keys.blob_bytes()]
         self.limits = limits
@@ -131,12 +131,11 @@ class BlobScripts:
 
     def drop(self, blobs: Iterable[tuple[str, Iterable[str], int | None]]) -> list[int | None]:
         """DROP blobs (name, digests, expiry_ms): bytes given back of each, or None if it expires later than that."""
-        pipe = self._client.pipeline(transaction=False)
+        calls: list[Call] = []
         for name, digests, expiry_ms in blobs:
             keys = self._accounts + self._keys_of(name, digests)
-            latest_ms = _ALWAYS_MS if expiry_ms is None else expiry_ms
-            self._scripts["drop"](keys=keys, args=[name, latest_ms], client=pipe)
-        return [None if freed < 0 else freed for freed in pipe.execute()]
+            calls.append(("drop", keys, [name, _ALWAYS_MS if expiry_ms is None else expiry_ms]))
+        return [None if freed < 0 else freed for freed in self.together(calls)]
 
     def recount(self) -> int:
         """RECOUNT: bytes in use."""

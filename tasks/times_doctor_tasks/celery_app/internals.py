@@ -71,6 +71,19 @@ def wake_loop_when_done(result: Any) -> None:
     result.f.add_done_callback(_wake_loop)
 
 
+def scripts_of_others() -> tuple[str, ...]:
+    """Lua that Celery's backend, kombu's transport and redis-py's lock run, as they send it."""
+    from celery.backends import redis as backend
+    from kombu.transport import redis as transport
+    from redis.lock import Lock
+
+    return (
+        *(backend.CHORD_PART_RETURN_LUA, backend.CHORD_CLEANUP_LUA, backend.CHORD_CLAIM_EXTEND_LUA),
+        *(transport.REFRESH_BINDING, transport.SWEEP_BINDINGS),
+        *(Lock.LUA_RELEASE_SCRIPT, Lock.LUA_EXTEND_SCRIPT, Lock.LUA_REACQUIRE_SCRIPT),
+    )
+
+
 def _wake_loop(_: Any) -> None:
     from kombu.asynchronous import get_event_loop
 

@@ -11,13 +11,19 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import redis
 from celery.backends.redis import RedisBackend
+
+from times_doctor_tasks.state_store.connection import PatientRedis
 
 logger = logging.getLogger(__name__)
 
 
 class ErrorProofBackend(RedisBackend):  # type: ignore[misc]  # celery has no types
     """Stores no result, and swallows (but logs) every error of counting a chord part."""
+
+    def _get_client(self) -> type[redis.Redis]:
+        return PatientRedis
 
     def store_result(self, _task_id: str, result: Any, _state: str, **_: Any) -> Any:
         """Keeps nothing."""

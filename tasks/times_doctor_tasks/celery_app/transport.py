@@ -22,7 +22,7 @@ from times_doctor_tasks.celery_app import internals
 from times_doctor_tasks.celery_app.message_check import Refused, judged, origin, subject
 from times_doctor_tasks.contract.clock import now_ms
 from times_doctor_tasks.contract.keys import Keys
-from times_doctor_tasks.state_store.connection import is_wrong_type
+from times_doctor_tasks.state_store.connection import PatientScripts, is_wrong_type
 from times_doctor_tasks.state_store.dead_letters import HEAD_BYTES, DeadLetter, DeadLetters
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ _OUTAGE = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadi
 CELERY_KEYS = ":celery:"
 
 
-class GuardedRedis(kombu_redis.PrefixedStrictRedis):
+class GuardedRedis(PatientScripts, kombu_redis.PrefixedStrictRedis):  # type: ignore[misc]  # see PatientRedis
     """The client of a channel: what BRPOP brings is judged."""
 
     def __init__(self, *args: Any, channel: GuardedChannel, **kwargs: Any) -> None:

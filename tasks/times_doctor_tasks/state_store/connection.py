@@ -6,14 +6,18 @@ Without them a lost network leaves a client blocked for 0.8 times the length of 
 
 from __future__ import annotations
 
+import hashlib
+import time
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 
 from times_doctor_tasks.config.settings import shown_url
 from times_doctor_tasks.config.tls import tls_options, tls_problem
+from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import BrokerUnavailable
 
 #: Seconds to wait for an answer, and for a connection.
@@ -24,6 +28,40 @@ CONNECT_TIMEOUT_S = 5.0
 HEALTH_CHECK_S = 5
 #: Oldest server we speak to: streams, functions of TIME in scripts and AOF as tested.
 OLDEST_SERVER = (7, 0)
+
+
+#: Seconds that a script which only control may load is waited for: a server that has just started knows none.
+SCRIPT_WAIT_S = 10.0
+_SCRIPT_POLL_S = 0.1
+
+
+class PatientScripts:
+    """For a `redis.Redis`: a script that this user may not load (deploy/users.acl) is waited for; control loads all."""
+
+    def script_load(self, script: str | bytes) -> Any:
+        """The script's SHA1.
+
+        Raises:
+            NoPermissionError: it may not be loaded, and nobody else has done so in time.
+        """
+        asked: Any = super()
+        try:
+            return asked.script_load(script)
+        except NoPermissionError:
+            raw = script.encode() if isinstance(script, str) else script
+            sha1 = hashlib.sha1(raw, usedforsecurity=False).hexdigest()
+        deadline_s = monotonic_s() + SCRIPT_WAIT_S
+        while not asked.script_exists(sha1)[0]:
+            if monotonic_s() > deadline_s:
+                raise NoPermissionError(
+                    "a script is not loaded, which only a control worker may do: is one running, and of this version?"
+                )
+            time.sleep(_SCRIPT_POLL_S)
+        return sha1
+
+
+class PatientRedis(PatientScripts, redis.Redis):  # type: ignore[misc]  # redis-py's types are for async clients too
+    """What we connect with."""
 
 
 def is_socket(url: str) -> bool:
@@ -50,8 +88,8 @@ def connect(url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S, retries: in
     if retries is not None:
         options["retry"] = Retry(NoBackoff(), retries)
     if is_socket(url):
-        return redis.Redis.from_url("unix://" + url.removeprefix("redis+socket://"), **options)
-    return redis.Redis.from_url(url, socket_keepalive=True, **options)
+        return PatientRedis.from_url("unix://" + url.removeprefix("redis+socket://"), **options)
+    return PatientRedis.from_url(url, socket_keepalive=True, **options)
 
 
 def check(client: redis.Redis, url: str) -> str:

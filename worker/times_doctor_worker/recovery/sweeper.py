@@ -29,6 +29,7 @@ from times_doctor_worker.recovery.actions import Remedies
 from times_doctor_worker.recovery.backlog import Backlog
 from times_doctor_worker.recovery.race import Referee
 from times_doctor_worker.recovery.rules import Action, Remedy, ScanWatch
+from times_doctor_worker.recovery.script_loader import load_scripts
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ GAP_S = 5.0
 #: Newest scans among which new ones are looked for at each sweep, and seconds between two looks through all of them.
 NEWEST = 200
 ALL_S = 30.0
+#: Seconds between two loads of the scripts, should somebody flush them.
+LOAD_S = 30.0
 #: Runs that one sweep reads, about: with more open ones each scan has its turn, whose last look is the longest ago.
 RUNS_A_SWEEP = 500
 
@@ -112,6 +115,7 @@ class Sweeper:
     _backlog: Backlog = field(init=False)
     _all_s: float = float("-inf")
     _server: str = ""
+    _loaded_s: float = float("-inf")
     _swept_s: float = 0.0
     _trips_s: deque[float] = field(default_factory=lambda: deque(maxlen=TRIPS_KEPT))
     _ending: threading.Event = field(default_factory=threading.Event)
@@ -183,6 +187,9 @@ class Sweeper:
         asked_s = monotonic_s()
         server = self.store.server_run()
         self._trips_s.append(monotonic_s() - asked_s)
+        if server != self._server or now_s - self._loaded_s > LOAD_S:
+            load_scripts(self.store.client)
+            self._loaded_s = now_s
         if server != self._server or now_s - self._swept_s > GAP_S:
             self.forget()
         self._server, self._swept_s = server, now_s

@@ -3,7 +3,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
+from times_doctor_tasks.blob_store import redis_scripts
+from times_doctor_tasks.celery_app.internals import scripts_of_others
 from times_doctor_tasks.contract.users import users_acl
+from times_doctor_tasks.state_store import scripts
 
 DEPLOYED = Path(__file__).parents[4] / "deploy" / "users.acl"
 
@@ -25,3 +30,38 @@ def test_a_tenant_has_its_own_users_and_reaches_its_own_keys_only() -> None:
         "acme-client", "acme-worker", "acme-control", "acme-flower",
     ]  # fmt: skip
     assert len(re.findall(r"[~&]acme:", text)) == len(re.findall(r"[~&]td:", users_acl()))
+
+
+_OURS, _ALL = ("worker", "control"), ("client", "worker", "control", "flower")
+#: Who runs each script.
+_BLOBS = dict.fromkeys(redis_scripts.VERBS, ("client", "worker"))
+_STATES = dict.fromkeys(scripts.VERBS, _OURS)
+
+
+def _granted(role: str) -> set[str]:
+    line = next(line for line in users_acl().splitlines() if line.startswith(f"user {role} "))
+    return set(re.findall(r"(?<= \+)[a-z|]+", line))
+
+
+def _called(script: str) -> set[str]:
+    return {name.lower() for name in re.findall(r"redis\.p?call\(\s*['\"](\w+)['\"]", script)}
+
+
+@pytest.mark.parametrize(
+    ("script", "roles"),
+    [
+        *((scripts.source(verb), roles) for verb, roles in _STATES.items()),
+        *((redis_scripts.source(verb), roles) for verb, roles in _BLOBS.items()),
+        *((script, _ALL if "ZREMRANGEBYSCORE" in script.upper() else _OURS) for script in scripts_of_others()),
+    ],
+)
+def test_whoever_runs_a_script_may_use_each_command_in_it(script: str, roles: tuple[str, ...]) -> None:
+    """The server checks what a script calls with the rights of the caller."""
+    assert _called(script)
+    for role in roles:
+        assert _called(script) | {"evalsha", "script|exists"} <= _granted(role), role
+
+
+def test_only_control_loads_scripts() -> None:
+    assert [role for role in _ALL if "script|load" in _granted(role)] == ["control"]
+    assert not any({"eval", "script", "@scripting"} & _granted(role) for role in _ALL)
