@@ -258,7 +258,7 @@ def wait_for_health(port: int, said: tuple[int, str] = (200, "ok\n")) -> None:
 @pytest.mark.long
 def test_a_real_team_shows_its_metrics_and_its_health(team: Team) -> None:
     control, solver = free_port(), free_port()
-    team.worker("c", "--role", "control", f"--metrics-port={control}")
+    worker = team.worker("c", "--role", "control", f"--metrics-port={control}")
     team.worker("h1", "--role", "solve", "--slots", "1", TIMES_DOCTOR_METRICS_PORT=str(solver))
     wait_for_health(control)
     wait_for_health(solver)
@@ -276,6 +276,13 @@ def test_a_real_team_shows_its_metrics_and_its_health(team: Team) -> None:
     assert get(solver, "healthz") == (200, "ok\n")
     team.broker.start()
     wait_for_health(control)
+    worker.wait_for("redis_back")
+    first, *others = worker.log.splitlines()
+    assert "control worker, makes reports and recovers runs" in first
+    assert f"answers on port {control} of 127.0.0.1" in first
+    # Some 70 looks failed in half a minute: said at once, each 30 s, and when it was over.
+    assert len(others) < 10
+    assert {line.partition("action=redis_")[2] for line in others} == {"away)", "back)"}
 
 
 @pytest.mark.long

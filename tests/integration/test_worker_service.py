@@ -189,7 +189,7 @@ def test_the_run_of_a_killed_host_starts_on_another_one_when_its_lease_is_over(t
 
 @pytest.mark.long
 def test_a_solve_goes_on_while_the_broker_is_away_and_its_result_arrives(team: Team, broker: Broker) -> None:
-    worker = team.worker("h1")
+    worker = team.worker("h1", "--log-level", "debug")
     spec = team.submit({"a": lasting(2)}, model=ENDLESS)
     team.wait_for_state(spec, "a", RunState.RUNNING)
     time.sleep(1.1)  # appendfsync everysec: what is a second old is on disk

@@ -161,18 +161,14 @@ class Uplink:
             return list(self._lines.values())
 
     def _loop(self) -> None:
-        quiet = True
         while not self._ending:
             self._wake.wait(timeout=1 / LOOKS_PER_S / 2 if self._lines else None)
             self._wake.clear()
             try:
                 for line in self.lines():
                     self._send(line)
-                quiet = True
             except redis.RedisError as error:
-                if quiet:
-                    logger.warning("redis does not answer, solving goes on: %s", error, extra={"action": "redis_away"})
-                quiet = False
+                logger.warning("beats: %s; tried again, solving goes on", error, extra={"action": "redis_away"})
                 threading.Event().wait(0.5)
 
     def _send(self, line: Line) -> None:

@@ -291,7 +291,7 @@ class Sweeper:
                 self.sweep(monotonic_s())
                 self.swept_s = monotonic_s()
             except (redis.RedisError, OperationalError) as error:
-                logger.warning("sweep: redis does not answer: %s", error, extra={"action": "sweep_waits"})
+                logger.warning("sweep: %s; tried again", error, extra={"action": "redis_away"})
                 self.forget()
             except Exception:
                 # A defect in one look must not end all the looks to come.

@@ -28,6 +28,7 @@ class Repeating:
         self._ended = threading.Event()
         self._wake = wake or threading.Event()
         self._failing = False
+        self._away = False
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
 
     def start(self) -> None:
@@ -54,7 +55,13 @@ class Repeating:
             try:
                 self._job()
                 self._failing = False
-            except (redis.RedisError, OSError) as error:
+                if self._away:
+                    logger.info("redis answers again", extra={"action": "redis_back"})
+                self._away = False
+            except redis.RedisError as error:
+                logger.warning("%s: %s; tried again", self._name, error, extra={"action": "redis_away"})
+                self._away = True
+            except OSError as error:
                 level = logging.DEBUG if self._failing else logging.WARNING
                 logger.log(level, "%s: %s; tried again", self._name, error, extra={"action": "job_waits"})
                 self._failing = True

@@ -6,7 +6,11 @@ import json
 import logging
 import logging.config
 import re
+import threading
 from datetime import datetime
+
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_worker.redis_io.retry import SAY_AGAIN_S
 
 #: Words of `extra` that a line shows, in this order.
 SHOWN = ("action", "host", "scan", "run", "attempt", "engine", "code")
@@ -14,6 +18,13 @@ _SECRETS = (
     (re.compile(r"(?<=://)[^\s'\"]*@"), "***@"),  # user and password of a URL, whatever they are made of
     (re.compile(r"\bG\d{6}[^\s,;]+"), "(licence)"),  # a GAMS licence names its owner
 )
+
+
+#: Celery's consumer, and how its lines about a lost connection begin.
+_CONSUMER = "celery.worker.consumer.consumer"
+_LOST = ("consumer: Cannot connect", "consumer: Connection to broker lost")
+#: Seconds after an outage for which nobody begins another one.
+LATE_S = 10.0
 
 
 def _masked(text: str) -> str:
@@ -27,11 +38,73 @@ def _stamp(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="seconds")
 
 
+def _of_outage(record: logging.LogRecord) -> bool:
+    """Whether a line tells that Redis does not answer; Celery's are made one line of ours."""
+    if record.name == _CONSUMER and record.getMessage().startswith(_LOST):
+        error = record.args[1] if isinstance(record.args, tuple) and len(record.args) > 1 else "connection lost"
+        record.msg, record.args, record.action = "consumer: %s; tried again", (error,), "redis_away"
+    if record.exc_info and record.exc_info[0] and record.exc_info[0].__module__.startswith(("redis.", "kombu.")):
+        record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]}", ()
+        record.exc_info, record.action = None, "redis_away"
+    return getattr(record, "action", "") in ("redis_away", "redis_waits")
+
+
+class OutageFilter(logging.Filter):
+    """What many threads say of one outage of Redis becomes a line at once, one every `SAY_AGAIN_S`, and one at its end.
+
+    The others are shown at the level DEBUG.
+    """
+
+    def __init__(self, *, shows_all: bool) -> None:
+        super().__init__()
+        self._shows_all = shows_all
+        self._lock = threading.Lock()
+        self._since_s: float | None = None
+        self._tries = 0
+        self._say_at_s = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a line is shown; one about an outage that lasts says for how long."""
+        is_back = getattr(record, "action", "") == "redis_back"
+        if not is_back and not _of_outage(record):
+            return True
+        with self._lock:
+            shown = self._says_back(record) if is_back else self._says_away(record)
+        if not shown and self._shows_all:
+            record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+        return shown or self._shows_all
+
+    def _says_away(self, record: logging.LogRecord) -> bool:
+        now_s = monotonic_s()
+        self._tries += 1
+        if now_s < self._say_at_s:
+            return False
+        self._say_at_s = now_s + SAY_AGAIN_S
+        if self._since_s is None:
+            self._since_s, self._tries = now_s, 1
+        else:
+            record.msg, record.args = f"{record.getMessage()} {self._lasted(now_s)}", ()
+        return True
+
+    def _says_back(self, record: logging.LogRecord) -> bool:
+        if self._since_s is None:
+            return False
+        now_s = monotonic_s()
+        record.msg, record.args = f"{record.getMessage()} {self._lasted(now_s)}", ()
+        # Threads that still wait for their time-out tell of what is over.
+        self._since_s, self._say_at_s = None, now_s + LATE_S
+        return True
+
+    def _lasted(self, now_s: float) -> str:
+        return f"[after {now_s - (self._since_s or now_s):.0f} s and {self._tries} tries]"
+
+
 class LineFormatter(logging.Formatter):
     """`2026-11-23T14:02:11+01:00 WARNING h1: told to end: no more work is taken (action=draining code=0)`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One record; a traceback follows on lines of its own."""
+        """One record on one line, whatever others put into it; a traceback follows on lines of its own."""
+        record.msg, record.args = " ".join(record.getMessage().split("\n")).rstrip(), ()
         ids = " ".join(f"{name}={getattr(record, name)}" for name in SHOWN if hasattr(record, name))
         text = super().format(record)
         if ids:
@@ -80,7 +153,8 @@ def configure_logging(level: str, *, who: str, form: str = "text") -> None:
                 },
                 "json": {"()": JsonFormatter, "who": who},
             },
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": form}},
+            "filters": {"outage": {"()": OutageFilter, "shows_all": level == "DEBUG"}},
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": form, "filters": ["outage"]}},
             "root": {"handlers": ["stderr"], "level": level},
             # What Celery and kombu say in passing is about Celery. Its backend tells each second of an outage anew,
             # with a traceback; the consumer beside it says the same in a line.

@@ -12,6 +12,7 @@ from pathlib import Path
 from times_doctor_tasks.celery_app import ports
 from times_doctor_tasks.celery_app.app import app, configure
 from times_doctor_tasks.celery_app.canvas import keeping_messages
+from times_doctor_tasks.config.settings import shown_url
 from times_doctor_tasks.config.tls import trust
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.hosts import WorkerPlan
@@ -127,9 +128,22 @@ class Worker:
                 stack.enter_context(ControlChild(self._child_words))
             stack.enter_context(self._registered())
             stack.enter_context(self._watched())
+            self._introduce()
             code = self._intake.run()
             self.drain.ended()
             return code
+
+    def _introduce(self) -> None:
+        """Says in the log who speaks there."""
+        if self._is_private:
+            return
+        what = "control worker, makes reports and recovers runs" if self._solve_role is None else "solve worker"
+        where = f"; answers on port {self._listen[1]} of {self._listen[0]}" if self._listen else ""
+        broker = f"{shown_url(self._plan.broker_url)}, prefix {self._plan.key_prefix}"
+        logger.info(
+            "times-doctor %s, %s at %s%s", self._version, what, broker, where,
+            extra={"action": "started", "host": self._plan.host},
+        )  # fmt: skip
 
     def _settle(self) -> None:
         """Finds the broker, makes sure of the name, and ends what a predecessor left running."""
