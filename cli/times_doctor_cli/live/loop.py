@@ -84,9 +84,7 @@ def show(
         can_detach: it can go on without this terminal: one that closes, or SIGTERM, ends the show, else cancels all.
         is_mine: this terminal asked for it: Ctrl-C where no menu can be shown cancels all, else it ends the show.
         owner: somebody else whose scan it is: then the menu asks again before it cancels.
-        signals: already noted since before the scan was submitted; None: from now on.
-        notify: keep the terminal's title, and ring its bell at the end.
-        now_ms, tick_s: the clock of the events' times, and one that never jumps, to pace frames.
+        signals: noted since before the scan was submitted. notify: keep the terminal's title, ring its bell at the end.
     """
     frames = shows_frames(console)
     noting = contextlib.nullcontext(signals) if signals else Signals()
@@ -99,8 +97,8 @@ def show(
         finally:
             with _forgiving(noted):
                 screen.close(now_ms())
-    told_to_end = ending is ShowEnd.DETACHED and noted.must_end and is_mine
-    return Shown(ending, interrupted=controls.cancelled is not None or told_to_end)
+    told = controls.cancelled is not None or (ending is ShowEnd.DETACHED and noted.must_end and is_mine)
+    return Shown(ending, interrupted=told)
 
 
 @dataclass(frozen=True, slots=True)

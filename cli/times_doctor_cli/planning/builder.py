@@ -173,11 +173,9 @@ def prepare(
         runs = _on_queues(fleet, runs)
     spec = _spec(request, settings, run_dir, snapshot, runs, now_ms=now_ms)
     out = out_folder(request, run_dir) / scan
-    expected_s = expected_runtimes(out.parent, spec, runs)
-    runs = [msgspec.structs.replace(run, expected_s=expected_s.get(run.run)) for run in runs]
     return Prepared(
         spec,
-        runs,
+        _with_times(out.parent, spec, runs),
         run_dir,
         snapshot,
         capacity,
@@ -186,6 +184,12 @@ def prepare(
         why_these="" if request.profiles else why_these(run_dir, profiles),
         remarks=tuple(filter(None, (unheeded(run_dir, profiles), crowding, *own_options))),
     )
+
+
+def _with_times(out: Path, spec: ScanSpec, runs: Sequence[RunSpec]) -> list[RunSpec]:
+    """Each run with the time that it is likely to take, where earlier scans say so."""
+    expected_s = expected_runtimes(out, spec, runs)
+    return [msgspec.structs.replace(run, expected_s=expected_s.get(run.run)) for run in runs]
 
 
 def _on_queues(fleet: Fleet, runs: Sequence[RunSpec]) -> list[RunSpec]:

@@ -108,15 +108,13 @@ def follow(
 
     Without `harvest` this is a mere watcher: files go to RUN_DIR if it is who asked, on the same machine, else nowhere.
     """
-    is_collected = harvest is not None or spec.client == client.me
     place = harvest or harvest_of_scan(client, spec)
-    board = Board.of(spec, place.runs, note=note)
-    if is_collected:
+    if is_collected := harvest is not None or spec.client == client.me:
         _import_ending()
     shown = show_scan(
         client,
         spec,
-        board,
+        Board.of(spec, place.runs, note=note),
         words_console(as_json=as_json),
         can_detach=not backend.is_private,
         is_mine=harvest is not None,
@@ -132,8 +130,6 @@ def follow(
         return exit_codes.INTERRUPTED
     place = _with_rounds(client, report, spec, place)
     if is_collected:
-        if backend.is_private:
-            remember(place.out)
         _collect(client, report, backend, place, shown, as_json=as_json, signals=signals)
     else:
         _show_only(report, place, as_json=as_json)
@@ -170,6 +166,8 @@ def _collect(
 
     console = words_console(as_json=as_json)
     backend.on_report()
+    if backend.is_private:
+        remember(place.out)
     # Whoever has interrupted the scan waits for no other machine.
     asks_gdx = backend.is_private or not shown.interrupted
     bring_gdx = backend.begin_gdx(client, report, place.out) if asks_gdx else None
