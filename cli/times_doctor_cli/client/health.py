@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -17,7 +17,7 @@ from times_doctor_cli.client.host_cards import ENGINE_NAMES, ONE_STORE, other_st
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.terminal.units import size, stamp
 from times_doctor_tasks.blob_store.base import StoreSight, see_store
-from times_doctor_tasks.config.settings import SETTINGS, Settings, shown_url
+from times_doctor_tasks.config.settings import SETTINGS, Settings, shown_url, unknown_variables
 from times_doctor_tasks.contract.clock import monotonic_s, now_ms
 from times_doctor_tasks.contract.errors import InfrastructureError, StoreFailed, UsageError
 from times_doctor_tasks.contract.hosts import HostCard
@@ -137,8 +137,23 @@ def check_here(card: HostCard | None, trouble: str = "") -> list[Finding]:
             profiled = {profile.solver for profile in built_in_profiles(engine=engine)}
             solvers = ", ".join(solver for solver in solvers_of(card, engine) if solver in profiled)
             found.append(Finding(Level.OK, f"{name} here", f"{card.engines[engine]}{licence}; {solvers}"))
-    found += [Finding(Level.WARN, "scans here", note) for note in card.notes]
+    found += [Finding(_level_of(note, card), "scans here", note) for note in card.notes]
     return found
+
+
+def check_environment(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Variables that were meant for us, and that nobody reads."""
+    for name, likely in unknown_variables(environ).items():
+        step = (
+            f"Did you mean {likely}?"
+            if likely
+            else "Take it away: those that are read stand below, or in docs/team.md."
+        )
+        yield Finding(Level.WARN, "environment", f"{name} is set, and nothing reads it", step)
+
+
+def _level_of(note: str, card: HostCard) -> Level:
+    return Level.INFO if card.does_without_gams and "licence" in note else Level.WARN
 
 
 def check_broker(client: Client) -> Iterator[Finding]:
@@ -261,7 +276,10 @@ def _check_host(card: HostCard, *, version: str, today: date) -> Iterator[Findin
 
 def _check_licence(what: str, card: HostCard, today: date) -> Iterator[Finding]:
     days = (date.fromisoformat(card.licence_expires or "") - today).days
-    if days < 0:
+    if card.does_without_gams:
+        words = f"its GAMS demo licence ended on {card.licence_expires}; it serves {', '.join(card.engines)}"
+        yield Finding(Level.INFO, what, words)
+    elif days < 0:
         yield Finding(Level.FAIL, what, f"its GAMS licence ended on {card.licence_expires}", "Renew it there.")
     elif days < LICENCE_DAYS:
         words = f"its GAMS licence ends on {card.licence_expires}, in {days} day{'' if days == 1 else 's'}"

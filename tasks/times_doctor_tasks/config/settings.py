@@ -6,6 +6,7 @@ folder) > default. Credentials come by environment or file, never by argument.
 
 from __future__ import annotations
 
+import difflib
 import re
 import socket
 import sys
@@ -137,6 +138,23 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("timeout_s", "TD_TIMEOUT_SECONDS", _positive, "seconds, more than 0"),
     Setting("notify", "TIMES_DOCTOR_NOTIFY", _switch, "on or off"),
 )
+
+
+#: Variables of ours that are no settings: who may open Flower, and the tag of the image in compose.
+OTHER_VARIABLES = ("TIMES_DOCTOR_FLOWER_AUTH", "TIMES_DOCTOR_FLOWER_AUTH_FILE", "TIMES_DOCTOR_TAG")
+
+
+def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables that look like ours and that nobody reads, with the likely one; empty where none is near.
+
+    >>> unknown_variables({"TIMES_DOCTOR_BROKER_ULR": "redis://h", "HOME": "/", "TIMES_DOCTOR_X": ""})
+    {'TIMES_DOCTOR_BROKER_ULR': 'TIMES_DOCTOR_BROKER_URL', 'TIMES_DOCTOR_X': ''}
+    """
+    mine = "TIMES_DOCTOR_"
+    known = {name.removeprefix(mine): name for name in (*(setting.variable for setting in SETTINGS), *OTHER_VARIABLES)}
+    unknown = sorted(name for name in environ if name.startswith(mine) and name.removeprefix(mine) not in known)
+    near = {name: difflib.get_close_matches(name.removeprefix(mine), known, 1) for name in unknown}
+    return {name: known[found[0]] if found else "" for name, found in near.items()}
 
 
 @dataclass(frozen=True)

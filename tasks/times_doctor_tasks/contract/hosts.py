@@ -54,6 +54,11 @@ class HostCard(Document, frozen=True, kw_only=True):
     brings_control: bool = False
     """It starts a control worker beside itself, which has a card of its own some moments later."""
 
+    @property
+    def does_without_gams(self) -> bool:
+        """Whether its GAMS licence is nobody's concern: a demo that has ended, and other solvers are served."""
+        return "gams" not in self.engines and bool(self.solvers) and self.licence.startswith("demo licence, ended")
+
 
 class WorkerPlan(Document, frozen=True, kw_only=True):
     """What a worker needs to know to start; a local scan writes it to a file for its own worker."""

@@ -48,7 +48,10 @@ METRICS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "times_doctor_host_memory_used_bytes": (("host",), "what is in use of that"),
     "times_doctor_host_disk_bytes": (("host",), "the disk of its cache folder"),
     "times_doctor_host_disk_used_bytes": (("host",), "what is in use of that"),
-    "times_doctor_licence_expiry_timestamp_seconds": (("host",), "when its GAMS licence ends, seconds since 1970"),
+    "times_doctor_licence_expiry_timestamp_seconds": (
+        ("host",),
+        "when its GAMS licence ends, seconds since 1970; not of a demo that has ended where other solvers are served",
+    ),
     "times_doctor_queue_messages": (("queue", "engine", "solver"), "messages that nobody has taken"),
     "times_doctor_oldest_waiting_run_seconds": (
         ("queue", "engine", "solver"),
@@ -254,7 +257,7 @@ def _number(value: Callable[[HostCard], float | None], card: HostCard) -> float 
 
 def _end_of(card: HostCard) -> float | None:
     """When a licence has ended: a licence is good on its last day."""
-    if not card.licence_expires:
+    if not card.licence_expires or card.does_without_gams:
         return None
     return (datetime.fromisoformat(card.licence_expires).replace(tzinfo=UTC) + timedelta(days=1)).timestamp()
 

@@ -30,6 +30,7 @@ def check(
     card, trouble = card_of_here(settings, _stack(context))
     findings = [
         *health.check_here(card, trouble),
+        *health.check_environment(os.environ),
         health.check_cache(settings),
         health.check_times_source(settings),
         *health.check_team(settings, version=version("times-doctor"), today=date.today()),

@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.cli.planning.test_hosts import CONTROL, make_card
 from tests.unit.cli.scans import drawn
@@ -12,6 +13,7 @@ from times_doctor_cli.client.health import (
     Level,
     Value,
     check_cache,
+    check_environment,
     check_here,
     check_hosts,
     check_team,
@@ -70,6 +72,41 @@ def test_a_host_with_another_store_fails_with_both_and_what_to_do() -> None:
     assert findings["host h1"].next_step.startswith("Set TIMES_DOCTOR_STORE_URL to the same store there and here")
     same = check_hosts(cards, version="1.0", today=TODAY, store=StoreSight("/mnt/share", "b" * 16))
     assert {found.level for found in same} == {Level.OK}
+
+
+def test_an_ended_demo_licence_is_a_note_where_other_solvers_are_served() -> None:
+    ended = {"licence": "demo licence, ended 2026-11-22", "licence_expires": "2026-11-22", "version": "1.0"}
+    note = "The GAMS demo licence ended on 2026-11-22."
+    served = make_card("h1", "highs.highs", notes=(note, "The disk is full."), **ended)
+    findings = list(check_hosts([CONTROL, served], version="1.0", today=TODAY))[2:]
+    assert [(finding.level, finding.words) for finding in findings] == [
+        (Level.INFO, "its GAMS demo licence ended on 2026-11-22; it serves highs"),
+        (Level.WARN, "The disk is full."),
+    ]
+    assert [finding.level for finding in check_here(served)] == [Level.OK, Level.INFO, Level.WARN]
+
+
+@pytest.mark.parametrize(
+    ("solvers", "licence"),
+    [((), "demo licence, ended 2026-11-22"), (("highs.highs",), "licence ended 2026-11-22")],
+)
+def test_an_ended_licence_fails_where_nothing_is_served_or_it_was_no_demo(
+    solvers: tuple[str, ...], licence: str
+) -> None:
+    card = make_card("h1", *solvers, licence=licence, licence_expires="2026-11-22", version="1.0")
+    card = replace(card, solvers=solvers, engines={"highs": "1"} if solvers else {})
+    assert found(CONTROL, card)["host h1"].level is Level.FAIL
+
+
+def test_variables_that_nobody_reads_are_named_with_the_likely_one() -> None:
+    environ = {"TIMES_DOCTOR_METRIC_PORT": "secret", "TIMES_DOCTOR_COLOUR": "1", "TIMES_DOCTOR_FLOWER_AUTH": "a:b"}
+    near, far = sorted(check_environment({**environ, "PATH": "/"}), key=lambda finding: finding.words, reverse=True)
+    assert (near.words, near.next_step) == (
+        "TIMES_DOCTOR_METRIC_PORT is set, and nothing reads it",
+        "Did you mean TIMES_DOCTOR_METRICS_PORT?",
+    )
+    assert far.next_step.startswith("Take it away")
+    assert {near.level, far.level} == {Level.WARN}
 
 
 def test_a_licence_that_ends_later_is_not_worth_a_word() -> None:
