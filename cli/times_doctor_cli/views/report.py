@@ -160,14 +160,18 @@ def _align_points(values: Sequence[dict[str, str]]) -> None:
             row["objective"] += " " * (max(tails) - tail + ("." not in row["objective"] and max(tails) > 0))
 
 
+_ENDINGS: dict[StopReason | None, str] = {
+    StopReason.BEATEN: "beaten",
+    StopReason.CAPPED: "capped",
+    StopReason.TIMEOUT: "time limit",
+    StopReason.OUT_OF_MEMORY: "out of memory",
+    StopReason.LOG_TOO_LARGE: "log too large",
+}
+
+
 def _ending(run: RunResult) -> str:
-    if run.stop_reason in PLANNED_STOPS or run.stop_reason in (StopReason.TIMEOUT, StopReason.OUT_OF_MEMORY):
-        return {
-            StopReason.BEATEN: "beaten",
-            StopReason.CAPPED: "capped",
-            StopReason.TIMEOUT: "time limit",
-            StopReason.OUT_OF_MEMORY: "out of memory",
-        }[run.stop_reason]
+    if run.stop_reason in _ENDINGS:
+        return _ENDINGS[run.stop_reason]
     if run.state in (RunState.CANCELLED, RunState.LOST) or run.verdict is None:
         return run.state.value
     return verdict_words(run.verdict)

@@ -127,6 +127,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("drain_s", "TIMES_DOCTOR_DRAIN_S", _within((0, _MOST)), "seconds, 0 or more"),
     Setting("cache_dir", "TIMES_DOCTOR_CACHE_DIR", _path, "a folder"),
     Setting("cache_gb", "TIMES_DOCTOR_CACHE_GB", _positive, "gigabytes, more than 0"),
+    Setting("log_max_mb", "TIMES_DOCTOR_LOG_MAX_MB", _positive, "megabytes, more than 0"),
     Setting("host", "TIMES_DOCTOR_HOST", _name, "letters, digits, '-', '_' and '.'"),
     Setting("engines", "TIMES_DOCTOR_ENGINES", _engines, f"names out of {', '.join(ENGINES)}, with commas between"),
     Setting("sandbox", "TIMES_DOCTOR_SANDBOX", _sandbox, f"one of {', '.join(SANDBOXES)}"),
@@ -182,6 +183,8 @@ class Settings:
     cache_dir: Path = field(default_factory=lambda: FOLDERS.user_cache_path)
     cache_gb: float = 20.0
     """What staged models and run folders may take on a host."""
+    log_max_mb: float = 2_000.0
+    """What a run's log, listing or output may grow to before its solver is stopped."""
     host: str = field(default_factory=lambda: default_host())
     engines: tuple[str, ...] = ENGINES
     """Engines that a worker offers, where it finds them."""

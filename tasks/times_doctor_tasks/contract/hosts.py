@@ -73,6 +73,7 @@ class WorkerPlan(Document, frozen=True, kw_only=True):
     cores: int
     memory_mb: int
     cache_dir: str
+    log_max_mb: float = 2_000.0
     engines: tuple[str, ...] = ("gams", "highs")
     """Engines to look for."""
     sandbox: str = "highs"

@@ -86,6 +86,8 @@ class StopReason(StrEnum):
     """It took longer than `--cap` times the best finished run."""
     OUT_OF_MEMORY = "out_of_memory"
     """Its host ran out of memory, or its own memory limit was reached."""
+    LOG_TOO_LARGE = "log_too_large"
+    """Its log, listing or output outgrew what its host allows (`TIMES_DOCTOR_LOG_MAX_MB`)."""
     HOST_LOST = "host_lost"
     """Its host, or the connection to it, went away."""
     SHUTDOWN = "shutdown"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -42,6 +43,15 @@ def ends(path: Path, *, whole_bytes: int, end_bytes: int) -> bytes:
         found = spans(file, whole_bytes=whole_bytes, end_bytes=end_bytes)
         parts = [_read(file, start, end) for start, end in found]
     return parts[0] if len(parts) == 1 else parts[0] + f"\n{left_out(found[1][0] - found[0][1])}\n".encode() + parts[1]
+
+
+def longest(paths: Iterable[Path]) -> tuple[int, str]:
+    """Bytes and name of the largest of the files that are there; (0, "") where none is."""
+    sizes = [(0, "")]
+    for path in paths:
+        with contextlib.suppress(OSError):
+            sizes.append((path.stat().st_size, path.name))
+    return max(sizes)
 
 
 def _read(file: BinaryIO, start: int, end: int) -> bytes:

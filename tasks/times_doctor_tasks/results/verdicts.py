@@ -216,13 +216,18 @@ def _stopped(stop_reason: StopReason, where: str) -> Judgement:
     return Judgement(verdict, f"{sentence}{where}", next_step)
 
 
-_LIMITS = frozenset({StopReason.TIMEOUT, StopReason.OUT_OF_MEMORY})
+_LIMITS = frozenset({StopReason.TIMEOUT, StopReason.OUT_OF_MEMORY, StopReason.LOG_TOO_LARGE})
 _STOPPED: dict[StopReason, tuple[str, str]] = {
     StopReason.USER: ("Cancelled by a user", "Run it again if its result is wanted."),
     StopReason.TIMEOUT: ("Stopped at its time limit", "Give it more time (--timeout-seconds) or a faster profile."),
     StopReason.BEATEN: ("Stopped because another profile proved optimal first", "Nothing to do."),
     StopReason.CAPPED: ("Stopped because it took much longer than the best profile", "Nothing to do."),
     StopReason.OUT_OF_MEMORY: ("Stopped because memory ran out", "Give it more memory (--mem) or fewer threads."),
+    StopReason.LOG_TOO_LARGE: (
+        "Stopped because its log grew too large",
+        "Let model and solver write less (DISPLAY, PUT, limrow, limcol, the solver's log level), or raise "
+        "TIMES_DOCTOR_LOG_MAX_MB on that host.",
+    ),
     StopReason.HOST_LOST: ("Its host went away", "It runs again elsewhere; check the host."),
     StopReason.SHUTDOWN: ("Its worker was shut down", "It goes back to the queue."),
 }

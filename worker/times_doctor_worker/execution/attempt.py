@@ -21,6 +21,7 @@ from times_doctor_tasks.contract.messages import RunResult
 from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
 from times_doctor_tasks.parsers.progress.tracker import ProgressTracker
 from times_doctor_tasks.profiles.option_check import check_reach
+from times_doctor_tasks.results.long_files import longest
 from times_doctor_tasks.results.profile_check import Statement, find_statements, judge_application
 from times_doctor_tasks.results.run_reader import RunReading
 from times_doctor_tasks.snapshot.manifest import Manifest
@@ -83,6 +84,8 @@ class Bench:
     """Whether this worker must end now and hand its runs back."""
     pause: Callable[[float], object]
     """Waits so many seconds, or until the worker must end."""
+    log_max_mb: float
+    """What a run's log, listing or output may grow to."""
 
 
 class Attempt:
@@ -180,6 +183,8 @@ class Attempt:
                 tail,
                 StopTimes(grace_s=self._spec.grace_s, stop_cap_s=self._spec.stop_cap_s),
                 is_worker_ending=self._bench.shutdown,
+                written_mb=lambda: self._longest_text(engine, job)[0],
+                log_max_mb=self._bench.log_max_mb,
             )
             end = watch.until_it_ends()
         ended_ms, runtime_s = now_ms(), monotonic_s() - start_s
@@ -199,6 +204,11 @@ class Attempt:
             peak_memory_mb=end.peak_memory_mb,
             stop_reason=stop_reason,
         )
+
+    def _longest_text(self, engine: Engine, job: Job) -> tuple[float, str]:
+        """Megabytes and name of the largest text that the run has written."""
+        size_bytes, name = longest([job.directory / OUTPUT, *engine.artefacts(job)])
+        return size_bytes / 1e6, name
 
     def _conflict_is_known(self, engine: Engine, job: Job) -> bool:
         """Whether the search for a conflict, where there is one, left an answer."""
@@ -251,6 +261,10 @@ class Attempt:
         if result.stop_reason is StopReason.OUT_OF_MEMORY and self._run.mem_mb and self.facts.peak_memory_mb:
             used = f"It used {self.facts.peak_memory_mb:,.0f} MB and was given {self._run.mem_mb:,} MB."
             result = msgspec.structs.replace(result, sentence=f"{result.sentence} {used}")
+        if result.stop_reason is StopReason.LOG_TOO_LARGE:
+            size_mb, name = self._longest_text(engine, job)
+            grown = f"{name} had {size_mb:,.0f} MB; this host allows {self._bench.log_max_mb:,.0f} MB."
+            result = msgspec.structs.replace(result, sentence=f"{result.sentence} {grown}")
         return result
 
     def _read(self, engine: Engine, job: Job) -> RunReading:

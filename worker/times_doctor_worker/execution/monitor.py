@@ -52,7 +52,10 @@ class RunWatch:
         times: StopTimes,
         *,
         is_worker_ending: Callable[[], bool],
+        written_mb: Callable[[], float],
+        log_max_mb: float,
     ) -> None:
+        """`written_mb`: the size of the largest text that the run has written."""
         self._line = line
         self._tracker = tracker
         self._reader = reader
@@ -67,6 +70,9 @@ class RunWatch:
         self._stop_reason: StopReason | None = None
         self._limit_bytes = limit_bytes(line.run.mem_mb)
         self._is_over = False
+        self._written_mb = written_mb
+        self._log_max_mb = log_max_mb
+        self._is_flood = False
 
     def until_it_ends(self) -> EngineEnd:
         """Returns when the engine is gone and its log is read to the end."""
@@ -109,6 +115,7 @@ class RunWatch:
         self._next_sample_s = now_s + min(SAMPLE_S, self._runtime_s() / 4)
         usage = self._meter.sample()
         self._is_over = self._is_over or usage.rss_bytes > self._limit_bytes
+        self._is_flood = self._is_flood or self._written_mb() > self._log_max_mb
         progress = self._tracker.progress
         action = self._stop.step(
             now_s,
@@ -139,6 +146,8 @@ class RunWatch:
             return self._line.stop
         if self._is_over:
             return StopRequest(StopReason.OUT_OF_MEMORY, now=True)
+        if self._is_flood:
+            return StopRequest(StopReason.LOG_TOO_LARGE, now=True)
         limit_s = self._line.run.timeout_s
         if limit_s is not None and self._runtime_s() >= limit_s:
             return StopRequest(StopReason.TIMEOUT)

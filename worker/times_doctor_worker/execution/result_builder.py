@@ -31,6 +31,7 @@ _BROKEN = frozenset(
 #: Model statuses with which GAMS prints an objective that belongs to no solution: intermediate infeasible and
 #: non-integer, error, nothing returned. A 0 there would look like a result.
 _NO_SOLUTION = frozenset({6, 9, 12, 13, 14})
+_EXCESSES = frozenset({StopReason.OUT_OF_MEMORY, StopReason.LOG_TOO_LARGE})
 _CANCELS = frozenset({StopReason.USER, StopReason.BEATEN, StopReason.CAPPED})
 
 
@@ -64,7 +65,7 @@ def final_state(verdict: Verdict, stop_reason: StopReason | None) -> RunState:
     """
     if stop_reason in _CANCELS:
         return RunState.CANCELLED
-    if verdict in _BROKEN or stop_reason is StopReason.OUT_OF_MEMORY:
+    if verdict in _BROKEN or stop_reason in _EXCESSES:
         return RunState.FAILED
     return RunState.FAILED if verdict is Verdict.INTERRUPTED else RunState.DONE
 

@@ -79,6 +79,7 @@ def read_words(words: Sequence[str], environ: Mapping[str, str], *, folder: Path
         cores=cores,
         memory_mb=resources.memory_mb(),
         cache_dir=str(settings.cache_dir),
+        log_max_mb=settings.log_max_mb,
         engines=settings.engines,
         sandbox=settings.sandbox,
         gams_path=str(settings.gams_path) if settings.gams_path else None,

@@ -167,6 +167,7 @@ class SolveRole:
             self._rotation,
             shutdown=self._drain.handing_back.is_set,
             pause=self._drain.handing_back.wait,
+            log_max_mb=self._plan.log_max_mb,
         )
 
     def _desk(self) -> GdxDesk:
