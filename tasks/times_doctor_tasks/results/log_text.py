@@ -16,8 +16,11 @@ from pathlib import Path
 from times_doctor_tasks.parsers.lines import LineBuffer, left_out
 from times_doctor_tasks.results.long_files import span_pieces, spans
 
-#: A longer file is a flood: of it only the two ends are read, each of so many bytes.
-WHOLE_BYTES, END_BYTES = 256 << 20, 64 << 20
+#: A longer log is a flood: of it only the two ends are read, each of so many bytes. The worst lines take a second a
+#: megabyte or so.
+WHOLE_BYTES, END_BYTES = 64 << 20, 4 << 20
+#: A listing: most of its lines are passed over.
+LISTING_BYTES, LISTING_END_BYTES = 256 << 20, 8 << 20
 #: So much of a file's beginning and of its end tells what it is.
 _SAMPLE_BYTES = 16_384
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -34,14 +37,14 @@ _BEHIND = re.compile(f"^(.{{1,120}}?){_MARKS}", re.MULTILINE)
 _VARYING = re.compile(r"\d+|[A-Z]{4,}|[^\dA-Z]+|[A-Z]")
 
 
-def pieces(path: Path) -> Iterator[str]:
+def pieces(path: Path, *, whole_bytes: int | None = None, end_bytes: int | None = None) -> Iterator[str]:
     """The text in pieces, decoded, without what was put before each line; of a flood its two ends (see `left_out`)."""
     with path.open("rb") as stream:
         head = stream.read(_SAMPLE_BYTES)
         encoding = _encoding(head)
         before = _put_before(head.decode(encoding, errors="replace"))
         at = 0
-        for start, end in spans(stream, whole_bytes=WHOLE_BYTES, end_bytes=END_BYTES):
+        for start, end in spans(stream, whole_bytes=whole_bytes or WHOLE_BYTES, end_bytes=end_bytes or END_BYTES):
             if start > at:
                 yield f"\n{left_out(start - at)}\n"
                 encoding, start = _without_bom(encoding, head), start + start % 2
@@ -54,9 +57,9 @@ def pieces(path: Path) -> Iterator[str]:
 
 
 def lines_of(path: Path) -> Iterator[str]:
-    """The whole lines; a last one without its end was cut off and is left out."""
+    """The whole lines of a listing; a last one without its end was cut off and is left out."""
     lines = LineBuffer()
-    for text in pieces(path):
+    for text in pieces(path, whole_bytes=LISTING_BYTES, end_bytes=LISTING_END_BYTES):
         yield from lines.feed(text)
 
 

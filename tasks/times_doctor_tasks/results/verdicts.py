@@ -309,7 +309,8 @@ def _without_answer(ending: Ending | None, findings: Findings, whole: int, retur
 
 
 def _with_answer(ending: Ending, findings: Findings, whole: int, stop_reason: StopReason | None) -> Judgement:
-    if stop_reason is not None and ending.verdict in (Verdict.INTERRUPTED, Verdict.SOLVER_FAILURE):
+    is_stopped = ending.verdict in (Verdict.INTERRUPTED, Verdict.SOLVER_FAILURE)
+    if stop_reason is StopReason.LOG_TOO_LARGE or (stop_reason is not None and is_stopped):
         return _told_to_stop(stop_reason, ending)
     if whole != 0 and ending.verdict in (Verdict.OPTIMAL, Verdict.FEASIBLE):
         after = _without_answer(None, findings, whole, whole)

@@ -23,6 +23,8 @@ FLOOD = "* a line that a model writes again and again with DISPLAY or PUT\n"
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_text, "WHOLE_BYTES", 200_000)
     monkeypatch.setattr(log_text, "END_BYTES", 60_000)
+    monkeypatch.setattr(log_text, "LISTING_BYTES", 200_000)
+    monkeypatch.setattr(log_text, "LISTING_END_BYTES", 60_000)
 
 
 def written(path: Path, text: str, encoding: str = "utf-8") -> Path:

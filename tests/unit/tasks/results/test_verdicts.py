@@ -161,6 +161,7 @@ def test_files_that_end_in_the_middle_are_no_result(returncode: int | None, verd
     [
         (StopReason.TIMEOUT, Verdict.LIMIT),
         (StopReason.OUT_OF_MEMORY, Verdict.LIMIT),
+        (StopReason.LOG_TOO_LARGE, Verdict.LIMIT),
         (StopReason.USER, Verdict.INTERRUPTED),
         (StopReason.BEATEN, Verdict.INTERRUPTED),
         (StopReason.CAPPED, Verdict.INTERRUPTED),

@@ -71,6 +71,7 @@ def test_who_cancelled_a_run_stands_in_its_sentence(sentence: str, named: str) -
         (Verdict.OPTIMAL, StopReason.BEATEN, RunState.CANCELLED),
         (Verdict.INTERRUPTED, None, RunState.FAILED),
         (Verdict.LIMIT, StopReason.OUT_OF_MEMORY, RunState.FAILED),
+        (Verdict.LIMIT, StopReason.LOG_TOO_LARGE, RunState.FAILED),
         (Verdict.COMPILE_ERROR, None, RunState.FAILED),
         (Verdict.NO_SOLVE, None, RunState.FAILED),
     ],
