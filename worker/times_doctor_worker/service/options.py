@@ -64,10 +64,9 @@ def read_words(words: Sequence[str], environ: Mapping[str, str], *, folder: Path
         UsageError: a word or a setting is not as it must be, or no broker is configured.
     """
     parsed = _parser().parse_args(words)
-    name = _checked_name(parsed.name)
-    settings = Settings.load(environ, folder=folder, overrides={"host": name, "metrics_port": parsed.metrics_port})
-    cores = parsed.threads or resources.cores()
-    is_control = parsed.role == "control"
+    overrides = {"host": _checked_name(parsed.name), "metrics_port": parsed.metrics_port}
+    settings = Settings.load(environ, folder=folder, overrides=overrides)
+    cores, is_control = parsed.threads or resources.cores(), parsed.role == "control"
     plan = WorkerPlan(
         broker_url=settings.require_broker("A worker"),
         store_url=settings.store_url or "redis",
