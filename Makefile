@@ -7,7 +7,7 @@ SEED ?= $(shell date +%s)
 SECONDS_OF_CHAOS ?= 300
 .DEFAULT_GOAL := help
 .PHONY: help house install demo test test-long test-all test-attacks test-next test-faults chaos test-store test-cluster test-compose lint format \
-  typecheck testcov bench clean
+  typecheck testcov bench clean dist
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,10 @@ test-cluster: $(VENV)/.dev ## three hosts in network namespaces, one far away; k
 
 test-compose: $(VENV)/.dev ## bring docker-compose.yml up for real, scan against it, break it (needs Docker)
 	$(PYTEST) -q -s tests/compose/team_in_containers.py
+
+dist: $(BIN)/python ## build a wheel of what is here, into dist/: for hosts, containers and laptops
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@ls dist
 
 testcov: $(VENV)/.dev ## run the tests with branch coverage
 	$(BIN)/python -m pip install --quiet pytest-cov

@@ -1,0 +1,133 @@
+"""A team whose machines are not all of one version: what stood before this round beside what is here."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import wait_until
+from tests.integration.workers import PATIENCE_S, TINY_MPS, Broker, Team, Worker, endless_mps
+
+pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(240)]
+
+ROOT = Path(__file__).parents[2]
+#: 0.1.0 of the changelog.
+BEFORE = "ce5cebe"
+PARTS = ("client", "solve", "control")
+
+
+@pytest.fixture(scope="session")
+def before(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """PYTHONPATH of the version before."""
+    done = subprocess.run(["git", "archive", BEFORE, "cli", "tasks", "worker"], cwd=ROOT, capture_output=True)
+    if done.returncode:
+        pytest.skip(f"commit {BEFORE} is not in this clone (git fetch --unshallow brings it)")
+    folder = tmp_path_factory.mktemp("before")
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    path = os.pathsep.join(str(folder / name) for name in ("cli", "tasks", "worker"))
+    argv = [sys.executable, "-c", "import times_doctor_worker; print(times_doctor_worker.__file__)"]
+    found = subprocess.run(argv, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=True)
+    assert Path(found.stdout).is_relative_to(folder), "the old code must be what runs"
+    return path
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Iterator[Team]:
+    broker = Broker()
+    team = Team(tmp_path, broker)
+    yield team
+    team.close()
+    broker.close()
+
+
+class Mixed:
+    """A team, and which of its parts are old."""
+
+    def __init__(self, team: Team, before: str, old: tuple[str, ...]) -> None:
+        self.team = team
+        self._path = {part: {"PYTHONPATH": before} if part in old else {} for part in PARTS}
+
+    def worker(self, name: str, role: str) -> Worker:
+        words = ("--slots", "1", "--threads", "1") if role == "solve" else ()
+        return self.team.worker(name, "--role", role, *words, **self._path[role])  # type: ignore[arg-type]  # its environment
+
+    def run(self, *words: object) -> dict[str, Any]:
+        home = self.team.folder / "desk"
+        home.mkdir(exist_ok=True)
+        environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "TIMES_DOCTOR_BROKER_URL": self.team.broker.url,
+            "TIMES_DOCTOR_STORE_URL": self.team.store_url,
+            "TIMES_DOCTOR_KEY_PREFIX": self.team.broker.prefix,
+            "TIMES_DOCTOR_LEASE_S": "5",
+            "GAMS_PATH": "/nonexistent",
+            **self._path["client"],
+        }
+        argv = [sys.executable, "-c", "from times_doctor_cli.entry import main; main()", *map(str, words), "--json"]
+        done = subprocess.run(argv, env=environ, cwd=home, capture_output=True, text=True, timeout=100)
+        assert done.stdout, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def model(self, content: bytes) -> Path:
+        path = self.team.folder / "m.mps"
+        path.write_bytes(content)
+        return path
+
+    def state(self, scan: str) -> tuple[str, str]:
+        """State and host of the scan's only run."""
+        (row,) = self.run("status", scan)["runs"]
+        return row["state"], row["host"]
+
+
+def wait_for(mixed: Mixed, scan: str, state: str, host: str) -> None:
+    wait_until(lambda: mixed.state(scan) == (state, host), timeout_s=90.0, what=f"{state} on {host}")
+
+
+@pytest.mark.parametrize(
+    "old",
+    [("solve",), ("control",), ("client",), ("solve", "control"), ("client", "solve"), ("client", "control")],
+    ids="+".join,
+)
+def test_a_scan_ends_whichever_parts_are_old(team: Team, before: str, old: tuple[str, ...]) -> None:
+    mixed = Mixed(team, before, old)
+    mixed.worker("c", "control")
+    mixed.worker("h", "solve")
+    model = mixed.model(TINY_MPS)
+    for words in (["--parallel"], []):
+        report = mixed.run("scan", model, "--queue", "-p", "dual", "-p", "bar", "--threads", 1, *words)
+        assert [run["verdict"] for run in report["runs"]] == ["optimal", "optimal"]
+        assert report["recommendation"]["run"]
+
+
+@pytest.mark.parametrize(("first", "then"), [(PARTS, ()), ((), PARTS)], ids=["updated", "taken back"])
+def test_the_version_changes_in_mid_scan(
+    team: Team, before: str, first: tuple[str, ...], then: tuple[str, ...]
+) -> None:
+    mixed, after = Mixed(team, before, first), Mixed(team, before, then)
+    controls = [mixed.worker("c1", "control")]
+    host = mixed.worker("h1", "solve")
+    scan = mixed.run("scan", mixed.model(endless_mps()), "--queue", "--detach", "-p", "bar", "--threads", 1)["scan"]
+    wait_for(mixed, scan, "running", "h1")
+
+    controls.append(after.worker("c2", "control"))
+    controls[0].kill()
+    after.worker("h2", "solve")
+    host.kill()
+    wait_for(after, scan, "running", "h2")
+
+    after.run("cancel", scan, "--now")
+    wait_until(lambda: team.store.is_reported(scan), timeout_s=PATIENCE_S, what="the report")
+    (run,) = after.run("report", scan)["runs"]
+    assert (run["state"], run["stop_reason"]) == ("cancelled", "user")
