@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest
 SEED ?= $(shell date +%s)
 SECONDS_OF_CHAOS ?= 300
 .DEFAULT_GOAL := help
-.PHONY: help house install demo test test-long test-all test-attacks test-next test-faults chaos test-store test-cluster test-compose lint format \
+.PHONY: help house install demo test test-long test-all test-attacks test-next test-faults chaos test-solvers test-store test-cluster test-compose lint format \
   typecheck testcov bench clean dist
 
 help: ## list the targets
@@ -67,6 +67,14 @@ test-next: $(BIN)/python ## what we use of Celery's inside, against the newest C
 
 chaos: $(VENV)/.dev ## two scans of 50 runs at a time for five minutes of random faults; SEED=n repeats one
 	TD_CHAOS_S=$(SECONDS_OF_CHAOS) TD_CHAOS_SEED=$(SEED) $(PYTEST) -q -s tests/faults/test_chaos.py
+
+.venv-solvers/.made: $(BIN)/python pyproject.toml
+	@test -x .venv-solvers/bin/python || $(PYTHON) -m venv .venv-solvers
+	@.venv-solvers/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev,solvers]'
+	@touch $@
+
+test-solvers: .venv-solvers/.made ## CPLEX, Gurobi, Xpress, COPT and HiGHS without GAMS, for real, in an environment of their own (500 MB)
+	TEST_SOLVERS=1 .venv-solvers/bin/python -m pytest -q -n 2 tests/solvers
 
 test-store: $(VENV)/.dev ## send a model of 300 MB in 2,000 files through every blob store
 	$(PYTEST) -q tests/store/big_model.py

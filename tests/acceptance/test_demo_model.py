@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,12 +15,14 @@ from tools.sample.data import mean_weather
 from tools.sample.mps import LinearProgram, build_plan
 
 from tests.conftest import wait_until
+from tests.unit.worker.engines.native_solve import solve as solve_natively
+from tests.unit.worker.engines.native_solve import write_order
 from times_doctor_cli.demo.files import DemoFiles, write_demo
 from times_doctor_tasks.contract.states import StopReason, Verdict
 from times_doctor_tasks.parsers.gams.trace import TraceRow, read_trace
 from times_doctor_tasks.profiles.option_file import with_threads
 from times_doctor_tasks.profiles.registry import built_in_profiles
-from times_doctor_tasks.results.run_reader import read_highs_run
+from times_doctor_tasks.results.run_reader import read_native_run
 from times_doctor_worker.engines.gams_installation import find_gams
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
@@ -88,10 +89,8 @@ def _highs(program: LinearProgram | Path, folder: Path, **options: str) -> float
     # In a process of its own: HiGHS has one scheduler a process, made by whoever solves first in it.
     words = [f"{name} = {value}\n" for name, value in {"threads": 1, **options}.items()]
     work = Path(tempfile.mkdtemp(dir=folder))
-    (work / "highs.opt").write_text("".join(words))
-    argv = [sys.executable, "-m", "times_doctor_worker.engines.highs_solve", str(model.absolute())]
-    subprocess.run([*argv, "highs.opt", "run.log", "result.json"], cwd=work, check=True, capture_output=True)
-    result = json.loads((work / "result.json").read_text())
+    code, result = solve_natively(work, model.absolute(), "".join(words))
+    assert code == 0
     assert result["model_status"] == "Optimal"
     return float(result["objective"])
 
@@ -164,10 +163,9 @@ def test_one_plan_for_all_weathers_costs_more_than_a_plan_for_each(plans: dict[s
 
 
 def test_highs_that_is_interrupted_keeps_what_it_has(demo: DemoFiles, tmp_path: Path) -> None:
-    (tmp_path / "highs.opt").write_text("solver = simplex\nthreads = 1\n")
     log, result = tmp_path / "run.log", tmp_path / "result.json"
-    argv = [sys.executable, "-m", "times_doctor_worker.engines.highs_solve", demo.lp_file, tmp_path / "highs.opt"]
-    process = subprocess.Popen([*map(str, argv), str(log), str(result)], stdout=subprocess.DEVNULL)
+    argv = write_order(tmp_path, demo.lp_file, "solver = simplex\nthreads = 1\n")
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
     # Rows of the simplex: it iterates, so that its callbacks come.
     wait_until(lambda: log.exists() and "Pr: " in log.read_text(), what="the simplex iterates", timeout_s=60)
 
@@ -175,7 +173,7 @@ def test_highs_that_is_interrupted_keeps_what_it_has(demo: DemoFiles, tmp_path: 
 
     assert process.wait(60) == 0
     assert json.loads(result.read_text())["model_status"] == "Interrupted by user"
-    reading = read_highs_run(log, returncode=0, stop_reason=StopReason.TIMEOUT)
+    reading = read_native_run(log, returncode=0, stop_reason=StopReason.TIMEOUT)
     assert (reading.verdict, reading.judgement.sentence) == (
         Verdict.LIMIT,
         "Stopped at its time limit.",

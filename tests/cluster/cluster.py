@@ -47,7 +47,7 @@ class Machine:
 
     def engines(self) -> list[psutil.Process]:
         """Solves that run here now."""
-        return [process for process in self._processes() if "highs_solve" in " ".join(_cmdline(process))]
+        return [process for process in self._processes() if "native.solve" in " ".join(_cmdline(process))]
 
     def _processes(self) -> Iterator[psutil.Process]:
         for process in psutil.process_iter():

@@ -16,7 +16,7 @@ LASTING = (":celery:_kombu.binding", ":celery:unacked")
 
 def engines(team: Team) -> list[int]:
     """Processes that solve for any worker of the team."""
-    found = subprocess.run(["pgrep", "-f", f"highs_solve {team.folder}"], capture_output=True, text=True)
+    found = subprocess.run(["pgrep", "-f", f"native.solve {team.folder}"], capture_output=True, text=True)
     return [int(pid) for pid in found.stdout.split()]
 
 

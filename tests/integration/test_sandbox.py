@@ -15,7 +15,7 @@ from times_doctor_tasks.contract.messages import RunSpec
 from times_doctor_tasks.snapshot.manifest import Manifest, StagedFile
 from times_doctor_worker.engines.gams import GamsEngine
 from times_doctor_worker.engines.gams_installation import clean_environ
-from times_doctor_worker.engines.highs import HighsEngine
+from times_doctor_worker.engines.native.engine import NativeEngine
 from times_doctor_worker.engines.port import Command, Job
 from times_doctor_worker.engines.sandbox import readable
 from times_doctor_worker.process import landlock
@@ -116,10 +116,12 @@ def test_without_the_wall_it_reaches_all_of_it(tmp_path: Path, warden: Warden) -
 
 def test_highs_solves_and_seeks_conflicts_behind_the_wall(tmp_path: Path, warden: Warden) -> None:
     job = job_in(tmp_path, "threads = 2\n")
-    engine = HighsEngine("1", clean_environ(os.environ))
+    engine = NativeEngine("1", clean_environ(os.environ))
     assert ended(warden, engine.prepare(job), job) == 0, (job.directory / "stderr").read_text()
     assert json.loads((job.directory / "result.json").read_text())["objective"] == pytest.approx(4.0)
-    assert ended(warden, engine.conflict_search(job), job) == 0, (job.directory / "stderr").read_text()
+    search = engine.conflict_search(job)
+    assert search is not None
+    assert ended(warden, search, job) == 0, (job.directory / "stderr").read_text()
     assert (job.directory / "conflict.json").is_file()
 
 

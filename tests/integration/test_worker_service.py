@@ -39,7 +39,7 @@ def attempts_of(report: Report, profile: str) -> list[tuple[str, str]]:
 
 def engines_of(worker: Worker) -> list[int]:
     """Processes that solve for any worker of this test's folder, by the model they read."""
-    found = subprocess.run(["pgrep", "-f", f"highs_solve {worker.team.folder}"], capture_output=True, text=True)
+    found = subprocess.run(["pgrep", "-f", f"native.solve {worker.team.folder}"], capture_output=True, text=True)
     return [int(pid) for pid in found.stdout.split()]
 
 

@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 
 import redis
 
-from times_doctor_cli.client.host_cards import ENGINE_NAMES, ONE_STORE, other_store, solvers_of
+from times_doctor_cli.client.host_cards import ONE_STORE, licence_of, other_store, solvers_of
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.terminal.units import size, stamp
 from times_doctor_tasks.blob_store.base import StoreSight, see_store
 from times_doctor_tasks.config.settings import SETTINGS, Settings, shown_url, unknown_variables
 from times_doctor_tasks.contract.clock import monotonic_s, now_ms
 from times_doctor_tasks.contract.errors import InfrastructureError, StoreFailed, UsageError
-from times_doctor_tasks.contract.hosts import HostCard
+from times_doctor_tasks.contract.hosts import ENGINE_NAMES, HostCard
 from times_doctor_tasks.contract.messages import SCHEMA
 from times_doctor_tasks.profiles.registry import built_in_profiles
 from times_doctor_tasks.state_store.dead_letters import DeadLetters
@@ -133,10 +133,11 @@ def check_here(card: HostCard | None, trouble: str = "") -> list[Finding]:
     found = []
     for engine, name in ENGINE_NAMES.items():
         if engine in card.engines:
-            licence = f", {card.licence}" if engine == "gams" and card.licence else ""
+            licence = f", {words}" if (words := licence_of(card, engine)) else ""
             profiled = {profile.solver for profile in built_in_profiles(engine=engine)}
             solvers = ", ".join(solver for solver in solvers_of(card, engine) if solver in profiled)
-            found.append(Finding(Level.OK, f"{name} here", f"{card.engines[engine]}{licence}; {solvers}"))
+            solvers = f"; {solvers}" if engine == "gams" else ""
+            found.append(Finding(Level.OK, f"{name} here", f"{card.engines[engine]}{licence}{solvers}"))
     found += [Finding(_level_of(note, card), "scans here", note) for note in card.notes]
     return found
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from times_doctor_tasks.blob_store.base import StoreSight
-from times_doctor_tasks.contract.hosts import HostCard
+from times_doctor_tasks.contract.hosts import ENGINE_NAMES, HostCard, engine_for
 from times_doctor_tasks.contract.messages import SCHEMA
 from times_doctor_tasks.profiles.registry import built_in_profiles
 
-#: Names of engines for people.
-ENGINE_NAMES = {"gams": "GAMS", "highs": "HiGHS"}
 #: What to do about a host with another store.
 ONE_STORE = "set TIMES_DOCTOR_STORE_URL to the same store there and here"
 
@@ -31,10 +29,21 @@ def other_store(card: HostCard, store: StoreSight) -> str:
 
 
 def solvers_of(card: HostCard, engine: str) -> tuple[str, ...]:
-    """Solvers of a host under `engine`, those with profiles first."""
-    found = [name.split(".", 1)[1] for name in card.solvers if name.startswith(f"{engine}.")]
+    """Solvers of a host under `engine` ("native": all those without GAMS), those with profiles first."""
+    named = [name.split(".", 1) for name in card.solvers]
+    found = [solver for under, solver in named if under == engine_for(engine, solver)]
     known = {profile.solver for profile in built_in_profiles(engine=engine)}
     return tuple(sorted(found, key=lambda solver: (solver not in known, solver)))
+
+
+def engines_of(card: HostCard, kind: str) -> list[str]:
+    """The engines of a host for models that need GAMS ("gams"), or none ("native")."""
+    return [engine for engine in card.engines if (engine == "gams") == (kind == "gams")]
+
+
+def licence_of(card: HostCard, engine: str) -> str:
+    """What to say of an engine's licence; empty where nothing need be said."""
+    return card.licence if engine == "gams" else card.licences.get(engine, "")
 
 
 def engine_of_note(note: str) -> str:

@@ -18,7 +18,7 @@ from times_doctor_tasks.parsers.solves.solve import Range
 from times_doctor_tasks.results.conflicts import with_conflict
 from times_doctor_tasks.results.quality import quality_of
 from times_doctor_tasks.results.ranges import scaling_sentence
-from times_doctor_tasks.results.run_reader import RunReading, read_highs_run
+from times_doctor_tasks.results.run_reader import RunReading, read_native_run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ def of_model(model: Path, *, solve_s: float, iis_s: float) -> Diagnosis:
     with tempfile.TemporaryDirectory(prefix="td-diagnose-") as made:
         folder = Path(made)
         code, log, final = programs.solve(model, folder, limit_s=solve_s)
-        reading = read_highs_run(log, returncode=-9 if code is None else code, final=final)
+        reading = read_native_run(log, returncode=-9 if code is None else code, final=final)
         ranges = programs.ranges_of(model, folder, limit_s=solve_s)
         if reading.verdict is Verdict.INFEASIBLE and iis_s:
             reading = with_conflict(reading, programs.conflict_of(model, folder, limit_s=iis_s))

@@ -33,7 +33,7 @@ def ranges_of(model: Path, folder: Path, *, limit_s: float) -> dict[str, Any] | 
         EngineNotFound: HiGHS is not installed.
         UsageError: HiGHS cannot read the file.
     """
-    _run("highs_ranges", model, ["ranges.json"], folder, limit_s=limit_s)
+    _run("highs_ranges", model, [str(model.absolute()), "ranges.json"], folder, limit_s=limit_s)
     return _answer(folder / "ranges.json")
 
 
@@ -44,8 +44,10 @@ def solve(model: Path, folder: Path, *, limit_s: float) -> tuple[int | None, Pat
         EngineNotFound: HiGHS is not installed.
         UsageError: HiGHS cannot read the file.
     """
-    (folder / "highs.opt").write_text(f"time_limit = {limit_s}\n", "utf-8")
-    code = _run("highs_solve", model, ["highs.opt", "run.log", "result.json"], folder, limit_s=limit_s)
+    order = {"solver": "highs", "model": str(model.absolute()), "log": "run.log", "result": "result.json"}
+    options = [(1, "time_limit", "time_limit", str(limit_s))]
+    (folder / "order.json").write_text(json.dumps(order | {"options": options}), "utf-8")
+    code = _run("native.solve", model, ["order.json"], folder, limit_s=limit_s)
     return code, folder / "run.log", _answer(folder / "result.json")
 
 
@@ -56,14 +58,14 @@ def conflict_of(model: Path, folder: Path, *, limit_s: float) -> dict[str, Any]:
         EngineNotFound: HiGHS is not installed.
         UsageError: HiGHS cannot read the file.
     """
-    _run("highs_conflict", model, ["conflict.json", str(limit_s)], folder, limit_s=limit_s)
+    _run("highs_conflict", model, [str(model.absolute()), "conflict.json", str(limit_s)], folder, limit_s=limit_s)
     return _answer(folder / "conflict.json") or {"outcome": "unproved", "limit_s": limit_s}
 
 
 def _run(program: str, model: Path, arguments: list[str], folder: Path, *, limit_s: float) -> int | None:
     if not has_highs():
         raise EngineNotFound(NO_HIGHS)
-    words = [sys.executable, "-m", f"times_doctor_worker.engines.{program}", str(model.absolute()), *arguments]
+    words = [sys.executable, "-m", f"times_doctor_worker.engines.{program}", *arguments]
     try:
         done = subprocess.run(
             words, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

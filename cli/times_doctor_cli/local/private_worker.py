@@ -10,13 +10,14 @@ import msgspec
 
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.planning.request import ScanRequest
+from times_doctor_cli.planning.runs import engines_to_find
 from times_doctor_tasks.blob_store.factory import open_store
 from times_doctor_tasks.config import resources
 from times_doctor_tasks.config.atomic_file import replacing
 from times_doctor_tasks.config.cache_dir import require_cache_folder
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import InfrastructureError, LocalStackFailed, UsageError
-from times_doctor_tasks.contract.hosts import HostCard, WorkerPlan
+from times_doctor_tasks.contract.hosts import ENGINE_NAMES, HostCard, WorkerPlan
 from times_doctor_tasks.state_store.connection import connect
 from times_doctor_tasks.state_store.run_store import RunStore
 
@@ -56,7 +57,7 @@ def look_here(settings: Settings, stack: LocalStack) -> HostCard:
     """
     request = ScanRequest(run_path=Path())
     plan = local_worker_plan(request, settings, stack.broker_url, "gams")
-    write_plan(stack, msgspec.structs.replace(plan, engines=("gams", "highs")))
+    write_plan(stack, msgspec.structs.replace(plan, engines=tuple(ENGINE_NAMES)))
     return wait_for_worker(private_client(settings, stack), stack)[0]
 
 
@@ -87,7 +88,7 @@ def local_worker_plan(request: ScanRequest, settings: Settings, broker_url: str,
         memory_mb=resources.memory_mb(),
         cache_dir=str(settings.cache_dir),
         log_max_mb=settings.log_max_mb,
-        engines=(engine,),
+        engines=engines_to_find(request, engine),
         sandbox=settings.sandbox,
         gams_path=str(request.gams_path or settings.gams_path) if request.gams_path or settings.gams_path else None,
         gams_path_from="--gams-path" if request.gams_path else settings.origins.get("gams_path", "configuration"),

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from times_doctor_cli.client.host_cards import ENGINE_NAMES, engine_of_note
+from times_doctor_cli.client.host_cards import engine_of_note, licence_of
 from times_doctor_cli.client.session import Client, whoami
 from times_doctor_cli.client.upload import upload
 from times_doctor_cli.planning.hosts import Fleet, queues_for
@@ -42,7 +42,7 @@ from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.clock import now_ms
 from times_doctor_tasks.contract.errors import UsageError
-from times_doctor_tasks.contract.hosts import HostCard
+from times_doctor_tasks.contract.hosts import ENGINE_NAMES, HostCard
 from times_doctor_tasks.contract.messages import ModelRef, RoundPlan, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import ScanMode
 from times_doctor_tasks.contract.wording import some_of
@@ -204,9 +204,12 @@ def _check_options(profiles: Sequence[Profile], fleet: Fleet) -> list[str]:
     Raises:
         UsageError: a solver would refuse some of their lines; names them all.
     """
-    versions = [card.engines.get(fleet.engine, "") for card in fleet.fit]
-    own = [profile for profile in profiles if profile.origin != BUILT_IN]
-    found = [(profile, finding) for profile in own for finding in check_profile(profile, versions=versions)]
+    found = [
+        (profile, finding)
+        for profile in profiles
+        if profile.origin != BUILT_IN
+        for finding in check_profile(profile, versions=[card.engines.get(profile.engine, "") for card in fleet.fit])
+    ]
     if words := refusal(found):
         raise UsageError(words)
     return warnings(found)
@@ -271,15 +274,18 @@ def out_folder(request: ScanRequest, run_dir: RunDir) -> Path:
     return folder
 
 
-def engine_note(fleet: Fleet) -> str:
-    """A few words on the engine for the headline: `GAMS 54.6.1, demo licence until 26 Nov 2026`."""
-    cards = fleet.fit
-    if fleet.missing:
-        return f"{ENGINE_NAMES[fleet.engine]}, not usable now; its solvers are taken for granted"
-    versions = " and ".join(dict.fromkeys(card.engines[fleet.engine] for card in cards))
-    words = [f"{ENGINE_NAMES[fleet.engine]} {versions}" + ("" if len(cards) == 1 else f" on {len(cards)} hosts")]
-    if fleet.engine == "gams":
-        words += dict.fromkeys(card.licence for card in cards if card.licence)
+def engine_note(prepared: Prepared) -> str:
+    """A few words on the engines for the headline: `GAMS 54.6.1, demo licence until 26 Nov 2026`."""
+    cards, engines = prepared.fleet.fit, list(dict.fromkeys(run.engine for run in prepared.runs))
+    if prepared.fleet.missing:
+        names = " and ".join(ENGINE_NAMES[engine] for engine in engines)
+        return f"{names}, not usable now; what it has is taken for granted"
+    words = []
+    for engine in engines:
+        having = [card for card in cards if engine in card.engines]
+        versions = " and ".join(dict.fromkeys(card.engines[engine] for card in having))
+        words.append(f"{ENGINE_NAMES[engine]} {versions}" + ("" if len(having) == 1 else f" on {len(having)} hosts"))
+        words += dict.fromkeys(licence for card in having if (licence := licence_of(card, engine)))
     return ", ".join(words)
 
 
@@ -289,7 +295,7 @@ def warnings_of(prepared: Prepared) -> tuple[str, ...]:
     said_by: dict[str, list[HostCard]] = {}
     for card in fleet.fit:
         for note in card.notes:
-            if engine_of_note(note) in ("", fleet.engine):
+            if engine_of_note(note) in ("", *(run.engine for run in prepared.runs)):
                 said_by.setdefault(note, []).append(card)
     notes = [note if fleet.is_here else f"{host_names(cards)}: {note}" for note, cards in said_by.items()]
     return (*prepared.run_dir.warnings, *prepared.remarks, *fleet.left_out(), *notes)

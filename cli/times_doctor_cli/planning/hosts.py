@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from times_doctor_cli.client.host_cards import ENGINE_NAMES, ONE_STORE, makes_reports, other_store, solvers_of
+from times_doctor_cli.client.host_cards import ONE_STORE, engines_of, makes_reports, other_store, solvers_of
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_tasks.blob_store.base import StoreSight
 from times_doctor_tasks.config import resources
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import EngineNotFound, NoHostForSolver
-from times_doctor_tasks.contract.hosts import HostCard
+from times_doctor_tasks.contract.hosts import ENGINE_NAMES, HostCard, engine_for
 from times_doctor_tasks.contract.keys import host_queue, solve_queue
 from times_doctor_tasks.contract.messages import SCHEMA
 from times_doctor_tasks.contract.wording import some_of
@@ -21,9 +21,10 @@ from times_doctor_tasks.contract.wording import some_of
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Live hosts, for one engine."""
+    """Live hosts, for models that need GAMS, or need none."""
 
     engine: str
+    """"gams" or "native"."""
     live: tuple[HostCard, ...]
     fit: tuple[HostCard, ...]
     """Those that can take a run of this scan, by name."""
@@ -43,14 +44,14 @@ class Fleet:
         Raises:
             EngineNotFound: it has no such engine; says why in its own words.
         """
-        if engine not in card.engines:
-            raise EngineNotFound(" ".join(card.notes) or f"No {ENGINE_NAMES[engine]} on {card.host}.")
+        if not engines_of(card, engine):
+            raise EngineNotFound(" ".join(card.notes) or f"No {kind_name(engine)} on {card.host}.")
         return cls(engine, (card,), (card,), is_here=True)
 
     @classmethod
     def imagined(cls, engine: str, settings: Settings, solvers: Iterable[str], missing: str) -> Fleet:
         """A host like this machine that has all `solvers`, where there is none."""
-        cores = resources.cores()
+        cores, wanted = resources.cores(), list(solvers)
         card = HostCard(
             host=settings.host,
             instance="",
@@ -60,8 +61,8 @@ class Fleet:
             cores=cores,
             memory_mb=resources.memory_mb(),
             queues=(),
-            engines={engine: ""},
-            solvers=tuple(f"{engine}.{solver}" for solver in solvers),
+            engines=dict.fromkeys((engine_for(engine, solver) for solver in wanted), ""),
+            solvers=tuple(f"{engine_for(engine, solver)}.{solver}" for solver in wanted),
         )
         return cls(engine, (card,), (card,), is_here=True, missing=missing)
 
@@ -72,7 +73,7 @@ class Fleet:
 
     def having(self, solver: str) -> tuple[HostCard, ...]:
         """Fit hosts that have `solver`."""
-        return tuple(card for card in self.fit if f"{self.engine}.{solver}" in card.solvers)
+        return tuple(card for card in self.fit if f"{engine_for(self.engine, solver)}.{solver}" in card.solvers)
 
     def require(self, solvers: Iterable[str]) -> None:
         """Sees to it that each solver is on a fit host.
@@ -84,7 +85,8 @@ class Fleet:
         if not lacking:
             return
         if self.is_here:
-            raise NoHostForSolver(f"No {' or '.join(lacking)} here. Usable are: {_listed(self.solvers)}.")
+            way = "" if self.engine == "gams" else f" To get it: {_way_to_get(self.engine)}."
+            raise NoHostForSolver(f"No {' or '.join(lacking)} here. Usable are: {_listed(self.solvers)}.{way}")
         has = [f"{card.host} has {_listed(solvers_of(card, self.engine))}" for card in self.fit]
         raise NoHostForSolver(
             f"No live host has {' or '.join(lacking)}: {'; '.join([*has, *self.unfit.values()])}. "
@@ -138,7 +140,7 @@ def muster(
     if not solving:
         raise NoHostForSolver(
             f"No solver host is live at {broker!r}. Start `times-doctor worker` on a machine with "
-            f"{ENGINE_NAMES[engine]}, or scan on this machine without --queue."
+            f"{kind_name(engine)}, or scan on this machine without --queue."
         )
     missing = sorted(set(request.hosts) - {card.host for card in solving})
     if missing:
@@ -155,7 +157,7 @@ def muster(
 
 def why_unfit(card: HostCard, request: ScanRequest, engine: str, today: date, store: StoreSight | None = None) -> str:
     """Why a host can take no run of a scan, as a clause that begins with its name; empty when it can."""
-    name, host = ENGINE_NAMES[engine], card.host
+    name, host = kind_name(engine), card.host
     if SCHEMA not in card.schemas:
         which = "upgrade times-doctor here" if min(card.schemas, default=0) > SCHEMA else f"upgrade it on {host}"
         return f"{host} speaks message version {_listed(map(str, card.schemas))}, this client {SCHEMA} ({which})"
@@ -163,7 +165,7 @@ def why_unfit(card: HostCard, request: ScanRequest, engine: str, today: date, st
         return f"{host} is ending and takes nothing new"
     if store is not None and (other := other_store(card, store)):
         return f"{host} {other} ({ONE_STORE})"
-    if engine not in card.engines:
+    if not engines_of(card, engine):
         return f"{host} has no {name}" + (f" ({card.notes[0].rstrip('.')})" if card.notes else "")
     if engine == "gams" and card.licence_expires and card.licence_expires < today.isoformat():
         return f"the GAMS licence of {host} ended on {card.licence_expires}"
@@ -186,7 +188,7 @@ def queues_for(fleet: Fleet, solvers: Sequence[str], threads: int) -> list[str]:
     queues = []
     for solver in solvers:
         takers = [card for card in fleet.having(solver) if card.cores >= threads] or list(fleet.having(solver))
-        shared = solve_queue(fleet.engine, solver)
+        shared = solve_queue(engine_for(fleet.engine, solver), solver)
         if not fleet.pinned and _subscribers(fleet.live, shared) <= {card.host for card in takers}:
             queues.append(shared)
             continue
@@ -204,5 +206,10 @@ def _listed(words: Iterable[str], most: int = 6) -> str:
     return some_of(list(words), most) or "none"
 
 
+def kind_name(kind: str) -> str:
+    """GAMS, or what else solves."""
+    return ENGINE_NAMES.get(kind, "HiGHS, nor another solver without GAMS")
+
+
 def _way_to_get(engine: str) -> str:
-    return "a GAMS licence that includes it" if engine == "gams" else "it (pip install 'times-doctor[worker]')"
+    return "a GAMS licence that includes it" if engine == "gams" else "it (pip install 'times-doctor[solvers]')"

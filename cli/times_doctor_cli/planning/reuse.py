@@ -20,7 +20,7 @@ from times_doctor_tasks.state_store.reader import Records
 NEWEST = 500
 
 #: Snapshot, engine and its version, solver, option text, threads, repeat. The version of the solver follows from the
-#: engine's: GAMS and HiGHS bring theirs with them.
+#: engine's: GAMS brings its solvers with it, and the others are engines themselves.
 _Inputs: TypeAlias = tuple[str, str, str, str, str, int, int]
 
 
@@ -59,7 +59,7 @@ def reuse(spec: ScanSpec, runs: Sequence[RunSpec], fleet: Fleet, earlier: Iterab
             known[_inputs(one.snapshot, one.run, version)] = one.result
     reused = []
     for run in runs:
-        versions = dict.fromkeys(card.engines[fleet.engine] for card in fleet.having(run.solver))
+        versions = dict.fromkeys(card.engines[run.engine] for card in fleet.having(run.solver))
         found = (known.get(_inputs(spec.model.snapshot, run, version)) for version in versions)
         result = next(filter(None, found), None)
         reused.append(run if result is None else msgspec.structs.replace(run, reused=_taken(result, run)))

@@ -11,6 +11,7 @@ from pathlib import Path
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_cli.run_folder.model import RunDir, RunKind
 from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.hosts import NATIVE, NATIVE_SOLVERS, engine_for
 from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_tasks.contract.messages import RunSpec, VedaResults
 from times_doctor_tasks.profiles.built_in import DEFAULT_SETS
@@ -23,7 +24,7 @@ from times_doctor_tasks.profiles.option_file import (
     with_threads,
 )
 from times_doctor_tasks.profiles.profile import SCALED, ModelClass, Profile
-from times_doctor_tasks.profiles.registry import CURRENT, by_key, own_profile, resolve
+from times_doctor_tasks.profiles.registry import CURRENT, built_in_profiles, by_key, own_profile, resolve
 
 #: Folder of a run directory that holds the user's own profiles, one folder per solver.
 OPT_FILES = "_td_opt_files"
@@ -51,8 +52,8 @@ def new_scan_id() -> str:
 
 
 def engine_of(run_dir: RunDir) -> str:
-    """The engine that a run folder needs."""
-    return "highs" if run_dir.kind is RunKind.LP else "gams"
+    """What a run folder needs: "gams", or "native": any solver without it."""
+    return NATIVE if run_dir.kind is RunKind.LP else "gams"
 
 
 def choose_solvers(request: ScanRequest, run_dir: RunDir, usable: Sequence[str]) -> tuple[str, ...]:
@@ -64,20 +65,23 @@ def choose_solvers(request: ScanRequest, run_dir: RunDir, usable: Sequence[str])
     Raises:
         UsageError: the named solver is not usable; lists those that are.
     """
-    if engine_of(run_dir) == "highs":
-        if request.solver not in ("auto", "highs"):
-            raise UsageError(
-                f"--solver {request.solver!r}: an LP file is solved by HiGHS; GAMS solvers need a GAMS model."
-            )
-        return ("highs",)
+    kind = engine_of(run_dir)
     wanted = named_solvers(request) or _auto_solvers(request, run_dir, usable)
+    if request.solver.lower() == "all":
+        profiled = {profile.solver for profile in built_in_profiles(engine=kind)}
+        wanted = tuple(solver for solver in PREFERRED if solver in usable and solver in profiled)
     missing = [solver for solver in wanted if solver not in usable]
     if missing:
+        others = [solver for solver in missing if kind == NATIVE and solver not in NATIVE_SOLVERS]
+        extra = "" if others or kind == "gams" else f" To get it: pip install 'times-doctor[{missing[0]}]'."
+        alone = (
+            f" A model file is solved by {', '.join(NATIVE_SOLVERS)}; others need a GAMS model." if others else extra
+        )
         raise UsageError(
             f"--solver {request.solver}: no host has {', '.join(missing)}. "
-            f"Usable here: {', '.join(sorted(usable)) or 'none'}."
+            f"Usable here: {', '.join(sorted(usable)) or 'none'}.{alone}"
         )
-    if request.iis and not set(wanted) & set(CONFLICT_SOLVERS):
+    if kind == "gams" and request.iis and not set(wanted) & set(CONFLICT_SOLVERS):
         able = [solver for solver in CONFLICT_SOLVERS if solver in usable]
         raise UsageError(
             f"--iis: {', '.join(wanted)} cannot say under GAMS which equations contradict each other. "
@@ -86,16 +90,40 @@ def choose_solvers(request: ScanRequest, run_dir: RunDir, usable: Sequence[str])
     return wanted
 
 
+def _way_to(solver: str) -> str:
+    if solver not in NATIVE_SOLVERS:
+        return f" A model file is solved by {', '.join(NATIVE_SOLVERS)}; other solvers need a GAMS model."
+    return f" To get it: pip install 'times-doctor[{'worker' if solver == 'highs' else solver}]'."
+
+
 def named_solvers(request: ScanRequest) -> tuple[str, ...]:
-    """Solvers that `--solver` names; none for `auto`."""
+    """Solvers that `--solver` names; none for `auto`, and for `all`, which are those that the hosts have."""
     asked = request.solver.lower()
-    return {"auto": (), "both": BOTH}.get(asked, (asked,))
+    return {"auto": (), "all": (), "both": BOTH}.get(asked, (asked,))
+
+
+def engines_to_find(request: ScanRequest, kind: str) -> tuple[str, ...]:
+    """Engines that a worker of this scan alone looks for: to ask each takes a moment.
+
+    >>> engines_to_find(ScanRequest(run_path=Path("."), profiles=("cplex:sift", "dual")), "native")
+    ('cplex', 'highs')
+    """
+    if kind == "gams":
+        return ("gams",)
+    if request.solver.lower() == "all":
+        return NATIVE_SOLVERS
+    named = [*named_solvers(request), *(name.split(":")[0].lower() for name in request.profiles if ":" in name)]
+    is_open = not named_solvers(request) and (not request.profiles or any(":" not in name for name in request.profiles))
+    wanted = (*named, *(("highs",) if is_open else ()))
+    return tuple(engine for engine in dict.fromkeys(wanted) if engine in NATIVE_SOLVERS) or ("highs",)
 
 
 def _auto_solvers(request: ScanRequest, run_dir: RunDir, usable: Sequence[str]) -> tuple[str, ...]:
     named = [name.split(":")[0] for name in request.profiles if ":" in name]
     if named and len(named) == len(request.profiles):
         return tuple(dict.fromkeys(named))
+    if engine_of(run_dir) == NATIVE:
+        return ("highs",) if "highs" in usable else tuple(solver for solver in PREFERRED if solver in usable)[:1]
     with_files = [path.name.lower() for path in _opt_folders(run_dir.root)]
     if with_files:
         return tuple(with_files)
@@ -108,20 +136,21 @@ def _auto_solvers(request: ScanRequest, run_dir: RunDir, usable: Sequence[str]) 
 
 def own_profiles(request: ScanRequest, run_dir: RunDir, solvers: Sequence[str]) -> Mapping[str, Profile]:
     """The user's profiles: RUN_DIR's own option file as `current`, `_td_opt_files/<solver>/*.opt`, `--opt-file`."""
-    engine = engine_of(run_dir)
+
+    def own(name: str, solver: str, path: Path) -> Profile:
+        engine = engine_for(engine_of(run_dir), solver)
+        return own_profile(name, solver, read_options(path), origin=str(path), engine=engine)
+
     found = []
     for solver in solvers:
         path = run_dir.option_files.get(solver)
         if path is not None:
-            found.append(own_profile(CURRENT, solver, read_options(path), origin=str(path), engine=engine))
+            found.append(own(CURRENT, solver, path))
     for folder in _opt_folders(run_dir.root):
-        found += [
-            own_profile(path.stem, folder.name.lower(), read_options(path), origin=str(path), engine=engine)
-            for path in sorted(folder.glob("*.opt"))
-        ]
+        found += [own(path.stem, folder.name.lower(), path) for path in sorted(folder.glob("*.opt"))]
     for path in request.opt_files:
         solver = path.stem.lower() if path.stem.lower() in solvers else solvers[0]
-        found.append(own_profile(path.stem, solver, read_options(path), origin=str(path), engine=engine))
+        found.append(own(path.stem, solver, path))
     return by_key(found)
 
 
@@ -161,8 +190,8 @@ def choose_profiles(request: ScanRequest, run_dir: RunDir, solvers: Sequence[str
 def why_these(run_dir: RunDir, profiles: Sequence[Profile]) -> str:
     """Which default set an LP file got and why, in a sentence; empty where its class did not decide."""
     name, why = DEFAULT_SETS[run_dir.model_class]
-    chosen = ", ".join(profile.name for profile in profiles if name in profile.sets)
-    if engine_of(run_dir) != "highs" or not chosen:
+    chosen = ", ".join(profile.name for profile in profiles if name in profile.sets and profile.engine == "highs")
+    if not chosen:
         return ""
     words = f"{run_dir.driver.name} is of class {run_dir.model_class}: profiles {chosen}, because {why}."
     scaled = any(profile.name == SCALED for profile in profiles)
@@ -171,9 +200,10 @@ def why_these(run_dir: RunDir, profiles: Sequence[Profile]) -> str:
 
 def unheeded(run_dir: RunDir, profiles: Sequence[Profile]) -> str:
     """A warning where HiGHS will not heed the method that profiles choose; empty where it will."""
-    if engine_of(run_dir) != "highs" or run_dir.model_class is ModelClass.LP:
+    if run_dir.model_class is ModelClass.LP:
         return ""
-    choosing = [p.name for p in profiles if parse_options(p.options, p.solver).value("solver", "choose") != "choose"]
+    alone = [profile for profile in profiles if profile.engine == "highs"]
+    choosing = [p.name for p in alone if parse_options(p.options, p.solver).value("solver", "choose") != "choose"]
     if not choosing:
         return ""
     return (

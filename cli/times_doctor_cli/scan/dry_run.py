@@ -53,7 +53,7 @@ def view_of(prepared: Prepared) -> PlanView:
     if not prepared.fleet.is_here:
         facts.append(PlanFact("hosts", host_names(prepared.fleet.fit)))
     facts += [
-        PlanFact("engine", engine_note(prepared.fleet)),
+        PlanFact("engine", engine_note(prepared)),
         PlanFact("runs", f"{len(prepared.runs)}{_reused(prepared.runs)}, {at_once}, {capacity.threads} threads each"),
         PlanFact("reports", str(prepared.out)),
     ]

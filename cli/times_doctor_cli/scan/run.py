@@ -73,7 +73,7 @@ def run(request: ScanRequest, backend: Backend, environ: Mapping[str, str], *, d
             prepared.spec,
             backend,
             harvest=harvest_of(prepared, request.trace),
-            note=engine_note(prepared.fleet),
+            note=engine_note(prepared),
             as_json=as_json,
             signals=signals,
         )

@@ -8,11 +8,11 @@ from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from times_doctor_cli.client.host_cards import ENGINE_NAMES, solvers_of
+from times_doctor_cli.client.host_cards import licence_of, solvers_of
 from times_doctor_cli.terminal.lines import Cell, Column, Lines, Paragraph, header_of, row_of
 from times_doctor_cli.terminal.signs import glyphs, printable
 from times_doctor_cli.terminal.units import memory
-from times_doctor_tasks.contract.hosts import HostCard
+from times_doctor_tasks.contract.hosts import ENGINE_NAMES, HostCard
 from times_doctor_tasks.contract.messages import SCHEMA
 
 _TITLES = ("host", "roles", "slots used", "cores", "memory", "load", "version")
@@ -55,9 +55,9 @@ def _figures(card: HostCard) -> dict[str, str]:
 def _abilities(card: HostCard) -> list[str]:
     lines = []
     for engine, version in card.engines.items():
-        licence = f" ({printable(card.licence)})" if engine == "gams" and card.licence else ""
-        solvers = ", ".join(solvers_of(card, engine)) or "no solver"
-        lines.append(printable(f"{ENGINE_NAMES.get(engine, engine)} {version}{licence}: {solvers}"))
+        licence = f" ({words})" if (words := licence_of(card, engine)) else ""
+        solvers = f": {', '.join(solvers_of(card, engine)) or 'no solver'}" if engine == "gams" else ""
+        lines.append(printable(f"{ENGINE_NAMES.get(engine, engine)} {version}{licence}{solvers}"))
     return lines
 
 

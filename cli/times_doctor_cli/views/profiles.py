@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from times_doctor_cli.terminal.signs import printable
+from times_doctor_tasks.contract.hosts import NATIVE_SOLVERS
 from times_doctor_tasks.profiles.profile import Profile
 
 #: From this width on "when to use" has a column of its own.
@@ -26,6 +27,8 @@ def profiles_view(profiles: Sequence[Profile], *, width: int) -> Group:
         title = Text(printable(solver), "bold")
         if engine == "highs":
             title.append(", without GAMS: .mps and .lp files", "not bold")
+        elif solver in NATIVE_SOLVERS[1:]:
+            title.append(", under GAMS, and without it for .mps and .lp files", "not bold")
         parts += [title, Padding(_table(list(group), wide=width >= _WIDE), (0, 0, 0, 2))]
     return Group(*parts)
 

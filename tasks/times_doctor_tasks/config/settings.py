@@ -21,6 +21,7 @@ from platformdirs import PlatformDirs
 
 from times_doctor_tasks.config.tls import Tls, is_tls
 from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.hosts import ENGINE_NAMES
 from times_doctor_tasks.contract.limits import ATTEMPTS, GRACE_S, LEASE_S, STOP_CAP_S
 
 #: Name of the configuration file.
@@ -30,7 +31,7 @@ FOLDERS = PlatformDirs("times-doctor", appauthor=False, opinion=False, roaming=T
 #: Schemes of a broker URL that we speak.
 BROKER_SCHEMES = ("redis", "rediss", "redis+socket")
 #: Engines that a worker can offer, and whose solvers are confined.
-ENGINES = ("gams", "highs")
+ENGINES = tuple(ENGINE_NAMES)
 SANDBOXES = ("highs", "all", "off")
 
 

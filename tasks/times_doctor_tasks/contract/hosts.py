@@ -6,6 +6,24 @@ import msgspec
 
 from times_doctor_tasks.contract.messages import SCHEMA, Document
 
+#: Engines, and their names for people: GAMS, and each solver that is called without it.
+ENGINE_NAMES = {
+    "gams": "GAMS", "highs": "HiGHS", "cplex": "CPLEX", "gurobi": "Gurobi", "xpress": "Xpress", "copt": "COPT",
+}  # fmt: skip
+
+#: What a model needs: GAMS, or any of the solvers that are called without it.
+NATIVE = "native"
+NATIVE_SOLVERS = tuple(ENGINE_NAMES)[1:]
+
+
+def engine_for(kind: str, solver: str) -> str:
+    """The engine of a solver for a model that needs GAMS ("gams"), or one that needs none ("native").
+
+    >>> engine_for("gams", "cplex"), engine_for("native", "cplex")
+    ('gams', 'cplex')
+    """
+    return solver if kind == NATIVE else kind
+
 
 class HostCard(Document, frozen=True, kw_only=True):
     """What a host says about itself."""
@@ -25,6 +43,8 @@ class HostCard(Document, frozen=True, kw_only=True):
     """`<engine>.<solver>` it can run."""
     licence: str = ""
     """"demo licence, until 2026-11-26"; empty where nothing need be said."""
+    licences: dict[str, str] = msgspec.field(default_factory=dict)
+    """What to say of the licences of other engines, by engine."""
     licence_expires: str | None = None
     """ISO date."""
     schemas: tuple[int, ...] = (SCHEMA,)
@@ -74,7 +94,7 @@ class WorkerPlan(Document, frozen=True, kw_only=True):
     memory_mb: int
     cache_dir: str
     log_max_mb: float = 2_000.0
-    engines: tuple[str, ...] = ("gams", "highs")
+    engines: tuple[str, ...] = tuple(ENGINE_NAMES)
     """Engines to look for."""
     sandbox: str = "highs"
     """Whose solvers see their model and run folder only: `highs`, `all` or `off`."""

@@ -71,7 +71,7 @@ class RunSpec(Document, frozen=True, kw_only=True):
     index: int
     """Place in the scan, from 0."""
     engine: SolverName
-    """"gams" or "highs"."""
+    """"gams", or the solver that runs without it: "highs", "cplex"."""
     solver: SolverName
     profile: str
     options: OptionText

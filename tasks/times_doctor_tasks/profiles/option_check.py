@@ -118,13 +118,16 @@ def _instead(line: str, name: str, value: str) -> str:
 
 
 def _unknown(text: str, solver: str, table: OptionTable, severity: Severity) -> Iterator[Finding]:
-    who = f"{solver.upper()} under {table.product}" if table.any_case else table.product
+    who = f"{solver.upper()} under {table.product}" if table.is_gams else table.product
     goes_on = " The scan goes on; the solver may ignore the line." if severity is Severity.WARNING else ""
     for number, name, value in numbered_options(text, solver):
-        if table.any_case and (not value or "." in name or "(" in name):
+        if table.is_gams and (not value or "." in name or "(" in name):
             continue  # under GAMS `names` alone means `names 1`, and `x.feaspref 1` is of a variable or equation
         record = table.find(name)
-        if record is None:
+        if not table.is_gams and table.natively(name) is None:
+            sentence = f"{name!r} is of GAMS only: without GAMS the run goes on without it."
+            yield Finding(Severity.WARNING, number, name, sentence)
+        elif record is None:
             near = table.near(name)
             sentence = f"{name!r} is no option of {who}.{goes_on}"
             yield Finding(severity, number, name, sentence, f"Did you mean {near!r}?" if near else "")

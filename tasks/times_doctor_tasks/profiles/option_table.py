@@ -5,11 +5,14 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
+
+from times_doctor_tasks.profiles.option_file import broken_lines, numbered_options
 
 Kind: TypeAlias = Literal["boolean", "integer", "double", "word", "text"]
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -97,10 +100,19 @@ class OptionTable:
     records: dict[str, OptionRecord]
     any_case: bool
     """Names may be written in any case; the table has them in lower case."""
+    is_gams: bool = False
+    native: Mapping[str, str | None] = field(default_factory=dict)
+    """The solver's own name of each option; None: only GAMS has it."""
 
     def find(self, name: str) -> OptionRecord | None:
         """The record of an option."""
         return self.records.get(name.lower() if self.any_case else name)
+
+    def natively(self, name: str) -> str | None:
+        """The solver's own name of an option; one that is not known is what it is, None is of GAMS only."""
+        if "." in name or "(" in name:  # of a variable or equation, as GAMS writes it
+            return name if not self.any_case else None
+        return self.native.get(name.lower(), name)
 
     def near(self, name: str) -> str:
         """A name that is spelled like this one; empty where there is none."""
@@ -109,17 +121,36 @@ class OptionTable:
 
 class _File(msgspec.Struct):
     product: str
-    solvers: dict[str, dict[str, list[str | float | None]]]
+    solvers: dict[str, dict[str, list[Any]]]
 
 
 @functools.cache
 def option_table(engine: str, solver: str) -> OptionTable | None:
-    """The options of a solver under an engine; None for one that nobody has written down."""
-    name = "gams" if engine == "gams" else "highs"
+    """The options of a solver under GAMS, else of the solver itself; None for one that nobody has written down."""
+    name = engine if engine in ("gams", "highs") else "native"
     text = files(__package__).joinpath("option_tables", f"{name}.json").read_bytes()
     file = msgspec.json.decode(text, type=_File)
     records = file.solvers.get(solver.lower())
     if records is None:
         return None
-    known = {key: OptionRecord.of(parts) for key, parts in records.items()}
-    return OptionTable(file.product, known, any_case=engine == "gams")
+    if name != "native":
+        known = {key: OptionRecord.of(parts) for key, parts in records.items()}
+        return OptionTable(file.product, known, any_case=engine == "gams", is_gams=engine == "gams")
+    product = next(one for one in file.product.split(", ") if one.lower().startswith(solver))
+    known = {key: OptionRecord.of(list(parts[1:]) or ["text"]) for key, parts in records.items()}
+    return OptionTable(product, known, any_case=True, native={key: own for key, (own, *_) in records.items()})
+
+
+def native_options(text: str, solver: str) -> list[tuple[int, str, str | None, str]]:
+    """(line from 1, name as written, the solver's own name, value) of each option, in order.
+
+    What is no option stands as its own name: no solver knows it. None as its own name: only GAMS has it.
+
+    >>> native_options("names no\\nLPMethod 5\\n", "cplex")
+    [(1, 'names', None, 'no'), (2, 'LPMethod', 'lpmethod', '5')]
+    """
+    table = option_table(solver, solver)
+    found: list[tuple[int, str, str | None, str]] = [(n, line, line, "") for n, line in broken_lines(text, solver)]
+    for number, name, value in numbered_options(text, solver):
+        found.append((number, name, table.natively(name) if table else name, value))
+    return sorted(found, key=lambda one: one[0])

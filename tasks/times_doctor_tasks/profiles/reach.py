@@ -42,7 +42,9 @@ def reaches_out(engine: str, solver: str, name: str) -> bool:
     (False, False)
     """
     name = name.strip("'\"").lower()
-    table = option_table(engine, solver) or option_table("gams", solver)
+    table = option_table(engine, solver)
+    if table is None or table.natively(name) is None:
+        table = option_table("gams", solver)
     record = table.find(name) if table is not None else None
     if record is None or _WRITES.match(name):
         return bool(_LOOKS.search(name) or _WRITES.match(name))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.hosts import NATIVE, NATIVE_SOLVERS
 from times_doctor_tasks.contract.messages import MAX_OPTION_BYTES
-from times_doctor_tasks.profiles.built_in import built_in
+from times_doctor_tasks.profiles.built_in import DEFAULT_SETS, built_in
 from times_doctor_tasks.profiles.option_file import broken_lines, is_interior, parse_options
 from times_doctor_tasks.profiles.profile import Profile
 
@@ -16,6 +19,8 @@ from times_doctor_tasks.profiles.profile import Profile
 CURRENT = "current"
 #: What runs where nobody names a profile.
 DEFAULT_SET = "default"
+#: Sets that a model's class asks for; a solver without one has its default set for every class.
+_BY_CLASS = frozenset(name for name, _ in DEFAULT_SETS.values())
 _NOT_IN_A_NAME = re.compile(r"[^\w.+-]+")
 
 
@@ -69,8 +74,21 @@ def by_key(profiles: Iterable[Profile]) -> dict[str, Profile]:
 
 
 def built_in_profiles(solver: str | None = None, *, engine: str | None = "gams") -> tuple[Profile, ...]:
-    """The built-in profiles of a solver and an engine (None: of any), in the order in which a list shows them."""
-    return tuple(p for p in built_in() if engine in (None, p.engine) and solver in (None, p.solver))
+    """The built-in profiles of a solver and an engine, in the order in which a list shows them.
+
+    Args:
+        engine: "native": any without GAMS. None: all, each text once: the solvers that read it under GAMS and without.
+    """
+    if engine is None or engine == "gams":
+        return tuple(p for p in built_in() if engine in (None, p.engine) and solver in (None, p.solver))
+    return tuple(p for p in _native() if engine in (NATIVE, p.engine) and solver in (None, p.solver))
+
+
+@functools.cache
+def _native() -> tuple[Profile, ...]:
+    """One text serves both worlds: what runs under GAMS runs in the solver alone."""
+    texts = (p for p in built_in() if p.engine != "gams" or p.solver in NATIVE_SOLVERS[1:])
+    return tuple(dataclasses.replace(p, engine=p.solver) for p in texts)
 
 
 def resolve(
@@ -124,7 +142,9 @@ def _meant_by(
 
 
 def _members(name: str, here: Mapping[str, Profile], solvers: Sequence[str]) -> tuple[Profile, ...]:
-    members = tuple(p for p in here.values() if name in p.sets)
+    having = {p.solver for p in here.values() if name in p.sets}
+    sets_of = {solver: name if solver in having or name not in _BY_CLASS else DEFAULT_SET for solver in solvers}
+    members = tuple(p for p in here.values() if sets_of[p.solver] in p.sets)
     if members:
         return members
     sets = sorted({f"@{one}" for p in here.values() for one in p.sets})

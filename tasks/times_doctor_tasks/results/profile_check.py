@@ -61,7 +61,7 @@ def judge_application(run: RunSpec, reading: RunReading, statements: Iterable[St
     """
     if not reading.solves:
         return Application(None)
-    if run.engine == "highs" and not reading.options_ignored:
+    if run.engine != "gams" and not reading.options_ignored:
         return Application(True)  # it refuses to start with an option it does not know
     others = sorted({solve.solver.lower() for solve in reading.solves if solve.solver} - {run.solver.lower()})
     if others:

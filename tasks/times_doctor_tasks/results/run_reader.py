@@ -10,16 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
+from times_doctor_tasks.contract.hosts import ENGINE_NAMES
 from times_doctor_tasks.contract.states import SOLVED, StopReason, Verdict
-from times_doctor_tasks.parsers.events import ErrorLine, LogEvent
+from times_doctor_tasks.parsers.events import ErrorLine
 from times_doctor_tasks.parsers.gams.listing import Listing, read_listing
 from times_doctor_tasks.parsers.gams.log import GamsLogReader
 from times_doctor_tasks.parsers.gams.log_phases import LogPhases, PhaseRecord
 from times_doctor_tasks.parsers.gams.trace import TraceRow, read_trace
-from times_doctor_tasks.parsers.highs.log import HighsLogReader
 from times_doctor_tasks.parsers.highs.status import unread_model, with_final_answer, with_gams_codes
+from times_doctor_tasks.parsers.native import LogReader, log_reader
 from times_doctor_tasks.parsers.solves.digest import LogDigest, Options
 from times_doctor_tasks.parsers.solves.endings import solve_ending
 from times_doctor_tasks.parsers.solves.merging import belong_together, merge_solves, rows_of_run
@@ -103,7 +104,7 @@ def read_run(files: RunFiles, *, stop_reason: StopReason | None = None) -> RunRe
         OSError: A file is there but cannot be read.
     """
     if files.log is not None and files.log.is_file() and is_highs_log(files.log):
-        return read_highs_run(files.log, returncode=files.returncode, stop_reason=stop_reason)
+        return read_native_run(files.log, returncode=files.returncode, stop_reason=stop_reason)
     digest, phases = _read_log(files.log, GamsLogReader)
     listing, stranger = _read_listing(files.listing), files.of_another_job
     logged = digest.solves()
@@ -130,24 +131,26 @@ def read_run(files: RunFiles, *, stop_reason: StopReason | None = None) -> RunRe
     return replace(reading, messages=(f"{stranger.name} is of another job and was not read.", *reading.messages))
 
 
-def read_highs_run(
+def read_native_run(
     log: Path | None,
+    solver: str = "highs",
     *,
     returncode: int | None = None,
     stop_reason: StopReason | None = None,
     final: Mapping[str, Any] | None = None,
 ) -> RunReading:
-    """Read the log of HiGHS run without GAMS; its own `final` answer decides, without one the log's last status."""
-    digest, phases = _read_log(log, HighsLogReader)
-    found = with_final_answer(digest.solves(), final or {})
+    """Read the log of a solver run without GAMS; its own `final` answer decides, without one the log's last status."""
+    digest, phases = _read_log(log, lambda: log_reader(solver))
+    final = final or {}
+    found = with_final_answer(digest.solves(), final, solver)
     unread = unread_model(found[-1] if found else None, digest.errors)
     solves = _with_verdicts(tuple(with_gams_codes(solve, digest.errors) for solve in found))
-    ended = digest.solver_ended or bool(final and found)
+    ended = digest.solver_ended or bool(final.get("model_status") and found)
     findings = Findings(
-        alone=True,
+        solver=ENGINE_NAMES[solver],
         ended=ended,
         last_phase=digest.last_phase,
-        other_errors=tuple(digest.errors),
+        other_errors=(ErrorLine(final["why"]),) if final.get("why") else tuple(digest.errors),
         solve_under_way=digest.solve_under_way and not ended,
         left_out_bytes=digest.left_out_bytes,
     )
@@ -156,8 +159,8 @@ def read_highs_run(
     else:
         judgement = judge(solves[-1] if solves else None, findings, returncode=returncode, stop_reason=stop_reason)
     judgement = with_earlier_solves(judgement, solves)
-    # What kept HiGHS from reading the model, as GAMS's compile errors do.
-    said = Listing(compile_errors=tuple(digest.errors if judgement.verdict is Verdict.COMPILE_ERROR else ()))
+    # What kept the solver from reading the model, as GAMS's compile errors do.
+    said = Listing(compile_errors=findings.other_errors if judgement.verdict is Verdict.COMPILE_ERROR else ())
     return _reading(digest, said, phases, solves, judgement, returncode=returncode, complete=ended)
 
 
@@ -193,13 +196,7 @@ def _plain(value: object) -> object:
     return value
 
 
-class _Reader(Protocol):
-    def feed(self, text: str) -> list[LogEvent]: ...
-
-    def close(self) -> list[LogEvent]: ...
-
-
-def _read_log(path: Path | None, make_reader: Callable[[], _Reader]) -> tuple[LogDigest, LogPhases]:
+def _read_log(path: Path | None, make_reader: Callable[[], LogReader]) -> tuple[LogDigest, LogPhases]:
     digest, phases = LogDigest(), LogPhases()
     if path is not None and path.is_file():
         reader = make_reader()

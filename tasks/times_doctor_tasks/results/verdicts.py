@@ -30,8 +30,8 @@ class Judgement:
 class Findings:
     """What log, listing and trace say around the solves."""
 
-    alone: bool = False
-    """HiGHS ran without GAMS."""
+    solver: str = ""
+    """The solver that ran without GAMS, for people; empty under GAMS."""
     ended: bool = False
     """Some file shows that GAMS (or the bare engine) came to its own end."""
     gams_status: str | None = None
@@ -51,7 +51,7 @@ class Findings:
     @property
     def engine(self) -> str:
         """The engine's name, for a sentence."""
-        return "HiGHS" if self.alone else "GAMS"
+        return self.solver or "GAMS"
 
     @property
     def interrupted(self) -> bool:
@@ -113,17 +113,27 @@ _GAMS_CODES: dict[int, tuple[Verdict, str, str]] = {
         ),
     ),
 }
-#: Return codes of the program that runs HiGHS alone.
-_HIGHS_CODES: dict[int, tuple[Verdict, str, str]] = {
+#: Return codes of the program that runs a solver without GAMS (`engines/native/adapter.py`).
+_NATIVE_CODES: dict[int, tuple[Verdict, str, str]] = {
     2: (
         Verdict.COMPILE_ERROR,
-        "HiGHS could not read the model file",
-        "Check that it is a whole MPS or LP file; the run's log holds what HiGHS's parser says of it.",
+        "{solver} could not read the model file",
+        "Check that it is a whole MPS or LP file; the run's log holds what the solver says of it.",
     ),
     3: (
+        Verdict.NOT_APPLIED,
+        "{solver} did not accept its options, and nothing was solved",
+        "Correct the line it names, by the names and values of the solver's manual.",
+    ),
+    4: (
+        Verdict.LICENCE,
+        "{solver}'s licence does not allow this run",
+        "Give that host a licence of its own for this solver, or scan with HiGHS, which has no limit.",
+    ),
+    5: (
         Verdict.SOLVER_FAILURE,
-        "HiGHS did not accept its option file",
-        "Correct the option it names: one `name = value` a line, by the names of HiGHS's manual.",
+        "{solver} is not there or does not load",
+        "Install it on that host (pip install 'times-doctor[solvers]') and restart its worker.",
     ),
 }
 _BY_STATUS_LINE = (
@@ -265,7 +275,7 @@ def _ctrl_c(ending: Ending | None, stop_reason: StopReason | None) -> Judgement:
 def _unknown_end(solve: Solve, findings: Findings) -> Judgement:
     if findings.left_out_bytes:
         return _unseen(findings)
-    others = "" if findings.alone else ", and give the listing or the trace file with the log"
+    others = "" if findings.solver else ", and give the listing or the trace file with the log"
     return Judgement(
         Verdict.SOLVER_FAILURE,
         f"{solve.solver or 'The solver'} ended without a status that the files show: it was killed or it broke down.",
@@ -297,10 +307,9 @@ def _without_answer(ending: Ending | None, findings: Findings, whole: int, retur
         return Judgement(ending.verdict, ending.sentence, ending.next_step)
     if findings.left_out_bytes:
         return _unseen(findings)
-    if findings.alone:
-        return Judgement(
-            Verdict.NO_SOLVE, "HiGHS ran to its end without solving anything.", "Look at the log's last lines."
-        )
+    if findings.solver:
+        words = f"{findings.solver} ran to its end without solving anything."
+        return Judgement(Verdict.NO_SOLVE, words, "Look at the log's last lines.")
     return Judgement(
         Verdict.NO_SOLVE,
         "GAMS ran to its end without solving anything.",
@@ -327,13 +336,16 @@ def _from_code(code: int, findings: Findings, detail: str = "") -> Judgement:
     errors = {2: findings.compile_errors, 3: findings.execution_errors}.get(code, ())
     # Of the others the last is what ended GAMS: it goes on after some of the earlier ones.
     said = detail or _first(errors or findings.other_errors[-1:])
-    if verdict is Verdict.LICENCE and (refusal := why_refused(said)) is not None:
+    if verdict is Verdict.LICENCE and not findings.solver and (refusal := why_refused(said)) is not None:
         sentence, next_step = refusal.what, refusal.next_step
     return Judgement(verdict, f"{sentence}: {said.strip().rstrip('.')}." if said else f"{sentence}.", next_step)
 
 
 def _codes(findings: Findings) -> dict[int, tuple[Verdict, str, str]]:
-    return _HIGHS_CODES if findings.alone else _GAMS_CODES
+    if not findings.solver:
+        return _GAMS_CODES
+    codes = _NATIVE_CODES.items()
+    return {code: (verdict, words.format(solver=findings.solver), step) for code, (verdict, words, step) in codes}
 
 
 def _first(errors: tuple[ErrorLine, ...]) -> str:

@@ -1,3 +1,3 @@
-"""The two engines behind one port: GAMS, and HiGHS alone."""
+"""The engines behind one port: GAMS, and each solver without it."""
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,15 +12,18 @@ from datetime import date
 from pathlib import Path
 
 from times_doctor_tasks.contract.errors import EngineNotFound
-from times_doctor_tasks.contract.hosts import WorkerPlan
+from times_doctor_tasks.contract.hosts import ENGINE_NAMES, WorkerPlan
 from times_doctor_worker.engines.gams import GamsEngine
 from times_doctor_worker.engines.gams_installation import clean_environ, find_gams, lp_solvers
-from times_doctor_worker.engines.highs import HighsEngine
+from times_doctor_worker.engines.licence import WARN_DAYS
+from times_doctor_worker.engines.native.engine import PROGRAM, NativeEngine
 from times_doctor_worker.engines.port import Engine
 from times_doctor_worker.engines.sandbox import is_confined
 
-#: Seconds that HiGHS may take to load when it is asked to prove that it does.
+#: Seconds that a solver may take to load when it is asked to prove that it does.
 LOAD_S = 60.0
+#: The Python packages that bring the solvers.
+PACKAGES = {"highs": "highspy", "cplex": "cplex", "gurobi": "gurobipy", "xpress": "xpress", "copt": "coptpy"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ def find_engine(
     """
     if name == "gams":
         return _find_gams(plan, environ, today or date.today(), anew=anew)
-    return _find_highs(plan, environ, anew=anew)
+    return _find_native(name, plan, environ, today or date.today(), anew=anew)
 
 
 def _find_gams(plan: WorkerPlan, environ: Mapping[str, str], today: date, *, anew: bool) -> Found:
@@ -89,25 +93,40 @@ def _find_gams(plan: WorkerPlan, environ: Mapping[str, str], today: date, *, ane
     )
 
 
-def _find_highs(plan: WorkerPlan, environ: Mapping[str, str], *, anew: bool) -> Found:
-    if importlib.util.find_spec("highspy") is None:
-        return Found(notes=("HiGHS is not installed: pip install 'times-doctor[worker]'.",))
+def _find_native(name: str, plan: WorkerPlan, environ: Mapping[str, str], today: date, *, anew: bool) -> Found:
+    package, label = PACKAGES[name], ENGINE_NAMES[name]
+    if importlib.util.find_spec(package) is None:
+        wanted = name == "highs"  # the others are extras: a host without them lacks nothing
+        return Found(notes=(f"{label} is not installed: pip install 'times-doctor[worker]'.",) if wanted else ())
     environment = clean_environ(environ)
-    if anew and (problem := _problem_of_highs(environment)):
-        return Found(notes=(f"HiGHS does not load: {problem}.",))
+    told = _probed(name, environment) if anew or name != "highs" else {}
+    if why := told.get("why"):
+        step = f"See that `python -c 'import {package}'` works for the worker's user, and that its licence is valid."
+        return Found(notes=(f"{label} cannot be used: {why}. {step}",))
     from importlib.metadata import version  # here: it costs 70 ms that a GAMS scan need not wait for
 
-    engine = HighsEngine(version("highspy"), environment, confined=is_confined("highs", plan.sandbox))
-    return Found(engine=engine, solvers=("highs.highs",))
+    until = date.fromisoformat(told["until"]) if told.get("until") else None
+    free = f"size-limited: {told['free']}" if told.get("free") else ""
+    licence = ", ".join(filter(None, (free, f"until {until}" if until else "")))
+    notes: tuple[str, ...] = ()
+    if until and (until - today).days < WARN_DAYS:
+        notes = (f"The {label} licence ends on {until}: a newer {package}, or a licence of your own, goes on.",)
+    engine = NativeEngine(version(package), environment, name, confined=is_confined(name, plan.sandbox))
+    return Found(engine=engine, solvers=(f"{name}.{name}",), licence=licence, expires=until, notes=notes)
 
 
-def _problem_of_highs(environ: Mapping[str, str]) -> str:
+def _probed(name: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """What a solver says of itself: `free` what its free licence takes, `until` when, or `why` it cannot be used."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", "import highspy"], env=dict(environ), stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=LOAD_S, check=False,
+            [sys.executable, "-m", PROGRAM, "--probe", name], env=dict(environ), stdin=subprocess.DEVNULL,
+            capture_output=True, timeout=LOAD_S, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {done.returncode}"]
-    return lines[-1] if done.returncode else ""
+        return {"why": str(error)}
+    try:  # the last line: some print as they load
+        told: dict[str, str] = json.loads(done.stdout.decode("utf-8", "replace").strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {done.returncode}"]
+        return {"why": lines[-1].rstrip(".")}
+    return told

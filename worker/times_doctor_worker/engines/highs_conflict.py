@@ -16,7 +16,7 @@ from typing import Any
 
 import highspy
 
-from times_doctor_worker.engines.highs_solve import UNREADABLE
+from times_doctor_worker.engines.native.adapter import Unreadable
 
 #: HiGHS's default strategy answers with an empty set. "From the LP" alone leaves bounds out, "irreducible" alone took
 #: 71 s and more (its limit) for 42,650 rows of which both together named three in 9.5 s; a dual ray added nothing.
@@ -39,7 +39,7 @@ def seek(model: Path, result: Path, limit_s: float) -> int:
     start_s = time.monotonic()
     highs = _quiet(SHARE * limit_s)
     if highs.readModel(str(model)) == highspy.HighsStatus.kError:
-        return UNREADABLE
+        return Unreadable.code
     lp = highs.getLp()
     found: dict[str, object] = {"discrete": relax(lp), "limit_s": limit_s}
     highs.passModel(lp)

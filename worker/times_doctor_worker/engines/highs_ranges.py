@@ -12,7 +12,7 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from times_doctor_worker.engines.highs_solve import UNREADABLE
+from times_doctor_worker.engines.native.adapter import Unreadable
 
 #: Entries of each part that are named: half of them its smallest, half its largest.
 MOST_NAMED = 10
@@ -30,7 +30,7 @@ def measure(model: Path, result: Path) -> int:
     highs.setOptionValue("output_flag", False)
     highs.setOptionValue("small_matrix_value", KEPT)
     if highs.readModel(str(model)) == highspy.HighsStatus.kError:
-        return UNREADABLE
+        return Unreadable.code
     lp = highs.getLp()
     entries = np.asarray(lp.a_matrix_.value_, dtype=float)
     found = {

@@ -1,4 +1,4 @@
-"""The engine port: all that the rest of the worker knows of GAMS and of HiGHS."""
+"""The engine port: all that the rest of the worker knows of GAMS and of the solvers without it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """ "gams" or "highs", as in `RunSpec.engine`."""
+        """ "gams", or the solver that runs without it, as in `RunSpec.engine`."""
 
     @property
     def version(self) -> str:

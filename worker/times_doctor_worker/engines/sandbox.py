@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from times_doctor_worker.process import landlock
@@ -41,6 +41,12 @@ def open_note(engines: Sequence[str], sandbox: str) -> str:
 def readable(tree: Path, *engine: Path) -> tuple[Path, ...]:
     """What a confined engine may read and run, beside its run folder."""
     return (tree, *engine, *_programs())
+
+
+def licence_files(environ: Mapping[str, str]) -> list[Path]:
+    """Where solvers look for licences and settings beside their own folder, as an environment says it."""
+    named = [value for name, value in environ.items() if "LIC" in name and value.startswith("/")]
+    return [Path(environ.get("HOME", "/nonexistent")) / "gurobi.lic", *map(Path, named)]
 
 
 @functools.cache

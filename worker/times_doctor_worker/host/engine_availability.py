@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from times_doctor_tasks.contract.keys import solve_queue
@@ -46,6 +46,8 @@ class Offer:
     expires: date | None
     notes: tuple[str, ...]
     """What its people should know."""
+    licences: dict[str, str] = field(default_factory=dict)
+    """What to say of the licences of engines without GAMS."""
 
     @property
     def queues(self) -> list[str]:
@@ -109,6 +111,7 @@ class Rotation:
                 licence=gams.licence,
                 expires=gams.expires,
                 notes=(*self._out.values(), *(note for found in self._found.values() for note in found.notes)),
+                licences={name: found.licence for name, found in offered.items() if found.licence and name != "gams"},
             )
 
     def take_out(self, fault: HostFault) -> None:

@@ -98,6 +98,7 @@ class Registration:
             engines=offer.engines,
             solvers=offer.solvers,
             licence=offer.licence,
+            licences=offer.licences,
             licence_expires=offer.expires.isoformat() if offer.expires else None,
             notes=(*offer.notes, *([sight.fault] if sight.fault else [])),
             store=sight.where,

@@ -24,7 +24,7 @@ class ScanOptions(TypedDict):
     profiles: Annotated[
         list[str], typer.Option("--profiles", "-p", help="A profile, solver:profile, or a set (@hard); repeat.")
     ]
-    solver: Annotated[str, typer.Option(help="cplex, gurobi, highs, ..., auto or both.")]
+    solver: Annotated[str, typer.Option(help="cplex, gurobi, highs, ..., auto, both or all.")]
     opt_files: Annotated[list[Path], typer.Option("--opt-file", help="An option file as a profile; repeat.")]
     parallel: Annotated[bool, typer.Option("--parallel", help="Run the profiles at once.")]
     queue: Annotated[bool, typer.Option("--queue", help="Run them on the team's hosts.")]

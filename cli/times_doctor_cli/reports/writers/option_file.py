@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from times_doctor_cli.reports.layout import RECOMMENDED
 from times_doctor_cli.reports.writers.files import write_atomically
+from times_doctor_tasks.contract.hosts import ENGINE_NAMES
 from times_doctor_tasks.contract.messages import Report, RunSpec
 from times_doctor_tasks.profiles.registry import CURRENT
 
@@ -36,6 +37,11 @@ def copy_line(report: Report, spec: RunSpec) -> str:
     ran = f"It is exactly what ran as {spec.run}, threads and display options included."
     if spec.engine == "highs":
         return f"Run HiGHS with it: highs --options_file {name} {driver}. {ran}"
+    if spec.engine == spec.solver:
+        return (
+            f"Copy {name} beside a GAMS model as it is and run GAMS with LP={spec.solver.upper()} OPTFILE=1, "
+            f"or set these options in {ENGINE_NAMES[spec.engine]} itself. {ran}"
+        )
     if spec.profile == CURRENT:
         return f"This is your own option file ({spec.origin}) as it ran: keep it. {ran}"
     return (

@@ -1,4 +1,4 @@
-"""HiGHS's own status words in GAMS's codes, where GAMS has a code for them."""
+"""HiGHS's status words in GAMS's codes, where GAMS has a code for them; they stand for those of all native solvers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,15 @@ from times_doctor_tasks.parsers.solves.solve import Solve
 
 _CODES: dict[str, tuple[int | None, int]] = {
     "optimal": (1, 1),
+    "optimal after scaling": (1, 1),
+    "feasible": (7, 1),
     "infeasible": (4, 1),
     "unbounded": (3, 1),
     "primal infeasible or unbounded": (19, 1),
     "time limit reached": (None, 3),
+    "time limit reached (work)": (None, 3),
+    "node limit reached": (None, 4),
+    "objective limit reached": (None, 4),
     "iteration limit reached": (None, 2),
     "solution limit reached": (None, 4),
     "memory limit reached": (None, 4),
@@ -31,8 +36,8 @@ _EMPTY = "empty"
 UNREAD = "Empty"
 #: A MIP with a gap below this is optimal, not only within its tolerance.
 _PROVED_GAP = 1e-9
-#: GAMS's LP status for CPLEX's "infeasible or unbounded".
-_EITHER = 4
+#: GAMS's LP status for CPLEX's "infeasible or unbounded", and for what is optimal but breaks the model as written.
+_LP_STATUS = {"primal infeasible or unbounded": 4, "optimal after scaling": 5}
 
 
 def with_gams_codes(solve: Solve, errors: Sequence[ErrorLine]) -> Solve:
@@ -49,7 +54,7 @@ def with_gams_codes(solve: Solve, errors: Sequence[ErrorLine]) -> Solve:
         model = 8
     if model is None:
         model = (8 if discrete else 6) if solve.objective is not None else 14
-    elif model not in (1, 8):
+    elif model not in (1, 7, 8):
         solve = replace(solve, objective=None, bound=None, gap_rel=None)
     if solve.model_type == "LP":
         solve = replace(solve, bound=None, nodes=None, gap_rel=None)
@@ -60,24 +65,35 @@ def with_gams_codes(solve: Solve, errors: Sequence[ErrorLine]) -> Solve:
         solver_status=solver,
         solver_status_text=SOLVER_STATUS[solver],
         alone=True,
-        lp_status=_EITHER if " or " in text else None,
+        lp_status=_LP_STATUS.get(text),
     )
 
 
-def with_final_answer(solves: tuple[Solve, ...], final: Mapping[str, Any]) -> tuple[Solve, ...]:
-    """The solves with what HiGHS's own result says of the last one, status and objective from this one source."""
+def with_final_answer(solves: tuple[Solve, ...], final: Mapping[str, Any], solver: str) -> tuple[Solve, ...]:
+    """The solves with what the solver's own result says of the last one, status and objective from this one source."""
     status = str(final.get("model_status") or "")
     if not status or status == "Not Set":
         return solves
-    last = solves[-1] if solves else Solve(number=1, solver="HIGHS")
+    last = solves[-1] if solves else Solve(number=1, solver=solver.upper())
     objective = final.get("objective")
     if status.lower() == "optimal" and objective is None:
         status = NO_OBJECTIVE
     elif status.lower() != "optimal" and last.objective is None:
         objective = None
-    sizes: dict[str, Any] = {name: final.get(name) for name in ("rows", "columns", "nonzeros")}
+    told: dict[str, Any] = {name: final.get(name) for name in ("rows", "columns", "nonzeros")}
+    if solver != "highs":
+        told |= {name: final.get(name) for name in ("model_type", "bound", "iterations", "nodes", "ticks")}
+        told |= {"solver_version": final.get("version"), "basis": _basis(final)}
+        left_out = (f"option {name!r} is of GAMS only: left out" for name in final.get("of_gams_only") or ())
+        told["explanations"] = (*last.explanations, *left_out)
     quality = tuple((final.get("quality") or {}).items())
-    return (*solves[:-1], replace(last, lp_status_text=status, objective=objective, quality=quality, **sizes))
+    return (*solves[:-1], replace(last, lp_status_text=status, objective=objective, quality=quality, **told))
+
+
+def _basis(final: Mapping[str, Any]) -> str | None:
+    if final.get("model_type") != "LP":
+        return None
+    return "vertex" if final.get("basis") else "interior"
 
 
 def unread_model(solve: Solve | None, errors: Sequence[ErrorLine]) -> Ending | None:

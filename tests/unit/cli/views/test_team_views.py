@@ -37,7 +37,7 @@ def test_hosts_at_80_columns() -> None:
         "  ! The GAMS demo licence ends in 3 days, on 2026-11-26. A newer gamspy-base",
         "    brings a newer one.",
         "solver-02 solve          0/4    16 31.2 GB",
-        "  HiGHS 54.6: highs",
+        "  HiGHS 54.6",
         "  ! is ending: what runs goes on, nothing new is taken",
         "  ! speaks message version 2; this client speaks 1",
     ]

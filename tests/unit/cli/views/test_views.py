@@ -554,12 +554,12 @@ def test_profiles_stand_in_the_order_in_which_people_use_them() -> None:
     lines = drawn(profiles_view(built_in_profiles(engine=None), width=80)).splitlines()
 
     assert [line for line in lines if line and not line.startswith(" ")] == [
-        "cplex",
+        "cplex, under GAMS, and without it for .mps and .lp files",
         "highs",
         "highs, without GAMS: .mps and .lp files",
-        "gurobi",
-        "xpress",
-        "copt",
+        "gurobi, under GAMS, and without it for .mps and .lp files",
+        "xpress, under GAMS, and without it for .mps and .lp files",
+        "copt, under GAMS, and without it for .mps and .lp files",
         "mosek",
     ]
 

@@ -99,7 +99,7 @@ def test_no_password_is_ever_shown() -> None:
     [
         ("engines", "highs", ("highs",)),
         ("engines", "HiGHS, gams,highs", ("highs", "gams")),
-        ("engines", "cplex", None),
+        ("engines", "mosek", None),
         ("engines", ",", None),
         ("sandbox", "ALL", "all"),
         ("sandbox", "yes", None),

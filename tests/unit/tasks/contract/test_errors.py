@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import importlib
 import pkgutil
 from types import ModuleType
@@ -26,7 +27,8 @@ def all_errors() -> list[type[TimesDoctorError]]:
 def _import_below(package: ModuleType) -> None:
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+            with contextlib.suppress(*([ModuleNotFoundError] if ".engines.native." in module.name else [])):
+                importlib.import_module(module.name)  # an adapter imports its solver, which may not be here
 
 
 @pytest.mark.parametrize("kind", all_errors(), ids=lambda kind: kind.__name__)

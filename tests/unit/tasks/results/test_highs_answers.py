@@ -8,7 +8,7 @@ import pytest
 from times_doctor_tasks.contract.states import Verdict
 from times_doctor_tasks.results.profile_check import judge_application
 from times_doctor_tasks.results.run_files import find_run_files
-from times_doctor_tasks.results.run_reader import read_highs_run, read_run
+from times_doctor_tasks.results.run_reader import read_native_run, read_run
 from times_doctor_tasks.testing.documents import make_run_spec
 
 _FIELD = Path("tests/data/field").resolve()
@@ -30,7 +30,7 @@ def test_the_final_answer_of_highs_decides_verdict_and_objective(
     case: str, verdict: Verdict, objective: float | None, word: str, has_result: bool
 ) -> None:
     final = json.loads((_FIELD / case / "result.json").read_text()) if has_result else None
-    reading = read_highs_run(_FIELD / case / "scan.log", returncode=0, final=final)
+    reading = read_native_run(_FIELD / case / "scan.log", returncode=0, final=final)
     assert (reading.verdict, len(reading.solves)) == (verdict, 1)
     assert reading.solves[0].objective == (pytest.approx(objective) if objective is not None else None)
     assert word in reading.judgement.sentence
@@ -61,13 +61,13 @@ def test_a_log_of_any_highs_is_read_pasted_or_cut(
 
 def test_a_solver_option_that_highs_ignores_is_named() -> None:
     for case in ("mip_profiles_not_applied", "qp_reported_unsolved"):
-        [(option, why)] = read_highs_run(_FIELD / case / "scan.log").options_ignored
+        [(option, why)] = read_native_run(_FIELD / case / "scan.log").options_ignored
         assert option == "solver = simplex"
         assert "is not available for" in why
 
 
 def test_a_profile_whose_solver_highs_ignores_is_not_applied_and_the_next_step_is_true() -> None:
     run = make_run_spec(engine="highs", solver="highs", run="highs.dual", options="solver = simplex\n")
-    judged = judge_application(run, read_highs_run(_FIELD / "mip_profiles_not_applied" / "scan.log"), [])
+    judged = judge_application(run, read_native_run(_FIELD / "mip_profiles_not_applied" / "scan.log"), [])
     assert judged.applied is False
     assert "random_seed" in judged.next_step

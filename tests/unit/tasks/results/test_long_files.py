@@ -12,7 +12,7 @@ from times_doctor_tasks.results import log_text
 from times_doctor_tasks.results.log_text import lines_of, pieces
 from times_doctor_tasks.results.long_files import ends, spans
 from times_doctor_tasks.results.profile_check import judge_application
-from times_doctor_tasks.results.run_reader import RunReading, read_highs_run
+from times_doctor_tasks.results.run_reader import RunReading, read_native_run
 from times_doctor_tasks.testing.documents import make_run_spec
 
 HIGHS = Path(__file__).parents[3] / "data" / "highs_logs"
@@ -118,6 +118,6 @@ def test_a_flooded_log_of_highs_is_read_by_its_ends(tmp_path: Path) -> None:
     text = (HIGHS / "inf.log").read_text("utf-8")
     head, mark, tail = text.partition("Presolving model\n")
     log = written(tmp_path / "run.log", head + mark + FLOOD * 6_000 + tail)
-    reading = read_highs_run(log)
-    assert reading.verdict is read_highs_run(HIGHS / "inf.log").verdict is Verdict.INFEASIBLE
+    reading = read_native_run(log)
+    assert reading.verdict is read_native_run(HIGHS / "inf.log").verdict is Verdict.INFEASIBLE
     assert 0 < log.stat().st_size - reading.left_out_bytes < 130_000

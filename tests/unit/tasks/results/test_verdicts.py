@@ -284,17 +284,18 @@ def test_what_is_said_of_highs_alone_speaks_of_no_gams_and_no_other_solver(
         Solve(1, solver="HIGHS", model_type=model_type, lp_status_text=text, objective=1.0, gap_rel=0.01), errors
     )
     for solved in (last, None):
-        said = judge(solved, Findings(alone=True, ended=ended, other_errors=errors), returncode=returncode)
+        said = judge(solved, Findings(solver="HiGHS", ended=ended, other_errors=errors), returncode=returncode)
         words = f"{said.sentence} {said.next_step}".lower()
         assert not [word for word in ("gams", "cplex", "listing", "reslim", ".run", "optcr") if word in words], words
 
 
 def test_an_option_that_highs_refuses_is_named() -> None:
     errors = (ErrorLine('Cannot read value "5" for option "nosuch"'),)
-    said = judge(None, Findings(alone=True, other_errors=errors), returncode=3)
+    said = judge(None, Findings(solver="HiGHS", other_errors=errors), returncode=3)
 
-    assert said.verdict is Verdict.SOLVER_FAILURE
-    assert said.sentence == ('HiGHS did not accept its option file: Cannot read value "5" for option "nosuch".')
+    assert said.verdict is Verdict.NOT_APPLIED
+    words = 'HiGHS did not accept its options, and nothing was solved: Cannot read value "5" for option "nosuch".'
+    assert said.sentence == words
 
 
 @pytest.mark.parametrize(("solver", "file"), [("CPLEX", "Run once with `iis 1`"), ("GUROBI", "Solve it once by CPLEX")])

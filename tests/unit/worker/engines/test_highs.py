@@ -7,8 +7,8 @@ import pytest
 from times_doctor_tasks.contract.messages import RunSpec
 from times_doctor_tasks.contract.states import Verdict
 from times_doctor_tasks.snapshot.manifest import Manifest, StagedFile
-from times_doctor_worker.engines.highs import LOG, HighsEngine
-from times_doctor_worker.engines.highs_solve import UNREADABLE
+from times_doctor_worker.engines.native.adapter import Unreadable
+from times_doctor_worker.engines.native.engine import LOG, NativeEngine
 from times_doctor_worker.engines.port import Job
 
 HEAD = "Running HiGHS 1.16.0 (git hash: f3f113d): Copyright (c) 2026 under MIT licence terms\n"
@@ -42,7 +42,7 @@ def test_highs_own_reason_for_not_reading_a_file_is_said_with_the_users_name_of_
     manifest = Manifest(driver=staged, files=(StagedFile(path=staged, size_bytes=1, sha256="0" * 64),), kind="lp")
 
     job = Job(run, manifest, tmp_path / "tree", tmp_path, Path(name).stem)
-    reading = HighsEngine("1.16.0", {}).read(job, returncode=UNREADABLE, stop_reason=None)
+    reading = NativeEngine("1.16.0", {}).read(job, returncode=Unreadable.code, stop_reason=None)
 
     assert reading.verdict is Verdict.COMPILE_ERROR
     assert reading.judgement.sentence == sentence

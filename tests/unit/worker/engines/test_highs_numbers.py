@@ -6,8 +6,9 @@ import highspy
 import numpy as np
 import pytest
 
+from tests.unit.worker.engines.native_solve import solve
 from times_doctor_worker.engines.highs_numbers import not_a_number
-from times_doctor_worker.engines.highs_solve import UNREADABLE, solve
+from times_doctor_worker.engines.native.adapter import Unreadable
 
 
 def make_mps(folder: Path, cost: str = "1", entry: str = "1") -> Path:
@@ -29,11 +30,9 @@ def make_mps(folder: Path, cost: str = "1", entry: str = "1") -> Path:
 def test_a_cost_or_coefficient_that_is_no_number_is_refused_by_name(
     tmp_path: Path, numbers: dict[str, str], words: str
 ) -> None:
-    (tmp_path / "highs.opt").touch()
-    files = (make_mps(tmp_path, **numbers), tmp_path / "highs.opt", tmp_path / "run.log", tmp_path / "result.json")
-    assert solve(*files) == UNREADABLE
+    code, result = solve(tmp_path, make_mps(tmp_path, **numbers))
+    assert (code, result["why"]) == (Unreadable.code, words)
     assert f"ERROR:   {words}\n" in (tmp_path / "run.log").read_text()
-    assert not (tmp_path / "result.json").exists()
 
 
 def test_every_column_of_a_large_model_is_looked_at() -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 import highspy
 import pytest
 
-from times_doctor_worker.engines.highs_solve import BAD_OPTION, solve
+from tests.unit.worker.engines.native_solve import solve
+from times_doctor_worker.engines.native.adapter import BadOption
 
 _LP = "Minimize\n cost: 2 x + 3 y\nSubject To\n need: x + y >= 4\n most: x <= 3\nEnd\n"
 _MIP = "Maximize\n gain: 3 x + 2 y\nSubject To\n most: 2 x + 2 y <= 9\nBounds\n x <= 3\nGeneral\n x y\nEnd\n"
@@ -16,10 +16,9 @@ _NONE = "Minimize\n cost: x\nSubject To\n need: x >= 4\n most: x <= 3\nEnd\n"
 
 
 def quality_with(folder: Path, model: str, options: str) -> dict[str, Any]:
-    (folder / "m.lp").write_text(model)
-    (folder / "highs.opt").write_text(options)
-    assert solve(folder / "m.lp", folder / "highs.opt", folder / "run.log", folder / "result.json") == 0
-    quality: dict[str, Any] = json.loads((folder / "result.json").read_text())["quality"]
+    code, result = solve(folder, model, options)
+    assert code == 0, result
+    quality: dict[str, Any] = result["quality"]
     return quality
 
 
@@ -58,16 +57,15 @@ FILE_OPTIONS = [
 
 
 def answer(folder: Path, options: str) -> int:
-    (folder / "m.lp").write_text(_LP)
-    (folder / "highs.opt").write_text(options)
-    return solve(folder / "m.lp", folder / "highs.opt", folder / "run.log", folder / "result.json")
+    return solve(folder, _LP, options)[0]
 
 
 @pytest.mark.parametrize("name", FILE_OPTIONS)
 def test_an_option_that_names_a_file_is_refused_and_said_in_the_log(tmp_path: Path, name: str) -> None:
     target = tmp_path / "target"
-    assert answer(tmp_path, f"write_model_to_file = true\n{name} = {target}\n") == BAD_OPTION
-    assert f"ERROR:   line 2 of the options names a file: {name}" in (tmp_path / "run.log").read_text()
+    assert answer(tmp_path, f"write_model_to_file = true\n{name} = {target}\n") == BadOption.code
+    refused = f"ERROR:   line 2 of the options, '{name}' = '{target}': it names a file"
+    assert refused in (tmp_path / "run.log").read_text()
     assert not target.exists()
 
 
@@ -83,10 +81,10 @@ def test_these_are_all_options_of_the_installed_highs_that_take_a_file(tmp_path:
 def test_a_log_file_in_the_options_does_not_move_the_log(tmp_path: Path, value: str) -> None:
     assert answer(tmp_path, f"log_file = {value}\n") == 0
     assert "Coefficient ranges" in (tmp_path / "run.log").read_text()
-    assert {path.name for path in tmp_path.iterdir()} == {"m.lp", "highs.opt", "run.log", "result.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"m.lp", "order.json", "run.log", "result.json"}
 
 
 @pytest.mark.parametrize("line", ["nonsense = 1", "threads = 1.5", "solver = simplx", '"threads" = 1', "threads 4"])
 def test_a_line_that_highs_does_not_take_ends_the_run(tmp_path: Path, line: str) -> None:
-    assert answer(tmp_path, f"presolve = on\n{line}\n") == BAD_OPTION
+    assert answer(tmp_path, f"presolve = on\n{line}\n") == BadOption.code
     assert "line 2 of the options" in (tmp_path / "run.log").read_text()

@@ -40,7 +40,7 @@ def test_names_of_the_setting_and_of_the_rule_agree() -> None:
     from times_doctor_tasks.config.settings import ENGINES, SANDBOXES
 
     assert [[sandbox.is_confined(engine, setting) for engine in ENGINES] for setting in SANDBOXES] == [
-        [False, True],
-        [True, True],
-        [False, False],
+        [False, True, False, False, False, False],
+        [True] * 6,
+        [False] * 6,
     ]

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from times_doctor_worker.engines.discovery import Found
-from times_doctor_worker.engines.highs import HighsEngine
+from times_doctor_worker.engines.native.engine import NativeEngine
 from times_doctor_worker.host.engine_availability import HostFault, Rotation
 
-HIGHS = Found(engine=HighsEngine("1.16.0", {}), solvers=("highs.highs",))
+HIGHS = Found(engine=NativeEngine("1.16.0", {}), solvers=("highs.highs",))
 GAMS_GONE = Found(notes=("GAMS was not found.",))
 
 
@@ -69,7 +69,7 @@ def test_an_engine_comes_back_when_a_look_finds_it_well(host: Host) -> None:
 
 
 def test_an_engine_that_was_missing_is_taken_in_when_it_appears(host: Host) -> None:
-    host.found["gams"] = Found(engine=HighsEngine("54", {}), solvers=("gams.cplex",))
+    host.found["gams"] = Found(engine=NativeEngine("54", {}), solvers=("gams.cplex",))
     host.rotation.look()
     assert host.rotation.offer().queues == ["solve.highs.highs", "solve.gams.cplex"]
 

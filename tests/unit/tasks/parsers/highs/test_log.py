@@ -19,7 +19,7 @@ from times_doctor_tasks.parsers.events import (
 )
 from times_doctor_tasks.parsers.highs.log import HighsLogReader
 from times_doctor_tasks.results.run_files import RunFiles
-from times_doctor_tasks.results.run_reader import read_highs_run, read_run
+from times_doctor_tasks.results.run_reader import read_native_run, read_run
 
 LOGS = Path(__file__).parents[4] / "data" / "highs_logs"
 TRUTH: dict[str, dict[str, Any]] = json.loads((LOGS / "truth.json").read_text("utf-8"))
@@ -41,7 +41,7 @@ def _events(name: str) -> list[LogEvent]:
 @pytest.mark.parametrize("name", sorted(TRUTH))
 def test_a_bare_log_agrees_with_highs_itself(name: str) -> None:
     truth = TRUTH[name]
-    reading = read_highs_run(LOGS / f"{name}.log", returncode=0)
+    reading = read_native_run(LOGS / f"{name}.log", returncode=0)
     solve = reading.last_solve
     assert reading.verdict is VERDICTS[truth["status"]]
     assert solve is not None
@@ -60,10 +60,10 @@ def test_a_bare_log_agrees_with_highs_itself(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(TRUTH))
 def test_a_cut_log_of_highs_never_gives_another_verdict(name: str, tmp_path: Path) -> None:
     content = (LOGS / f"{name}.log").read_bytes()
-    whole = read_highs_run(LOGS / f"{name}.log").verdict
+    whole = read_native_run(LOGS / f"{name}.log").verdict
     for left in range(1, len(content), max(1, len(content) // 40)):
         (tmp_path / "cut.log").write_bytes(content[:-left])
-        found = read_highs_run(tmp_path / "cut.log").verdict
+        found = read_native_run(tmp_path / "cut.log").verdict
         assert found in {whole, Verdict.INTERRUPTED}, f"{left} bytes cut"
 
 
@@ -72,7 +72,7 @@ def test_a_bare_highs_log_is_known_by_its_beginning() -> None:
 
 
 def test_sizes_and_ranges_come_from_the_log() -> None:
-    reading = read_highs_run(LOGS / "simplex.log")
+    reading = read_native_run(LOGS / "simplex.log")
     solve = reading.last_solve
     assert solve is not None
     assert (solve.model, solve.rows, solve.columns, solve.nonzeros) == ("DemoS_006", 649, 838, 3204)
@@ -103,7 +103,7 @@ def test_phases_of_an_interior_point_run_come_in_their_order() -> None:
 def test_a_stop_of_ours_names_itself(tmp_path: Path) -> None:
     text = (LOGS / "simplex.log").read_text("utf-8")
     (tmp_path / "run.log").write_text(text[: text.index("Performed postsolve")], "utf-8")
-    reading = read_highs_run(tmp_path / "run.log", returncode=-15, stop_reason=StopReason.TIMEOUT)
+    reading = read_native_run(tmp_path / "run.log", returncode=-15, stop_reason=StopReason.TIMEOUT)
     assert reading.verdict is Verdict.LIMIT
     assert "time limit" in reading.judgement.sentence
 

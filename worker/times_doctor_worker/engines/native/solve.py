@@ -1,0 +1,181 @@
+"""The program that solves one LP or MIP file with one solver: `python -m ... ORDER`, a file that `Order` describes.
+
+A process of its own, so that it can be stopped, measured and killed like GAMS. SIGINT and SIGTERM end the solve with
+what there is by then. They are blocked before the solver is loaded and taken by a thread that waits for them: Xpress
+and COPT bring handlers of their own, which lose the result. A solver that does not come back is left behind.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from times_doctor_worker.engines.native.adapter import (
+    Adapter,
+    BadOption,
+    Missing,
+    NoLicence,
+    Order,
+    Refused,
+    Unreadable,
+    finite,
+    words_of,
+)
+
+#: Seconds from a signal until the process ends without its solver's answer, and between calls of `stop`: a solver that
+#: has not begun yet does not hear it.
+FORCED_S = 10.0
+AGAIN_S = 0.1
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_INTERRUPTED = "Interrupted by user"
+#: What a model that has no solution, or an unknown one, may not have, whatever its solver says.
+_SOLVED = ("Optimal", "Optimal after scaling", "Feasible")
+
+
+class Program:
+    """One order, carried out."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._adapter: Adapter | None = None
+        self._known: dict[str, Any] = {"solver": order.solver}
+        self._stopped_s: float | None = None
+        self._lock = threading.Lock()
+
+    def run(self) -> int:
+        """Solves, and writes the result in every case; the return code says what kept it from solving."""
+        try:
+            self._solve()
+        except Refused as refusal:
+            return self._refused(refusal.code, str(refusal))
+        except Exception as error:  # noqa: BLE001  # whatever a solver throws ends as a result
+            return self._refused(Refused.code, f"{type(error).__name__}: {words_of(error)}")
+        return self._end(0)
+
+    def _refused(self, code: int, why: str) -> int:
+        if why:
+            self._known["why"] = why
+            self._say(f"ERROR:   {why}")
+        return self._end(code)
+
+    def _say(self, line: str) -> None:
+        with Path(self._order.log).open("a", encoding="utf-8") as log:
+            log.write(f"{line}\n")
+
+    def _solve(self) -> None:
+        order, known = self._order, self._known
+        adapter = adapter_of(order)
+        known["version"] = adapter.version
+        known["of_gams_only"] = [name for _, name, native, _ in order.options if native is None]
+        for line, name, native, value in order.options:
+            try:
+                if native is not None:
+                    adapter.set(native, value)
+            except BadOption as refusal:
+                raise BadOption(f"line {line} of the options, {name!r} = {value!r}: {refusal}") from refusal
+        adapter.read()
+        known["rows"], known["columns"], known["nonzeros"] = adapter.size()
+        if not known["columns"] and not known["rows"]:  # Xpress reads any text so, and solves it
+            raise Unreadable("it has no rows and no columns")
+        self._adapter = adapter
+        if self._stopped_s is not None:
+            known["model_status"] = _INTERRUPTED
+            return
+        try:
+            adapter.solve()
+        except NoLicence as refusal:
+            size = f"the model has {known['rows']:,} rows and {known['columns']:,} columns"
+            raise NoLicence(f"{size}, and the free licence takes {adapter.FREE} ({refusal})") from refusal
+        if self._stopped_s is not None:
+            known["stop_latency_s"] = round(time.monotonic() - self._stopped_s, 3)
+        known.update(_clean(adapter.answer()))
+        if order.solver != "highs":
+            self._say(f"\ntimes-doctor: {known['model_status']}; objective {known.get('objective')}")
+
+    def watch(self) -> None:
+        """Waits for a signal, then stops the solver, then the process."""
+        signal.sigwait(_SIGNALS)
+        self._stopped_s = time.monotonic()
+        while time.monotonic() < self._stopped_s + FORCED_S:
+            if self._adapter is not None:
+                self._adapter.stop()
+            time.sleep(AGAIN_S)
+        self._known.update(model_status=_INTERRUPTED, forced=True)
+        os._exit(self._end(0))
+
+    def _end(self, code: int) -> int:
+        """Writes the result whole, once: the watcher and the solve may both come to it."""
+        self._lock.acquire()
+        part = Path(f"{self._order.result}.part")
+        part.write_text(json.dumps(finite(self._known)), "utf-8")
+        part.replace(self._order.result)
+        return code
+
+
+def adapter_of(order: Order) -> Adapter:
+    """The adapter of a solver, with its library loaded."""
+    try:
+        module = importlib.import_module(f"times_doctor_worker.engines.native.{order.solver}")
+    except ImportError as error:
+        raise Missing(words_of(error)) from error
+    adapter: Adapter = getattr(module, order.solver.capitalize())(order)
+    return adapter
+
+
+def _clean(answer: dict[str, Any]) -> dict[str, Any]:
+    """What can be believed: an objective of what has one, a basis of what is optimal."""
+    status = answer["model_status"]
+    if status not in _SOLVED and "limit" not in status and status != _INTERRUPTED:
+        answer |= {"objective": None, "bound": None}
+    if "basis" in answer:
+        answer["basis"] = answer["basis"] and status in _SOLVED[:2]
+    return answer | {"quality": finite(answer["quality"])}
+
+
+def probe(solver: str) -> dict[str, str]:
+    """What a solver says of itself, having been given a model that is beyond its free licence."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = f"{folder}/probe.lp"
+        try:
+            adapter = adapter_of(Order(solver, model, f"{folder}/run.log", ""))
+            told = {"version": adapter.version, "until": adapter.until()}
+            if adapter.BEYOND:
+                columns = "\n + ".join(f"x{n}" for n in range(adapter.BEYOND))
+                Path(model).write_text(f"Minimize\n c: {columns}\nSubject To\n r: {columns} >= 1\nEnd\n", "utf-8")
+                adapter.read()
+                adapter.solve()
+        except NoLicence as refusal:
+            return told | {"free": adapter.FREE} if Path(model).exists() else {"why": str(refusal)}
+        except Exception as error:  # noqa: BLE001  # a library that breaks down is no solver
+            return {"why": words_of(error)}
+    return told
+
+
+def main(path: str) -> int:
+    """Carries out the order in a file."""
+    block = getattr(signal, "pthread_sigmask", None)  # Windows has none: there only `diagnose` comes here
+    if block is not None:
+        block(signal.SIG_BLOCK, _SIGNALS)
+    with Path(path).open(encoding="utf-8") as file:
+        program = Program(Order(**json.load(file)))
+    if block is not None:
+        threading.Thread(target=program.watch, daemon=True).start()
+    return program.run()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--probe":
+        code = 0
+        print(json.dumps(probe(sys.argv[2])))  # noqa: T201  # for whoever asked
+    else:
+        code = main(sys.argv[1])
+    sys.stdout.flush()
+    os._exit(code)  # a library that breaks down while it is taken apart would spoil the answer
