@@ -83,7 +83,7 @@ def test_no_message_of_ours_is_ever_put_aside(team: Team, mode: ScanMode) -> Non
     with keeping_messages(team.store):
         for head in (False, True):
             assert publish_again(app, team.store, spec.scan, "highs.a", head=head)
-            assert publish_again(app, team.store, spec.scan, "highs.a", queue="host.h1", head=head)
+            assert publish_again(app, team.store, spec.scan, "highs.a", host="h1", head=head)
     team.worker("h1")
     for one in (spec, pinned):
         assert {run.state for run in team.report(one).runs} == {RunState.DONE}

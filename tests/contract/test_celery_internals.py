@@ -58,13 +58,9 @@ def test_a_second_broker_is_not_taken_for_the_first(bound: Celery) -> None:
     assert bound.backend is not backend
 
 
-def test_a_queue_that_is_not_configured_has_a_declaration(bound: Celery) -> None:
-    assert internals.declared(bound, "host.h9").name == "host.h9"
-
-
 def test_a_message_that_is_pushed_to_the_head_comes_first(bound: Celery) -> None:
     with bound.producer_pool.acquire(block=True) as producer:
-        producer.publish("first", routing_key="q", exchange="", declare=[internals.declared(bound, "q")], priority=4)
+        producer.publish("first", routing_key="q", exchange="", declare=[bound.amqp.queues.select_add("q")], priority=4)
         internals.push_to_head(producer, "q", "pushed", {"id": "x"}, {"priority": 4}, priority=4)
         queue: Any = Queue("q", channel=producer.channel)  # type: ignore[no-untyped-call]  # kombu has no types
         taken = [queue.get(no_ack=True) for _ in range(2)]

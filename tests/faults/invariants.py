@@ -33,7 +33,7 @@ def check(team: Team, specs: Iterable[ScanSpec], *, hosts: Iterable[str]) -> Non
     wait_until(lambda: not engines(team), timeout_s=30, what="no solver is left")
     queues = ["control", "solve.highs.highs", *(f"host.{host}" for host in hosts)]
     wait_until(lambda: team.store.waiting(queues) == 0, timeout_s=30, what="queues are empty")
-    assert [host for host in hosts if team.store.parked(host)] == []
+    assert team.store.client.zcard(team.store.keys.line()) == 0
     assert lasting_keys(team) == []
 
 

@@ -35,7 +35,7 @@ from times_doctor_worker.recovery.script_loader import load_scripts
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 
 USERS = Path(__file__).parents[2] / "deploy" / "users.acl"
-ROLES = ("client", "worker", "control", "flower")
+ROLES = ("client", "worker", "control", "admin", "flower")
 
 
 BEAT = scripts.source("beat")
@@ -141,6 +141,9 @@ def test_every_role_may_do_what_it_does_and_nothing_is_refused(
     dashboard = watch(broker, tmp_path)
     host = start(team, broker, "h1", "solve")
     desk = Desk(tmp_path, broker)
+    admin = RunStore(connect(broker.url_of("admin")))
+    admin.set_seats("highs", 8)
+    admin.client.close()
     tiny, long = desk.model("tiny.mps", TINY_MPS), desk.model("long.mps", endless_mps())
 
     parallel = desk.run("scan", tiny, "--queue", "--parallel", "-p", "bar", "--repeat", 3, "--threads", 1)
@@ -174,6 +177,9 @@ def test_every_role_may_do_what_it_does_and_nothing_is_refused(
         ("worker", Keys().scan("s1")),
         ("control", Keys().scans()),
         ("control", Keys().blob("0" * 64)),
+        *((role, Keys().seats()) for role in ("client", "worker", "control", "flower")),
+        ("admin", Keys().held_seats()),
+        ("admin", Keys().state("s1", "r1")),
         ("flower", Keys().state("s1", "r1")),
         *((role, "another-tenant:scans") for role in ROLES),
     ],

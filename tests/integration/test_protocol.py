@@ -59,17 +59,8 @@ def test_a_run_too_big_for_the_room_is_parked_with_a_reason_people_can_read(stor
     spec = submit()
     assert claim(store, spec, "cplex.a", threads=4, free=Room(3, 0)) == Parked("1 core short on h1")
     assert claim(store, spec, "cplex.b", mem_mb=4096, free=Room(8, 2048)) == Parked("2.0 GB short on h1")
-    assert store.parked("h1") == [("s1", "cplex.a", Room(4, 0)), ("s1", "cplex.b", Room(1, 4096))]
+    assert store.in_line(spec.scan, spec.runs) == {"cplex.a", "cplex.b"}
     assert store.statuses(spec)["cplex.a"].reason == "1 core short on h1"
-
-
-def test_only_one_caller_gets_a_parked_run(store: RunStore, submit: Submit) -> None:
-    spec = submit()
-    claim(store, spec, "cplex.a", threads=4, free=Room(3, 0))
-    assert store.unpark("h1", spec.scan, "cplex.a")
-    assert not store.unpark("h1", spec.scan, "cplex.a")
-    assert status(store, spec, "cplex.a") is RunState.QUEUED
-    assert isinstance(claim(store, spec, "cplex.a"), Owned)
 
 
 def test_an_expired_lease_is_claimed_by_the_next_with_a_new_fence(store: RunStore, submit: Submit) -> None:

@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import redis
@@ -20,14 +21,24 @@ from hypothesis.stateful import (
 )
 from msgspec import structs
 
-from tests.conftest import Server
+from tests.conftest import Server, wait_until
 from tests.integration.conftest import make_result, make_runs, make_scan
 from tests.integration.protocol_reference import CheckedStore
 from times_doctor_tasks.contract.cancel_flag import StopRequest
+from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_tasks.contract.messages import AggregateTask, Reported, RunSpec, ScanSpec, StateChanged
 from times_doctor_tasks.contract.states import OWNED, TERMINAL, RunState, ScanMode, StopReason
 from times_doctor_tasks.state_store.connection import connect
-from times_doctor_tasks.state_store.run_store import Done, Fence, Owned, Room, RunStatus
+from times_doctor_tasks.state_store.run_store import (
+    NO_SEAT_S,
+    SEAT_MARGIN_S,
+    Done,
+    Fence,
+    NobodyWaits,
+    Owned,
+    Room,
+    RunStatus,
+)
 from times_doctor_worker.recovery.actions import Remedies
 from times_doctor_worker.recovery.report_builder import AGGREGATE_LEASE_S, Reporter
 from times_doctor_worker.recovery.sweeper import Sweeper
@@ -41,6 +52,9 @@ HOSTS = ("h1", "h2")
 THREADS = 2
 #: A lease that no example outlives: only the model's own clock ends one.
 LEASE_S = 40.0
+#: Shorter than that: a host that is cut off stops for its seat before its run is taken from it.
+SEAT_LEASE_S = 25.0
+QUEUE = solve_queue("gams", "cplex")
 #: Seconds between the looks of a sweeper that watches: below its `GAP_S`.
 LOOK_S = 4.0
 NAMES = ("cplex.a", "cplex.b", "cplex.c", "cplex.d")
@@ -65,6 +79,10 @@ class Owner:
     message: Message
     state: RunState = RunState.CLAIMED
     lives: bool = True
+    has_ended: bool = False
+    """Its solver is gone for good, and so is whoever could speak for it."""
+    seat_until_s: float = float("inf")
+    """By the model's clock: it stops by itself then."""
 
 
 class ProtocolMachine(RuleBasedStateMachine):
@@ -119,19 +137,32 @@ class ProtocolMachine(RuleBasedStateMachine):
         published=st.sampled_from([4, 4, 4, 4, 2, 1, 0]),
         max_attempts=st.sampled_from([3, 2, 1]),
         cancels=st.sampled_from([0, 0, 0, 1]),
+        race=st.sampled_from([False, False, True]),
+        seats=st.sampled_from([None, 1, 1, 2]),
     )
     def submit(
-        self, mode: ScanMode, count: int, reused: set[str], published: int, max_attempts: int, cancels: int
+        self,
+        mode: ScanMode,
+        count: int,
+        reused: set[str],
+        published: int,
+        max_attempts: int,
+        cancels: int,
+        race: bool,
+        seats: int | None,
     ) -> None:
         """The client writes the scan and publishes `published` of its messages before it dies."""
         self.cancels = cancels
         names = NAMES[:count]
         skipped = tuple(sorted(reused & set(names))) if len(names) > 1 else ()
-        self.spec = make_scan(mode, names, lease_s=LEASE_S, max_attempts=max_attempts, reused=skipped)
-        self.runs = {run.run: self._with_reused(run) for run in make_runs(self.spec)}
+        self.spec = make_scan(mode, names, lease_s=LEASE_S, max_attempts=max_attempts, reused=skipped, race=race)
+        self.runs = {run.run: self._of_its_step(self._with_reused(run)) for run in make_runs(self.spec)}
         self.order = [run for run in names if run not in skipped]
         self.store = CheckedStore(self.client, f"m{os.getpid()}.{next(self.counter)}", self.spec)
         self.store.submit(self.spec, list(self.runs.values()))
+        if seats is not None:
+            self.store.set_seats("cplex", seats, lease_s=SEAT_LEASE_S)
+            self.store.reference.seats, self.store.reference.seat_lease_s = seats, SEAT_LEASE_S
         in_chain = mode is ScanMode.CHAIN
         for run in self.order[: min(published, 1) if in_chain else published]:
             self._publish(Message(run, is_part=not in_chain, has_rest=in_chain))
@@ -140,6 +171,9 @@ class ProtocolMachine(RuleBasedStateMachine):
 
     def _sweeper(self) -> Sweeper:
         return Sweeper(self.store, self.reporter, Remedies(self.store, self))
+
+    def _of_its_step(self, run: RunSpec) -> RunSpec:
+        return structs.replace(run, priority=(run.index + 1) % 3, threads=self._need_at(run.index))
 
     def _with_reused(self, run: RunSpec) -> RunSpec:
         if run.run not in self.spec.reused:
@@ -177,12 +211,35 @@ class ProtocolMachine(RuleBasedStateMachine):
             free=Room(threads - used, 0),
         )
         if isinstance(claim, Owned):
-            self.owners.append(Owner(host, message.run, claim.fence, message))
+            owner = Owner(host, message.run, claim.fence, message)
+            self._renew(owner, claim.seat_until_s)
+            self.owners.append(owner)
         elif isinstance(claim, Done):
             self._returned(message)
 
     def _need(self, run: str) -> int:
-        return THREADS if self.runs[run].index else 1
+        return self._need_at(self.runs[run].index)
+
+    def _need_at(self, index: int) -> int:
+        return THREADS if index else 1
+
+    def _renew(self, owner: Owner, seat_until_s: float) -> None:
+        """By the model's clock, which stands still while a call is answered."""
+        has_seat = seat_until_s < NO_SEAT_S
+        owner.seat_until_s = self.store.reference.now_s + SEAT_LEASE_S if has_seat else NO_SEAT_S
+
+    def _beat(self, owner: Owner) -> None:
+        beat = self.store.beat(self.spec, owner.run, owner.fence, state=owner.state)
+        if beat.ours:
+            self._renew(owner, beat.seat_until_s)
+            owner.lives = True
+        else:
+            self._is_gone(owner)
+
+    def _is_gone(self, owner: Owner) -> None:
+        """Its solver has ended, and its host says so."""
+        owner.lives, owner.has_ended = False, True
+        self.store.free_seat(owner.fence)
 
     # -- hosts ---------------------------------------------------------------------------------------------------------
 
@@ -195,15 +252,15 @@ class ProtocolMachine(RuleBasedStateMachine):
     @precondition(_somebody_lives)
     @rule(which=picks)
     def beat(self, which: int) -> None:
-        owner = self._one(which)
-        owner.lives = self.store.beat(self.spec, owner.run, owner.fence, state=owner.state).ours
+        self._beat(self._one(which))
 
     @precondition(_somebody_lives)
     @rule(which=picks)
     def advance(self, which: int) -> None:
         owner = self._one(which)
         after = IN_ORDER[min(IN_ORDER.index(owner.state) + 1, 3)]
-        owner.lives = self.store.advance(self.spec, owner.run, owner.fence, after)
+        if not self.store.advance(self.spec, owner.run, owner.fence, after):
+            self._is_gone(owner)
         owner.state = after
 
     @precondition(_somebody_lives)
@@ -214,11 +271,12 @@ class ProtocolMachine(RuleBasedStateMachine):
 
     def _finish(self, owner: Owner, state: RunState, *, dies: bool) -> None:
         result = make_result(self.spec, owner.run, state, attempt=owner.fence.attempt, host=owner.host)
-        owner.lives = False
         won = self.store.finish(self.spec, result, owner.fence)
         if dies:
+            owner.lives, owner.has_ended = False, True
             self.kill_host(owner.host)
             return
+        self._is_gone(owner)
         assert self.store.finish(self.spec, result, owner.fence) == won
         if won:
             self._returned(owner.message)
@@ -228,20 +286,30 @@ class ProtocolMachine(RuleBasedStateMachine):
     @rule(which=picks, counted=st.booleans(), dies=st.booleans())
     def hand_back(self, which: int, counted: bool, dies: bool) -> None:
         owner = self._one(which)
-        owner.lives = False
         released = self.store.release(self.spec, owner.run, owner.fence, reason="drain", counted=counted)
+        self._is_gone(owner)
         if released and not dies:
             self.queues["all"].insert(0, owner.message)
 
-    @precondition(lambda self: len(self.owners) > len(self._living()))
+    @precondition(_somebody_lives)
+    @rule(which=picks, waits_s=st.sampled_from([5.0, 30.0]))
+    def hand_back_into_the_line(self, which: int, waits_s: float) -> None:
+        """As a run that was refused a licence."""
+        owner = self._one(which)
+        self.store.release(
+            self.spec, owner.run, owner.fence, reason="no licence", waiting=self.runs[owner.run], waits_s=waits_s
+        )
+        self._is_gone(owner)
+
+    @precondition(lambda self: bool(self._gone()))
     @rule(which=picks, word=st.sampled_from(["beat", "advance", "release", "finish"]))
     def somebody_taken_for_dead_comes_back(self, which: int, word: str) -> None:
         """Whoever ever owned a run may speak again: what counts is only whether it is still his."""
-        gone = [owner for owner in self.owners if not owner.lives]
+        gone = self._gone()
         owner = gone[which % len(gone)]
         spec, store, run, fence = self.spec, self.store, owner.run, owner.fence
         if word == "beat":
-            owner.lives = store.beat(spec, run, fence, state=owner.state).ours
+            self._beat(owner)
         elif word == "advance":
             owner.state = IN_ORDER[min(IN_ORDER.index(owner.state) + 1, 3)]
             owner.lives = store.advance(spec, run, fence, owner.state)
@@ -249,6 +317,13 @@ class ProtocolMachine(RuleBasedStateMachine):
             store.release(spec, run, fence, reason="late")
         else:
             store.finish(spec, make_result(spec, run, attempt=fence.attempt, host=owner.host), fence)
+
+    def _gone(self) -> list[Owner]:
+        """Owners that are not heard of; a seat that has run out has stopped their solvers."""
+        return [owner for owner in self.owners if not owner.lives and not owner.has_ended and not self._ran_out(owner)]
+
+    def _ran_out(self, owner: Owner) -> bool:
+        return owner.seat_until_s <= self.store.reference.now_s
 
     @precondition(_somebody_lives)
     @rule(host=st.sampled_from(HOSTS))
@@ -258,15 +333,29 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.queues["all"] += self.queues[host]  # whoever takes the name next takes its queue; nobody has to
         self.queues[host].clear()
 
-    @precondition(lambda self: any(self.store.reference.parked.values()))
     @rule(host=st.sampled_from(HOSTS))
-    def pick(self, host: str) -> None:
-        free = THREADS - sum(self._need(owner.run) for owner in self._living(host))
-        for scan, run, need in self.store.parked(host):
-            if need.threads <= free and self.store.unpark(host, scan, run):
-                if run in self.kept:
-                    self.queues[host].append(self.kept[run])
-                return
+    def restart_host(self, host: str) -> None:
+        """Whoever takes the name knows that the one before is dead."""
+        self.kill_host(host)
+        for owner in self.owners:
+            owner.has_ended = owner.has_ended or owner.host == host
+        self.store.free_seats_of(host)
+
+    @precondition(lambda self: self.store.reference.line)
+    @rule(host=st.sampled_from(HOSTS), is_lost=st.sampled_from([False, False, True]))
+    def take(self, host: str, is_lost: bool) -> None:
+        """`is_lost`: the host dies before it publishes the message."""
+        self.pick(host, is_lost=is_lost)
+
+    def pick(self, host: str, *, threads: int = THREADS, is_lost: bool = False) -> bool:
+        free = threads - sum(self._need(owner.run) for owner in self._living(host))
+        try:
+            taken = self.store.take(host, Room(free, 0), queues=[QUEUE], offers=["gams.cplex"])
+        except NobodyWaits:
+            return False
+        if taken is not None and not is_lost and taken[1] in self.kept:
+            self.queues[host].append(self.kept[taken[1]])
+        return taken is not None
 
     def _one(self, which: int) -> Owner:
         living = self._living()
@@ -289,6 +378,15 @@ class ProtocolMachine(RuleBasedStateMachine):
     def _pass(self, span_s: float) -> None:
         self.store.reference.now_s += span_s
         pipe = self.client.pipeline()
+        keys, span_ms = self.store.keys, int(span_s * 1000)
+        client: Any = self.client
+        for holder in client.zrange(keys.held_seats(), 0, -1):
+            pipe.zincrby(keys.held_seats(), -span_ms, holder)
+        for member, need in client.hgetall(keys.line_needs()).items():
+            words = need.decode().split(" ")
+            if len(words) > 4:
+                words[4] = str(int(words[4]) - span_ms)
+                pipe.hset(keys.line_needs(), member, " ".join(words))
         for run in self.order:
             key = self.store.keys.state(self.spec.scan, run)
             if int(self.client.hget(key, "lease_ms") or 0) > 0:
@@ -297,6 +395,12 @@ class ProtocolMachine(RuleBasedStateMachine):
         if self.aggregating_s > AGGREGATE_LEASE_S:
             pipe.delete(self.store.keys.aggregating(self.spec.scan))
         pipe.execute()
+        for owner in self._living():
+            if self._ran_out(owner):  # it could not renew its seat: it stops, and hands the run back
+                released = self.store.release(self.spec, owner.run, owner.fence, reason="handed back by a host cut off")
+                self._is_gone(owner)
+                if released:
+                    self.queues["all"].insert(0, owner.message)
 
     @rule(which=st.integers(0, 1), span_s=st.sampled_from([0.0, 9.0, 41.0]))
     def nobody_looks_and_a_control_is_started_anew(self, which: int, span_s: float) -> None:
@@ -351,12 +455,18 @@ class ProtocolMachine(RuleBasedStateMachine):
         assert {run.decode() for run in self.client.smembers(store.keys.ended(spec.scan))} == terminal  # type: ignore[union-attr]
 
     @invariant()
-    def parked_runs_and_their_needs_agree(self) -> None:
-        keys, parked = self.store.keys, self.store.reference.parked
-        for host in HOSTS:
-            members = {member.decode() for member in self.client.zrange(keys.parked(host), 0, -1)}  # type: ignore[union-attr]
-            needs = {member.decode() for member in self.client.hkeys(keys.parked_needs(host))}  # type: ignore[union-attr]
-            assert members == needs == {f"{self.spec.scan} {run}" for run in parked.get(host, ())}
+    def the_line_and_its_needs_agree(self) -> None:
+        keys, line = self.store.keys, self.store.reference.line
+        needs = {member.decode() for member in self.client.hkeys(keys.line_needs())}  # type: ignore[union-attr]
+        assert sorted(self.store.order()) == sorted(line)
+        assert needs == {f"{self.spec.scan} {run}" for run in line}
+
+    @invariant()
+    def never_are_more_solvers_at_work_than_seats(self) -> None:
+        seats = self.store.reference.seats
+        holders = [owner for owner in self.owners if not owner.has_ended and owner.seat_until_s < NO_SEAT_S]
+        at_work = [owner for owner in holders if not self._ran_out(owner)]
+        assert seats is None or len(at_work) <= seats
 
     @invariant()
     def a_chain_has_one_owner_and_goes_in_order(self) -> None:
@@ -399,10 +509,11 @@ class ProtocolMachine(RuleBasedStateMachine):
         raise AssertionError(f"no report in sight: {statuses}, kept {self.kept}")
 
     def _work_off(self) -> None:
-        while self._has_mail() or self._living() or self.callbacks:
+        room = THREADS * len(NAMES)
+        while self._has_mail() or self._living() or self.callbacks or self.pick(HOSTS[0], threads=room):
             for queue in self.queues.values():
                 while queue:
-                    self._solve(queue.pop(0), HOSTS[0], THREADS * len(NAMES))
+                    self._solve(queue.pop(0), HOSTS[0], room)
             for owner in self._living():
                 self._finish(owner, RunState.DONE, dies=False)
             while self.callbacks:
@@ -422,12 +533,15 @@ class ProtocolMachine(RuleBasedStateMachine):
         for run in gone:
             expected = store.reference.runs[run.run]
             assert expected.attempt - expected.handbacks >= spec.max_attempts
+        assert store.order() == []
+        self.client.delete(store.keys.seats())  # an admin's: it lasts
         keys: list[bytes] = self.client.keys(f"{store.keys.prefix}:*")  # type: ignore[assignment]
         assert [key for key in keys if self.client.ttl(key) < 0] == []
 
 
 def test_whatever_happens_the_server_does_as_the_reference_and_a_report_comes(server: Server) -> None:
     client = connect(server.url)
+    wait_until(lambda: client.info("server")["uptime_in_seconds"] > SEAT_MARGIN_S, timeout_s=30, what="seats are given")
     try:
         run_state_machine_as_test(
             lambda: ProtocolMachine(client),  # type: ignore[arg-type]  # any callable that makes one will do

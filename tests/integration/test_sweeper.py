@@ -6,12 +6,14 @@ import logging
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from tests.integration.conftest import make_result, make_runs, make_scan
 from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_tasks.contract.messages import AggregateTask, ScanSpec
 from times_doctor_tasks.contract.states import RunState
 from times_doctor_tasks.state_store.run_store import RunStore
+from times_doctor_tasks.testing.fake_host import FakeHost
 from times_doctor_worker.recovery.actions import Remedies
 from times_doctor_worker.recovery.sweeper import ALL_S, NEWEST, RUNS_A_SWEEP, SWEEP_S, Sweeper
 
@@ -132,14 +134,31 @@ def test_one_bad_key_costs_one_scan_and_its_name_is_said(
     assert {"s1 cplex.a", "s3 cplex.a"} <= set(bench.post.sent)
 
 
-def test_a_run_that_is_parked_at_a_host_that_lives_stays_there(bench: Bench) -> None:
+def test_a_run_that_stands_in_line_is_left_alone(bench: Bench) -> None:
+    bench.submit("s1", ("cplex.a",), waits=False)
+    state, line = bench.store.keys.state("s1", "cplex.a"), bench.store.keys.line()
+    bench.store.client.hset(state, mapping={"state": "parked", "reason": "2 cores short on h1"})
+    bench.store.client.zadd(line, {"s1 cplex.a": 1})
+    bench.sweep(100)
+    assert bench.post.sent == []
+    bench.store.client.delete(line)
+    bench.sweep(60)
+    assert set(bench.post.sent) == {"s1 cplex.a"}
+
+
+@pytest.mark.parametrize("shares_line", [False, True])
+def test_a_run_that_an_older_host_has_parked_stays_there_while_that_one_lives(bench: Bench, shares_line: bool) -> None:
     spec = bench.submit("s1", ("cplex.a",), waits=False)
     state = bench.store.keys.state("s1", "cplex.a")
     bench.store.client.hset(state, mapping={"state": "parked", "host": "h1", "reason": "2 cores short"})
-    bench.store.client.set(bench.store.keys.host("h1"), b"{}")
+    host = FakeHost(bench.store)
+    host.register()
+    card = bench.store.host("h1")
+    assert card is not None
+    bench.store.register_host(structs.replace(card, shares_line=shares_line), ttl_s=60)
     bench.sweep(100)
-    assert bench.post.sent == []
+    assert set(bench.post.sent) == ({"s1 cplex.a"} if shares_line else set())
     bench.store.client.delete(bench.store.keys.host("h1"))
-    bench.sweep(60)
+    bench.sweep(100)
     assert set(bench.post.sent) == {"s1 cplex.a"}
     assert bench.store.statuses(spec)["cplex.a"].reason == "2 cores short"

@@ -52,7 +52,7 @@ def test_a_host_whose_engine_broke_steps_aside_and_another_one_runs_it(team: Tea
         return card is not None and card.queues == ("host.h1",) and any("out of rotation" in n for n in card.notes)
 
     wait_until(steps_aside, what="its card says so")
-    assert team.status(spec, "a").state is RunState.QUEUED
+    assert team.status(spec, "a").state in {RunState.QUEUED, RunState.PARKED}
     team.worker("h2")
     report = team.report(spec)
     assert [(a.host, a.ended_as.split(":")[0]) for a in report.runs[0].attempts] == [

@@ -13,7 +13,7 @@ from times_doctor_tasks.celery_app import internals
 from times_doctor_tasks.celery_app.aggregate_task import aggregate_scan
 from times_doctor_tasks.celery_app.app import DEFAULT_PRIORITY
 from times_doctor_tasks.celery_app.solve_task import SOLVE, solve
-from times_doctor_tasks.contract.keys import CONTROL_QUEUE
+from times_doctor_tasks.contract.keys import CONTROL_QUEUE, host_queue
 from times_doctor_tasks.contract.messages import AggregateTask, RunSpec, ScanSpec, SolveTask, to_task
 from times_doctor_tasks.contract.states import ScanMode
 from times_doctor_tasks.state_store.run_store import RunStore
@@ -83,32 +83,24 @@ def keeping_messages(store: RunStore) -> Iterator[None]:
         signals.before_task_publish.disconnect(keep)
 
 
-def publish_again(
-    app: Celery, store: RunStore, scan: str, run: str, *, queue: str | None = None, head: bool = False
-) -> bool:
-    """Publishes the kept message of a run once more (to another queue if asked); False when none was kept.
+def publish_again(app: Celery, store: RunStore, scan: str, run: str, *, host: str = "", head: bool = False) -> bool:
+    """Publishes the kept message of a run once more; False when none was kept.
 
-    `head`: before the others of its priority, for a run that was taken already and handed back.
+    Args:
+        host: To this one's own queue, before all others there: it was taken from the line.
+        head: Before the others of its priority, for a run that was taken already and handed back.
     """
     kept = store.message(scan, run)
     if not kept:
         return False
-    name = queue or kept["queue"].decode()
+    name = host_queue(host) if host else kept["queue"].decode()
     body, headers, properties = (msgspec.json.decode(kept[part]) for part in ("body", "headers", "properties"))
     with app.producer_pool.acquire(block=True) as producer:
-        if head:
-            priority = properties.get("priority", DEFAULT_PRIORITY)
+        if host or head:
+            priority = 0 if host else properties.get("priority", DEFAULT_PRIORITY)
             internals.push_to_head(producer, name, body, headers, properties, priority=priority)
             return True
-        producer.publish(
-            body,
-            routing_key=name,
-            exchange="",
-            serializer="json",
-            headers=headers,
-            declare=[internals.declared(app, queue)] if queue else None,
-            **properties,
-        )
+        producer.publish(body, routing_key=name, exchange="", serializer="json", headers=headers, **properties)
     return True
 
 

@@ -43,11 +43,6 @@ def forget_connections(app: Celery) -> None:
     app._local = threading.local()  # noqa: SLF001
 
 
-def declared(app: Celery, queue: str) -> Any:
-    """The declaration of a queue that is not among those that are configured, for `Producer.publish(declare=...)`."""
-    return app.amqp.queues.select_add(queue)
-
-
 def push_to_head(
     producer: Any, queue: str, body: Any, headers: Mapping[str, Any], properties: Mapping[str, Any], *, priority: int
 ) -> None:

@@ -71,6 +71,8 @@ class HostCard(Document, frozen=True, kw_only=True):
     """False while it ends: what runs goes on, nothing new is taken."""
     serves: tuple[str, ...] = ()
     """What it does for clients beside runs (`gdx_requests.SERVED`); a version that does not know how says nothing."""
+    shares_line: bool = False
+    """It takes from the one line of all hosts, and counts seats; a version that parks at itself says nothing."""
     brings_control: bool = False
     """It starts a control worker beside itself, which has a card of its own some moments later."""
 

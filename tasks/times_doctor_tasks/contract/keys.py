@@ -2,7 +2,7 @@
 
 Writing roles (one per key; section 12 of the design turns them into ACL rules): `client` asks, `worker` solves,
 `control` aggregates and recovers (a control worker holds the worker's rights too: recovery ends runs whose worker
-is gone; of a scan's cancel flag, and of the specifications of later rounds, it is a second writer).
+is gone; `admin` sets seats; of a scan's cancel flag, and of the specifications of later rounds, it is a second writer).
 deploy/users.acl has those rules; a key that a script only reads counts as written there: EVALSHA declares all its
 keys so. All keys of a scan share its TTL: they live `SCAN_TTL_S` after their last write.
 """
@@ -30,7 +30,7 @@ def solve_queue(engine: str, solver: str) -> str:
 
 
 def host_queue(host: str) -> str:
-    """Queue of the messages that only `host` may take: pinned runs, and parked ones it picked."""
+    """Queue of the messages that only `host` may take: pinned runs, and those it took from the line."""
     return f"host.{host}"
 
 
@@ -52,13 +52,30 @@ class Keys:
         """STRING HostCard. TTL three host beats: absent = not live. Writer worker. Readers all."""
         return f"{self.prefix}:host:{host}"
 
-    def parked(self, host: str) -> str:
-        """ZSET `<scan> <run>` -> priority and arrival, best first. Writer worker (CLAIM, PICK)."""
-        return f"{self.prefix}:host:{host}:parked"
+    def line(self) -> str:
+        """ZSET `<scan> <run>` -> step and arrival: runs that found no room or no seat, of all hosts.
 
-    def parked_needs(self, host: str) -> str:
-        """HASH `<scan> <run>` -> `<threads> <mb>`. Writer worker (CLAIM, PICK)."""
-        return f"{self.prefix}:host:{host}:needs"
+        TTL as a scan's. Writer worker (CLAIM, FINISH, RELEASE), control (CONCLUDE).
+        """
+        return f"{self.prefix}:line"
+
+    def line_needs(self) -> str:
+        """HASH `<scan> <run>` -> `<queue> <engine>.<solver> <threads> <mb>`, and ` <until ms> <host>` while taken.
+
+        TTL and writers as `line`; worker (TAKE), too.
+        """
+        return f"{self.prefix}:line:needs"
+
+    def seats(self) -> str:
+        """HASH solver -> `<how many> <lease ms>`. It lasts. Writer admin; readers all."""
+        return f"{self.prefix}:seats"
+
+    def held_seats(self) -> str:
+        """ZSET `<solver> <host> <scan> <run> <attempt>` -> server ms at which it may be given on.
+
+        Attempt 0: kept by TAKE. TTL as a scan's. Writer worker (CLAIM, TAKE, BEAT).
+        """
+        return f"{self.prefix}:seats:held"
 
     def asked(self, host: str) -> str:
         """ZSET SendGdx -> server ms until which somebody waits for it. TTL a minute. Writer client, reader worker."""

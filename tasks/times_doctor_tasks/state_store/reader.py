@@ -5,7 +5,7 @@ Readers tolerate absence: everything here expires. Every method may raise `redis
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -227,6 +227,13 @@ class Records:
             pipe.exists(self.keys.message(spec.scan, run))
         return {run: bool(kept) for run, kept in zip(names, pipe.execute(), strict=True)}
 
+    def in_line(self, scan: str, runs: Sequence[str]) -> set[str]:
+        """Those of a scan's runs that wait in the line of all hosts."""
+        pipe = self.client.pipeline(transaction=False)
+        for run in runs:
+            pipe.zscore(self.keys.line(), f"{scan} {run}")
+        return {run for run, score in zip(runs, pipe.execute(), strict=True) if score is not None}
+
     # -- events ---------------------------------------------------------------------------------------------------
 
     def events(
@@ -270,11 +277,6 @@ class Records:
         """One host's card; None when it has not beaten lately."""
         raw = self.client.get(self.keys.host(host))
         return decode(raw, HostCard) if raw else None
-
-    def alive(self, hosts: Collection[str]) -> set[str]:
-        """Those of `hosts` that beat lately."""
-        cards = self.client.mget([self.keys.host(host) for host in hosts]) if hosts else []
-        return {host for host, card in zip(hosts, cards, strict=True) if card}
 
     def live_hosts(self) -> list[HostCard]:
         """Cards of the hosts that beat lately, by name; also of those whose messages this version cannot speak."""

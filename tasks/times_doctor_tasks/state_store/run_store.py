@@ -7,13 +7,13 @@ LOADING are answers, not lost connections); the client turns them into `BrokerUn
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from times_doctor_tasks.contract.cancel_flag import StopRequest
-from times_doctor_tasks.contract.clock import now_ms
+from times_doctor_tasks.contract.clock import monotonic_s, now_ms
 from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.contract.keys import EVENTS_MAX, SCAN_TTL_S
 from times_doctor_tasks.contract.messages import (
@@ -30,6 +30,7 @@ from times_doctor_tasks.contract.messages import (
 )
 from times_doctor_tasks.contract.states import RunState, ScanMode, StopReason, Verdict
 from times_doctor_tasks.state_store.done_mark import DoneMark
+from times_doctor_tasks.state_store.fair_order import LAST_STEP
 from times_doctor_tasks.state_store.reader import Records, initial_state
 from times_doctor_tasks.state_store.reader import RunStatus as RunStatus  # what the verbs are told was seen
 from times_doctor_tasks.state_store.scripts import register
@@ -37,6 +38,15 @@ from times_doctor_tasks.state_store.scripts import register
 if TYPE_CHECKING:
     import redis
 
+#: Seconds for which a run in line is kept for the host that takes it.
+KEPT_S = 10.0
+#: Seconds after its holder had to stop before a seat is given on: a solver is killed seven seconds after it was told.
+SEAT_MARGIN_S = 10.0
+#: Seconds for which a host that cannot ask keeps its seat; then its solver is stopped.
+SEAT_LEASE_S = 900.0
+_MARGIN_MS = int(SEAT_MARGIN_S * 1000)
+#: Until when a run may go on that holds no seat, because nobody counts its solver.
+NO_SEAT_S = float("inf")
 _END_OF_RACE = StopRequest(StopReason.BEATEN, now=True).flag()
 
 
@@ -46,6 +56,8 @@ class Fence:
 
     attempt: int
     token: str
+    seat: str = field(default="", compare=False)
+    """By which name it holds a seat, where its solver is counted: `<solver> <host> <scan> <run> <attempt>`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,8 @@ class Owned:
 
     fence: Fence
     cancel: str = ""
+    seat_until_s: float = field(default=NO_SEAT_S, compare=False)
+    """Monotonic, by this machine: unless the seat is renewed before, its solver must end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +86,7 @@ class Leased:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """CLAIM: no room here now; the host's PICK brings it back."""
+    """CLAIM: no room here, or no seat, now; it stands in the line of all hosts."""
 
     reason: str
 
@@ -91,6 +105,8 @@ class Beat:
 
     ours: bool
     cancel: str = ""
+    seat_until_s: float = field(default=NO_SEAT_S, compare=False)
+    """As in `Owned`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +115,10 @@ class Room:
 
     threads: int
     mem_mb: int
+
+
+class NobodyWaits(Exception):  # an answer, not a failure
+    """TAKE: the line is empty."""
 
 
 class RunStore(Records):
@@ -155,34 +175,29 @@ class RunStore(Records):
 
         Args:
             instance: Which start of the host's worker asks.
-            closed: Why the host takes nothing of this kind now: the run is parked there with these words.
+            closed: Why the host takes nothing of this kind now: the run stands in line with these words.
         """
-        k, scan = self.keys, spec.scan
-        mine = [run.run, f"{scan} {run.run}", host, token, initial_state(spec, run.run)]
-        bounds = [int(spec.lease_s * 1000), SCAN_TTL_S, EVENTS_MAX]
-        room = [need.threads, need.mem_mb, free.threads, free.mem_mb]
-        answer = self._scripts["claim"](
-            keys=[
-                k.state(scan, run.run),
-                k.run(scan, run.run),
-                k.cancel(scan),
-                k.parked(host),
-                k.parked_needs(host),
-                k.events(scan),
-                k.history(scan, run.run),
-            ],
-            args=[*mine, *bounds, *room, run.priority, instance, closed],
-        )
-        return _claim_answer(answer, token)
+        k, scan, name, asked_s = self.keys, spec.scan, run.run, monotonic_s()
+        keys = [k.state(scan, name), k.run(scan, name), k.cancel(scan), k.line(), k.line_needs(), k.events(scan)]
+        keys += [k.history(scan, name), k.held_seats()]
+        seat = f"{run.solver} {host} {scan} {name}"
+        args = [name, f"{scan} {name}", host, token, initial_state(spec, name), int(spec.lease_s * 1000), SCAN_TTL_S]
+        args += [EVENTS_MAX, need.threads, need.mem_mb, free.threads, free.mem_mb, run.priority, instance, closed]
+        args += [need_words(run, need), run.solver, seat, _MARGIN_MS, k.seats()]
+        answer = self._scripts["claim"](keys=keys, args=args)
+        return _claim_answer(answer, token, seat, asked_s)
 
     def beat(self, spec: ScanSpec, run: str, fence: Fence, *, state: RunState) -> Beat:
-        """BEAT: renew the lease, learn of a cancel flag. `state` is where the owner believes the run to be."""
-        k = self.keys
+        """BEAT: renew leases, learn of a cancel flag. `state` is where the owner believes the run to be."""
+        k, asked_s = self.keys, monotonic_s()
+        seat = [fence.seat.partition(" ")[0], fence.seat, _MARGIN_MS, k.seats()]
         answer = self._scripts["beat"](
-            keys=[k.state(spec.scan, run), k.cancel(spec.scan), k.events(spec.scan)],
-            args=[run, fence.attempt, fence.token, int(spec.lease_s * 1000), SCAN_TTL_S, EVENTS_MAX, state],
+            keys=[k.state(spec.scan, run), k.cancel(spec.scan), k.events(spec.scan), k.held_seats()],
+            args=[run, fence.attempt, fence.token, int(spec.lease_s * 1000), SCAN_TTL_S, EVENTS_MAX, state, *seat],
         )
-        return Beat(ours=answer[0] == b"ok", cancel=answer[1].decode() if len(answer) > 1 else "")
+        if answer[0] != b"ok":
+            return Beat(ours=False)
+        return Beat(ours=True, cancel=answer[1].decode(), seat_until_s=_seat_until_s(asked_s, answer[2]))
 
     def advance(self, spec: ScanSpec, run: str, fence: Fence, after: RunState) -> bool:
         """ADVANCE: the owner goes to the next state; False when the run is not his any more.
@@ -218,6 +233,7 @@ class RunStore(Records):
                 SCAN_TTL_S,
                 EVENTS_MAX,
                 result.verdict or "",
+                f"{spec.scan} {run}",
                 _END_OF_RACE if spec.race and result.verdict is Verdict.OPTIMAL else "",
                 *_chain(spec),
             ],
@@ -238,17 +254,35 @@ class RunStore(Records):
                 initial_state(spec, run),
                 seen.attempt if seen else "",
                 seen.beat if seen else "",
+                f"{spec.scan} {run}",
                 *_chain(spec),
             ],
         )
         return bool(answer[0] == b"concluded")
 
-    def release(self, spec: ScanSpec, run: str, fence: Fence, *, reason: str, counted: bool = False) -> bool:
-        """RELEASE: hand the run back; publish its message afterwards. `counted`: the attempt counts all the same."""
-        k = self.keys
+    def release(
+        self,
+        spec: ScanSpec,
+        run: str,
+        fence: Fence,
+        *,
+        reason: str,
+        counted: bool = False,
+        waiting: RunSpec | None = None,
+        waits_s: float = 0.0,
+    ) -> bool:
+        """RELEASE: hand the run back; publish its message afterwards.
+
+        Args:
+            counted: The attempt counts all the same.
+            waiting: The run, where it shall stand in line instead, and be taken by no host for `waits_s`.
+        """
+        k, scan = self.keys, spec.scan
+        need = need_words(waiting, Room(waiting.threads, waiting.mem_mb or 0)) if waiting else ""
+        place = [f"{scan} {run}", need, waiting.priority if waiting else 0, int(waits_s * 1000)]
         answer = self._scripts["release"](
-            keys=[k.state(spec.scan, run), k.events(spec.scan), k.history(spec.scan, run)],
-            args=[run, fence.attempt, fence.token, reason, SCAN_TTL_S, EVENTS_MAX, 0 if counted else 1],
+            keys=[k.state(scan, run), k.events(scan), k.history(scan, run), k.line(), k.line_needs()],
+            args=[run, fence.attempt, fence.token, reason, SCAN_TTL_S, EVENTS_MAX, 0 if counted else 1, *place],
         )
         return bool(answer[0] == b"ok")
 
@@ -261,27 +295,52 @@ class RunStore(Records):
         )
         return bool(answer[0] == b"ok")
 
-    def parked(self, host: str) -> list[tuple[str, str, Room]]:
-        """Runs parked at `host`, best first: (scan, run, need)."""
-        members = self.client.zrange(self.keys.parked(host), 0, -1)
-        if not members:
-            return []
-        needs = self.client.hmget(self.keys.parked_needs(host), members)
-        rows = []
-        for member, need in zip(members, needs, strict=True):
-            scan, run = member.decode().split(" ", 1)
-            threads, mem_mb = (need or b"1 0").split()
-            rows.append((scan, run, Room(int(threads), int(mem_mb))))
-        return rows
+    def take(
+        self, host: str, free: Room, *, queues: Sequence[str], offers: Sequence[str]
+    ) -> tuple[str, str, Room] | None:
+        """TAKE: the first run in line that fits `host`, kept for it for `KEPT_S`; see lua/take.lua.
 
-    def unpark(self, host: str, scan: str, run: str) -> bool:
-        """UNPARK: take one parked run off the list; True for the one caller who got it."""
-        k = self.keys
-        taken = self._scripts["unpark"](
-            keys=[k.parked(host), k.parked_needs(host), k.state(scan, run), k.events(scan)],
-            args=[f"{scan} {run}", run, SCAN_TTL_S, EVENTS_MAX],
+        Args:
+            offers: `<engine>.<solver>` that the host has.
+
+        Returns:
+            Scan, run and need; None where none may be taken now.
+
+        Raises:
+            NobodyWaits: the line is empty.
+        """
+        k, by_queue = self.keys, [self.keys.queue_lists(queue) for queue in queues]
+        # The lists of one step after the other; nothing comes after the last.
+        lists = [names[step] for step in range(LAST_STEP) for names in by_queue]
+        times = [int(KEPT_S * 1000), _MARGIN_MS, SCAN_TTL_S]
+        answer = self._scripts["take"](
+            keys=[k.line(), k.line_needs(), k.held_seats(), *lists],
+            args=[host, free.threads, free.mem_mb, _words(queues), _words(offers), *times, len(queues), k.seats()],
         )
-        return bool(taken)
+        if answer[0] == b"empty":
+            raise NobodyWaits
+        if answer[0] != b"taken":
+            return None
+        scan, run = answer[1].decode().split(" ", 1)
+        return scan, run, Room(int(answer[2]), int(answer[3]))
+
+    def set_seats(self, solver: str, amount: int | None, *, lease_s: float = SEAT_LEASE_S) -> None:
+        """How many runs of a solver may be solved at once over all hosts; None: nobody counts. For an admin."""
+        if amount is None:
+            self.client.hdel(self.keys.seats(), solver)
+        else:
+            self.client.hset(self.keys.seats(), solver, f"{amount} {int(lease_s * 1000)}")
+
+    def free_seat(self, fence: Fence) -> None:
+        """Gives a seat back: the solver of this attempt has surely ended."""
+        self.client.zrem(self.keys.held_seats(), fence.seat)
+
+    def free_seats_of(self, host: str) -> None:
+        """Gives back what an earlier worker of `host` held; the caller has seen to it that it is dead."""
+        held = self.client.zrange(self.keys.held_seats(), 0, -1)
+        mine = [holder for holder in held if holder.split(b" ")[1:2] == [host.encode()]]
+        if mine:
+            self.client.zrem(self.keys.held_seats(), *mine)
 
     # -- events ---------------------------------------------------------------------------------------------------
 
@@ -366,6 +425,8 @@ class RunStore(Records):
             k.events(scan),
             k.history(scan, run),
             k.cancel(scan),
+            k.line(),
+            k.line_needs(),
             *(k.state(scan, one) for one in _chain(spec)),
         ]
 
@@ -375,10 +436,25 @@ def _chain(spec: ScanSpec) -> list[str]:
     return [run for run in spec.runs if run not in spec.reused] if spec.mode is ScanMode.CHAIN else []
 
 
-def _claim_answer(answer: list[Any], token: str) -> Claim:
+def need_words(run: RunSpec, need: Room) -> str:
+    """What a run in line needs, as it stands there."""
+    queue = run.queue.replace(" ", "-") or "-"
+    return f"{queue} {run.engine}.{run.solver} {need.threads} {need.mem_mb}"
+
+
+def _seat_until_s(asked_s: float, lease_ms: int) -> float:
+    return asked_s + lease_ms / 1000 if lease_ms else NO_SEAT_S
+
+
+def _words(names: Iterable[str]) -> str:
+    return f" {' '.join(names)} "
+
+
+def _claim_answer(answer: list[Any], token: str, seat: str, asked_s: float) -> Claim:
     match answer[0]:
         case b"owned":
-            return Owned(Fence(int(answer[1]), token), answer[2].decode())
+            fence = Fence(int(answer[1]), token, f"{seat} {int(answer[1])}")
+            return Owned(fence, answer[2].decode(), _seat_until_s(asked_s, answer[3]))
         case b"done":
             return Done(RunState(answer[1].decode()))
         case b"leased":

@@ -9,7 +9,7 @@ from typing import Any
 from times_doctor_tasks.contract.states import TRANSITIONS
 
 #: Every verb of the protocol, as file names under lua/.
-VERBS = ("claim", "beat", "advance", "finish", "conclude", "release", "requeued", "unpark", "extend")
+VERBS = ("claim", "beat", "advance", "finish", "conclude", "release", "requeued", "take", "extend")
 
 
 def transitions_table() -> str:

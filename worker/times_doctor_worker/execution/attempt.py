@@ -284,6 +284,8 @@ class Attempt:
             raise Cancelled(self._line.stop.reason)
         if self._bench.shutdown():
             raise Cancelled(StopReason.SHUTDOWN)
+        if monotonic_s() >= self._line.seat_until_s:
+            raise Cancelled(StopReason.HOST_LOST)
 
     def _ids(self) -> dict[str, object]:
         return {"scan": self._spec.scan, "run": self._run.run, "attempt": self._line.fence.attempt}

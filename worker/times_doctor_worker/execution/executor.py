@@ -1,4 +1,4 @@
-"""What the solve task calls: claim a run, carry an attempt through, finish it, let the next parked run in."""
+"""What the solve task calls: claim a run, carry an attempt through, finish it, take the next one from the line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 import redis
@@ -16,7 +17,7 @@ from times_doctor_tasks.contract.errors import SchemaMismatch
 from times_doctor_tasks.contract.keys import host_queue
 from times_doctor_tasks.contract.messages import RunResult, RunSpec, ScanSpec, SolveTask
 from times_doctor_tasks.contract.states import CONCLUSIVE, RunState, StopReason, Verdict
-from times_doctor_tasks.state_store.run_store import Claim, Done, Leased, Owned, Parked, Room, RunStore
+from times_doctor_tasks.state_store.run_store import Claim, Done, Leased, NobodyWaits, Owned, Parked, Room, RunStore
 from times_doctor_worker.execution.attempt import Attempt, Bench, Disowned
 from times_doctor_worker.execution.host_faults import HANDED_BACK, HostFaults
 from times_doctor_worker.execution.result_builder import with_canceller
@@ -30,6 +31,7 @@ from times_doctor_worker.redis_io.retry import GivenUp, insist
 logger = logging.getLogger(__name__)
 #: Seconds between looks whether this worker must leave, while an attempt is waited for.
 WAIT_S = 0.5
+_T = TypeVar("_T")
 _RunDocuments = tuple[ScanSpec, RunSpec] | None
 
 
@@ -62,8 +64,8 @@ class Executor:
         self._leaving = leaving
         self._busy: dict[str, int] = {}
         self._lock = threading.Lock()
-        self._may_be_parked = True
-        """Whether a run may wait here for room: who asks each time makes a freed slot wait for the answer."""
+        self._somebody_waits = True
+        """Whether a run stood in line at the last look: who asks each time makes a freed slot wait for the answer."""
 
     def busy(self) -> list[str]:
         """`<scan> <run>` of every delivery that is being dealt with."""
@@ -85,33 +87,25 @@ class Executor:
                 if not self._busy[member]:
                     del self._busy[member]
 
-    def put_back_parked(self) -> None:
-        """Sends runs that wait for room here back to their queues: this host ends, or offers less."""
-        try:
-            for scan, run, _ in self._store.parked(self._bench.host):
-                if self._store.unpark(self._bench.host, scan, run):
-                    self._postman.again(scan, run)
-        except (redis.RedisError, OperationalError) as error:
-            # The sweeper publishes waiting runs again.
-            logger.warning("parked runs not put back: %s", error, extra={"action": "put_back_failed"})
-
     def pick(self) -> None:
-        """Lets the best parked run in that fits now."""
-        if not self._may_be_parked:
-            return
-        self._may_be_parked = False  # before the look: what is parked after it counts
+        """Takes what fits from the line, first in fair order: their messages come to this host's own queue."""
+        bench, offer = self._bench, self._bench.rotation.offer()
+        queues = [host_queue(bench.host), *offer.queues]
+
+        def ask(free: Room) -> tuple[str, str, Room] | None:
+            self._somebody_waits = True
+            try:
+                return self._store.take(bench.host, free, queues=queues, offers=offer.solvers)
+            except NobodyWaits:
+                self._somebody_waits = False
+                return None
+
         try:
-            for scan, run, need in self._store.parked(self._bench.host):
-                self._may_be_parked = True
-                free = self._admission.free()
-                fits = need.threads <= free.threads and need.mem_mb <= free.mem_mb
-                if fits and self._is_taking() and self._store.unpark(self._bench.host, scan, run):
-                    self._postman.to_host(scan, run, self._bench.host)
-                    return
+            while self._is_taking() and (taken := self._admission.take(ask)) is not None:
+                self._postman.to_host(*taken, bench.host)
         except (redis.RedisError, OperationalError):
-            # Redis is away: the sweeper publishes waiting runs again.
-            self._may_be_parked = True
-            logger.warning("no parked run picked", exc_info=True, extra={"action": "pick_failed"})
+            # Redis is away: who was taken and not published stays in line, and is taken again.
+            logger.warning("nobody taken from the line", exc_info=True, extra={"action": "pick_failed"})
 
     def _solve(self, task: SolveTask) -> str | None:
         try:
@@ -124,16 +118,14 @@ class Executor:
             logger.warning("unknown run", extra={"action": "run_unknown", "scan": task.scan, "run": task.run})
             return "unknown"
         spec, run = documents
-        refusal = self._bench.rotation.refusal(run.engine)
-        is_pinned = run.queue == host_queue(self._bench.host)
-        if not self._is_taking() or (refusal and not is_pinned):
+        if not self._is_taking():
             logger.info("not taken: put back", extra={"action": "put_back", "scan": spec.scan, "run": run.run})
             self._publish(run, to_head=True)
             return None
         if self._is_at_it(spec, run):
             logger.info("runs here already", extra={"action": "copy_dropped", "scan": spec.scan, "run": run.run})
             return None
-        claim = self._claim(spec, run, refusal)
+        claim = self._claim(spec, run, self._bench.rotation.refusal(run.engine))
         return self._carry(spec, run, claim) if isinstance(claim, Owned) else _answer(claim, task)
 
     def _is_at_it(self, spec: ScanSpec, run: RunSpec) -> bool:
@@ -145,7 +137,7 @@ class Executor:
         line = self._bench.uplink.find(spec.scan, run.run)
         if line is None:
             return False
-        if insist(lambda: line.is_still_ours(self._store), what=f"asking for {run.run}", ending=self._leaving):
+        if self._insist(lambda: line.is_still_ours(self._store), f"asking for {run.run}"):
             return True
         while not line.closed.wait(WAIT_S):
             if self._leaving.is_set():
@@ -157,7 +149,7 @@ class Executor:
             spec, run = self._store.task(task.scan, task.run)
             return (spec, run) if spec and run else None
 
-        return insist(read, what=f"reading run {task.run}", ending=self._leaving)
+        return self._insist(read, f"reading run {task.run}")
 
     def _claim(self, spec: ScanSpec, run: RunSpec, closed: str) -> Claim:
         token, need, bench = secrets.token_hex(8), self._admission.need(run), self._bench
@@ -168,9 +160,9 @@ class Executor:
             )
 
         def claim(free: Room) -> Claim:
-            answer = insist(lambda: ask(free), what=f"claiming run {run.run}", ending=self._leaving)
+            answer = self._insist(lambda: ask(free), f"claiming run {run.run}")
             if isinstance(answer, Parked):  # known before any room is given back: whoever does that picks it
-                self._may_be_parked = True
+                self._somebody_waits = True
             return answer
 
         return self._admission.claim(f"{spec.scan} {run.run}", need, claim)
@@ -182,13 +174,17 @@ class Executor:
             with self._admission.released_after(f"{spec.scan} {run.run}"):
                 line = self._bench.uplink.open(spec, run, claim.fence)
                 line.stop = parse_flag(claim.cancel)
+                line.seat_until_s = claim.seat_until_s
                 try:
                     result = self._perform(line)
                     return None if result is None else self._end(line, result)
                 finally:
                     self._bench.uplink.close(line)
+                    if line.has_seat:
+                        self._insist(lambda: self._store.free_seat(line.fence), f"freeing the seat of {run.run}")
         finally:
-            self.pick()
+            if self._somebody_waits:
+                self.pick()
 
     def _perform(self, line: Line) -> RunResult | None:
         """The attempt's result; None when the run goes on elsewhere. Raises nothing but `GivenUp`."""
@@ -214,7 +210,7 @@ class Executor:
         """This host takes itself out; the run goes to another, or ends where it has been to enough of them."""
         if not self._faults.take_out(fault, result):
             return result
-        tries = insist(lambda: self._faults.hosts_failed(line), what=f"history of {line.run.run}", ending=self._leaving)
+        tries = self._insist(lambda: self._faults.hosts_failed(line), f"history of {line.run.run}")
         if len(tries) >= line.spec.max_attempts:
             sentence = f"No host could run it: {', '.join(tries)}. The last one said: {fault}"
             return msgspec.structs.replace(result, sentence=sentence)
@@ -222,20 +218,17 @@ class Executor:
         return None
 
     def _end(self, line: Line, result: RunResult) -> str | None:
-        if result.stop_reason is StopReason.SHUTDOWN:
+        if result.stop_reason in (StopReason.SHUTDOWN, StopReason.HOST_LOST):
             if result.verdict not in CONCLUSIVE:
-                self._hand_back(line, f"{HANDED_BACK} by {self._bench.host}", counted=False)
+                cut_off = ": the broker did not renew its seat" if result.stop_reason is StopReason.HOST_LOST else ""
+                self._hand_back(line, f"{HANDED_BACK} by {self._bench.host}{cut_off}", counted=False)
                 return None
             result = msgspec.structs.replace(result, stop_reason=None)  # it was faster than its stop
         if result.stop_reason is StopReason.USER and line.stop is not None:
             result = with_canceller(result, line.stop.by)
         self._tell_failure(line, result)
         self._spool.put(result, line.fence)
-        ended = insist(
-            lambda: self._store.finish(line.spec, result, line.fence),
-            what=f"finishing run {result.run}",
-            ending=self._leaving,
-        )
+        ended = self._insist(lambda: self._store.finish(line.spec, result, line.fence), f"finishing run {result.run}")
         self._spool.taken(result, line.fence)
         if not ended:
             logger.warning("result refused: the run is another host's", extra={"action": "refused", **line.ids()})
@@ -246,21 +239,19 @@ class Executor:
         return result.state
 
     def _hand_back(self, line: Line, reason: str, *, counted: bool) -> None:
-        ours = insist(
+        ours = self._insist(
             lambda: self._store.release(line.spec, line.run.run, line.fence, reason=reason, counted=counted),
-            what=f"releasing run {line.run.run}",
-            ending=self._leaving,
+            f"releasing run {line.run.run}",
         )
         if ours:
             logger.warning("run handed back", extra={"action": "handed_back", **line.ids()})
             self._publish(line.run, to_head=True)
 
+    def _insist(self, call: Callable[[], _T], what: str) -> _T:
+        return insist(call, what=what, ending=self._leaving)
+
     def _publish(self, run: RunSpec, *, to_head: bool) -> None:
-        insist(
-            lambda: self._postman.again(run.scan, run.run, to_head=to_head),
-            what=f"publishing run {run.run}",
-            ending=self._leaving,
-        )
+        self._insist(lambda: self._postman.again(run.scan, run.run, to_head=to_head), f"publishing run {run.run}")
 
     def _call_back(self, line: Line) -> None:
         """Has the report made at once by whoever knows that all runs have ended.

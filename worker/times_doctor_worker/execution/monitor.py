@@ -138,7 +138,8 @@ class RunWatch:
         self._sample()
 
     def _request(self) -> StopRequest | None:
-        if self._line.disowned:
+        # This thread never waits for Redis: a beat that hangs does not keep it from seeing that a seat has run out.
+        if self._line.disowned or monotonic_s() >= self._line.seat_until_s:
             return StopRequest(StopReason.HOST_LOST, now=True)
         if self._is_worker_ending():
             return StopRequest(StopReason.SHUTDOWN, now=True)

@@ -17,7 +17,7 @@ from times_doctor_tasks.contract.cancel_flag import StopRequest, parse_flag
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.messages import Noted, ProgressMade, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import RunState
-from times_doctor_tasks.state_store.run_store import Fence, RunStore
+from times_doctor_tasks.state_store.run_store import NO_SEAT_S, Fence, RunStore
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +39,8 @@ class Line:
     disowned: bool = False
     """Another attempt owns the run: stop, and say nothing more."""
     stop: StopRequest | None = None
+    seat_until_s: float = NO_SEAT_S
+    """Monotonic: unless a beat is answered before, its seat may be another's soon, and the solver must end."""
     closed: threading.Event = field(default_factory=threading.Event)
     """Set when this attempt is over and its solver gone."""
     _known: RunState = RunState.CLAIMED
@@ -69,6 +71,11 @@ class Line:
     def note(self, text: str, level: str = "warning") -> None:
         """A line for people."""
         self._notes.append(Noted(run=self.run.run, attempt=self.fence.attempt, text=text, level=level))
+
+    @property
+    def has_seat(self) -> bool:
+        """Whether its solver is counted."""
+        return self.seat_until_s < NO_SEAT_S
 
     def is_still_ours(self, store: RunStore) -> bool:
         """Asks now, and does not wait for the next beat. May raise `redis.RedisError`."""
@@ -106,6 +113,8 @@ class Line:
     def _beat(self, store: RunStore) -> None:
         beat = store.beat(self.spec, self.run.run, self.fence, state=self._known)
         self.disowned = not beat.ours
+        if beat.ours:
+            self.seat_until_s = beat.seat_until_s
         if beat.cancel:
             self.stop = parse_flag(beat.cancel)
 

@@ -65,6 +65,7 @@ class Registration:
             version=version,
             serves=tuple(serves),
             brings_control=brings_control,
+            shares_line=True,
             started_ms=now_ms(),
         )
         self._host = plan.host

@@ -13,11 +13,12 @@ logger = logging.getLogger(__name__)
 
 
 def give_back_own(store: RunStore, remedies: Remedies, *, host: str, instance: str) -> list[str]:
-    """Gives back what a predecessor owned; the caller has seen to it that it is dead. `<scan> <run>` of each.
+    """Gives back what a predecessor owned, and its seats; the caller knows that it is dead. `<scan> <run>` of each.
 
     Raises:
         redis.RedisError, kombu's OperationalError: to be called again.
     """
+    store.free_seats_of(host)
     given = []
     for spec in store.open_specs():
         for run, status in store.statuses(spec).items():

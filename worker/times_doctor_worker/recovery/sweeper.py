@@ -220,7 +220,7 @@ class Sweeper:
         queues = self._queues_of(watched, statuses)
         taken = {run for run, queue in queues.items() if self._backlog.depth(queue) == 0}
         waits = {run for run, queue in queues.items() if run in watched.published and self._backlog.is_whole(queue)}
-        waits |= self._parked(statuses)
+        waits |= self._parked(spec.scan, statuses)
         for action in watched.watch.look(statuses, published, now_s, taken=taken, waits=waits):
             queue = queues.get(action.run) if action.run in watched.published else None
             if queue is not None and action.remedy is Remedy.PUBLISH and not self._backlog.may_publish(queue):
@@ -238,11 +238,14 @@ class Sweeper:
             watched.queues = {run.run: run.queue for run in self.store.runs(watched.spec)}
         return watched.waiting()
 
-    def _parked(self, statuses: dict[str, RunStatus]) -> set[str]:
-        """Runs that are parked at a host that lives: it has their message, and brings them back."""
+    def _parked(self, scan: str, statuses: dict[str, RunStatus]) -> set[str]:
+        """Runs that stand in line, or that an older worker that lives has parked: somebody brings them back."""
         parked = {run: status.host for run, status in statuses.items() if status.state is RunState.PARKED}
-        alive = self.store.alive(sorted(set(parked.values())))
-        return {run for run, host in parked.items() if host in alive}
+        if not parked:
+            return set()
+        older = {card.host for card in self.store.live_hosts() if not card.shares_line}
+        in_line = self.store.in_line(scan, list(parked))
+        return {run for run, host in parked.items() if run in in_line or host in older}
 
     def _apply(self, spec: ScanSpec, action: Action) -> None:
         match action.remedy:

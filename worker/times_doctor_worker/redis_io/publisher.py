@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from times_doctor_tasks.celery_app.app import app
 from times_doctor_tasks.celery_app.canvas import publish_again, publish_aggregate, publish_fresh
-from times_doctor_tasks.contract.keys import host_queue
 from times_doctor_tasks.contract.messages import ScanSpec
 from times_doctor_tasks.state_store.run_store import RunStore
 
@@ -21,7 +20,7 @@ class Postman:
 
     def to_host(self, scan: str, run: str, host: str) -> bool:
         """Publishes the kept message of a run to one host alone."""
-        return publish_again(app, self._store, scan, run, queue=host_queue(host))
+        return publish_again(app, self._store, scan, run, host=host)
 
     def callback(self, spec: ScanSpec) -> None:
         """The callback that makes a scan's report."""

@@ -61,6 +61,7 @@ def require_rights(client: redis.Redis, url: str, keys: Keys, roles: Sequence[st
     for role in roles:
         try:
             client.persist(probes[role])
+            client.zrem(keys.line(), _NOBODY)
         except NoPermissionError as error:
             user = "the user of a control worker" if role == "control" else "the user of a worker"
             raise BrokerUnavailable(

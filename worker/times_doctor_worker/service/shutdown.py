@@ -1,6 +1,6 @@
 """The way a worker ends, in stages; each says in the log what it does and until when.
 
-1. stop taking; parked runs go back to their queues
+1. stop taking
 2. let running solves finish, until a deadline
 3. hand back what still runs: its solver is stopped, its message goes to the head of its queue
 4. leave
@@ -53,7 +53,6 @@ class Drain:
         intake: Taker,
         *,
         running: Callable[[], Sequence[str]],
-        put_back: Callable[[], object],
         drain_s: float,
         on_begin: Callable[[], object] = lambda: None,
         leave: Callable[[int], object] = os._exit,
@@ -61,13 +60,11 @@ class Drain:
     ) -> None:
         """Args:
         running: What runs now, for people.
-        put_back: Sends runs that wait for this host back to their queues.
         on_begin: Called when it has begun.
         leave: Ends the process at once.
         """
         self._intake = intake
         self._running = running
-        self._put_back = put_back
         self._drain_s = drain_s
         self._leave = leave
         self._leave_s = leave_s
@@ -152,11 +149,6 @@ class Drain:
 
     def _end(self) -> None:
         self._intake.stop_taking()
-        try:
-            self._put_back()
-        except Exception:
-            # Whatever it is, it must not keep this worker from ending.
-            logger.exception("parked runs not put back", extra={"action": "defect"})
         if running := self._running():
             logger.warning(
                 "%d of mine go on %s: %s",

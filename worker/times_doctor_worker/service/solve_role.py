@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 SPOOL_S = 2.0
 #: Seconds between looks at the store's mark: so long a store that lost its data is taken for another one.
 STORE_LOOK_S = 5.0
+#: Seconds between looks at the line of all hosts, beside one at each end of a run.
+LINE_S = 1.0
 PRUNE_S = 3600.0
 
 
@@ -110,11 +112,6 @@ class SolveRole:
         """`<scan> <run>` of what runs here."""
         return self._executor.busy() if self._executor else []
 
-    def put_back_parked(self) -> None:
-        """Sends runs that wait for room here back to their queues."""
-        if self._executor:
-            self._executor.put_back_parked()
-
     @contextmanager
     def at_work(self, postman: Postman, remedies: Remedies) -> Iterator[Executor]:
         """Finds the engines, settles what a predecessor left in Redis, and keeps the role's threads."""
@@ -126,7 +123,7 @@ class SolveRole:
         executor = self._executor = Executor(
             store,
             self._bench(uplink),
-            Admission(cores=plan.cores, memory_mb=plan.memory_mb),
+            Admission(cores=plan.cores, memory_mb=plan.memory_mb, slots=plan.slots, is_alone=self._is_private),
             postman,
             spool,
             HostFaults(store, self._rotation, self._workspace, is_private=self._is_private),
@@ -139,6 +136,7 @@ class SolveRole:
         with ExitStack() as stack:
             stack.callback(uplink.stop)
             stack.enter_context(Repeating(spool.offer, period_s=SPOOL_S, name="spool"))
+            stack.enter_context(Repeating(executor.pick, period_s=LINE_S, name="line"))
             if not self._is_private:
                 stack.enter_context(Repeating(self._rotation.look, period_s=LOOK_S, name="rotation"))
                 stack.enter_context(Repeating(self._desk().attend, period_s=0.0, name="gdx desk"))
@@ -154,7 +152,6 @@ class SolveRole:
 
     def _offer_changed(self) -> None:
         self._take()
-        self.put_back_parked()
         self._on_change()
 
     def _bench(self, uplink: Uplink) -> Bench:
@@ -189,7 +186,6 @@ class SolveRole:
             what="giving back runs of my predecessor",
             ending=leaving,
         )
-        self.put_back_parked()
 
     def _see_store(self) -> None:
         before, self.store_sight = self.store_sight, see_store(self._workspace.blobs)

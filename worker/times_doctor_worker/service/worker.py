@@ -84,9 +84,7 @@ class Worker:
         )
         #: The host card says something new, and should say it soon.
         self._card_changed = threading.Event()
-        self.drain = Drain(
-            self._intake, running=self._busy, put_back=self._put_back, drain_s=drain_s, on_begin=self._card_changed.set
-        )
+        self.drain = Drain(self._intake, running=self._busy, drain_s=drain_s, on_begin=self._card_changed.set)
         self._solve_role = self._make_solve_role(warden, cache_bytes) if is_solver else None
 
     def _make_solve_role(self, warden: Warden, cache_bytes: int | None) -> SolveRole:
@@ -234,10 +232,6 @@ class Worker:
 
     def _busy(self) -> list[str]:
         return self._solve_role.busy() if self._solve_role else []
-
-    def _put_back(self) -> None:
-        if self._solve_role:
-            self._solve_role.put_back_parked()
 
 
 def end_with_lifeline(worker: Worker, fd: int) -> None:

@@ -50,3 +50,38 @@ local function go_on(ended, events, keys, runs, ttl_s, events_max)
     end
   end
 end
+
+-- The line: runs that found no room or no seat, of all hosts. line: zset member -> step * 1e13 + arrival;
+-- needs: hash member -> "<queue> <engine>.<solver> <threads> <mb>", then " <until ms> <host>" while a host takes it.
+local function stand_in_line(line, needs, member, need, step, ttl_s)
+  redis.call('ZADD', line, 'NX', tonumber(step) * 1e13 + now_ms(), member)
+  redis.call('HSET', needs, member, need)
+  redis.call('EXPIRE', line, ttl_s)
+  redis.call('EXPIRE', needs, ttl_s)
+end
+
+local function leave_line(line, needs, member)
+  redis.call('ZREM', line, member)
+  redis.call('HDEL', needs, member)
+end
+
+-- How many seats of a solver are left, how many there are, and the lease of one; nil where it is not counted.
+-- In the first moments of a server none is left: it may have forgotten its last second, not so who took a seat in it.
+-- The key of the seats is no KEY: EVALSHA wants the right to write those, and only an admin writes it.
+local function seats_of(seats, held, solver, margin_ms)
+  local limit, lease_ms = (redis.call('HGET', seats, solver) or ''):match('^(%d+) (%d+)$')
+  if not limit then return nil end
+  redis.call('ZREMRANGEBYSCORE', held, '-inf', now_ms())
+  local left = tonumber(limit)
+  for _, holder in ipairs(redis.call('ZRANGE', held, 0, -1)) do
+    if holder:match('^(%S+)') == solver then left = left - 1 end
+  end
+  local up_s = redis.call('INFO', 'server'):match('uptime_in_seconds:(%d+)')
+  if tonumber(up_s) * 1000 < tonumber(margin_ms) then left = 0 end
+  return left, tonumber(limit), tonumber(lease_ms)
+end
+
+local function hold_seat(held, holder, until_ms, ttl_s)
+  redis.call('ZADD', held, until_ms, holder)
+  redis.call('EXPIRE', held, ttl_s)
+end

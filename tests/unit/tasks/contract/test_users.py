@@ -20,14 +20,14 @@ def test_the_file_of_the_deployment_is_what_the_command_fills_in() -> None:
 
 def test_every_user_gets_a_password_of_its_own() -> None:
     passwords = re.findall(r"on >([0-9a-f]{64}) ", users_acl())
-    assert len(set(passwords)) == len(passwords) == 4
+    assert len(set(passwords)) == len(passwords) == 5
 
 
 def test_a_tenant_has_its_own_users_and_reaches_its_own_keys_only() -> None:
     text = users_acl("acme")
     assert not re.search(r"[~&]td:", text)
     assert re.findall(r"^user (\S+)", text, re.MULTILINE) == [
-        "acme-client", "acme-worker", "acme-control", "acme-flower",
+        "acme-client", "acme-worker", "acme-control", "acme-admin", "acme-flower",
     ]  # fmt: skip
     assert len(re.findall(r"[~&]acme:", text)) == len(re.findall(r"[~&]td:", users_acl()))
 

@@ -36,7 +36,6 @@ class Host:
         self.drain = Drain(
             self.intake,
             running=self._running,
-            put_back=lambda: self.intake.said.append("parked"),
             drain_s=drain_s,
             leave=self.left.append,
             leave_s=leave_s,
@@ -57,14 +56,14 @@ def test_an_idle_worker_stops_taking_puts_parked_runs_back_and_leaves() -> None:
     host = Host()
     host.drain.urge()
     host.wait()
-    assert host.intake.said == ["stop", "parked", 0]
+    assert host.intake.said == ["stop", 0]
     assert not host.drain.handing_back.is_set()
 
 
 def test_running_solves_may_end_by_themselves() -> None:
     host = Host("s1 a")
     host.drain.urge()
-    wait_until(lambda: "parked" in host.intake.said)
+    wait_until(lambda: "stop" in host.intake.said)
     host.running.clear()
     host.wait()
     assert not host.drain.handing_back.is_set()
@@ -95,7 +94,7 @@ def test_a_watchdog_waits_as_long_as_solves_take_and_asks_for_a_restart() -> Non
     host = Host("s1 a", drain_s=0.0)
     host.drain.begin("watchdog: deaf", wait_s=None, code=75)
     host.drain.begin("told to end", wait_s=0.0)
-    wait_until(lambda: "parked" in host.intake.said)
+    wait_until(lambda: "stop" in host.intake.said)
     assert not host.intake.ended.wait(0.1)
     host.running.clear()
     host.wait()
@@ -145,4 +144,4 @@ def test_a_closed_lifeline_hands_back_without_waiting(running: tuple[str, ...]) 
     host = Host(*running)
     host.drain.hand_back("lifeline closed")
     host.wait()
-    assert host.intake.said == ["stop", "parked", 0]
+    assert host.intake.said == ["stop", 0]
