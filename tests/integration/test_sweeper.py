@@ -162,3 +162,17 @@ def test_a_run_that_an_older_host_has_parked_stays_there_while_that_one_lives(be
     bench.sweep(100)
     assert set(bench.post.sent) == {"s1 cplex.a"}
     assert bench.store.statuses(spec)["cplex.a"].reason == "2 cores short"
+
+
+def test_a_server_that_lost_its_last_second_is_not_believed_to_hold_what_was_seen(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = bench.submit("s1", ("cplex.a",))
+    state, message = bench.store.keys.state("s1", "cplex.a"), bench.store.keys.message("s1", "cplex.a")
+    bench.store.client.hset(state, "state", RunState.DONE)
+    bench.sweep(SWEEP_S)
+    monkeypatch.setattr(bench.store, "server_run", lambda: "another start")
+    bench.store.client.delete(state, message, *bench.store.keys.queue_lists(QUEUE))
+    bench.sweep(30)
+    assert "report of s1" not in bench.post.sent
+    assert f"{spec.scan} cplex.a" in bench.post.sent

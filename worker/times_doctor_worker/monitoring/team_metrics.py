@@ -177,32 +177,38 @@ class Team(Collector):
                 queue = run.queue if run.queue in named or run.queue in self._queues else OTHER
                 oldest[queue] = max(oldest[queue], now - run.since_ms, 0)
         queues = sorted(named | oldest.keys() - {OTHER})[:MOST_VALUES]
-        depths = ((queue, self._depth(queue)) for queue in queues)
-        yield _family("queue_messages", {_labels(queue): depth for queue, depth in depths if depth is not None})
+        yield _family("queue_messages", {_labels(queue): depth for queue, depth in self._depths(queues).items()})
         yield _family("oldest_waiting_run_seconds", {_labels(queue): ms / 1000 for queue, ms in oldest.items()})
 
-    def _depth(self, queue: str) -> int | None:
-        try:
-            return self._records.waiting([queue])
-        except redis.ResponseError:  # somebody made its list something else; its workers heal it
-            return None
+    def _depths(self, queues: list[str]) -> dict[str, int]:
+        """Messages in each queue, in one round trip; one whose list is none is left out: its workers heal it."""
+        lists = {queue: self._records.keys.queue_lists(queue) for queue in queues}
+        pipe = self._records.client.pipeline(transaction=False)
+        for name in (name for names in lists.values() for name in names):
+            pipe.llen(name)
+        answers = iter(pipe.execute(raise_on_error=False))
+        found = {queue: [next(answers) for _ in names] for queue, names in lists.items()}
+        return {queue: sum(numbers) for queue, numbers in found.items() if all(isinstance(n, int) for n in numbers)}
 
     def _ended(self) -> Iterator[Metric]:
         scans = self._records.scans(newest=NEWEST)
         self._finished = {scan: self._finished[scan] for scan in scans if scan in self._finished}
         new = [scan for scan in scans if scan not in self._finished]
         reported = self._records.reported(new)
-        for scan in [scan for scan in new if scan in reported][:REPORTS_A_SCRAPE]:
-            self._finished[scan] = self._counted(scan)
+        to_read = [scan for scan in new if scan in reported][:REPORTS_A_SCRAPE]
+        pipe = self._records.client.pipeline(transaction=False)
+        for scan in to_read:
+            pipe.get(self._records.keys.report(scan))
+        for scan, raw in zip(to_read, pipe.execute(raise_on_error=False), strict=True):
+            self._finished[scan] = self._counted(raw if isinstance(raw, bytes) else b"")
         total = sum(self._finished.values(), Counter[tuple[str, ...]]())
         yield _family("finished_runs", total)
 
-    def _counted(self, scan: str) -> Counter[tuple[str, ...]]:
+    def _counted(self, raw: bytes) -> Counter[tuple[str, ...]]:
         """Runs of a report by engine, solver and verdict; of one that cannot be read none."""
         try:
-            raw = self._records.client.get(self._records.keys.report(scan))
-            runs = msgspec.json.decode(raw or b'{"runs":[]}', type=_Report).runs
-        except (redis.ResponseError, msgspec.DecodeError, UnicodeDecodeError):
+            runs = msgspec.json.decode(raw, type=_Report).runs
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return Counter()
         found: Counter[tuple[str, ...]] = Counter()
         for run in runs:

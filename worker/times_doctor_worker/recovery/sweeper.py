@@ -195,10 +195,12 @@ class Sweeper:
         self._server, self._swept_s = server, now_s
 
     def forget(self) -> None:
-        """Redis was away: every watch begins anew."""
+        """Redis was away, and may be back without its last second: every watch begins anew, and all is read again."""
         for watched in self._open.values():
             watched.watch.forget()
             watched.all_ended_s = None
+            watched.statuses = {}
+            watched.published.clear()
 
     def _find_scans(self, now_s: float) -> None:
         looks_at_all = now_s - self._all_s >= ALL_S
@@ -279,6 +281,7 @@ class Sweeper:
             ids = {"scan": watched.spec.scan}
             logger.warning("no callback, reporting", extra={"action": "report_overdue", **ids})
             self.reporter.aggregate(AggregateTask(scan=watched.spec.scan))
+            watched.all_ended_s = now_s  # another try after another while
 
     def _has_gone_on(self, spec: ScanSpec) -> bool:
         """Whether a round was added to a scan since it was read; it is then watched with it."""
