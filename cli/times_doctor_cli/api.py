@@ -25,9 +25,6 @@ from times_doctor_cli.client.event_stream import Feed
 from times_doctor_cli.client.scan_lookup import LAST, find_scan, looks_like_scan
 from times_doctor_cli.client.scan_summaries import ScanLine, local_line, scan_lines
 from times_doctor_cli.client.session import Client
-from times_doctor_cli.planning.builder import Prepared, plan_scan, publish, send_model
-from times_doctor_cli.planning.hosts import call_team
-from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_cli.reports.destination import Harvest
 from times_doctor_cli.reports.layout import OUT
 from times_doctor_cli.reports.local_scans import find_local, local_scans
@@ -47,14 +44,14 @@ from times_doctor_tasks.snapshot.manifest import MAX_MANIFEST_BYTES, Manifest, d
 if TYPE_CHECKING:
     from times_doctor_cli.gdx.download import GdxOutcome
     from times_doctor_cli.gdx.request import OnStep
+    from times_doctor_cli.planning.builder import Prepared
+    from times_doctor_cli.planning.request import ScanRequest
 
 __all__ = [
     "LAST",
     "Board",
     "Client",
     "Fetched",
-    "Prepared",
-    "ScanRequest",
     "cancel",
     "connect",
     "fetch",
@@ -63,9 +60,7 @@ __all__ = [
     "hosts",
     "looks_like_scan",
     "prepare_scan",
-    "publish",
     "report",
-    "send_model",
     "standing",
     "submit_prepared",
     "submit_scan",
@@ -132,6 +127,9 @@ def prepare_scan(
     on_read: OnSent | None = None,
 ) -> Prepared:
     """Reads the run folder and plans its runs for the hosts that are live; see `plan_scan`. Nothing is sent yet."""
+    from times_doctor_cli.planning.builder import plan_scan  # who asks for a list waits for no planning
+    from times_doctor_cli.planning.hosts import call_team
+
     request = replace(request, queue=True)
     environ = os.environ if environ is None else environ
     return plan_scan(client, request, call_hosts=call_team, environ=environ, on_read=on_read)
@@ -139,6 +137,8 @@ def prepare_scan(
 
 def submit_prepared(client: Client, prepared: Prepared, on_sent: OnSent | None = None) -> str:
     """Sends what the store lacks and publishes the scan; returns its id."""
+    from times_doctor_cli.planning.builder import publish, send_model
+
     send_model(client, prepared, on_sent)
     publish(client, prepared)
     return prepared.spec.scan

@@ -6,13 +6,22 @@ Their start-up (a third of a second of imports) then runs beside our own and bes
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
+
+from times_doctor_tasks import __version__
 
 TYPE_CHECKING = False  # `typing` costs milliseconds that every start would wait for
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: Columns of `help.txt`, which `make help-text` writes: Click's help is never wider.
+HELP_WIDTH = 80
+#: New objects between two looks for garbage.
+GC_OBJECTS = 50_000
+#: As in `exit_codes`, which is heavy.
+_CLOSED_PIPE = 141
 #: Words of a command line that need no local worker.
 _WITHOUT_WORKER = frozenset({"--queue", "--help", "-h", "--detach", "--llm"})
 
@@ -29,14 +38,29 @@ def needs_local_stack(arguments: Sequence[str], platform: str) -> bool:
 
 def main() -> None:
     """The console script."""
+    # Imports make many objects and no garbage: looking for some each 700 of them took a tenth of a start.
+    gc.set_threshold(GC_OBJECTS)
     arguments = sys.argv[1:]
+    try:
+        code = 0 if _shown_at_once(arguments) else ending_of(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _CLOSED_PIPE
+    except OSError as error:
+        code = _tell_of_full_disk(error)
+    # Python would take 700 modules apart first, for nothing: what is ours is closed and flushed.
+    os._exit(code)
+
+
+def ending_of(arguments: Sequence[str]) -> int:
+    """Does what a command line says; the exit code."""
     stack = None
     try:
         os.getcwd()  # noqa: PTH109  # pathlib would be imported for this alone
     except FileNotFoundError:
         from times_doctor_tasks.contract.exit_codes import USAGE  # as below: heavy, so only on the way out
 
-        sys.exit(_tell("The folder you are in is gone. Go to one that exists, such as: cd ~", USAGE))
+        return _tell("The folder you are in is gone. Go to one that exists, such as: cd ~", USAGE)
     try:
         if needs_local_stack(arguments, sys.platform):
             from times_doctor_cli.local.stack import start_stack
@@ -44,18 +68,36 @@ def main() -> None:
             stack = start_stack()
         from times_doctor_cli.main import run  # after the fork
 
-        code = run(arguments, stack)
+        return run(arguments, stack)
     except KeyboardInterrupt:  # while all this was loaded
         if stack is not None:
             stack.end()
         from times_doctor_tasks.contract.exit_codes import INTERRUPTED
 
-        code = INTERRUPTED
+        return INTERRUPTED
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        code = _tell_of_full_disk(error)
-    sys.exit(code)
+        return _tell_of_full_disk(error)
+
+
+def _shown_at_once(arguments: Sequence[str]) -> bool:
+    """Prints what needs no program: the version, and the help where the terminal is as wide as that was built for."""
+    if arguments == ["--version"]:
+        sys.stdout.write(f"times-doctor {__version__}\n")
+        return True
+    if arguments not in (["--help"], ["-h"]):
+        return False
+    try:
+        width = int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size().columns
+    except (OSError, ValueError):
+        width = HELP_WIDTH
+    if width >= HELP_WIDTH:
+        # Not by pathlib, for its import.
+        path = os.path.join(os.path.dirname(__file__), "help.txt")  # noqa: PTH118, PTH120
+        with open(path, encoding="utf-8") as text:  # noqa: PTH123
+            sys.stdout.write(text.read())
+    return width >= HELP_WIDTH
 
 
 def _tell_of_full_disk(error: OSError) -> int:

@@ -7,14 +7,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 
-from times_doctor_cli.commands.admin import acl, flower, prune, worker
-from times_doctor_cli.commands.scan import apply, demo, diagnose, profiles, report, scan, verify
-from times_doctor_cli.commands.team import cancel, check, deadletters, fetch, hosts, scans, watch
-from times_doctor_cli.terminal.console import fail
+from times_doctor_tasks import __version__
 from times_doctor_tasks.contract import exit_codes
 from times_doctor_tasks.contract.errors import TimesDoctorError
 
@@ -36,6 +34,8 @@ def _ending_in_words(command: Callable[_P, None]) -> Callable[_P, None]:
         except KeyboardInterrupt:
             raise typer.Exit(exit_codes.INTERRUPTED) from None
         except TimesDoctorError as error:
+            from times_doctor_cli.terminal.console import fail  # rich
+
             fail(error)
             raise typer.Exit(exit_codes.of_error(error)) from error
         except typer.Abort:  # Ctrl-C, or the end of input, at a question
@@ -48,27 +48,27 @@ def _ending_in_words(command: Callable[_P, None]) -> Callable[_P, None]:
     return guarded
 
 
-#: Every command, in the order of the help, with what stands below its own help.
-COMMANDS: dict[str, tuple[Callable[..., None], str | None]] = {
-    "scan": (scan.scan, scan.EXAMPLES),
-    "watch": (watch.watch, None),
-    "status": (scans.status, None),
-    "list": (scans.list_scans, None),
-    "cancel": (cancel.cancel, None),
-    "fetch": (fetch.fetch, None),
-    "report": (report.report, None),
-    "diagnose": (diagnose.diagnose, diagnose.EXAMPLES),
-    "apply": (apply.apply, apply.EXAMPLES),
-    "profiles": (profiles.profiles, None),
-    "hosts": (hosts.hosts, None),
-    "check": (check.check, None),
-    "deadletters": (deadletters.deadletters, None),
-    "prune": (prune.prune, None),
-    "demo": (demo.demo, None),
-    "verify": (verify.verify, None),
-    "flower": (flower.flower, None),
-    "acl": (acl.acl, acl.EXAMPLES),
-    "worker": (worker.worker, None),
+#: Every command, in the order of the help: module below `commands`, and function. One is imported, not all.
+COMMANDS = {
+    "scan": "scan.scan:scan",
+    "watch": "team.watch:watch",
+    "status": "team.scans:status",
+    "list": "team.scans:list_scans",
+    "cancel": "team.cancel:cancel",
+    "fetch": "team.fetch:fetch",
+    "report": "scan.report:report",
+    "diagnose": "scan.diagnose:diagnose",
+    "apply": "scan.apply:apply",
+    "profiles": "scan.profiles:profiles",
+    "hosts": "team.hosts:hosts",
+    "check": "team.check:check",
+    "deadletters": "team.deadletters:deadletters",
+    "prune": "admin.prune:prune",
+    "demo": "scan.demo:demo",
+    "verify": "scan.verify:verify",
+    "flower": "admin.flower:flower",
+    "acl": "admin.acl:acl",
+    "worker": "admin.worker:worker",
 }
 
 
@@ -85,10 +85,12 @@ def make_app(names: Iterable[str] = tuple(COMMANDS)) -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_options)
     for name in names:
-        command, epilog = COMMANDS[name]
-        settings = worker.PASS_ON if command is worker.worker else None
+        place, _, function = COMMANDS[name].partition(":")
+        module = import_module(f"times_doctor_cli.commands.{place}")
+        settings = getattr(module, "PASS_ON", None)
+        epilog = getattr(module, "EXAMPLES", None)
         app.command(name, epilog=epilog, context_settings=settings, add_help_option=settings is None)(
-            _ending_in_words(command)
+            _ending_in_words(getattr(module, function))
         )
     return app
 
@@ -97,9 +99,7 @@ def _options(
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
 ) -> None:
     if version:
-        from importlib.metadata import version as installed  # 70 ms that nobody else should wait for
-
-        sys.stdout.write(f"times-doctor {installed('times-doctor')}\n")
+        sys.stdout.write(f"times-doctor {__version__}\n")
         raise typer.Exit
 
 

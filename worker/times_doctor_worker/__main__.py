@@ -7,6 +7,7 @@ still reads the model.
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from times_doctor_worker.process.fork_server import Warden, start_warden
@@ -14,10 +15,13 @@ from times_doctor_worker.process.supervisor import keep_secrets
 
 #: Seconds between looks for the plan; the imports before it take a hundred times as long.
 PLAN_POLL_S = 0.005
+#: New objects between two looks for garbage: imports make many of the former and none of the latter.
+GC_OBJECTS = 50_000
 
 
 def main() -> int:
     """Parses the command line and runs the worker."""
+    gc.set_threshold(GC_OBJECTS)
     words = sys.argv[1:]
     warden = start_warden()
     keep_secrets()

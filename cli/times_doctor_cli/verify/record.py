@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import msgspec
 from times_doctor_cli.reports.layout import run_folder
 from times_doctor_cli.reports.reader import SavedReport
 from times_doctor_cli.verify.anonymous import anonymous
+from times_doctor_tasks import __version__
 from times_doctor_tasks.contract.messages import RunResult
 
 SCHEMA = 1
@@ -32,7 +32,7 @@ def new_record() -> dict[str, Any]:
     """An empty record with what it was made by."""
     return {
         "schema": SCHEMA,
-        "times_doctor": version("times-doctor"),
+        "times_doctor": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "cases": [],

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,12 +34,9 @@ def end_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], tuple
         def fail(arguments: list[str], stack: LocalStack | None) -> int:
             raise error
 
-        monkeypatch.setattr("sys.argv", ["times-doctor", "scan", "x"])
         monkeypatch.setattr(stack_module, "start_stack", lambda: stack)
         monkeypatch.setattr("times_doctor_cli.main.run", fail)
-        with pytest.raises(SystemExit) as ending:
-            entry.main()
-        return ending.value.code, stack.ends
+        return entry.ending_of(["scan", "x"]), stack.ends
 
     return run
 
@@ -63,9 +63,7 @@ def test_a_folder_that_is_gone_is_said(
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    with pytest.raises(SystemExit) as ending:
-        entry.main()
-    assert ending.value.code == 2
+    assert entry.ending_of(["list"]) == 2
     assert "The folder you are in is gone" in capsys.readouterr().err
 
 
@@ -76,3 +74,44 @@ def test_the_list_of_commands_says_of_each_what_it_does_in_one_whole_line(
     assert run(["--help"], None) == 0
     listed = capsys.readouterr().out
     assert "..." not in listed.partition("Commands:")[2], "what a command does stands there whole"
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_the_help_is_the_programs_own_though_it_is_shown_at_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("times_doctor_cli.main._end_politely", lambda: None)
+    assert run(["--help"], None) == 0
+    live = capsys.readouterr().out
+    shown = subprocess.run([*PROGRAM, "--help"], capture_output=True, text=True, timeout=60)
+    assert shown.stdout == live, "`make help-text` writes it anew"
+
+
+PROGRAM = [sys.executable, "-c", "from times_doctor_cli.entry import main; main()"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(["--version"], 0), (["--help"], 0), (["profiles"], 0), (["nosuch"], 2), (["status"], 2)]
+)
+def test_the_program_leaves_with_its_code_and_everything_said(words: list[str], code: int) -> None:
+    done = subprocess.run([*PROGRAM, *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == code
+    assert done.stdout if code == 0 else done.stderr
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["profiles"]])
+def test_a_full_disk_under_the_output_is_said(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr[:6]) == (5, "Error:")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["profiles"]])
+def test_a_reader_that_has_gone_ends_it_in_silence(words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([*PROGRAM, *words], stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")

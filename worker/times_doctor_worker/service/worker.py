@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from times_doctor_tasks import __version__
 from times_doctor_tasks.celery_app import ports
 from times_doctor_tasks.celery_app.app import app, configure
 from times_doctor_tasks.celery_app.canvas import keeping_messages
@@ -254,7 +255,6 @@ def run_private(plan: WorkerPlan, warden: Warden, *, lifeline_fd: int) -> int:
 
 def run_service(service: Service, warden: Warden) -> int:
     """Runs a team's worker to its end; its exit code. Raises as `Worker.run`."""
-    from importlib.metadata import version  # 70 ms that a scan on this machine need not wait for
 
     trust(service.tls)
     child_words = ["--role", "control", "--name", service.plan.host, "--lifeline"]
@@ -267,7 +267,7 @@ def run_service(service: Service, warden: Warden) -> int:
         is_private=False,
         drain_s=service.drain_s,
         cache_bytes=service.cache_bytes,
-        version=version("times-doctor"),
+        version=__version__,
         child_words=child_words if service.has_control_child else (),
         listen=(service.metrics_address, service.metrics_port) if service.metrics_port else None,
     )

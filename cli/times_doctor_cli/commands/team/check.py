@@ -17,12 +17,12 @@ def check(
     """
     import os
     from datetime import date
-    from importlib.metadata import version
 
     from times_doctor_cli.client import health
     from times_doctor_cli.local.private_worker import card_of_here
     from times_doctor_cli.terminal.console import emit_json, show, shows_unicode, stdout_console
     from times_doctor_cli.views.checkup import checkup_view
+    from times_doctor_tasks import __version__
     from times_doctor_tasks.config.settings import Settings
     from times_doctor_tasks.contract import exit_codes
 
@@ -33,7 +33,7 @@ def check(
         *health.check_environment(os.environ),
         health.check_cache(settings),
         health.check_times_source(settings),
-        *health.check_team(settings, version=version("times-doctor"), today=date.today()),
+        *health.check_team(settings, version=__version__, today=date.today()),
     ]
     values = health.values_of(settings)
     failed = any(finding.level is health.Level.FAIL for finding in findings)

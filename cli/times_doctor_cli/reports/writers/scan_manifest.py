@@ -11,6 +11,7 @@ import msgspec
 from times_doctor_cli.reports.layout import MANIFEST
 from times_doctor_cli.reports.writers.csv_report import iso_time
 from times_doctor_cli.reports.writers.files import write_atomically
+from times_doctor_tasks import __version__
 from times_doctor_tasks.contract.messages import Report, RunResult, RunSpec
 from times_doctor_tasks.profiles.option_file import parse_options
 from times_doctor_tasks.snapshot.manifest import Manifest
@@ -26,7 +27,7 @@ def write_manifest(
         "schema": SCHEMA,
         "scan": report.scan,
         "created": iso_time(report.spec.created_ms),
-        "times_doctor": _version(),
+        "times_doctor": __version__,
         "client": report.spec.client,
         "mode": report.spec.mode,
         "model": msgspec.to_builtins(report.spec.model),
@@ -67,9 +68,3 @@ def _run(result: RunResult, spec: RunSpec | None) -> dict[str, object]:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _version() -> str:
-    from importlib.metadata import version  # here: it costs 70 ms that a scan's start need not wait for
-
-    return version("times-doctor")
