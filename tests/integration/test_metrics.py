@@ -120,6 +120,7 @@ def test_runs_are_counted_by_state_and_the_longest_wait_by_queue(
     assert found["scans_open"] == {(): 1}
     assert found["runs"] == {(state,): 2 if state is RunState.QUEUED else 0 for state in RunState}
     assert found["queue_messages"] == {("control", "", ""): 0, ("solve.gams.cplex", "gams", "cplex"): 2}
+    assert found["waiting_runs"] == {("control", "", ""): 0, ("solve.gams.cplex", "gams", "cplex"): 2}
     (waited,) = found["oldest_waiting_run_seconds"].items()
     assert waited[0] == ("solve.gams.cplex", "gams", "cplex")
     assert waited[1] == pytest.approx(time.time() - 1, abs=60)  # asked for at 1970

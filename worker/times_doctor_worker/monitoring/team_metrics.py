@@ -53,9 +53,10 @@ METRICS: Mapping[str, tuple[tuple[str, ...], str]] = {
         "when its GAMS licence ends, seconds since 1970; not of a demo that has ended where other solvers are served",
     ),
     "times_doctor_queue_messages": (("queue", "engine", "solver"), "messages that nobody has taken"),
+    "times_doctor_waiting_runs": (("queue", "engine", "solver"), "runs that wait there, or in the line of all hosts"),
     "times_doctor_oldest_waiting_run_seconds": (
         ("queue", "engine", "solver"),
-        "how long the run that waits longest there has waited, in the queue or parked at a host",
+        "how long the one of them that waits longest has waited",
     ),
     "times_doctor_scans_open": ((), "scans without a report"),
     "times_doctor_runs": (("state",), "runs of open scans"),
@@ -171,13 +172,17 @@ class Team(Collector):
         return [name.decode("utf-8", "replace") for name in found[-MOST_VALUES:]]
 
     def _waiting(self, runs: Iterable[OpenRun], named: set[str]) -> Iterator[Metric]:
-        now, oldest = self._records.server_ms(), Counter[str]()
+        now, oldest, waiting = self._records.server_ms(), Counter[str](), Counter[str]()
         for run in runs:
             if run.state in (RunState.QUEUED, RunState.PARKED):
                 queue = run.queue if run.queue in named or run.queue in self._queues else OTHER
+                waiting[queue] += 1
                 oldest[queue] = max(oldest[queue], now - run.since_ms, 0)
         queues = sorted(named | oldest.keys() - {OTHER})[:MOST_VALUES]
         yield _family("queue_messages", {_labels(queue): depth for queue, depth in self._depths(queues).items()})
+        yield _family(
+            "waiting_runs", {_labels(queue): waiting[queue] for queue in (*queues, *(waiting.keys() - queues))}
+        )
         yield _family("oldest_waiting_run_seconds", {_labels(queue): ms / 1000 for queue, ms in oldest.items()})
 
     def _depths(self, queues: list[str]) -> dict[str, int]:
