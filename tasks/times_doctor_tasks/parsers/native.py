@@ -6,15 +6,59 @@ import re
 from typing import Protocol
 
 from times_doctor_tasks.contract.progress import Phase
-from times_doctor_tasks.parsers.events import FinalObjective, LogEvent, SolverEnded, SolverStarted, SolveStarted
+from times_doctor_tasks.parsers.events import (
+    FinalBound,
+    FinalIterations,
+    FinalObjective,
+    LogEvent,
+    ModelSize,
+    SolverEnded,
+    SolverStarted,
+    SolverTime,
+    SolverVersion,
+    SolveStarted,
+)
 from times_doctor_tasks.parsers.gams.log import solver_reader
 from times_doctor_tasks.parsers.highs.log import HighsLogReader
 from times_doctor_tasks.parsers.lines import LineBuffer
 from times_doctor_tasks.parsers.numbers import number
 from times_doctor_tasks.parsers.sink import EventSink
 
-#: How our program (`engines/native/solve.py`) ends a log, in words that mean the same for every solver.
-_LAST_LINE = re.compile(r"times-doctor: (.+); objective (\S+)$")
+#: What solvers say of a model and of its end where no GAMS says it; the groups say what it means. By logs of CPLEX
+#: 22.2 (its interactive one too), Gurobi 13.0, Xpress 9.9, COPT 8.0, CBC 2.10 and SCIP 10.0; the first is the last line
+#: of our own program (`engines/native/solve.py`).
+_LINES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"times-doctor: (?P<status>.+); objective (?P<objective>\S+)$",
+        r"Optimize a model with (?P<rows>\d+) rows, (?P<columns>\d+) columns and (?P<nonzeros>\d+) nonzeros",
+        r"(?P<status>Optimal) objective +(?P<objective>\S+)(?: - (?P<iterations>\d+) iterations time .*)?$",
+        r"Solved in (?P<iterations>\d+) iterations and (?P<seconds>[\d.]+) seconds",
+        r"(?:\w+ simplex|Barrier|Sifting|Network|MIP|Presolve|Concurrent.*?) - (?P<status>[A-Z][^:]*)"
+        r"(?::  Objective = +(?P<objective>\S+))?$",
+        r"Solution time = +(?P<seconds>[\d.]+) sec\.(?:  Iterations = (?P<iterations>\d+))?",
+        r"Final(?: MIP)? objective +: (?P<objective>\S+)$",
+        r"Final MIP bound +: (?P<bound>\S+)$",
+        r"(?P<status>Optimal) solution found$|\*\*\* Search (?P<completed>completed) \*\*\*",
+        r"(?:The )?[Pp]roblem is (?:integer )?(?P<status>infeasible|unbounded)",
+        r"STOPPING - MAX(?P<limit>\w+) limit reached",
+        r"(?:Version:|Using Cardinal Optimizer v) ?(?P<version>\d+\.\S+)",
+        r"Result - (?P<status>.+)",
+        r"Objective value: +(?P<objective>\S+)$",
+        r"(?:Lower bound|Dual Bound +): +(?P<bound>\S+)",
+        r"(?:Enumerated nodes|Solving Nodes +): +(?P<nodes>\d+)",
+        r"Total iterations: +(?P<iterations>\d+)$",
+        r"Time \(Wallclock seconds\): +(?P<seconds>[\d.]+)$|Solving Time \(sec\) : (?P<solving>[\d.]+)",
+        r"original problem has (?P<columns>\d+) variables \(.*\) and (?P<rows>\d+) constraints",
+        r"SCIP Status +: .*\[(?P<status>.+)\]",
+        r"Primal Bound +: (?P<objective>\S+)",
+    )
+)
+#: What begins a line that `_LINES` may know: most lines are rows of tables.
+_WORTH = re.compile(r" ?(?:[*T-]|[A-Z][a-z]|MIP|SCIP|STOPP|original|times-d)")
+#: The line above the size of a model.
+_SIZE_NEXT = re.compile(r"(?:The o|O)riginal problem has:$")
+_SIZE = re.compile(r" +(?P<rows>\d+) rows?,? +(?P<columns>\d+) col\w*(?: and|,)? +(?P<nonzeros>\d+) ")
 
 
 class LogReader(Protocol):
@@ -30,13 +74,14 @@ class LogReader(Protocol):
 class NativeLogReader:
     """Turns the text of a solver's own log into events: one solve."""
 
-    __slots__ = ("_lines", "_reader", "_sink", "_solver")
+    __slots__ = ("_lines", "_reader", "_sink", "_size_next", "_solver")
 
     def __init__(self, solver: str) -> None:
         self._lines = LineBuffer()
         self._sink = EventSink()
         self._solver = solver
         self._reader = solver_reader(solver, self._sink)
+        self._size_next = False
 
     def feed(self, text: str) -> list[LogEvent]:
         """Events of the lines that `text` completes."""
@@ -46,17 +91,41 @@ class NativeLogReader:
             sink.add(SolverStarted(self._solver.upper()))
             sink.enter(Phase.GENERATE, "reading the model")
         for line in lines:
-            if match := _LAST_LINE.match(line):
-                sink.add(SolverEnded(self._solver, None, match[1]))
-                if (value := number(match[2])) is not None:
-                    sink.add(FinalObjective(value))
-            else:
-                self._reader.read(line)
+            self._reader.read(line)
+            match = _SIZE.match(line) if self._size_next else None
+            if match is None and _WORTH.match(line):
+                match = next((found for pattern in _LINES if (found := pattern.match(line.strip()))), None)
+            if match is not None:
+                self._say(match.groupdict())
+            self._size_next = _SIZE_NEXT.match(line) is not None
         return sink.take()
 
     def close(self) -> list[LogEvent]:
         """Nothing: a last line without its end is left out."""
         return self._sink.take()
+
+    def _say(self, told: dict[str, str | None]) -> None:
+        add, solver = self._sink.add, self._solver
+        figure = {name: number(value) for name, value in told.items() if value}
+        if "rows" in told:
+            add(ModelSize(*(int(told.get(name) or 0) for name in ("rows", "columns", "nonzeros"))))
+        limit = told.get("limit")
+        status = (
+            f"{limit.lower()} limit reached" if limit else "Optimal" if told.get("completed") else told.get("status")
+        )
+        if status:
+            add(SolverEnded(solver, None, status.strip().rstrip(".")))
+        if (value := figure.get("objective")) is not None:
+            add(FinalObjective(value))
+        if (value := figure.get("bound")) is not None:
+            add(FinalBound(value))
+        iterations, nodes = (int(text) if (text := told.get(name)) else None for name in ("iterations", "nodes"))
+        if iterations is not None or nodes is not None:
+            add(FinalIterations(iterations or 0, nodes))
+        if (seconds := figure.get("seconds", figure.get("solving"))) is not None:
+            add(SolverTime(seconds))
+        if version := told.get("version"):
+            add(SolverVersion(solver, version))
 
 
 def log_reader(solver: str) -> LogReader:

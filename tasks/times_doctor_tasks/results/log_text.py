@@ -29,7 +29,7 @@ _MARKS = (
     r"(?:--- (?:Job \S|Starting |Executing |Generating |GAMS Parameters|Reading solution )|\*{3} Status: "
     r"|\*{4} (?:SOLVER|MODEL) STATUS |GAMS (?:Rev \d+ +)?\d+\.\d+.* Page \d|Running HiGHS \d|Coefficient ranges:"
     r"|Presolving model|Solving report|Model +status +: |Setting HiGHS |(?:LP|MIP|QP|MIQP) .*has \d+ rows?; \d+ cols?;"
-    r"|IBM ILOG CPLEX|ERROR: {3}\S)"
+    r"|IBM ILOG CPLEX|Version identifier: \d|Gurobi Optimizer version|FICO Xpress |Using Cardinal Opt|ERROR: {3}\S)"
 )
 _AT_BEGIN = re.compile(f"^{_MARKS}", re.MULTILINE)
 _BEHIND = re.compile(f"^(.{{1,120}}?){_MARKS}", re.MULTILINE)

@@ -15,11 +15,28 @@ _GAMS_LOG = re.compile(
     r"|\*\*\* (?:Status: |Log reopend|Open logfile))",
     re.MULTILINE,
 )
+#: What GAMS's links to solvers begin with, in a log that was cut out of GAMS's.
+_GAMS_LINK = re.compile(r"^(?:IBM ILOG CPLEX|\.\.\. )", re.MULTILINE)
 _HIGHS_LOG = re.compile(
     r"^ *(?:Running HiGHS |Coefficient ranges:|Presolving model|(?:LP|MIP|QP|MIQP) .*has \d+ rows?; \d+ cols?; "
     r"|Model +status +: |Solving report|ERROR: {3}\S)",
     re.MULTILINE,
 )
+#: How the logs of solvers that ran without GAMS are told, by solver.
+_NATIVE_LOGS = {
+    "highs": _HIGHS_LOG,
+    **{
+        solver: re.compile(f"^ *(?:{pattern})", re.MULTILINE)
+        for solver, pattern in {
+            "cplex": r"Version identifier: \d|Log started \(V\d|Welcome to IBM.* CPLEX",
+            "gurobi": r"Gurobi \d\S* \(|Gurobi Optimizer version",
+            "xpress": r"FICO Xpress ",
+            "copt": r"(?:Using )?Cardinal Optimizer v",
+            "cbc": r"Welcome to the CBC MILP Solver|Clp\d{4}I",
+            "scip": r"SCIP version |SCIP Status  |original problem has \d+ variables \(",
+        }.items()
+    },
+}
 _LISTING = re.compile(
     r"^\f?GAMS (?:Rev \d+ +)?\d+\.\d+.* Page \d+|^RANGE STATISTICS|S O L V E +S U M M A R Y"
     r"|^\*{4} (?:FILE SUMMARY|(?:SOLVER|MODEL) STATUS |USER ERROR|\d+ ERROR\(S\)| {0,1}\d{2,3}  \S)",
@@ -70,10 +87,15 @@ def find_run_files(path: Path) -> RunFiles:
     return files
 
 
-def is_highs_log(path: Path) -> bool:
-    """Whether the log is HiGHS's own, without GAMS around it."""
-    text = sample(path)
-    return _HIGHS_LOG.search(text) is not None and _GAMS_LOG.search(text) is None
+def native_solver(path: Path) -> str:
+    """The solver whose own log this is, without GAMS around it; empty where it is none."""
+    return _native_in(sample(path))
+
+
+def _native_in(text: str) -> str:
+    if _GAMS_LOG.search(text) or _GAMS_LINK.search(text):
+        return ""
+    return next((solver for solver, pattern in _NATIVE_LOGS.items() if pattern.search(text)), "")
 
 
 def runs_below(folder: Path) -> Iterator[tuple[Path, RunFiles]]:
@@ -174,7 +196,7 @@ def _kind(path: Path) -> str | None:
         return "trace"
     if path.suffix.lower() == ".lst" or _LISTING.search(text):
         return "listing"
-    return "log" if _GAMS_LOG.search(text) or _HIGHS_LOG.search(text) else None
+    return "log" if _GAMS_LOG.search(text) or _native_in(text) else None
 
 
 def _newest(paths: Iterable[Path]) -> Path | None:

@@ -28,11 +28,13 @@ from times_doctor_tasks.parsers.solves.solve import Solve
 from times_doctor_tasks.results.earlier_solves import with_earlier_solves
 from times_doctor_tasks.results.log_text import lines_of, pieces
 from times_doctor_tasks.results.long_files import ends
-from times_doctor_tasks.results.run_files import RunFiles, is_highs_log
+from times_doctor_tasks.results.run_files import RunFiles, native_solver
 from times_doctor_tasks.results.verdicts import Findings, Judgement, judge
 
 #: Trace files are small; of a larger one the two ends are read.
 _TRACE_BYTES, _TRACE_END_BYTES = 16 << 20, 4 << 20
+#: Verdicts of solves that may have an objective: a log shows one of others, too.
+_WITH_OBJECTIVE = (*SOLVED, Verdict.LIMIT, Verdict.INTERRUPTED, None)
 _MAX_MESSAGES = 50
 #: GAMS's return code for each of its status lines.
 _RETURN_CODES = {
@@ -98,13 +100,13 @@ class RunReading:
 
 
 def read_run(files: RunFiles, *, stop_reason: StopReason | None = None) -> RunReading:
-    """Read a run's files. A file that is not there is as good as none; a log of bare HiGHS is known by its beginning.
+    """Read a run's files. A file that is not there is as good as none; the log of a solver alone is known by its words.
 
     Raises:
         OSError: A file is there but cannot be read.
     """
-    if files.log is not None and files.log.is_file() and is_highs_log(files.log):
-        return read_native_run(files.log, returncode=files.returncode, stop_reason=stop_reason)
+    if files.log is not None and files.log.is_file() and (solver := native_solver(files.log)):
+        return read_native_run(files.log, solver, returncode=files.returncode, stop_reason=stop_reason)
     digest, phases = _read_log(files.log, GamsLogReader)
     listing, stranger = _read_listing(files.listing), files.of_another_job
     logged = digest.solves()
@@ -144,10 +146,13 @@ def read_native_run(
     final = final or {}
     found = with_final_answer(digest.solves(), final, solver)
     unread = unread_model(found[-1] if found else None, digest.errors)
-    solves = _with_verdicts(tuple(with_gams_codes(solve, digest.errors) for solve in found))
+    solves = tuple(
+        solve if solve.verdict in _WITH_OBJECTIVE else replace(solve, objective=None, bound=None)
+        for solve in _with_verdicts(tuple(with_gams_codes(solve, digest.errors) for solve in found))
+    )
     ended = digest.solver_ended or bool(final.get("model_status") and found)
     findings = Findings(
-        solver=ENGINE_NAMES[solver],
+        solver=ENGINE_NAMES.get(solver, solver.upper()),
         ended=ended,
         last_phase=digest.last_phase,
         other_errors=(ErrorLine(final["why"]),) if final.get("why") else tuple(digest.errors),

@@ -82,11 +82,11 @@ def _found(what: Path, *, solve_s: float, iis_s: float) -> Sequence[Diagnosis]:
         if models:
             names = some_of([repr(path.name) for path in models], 5)
             raise UsageError(f"{str(what)!r} holds several models: {names}. Name one of them.") from error
-        expected = "a .mps or .lp file, a log or listing of GAMS, a log of HiGHS, or a scan"
+        expected = "a .mps or .lp file, a log or listing of GAMS, a log of a solver, or a scan"
         raise UsageError(
             f"{str(what)!r} holds nothing to diagnose: expected {expected}. A GAMS model is diagnosed by its log, so "
             "scan it first."
         ) from error
     if not (reading.solves or reading.phases or reading.gams_version):
-        raise UsageError(f"{str(what)!r} holds nothing of a run: expected a log or listing of GAMS, or a log of HiGHS.")
+        raise UsageError(f"{str(what)!r} holds nothing of a run: expected a log of GAMS or a solver, or a listing.")
     return [of_reading(reading, what.name)]

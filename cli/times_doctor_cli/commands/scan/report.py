@@ -110,10 +110,10 @@ def _of_run(path: Path, *, as_json: bool) -> None:
         if (saved := find_saved(path, newest=True)) is not None:
             _of_folder(saved, page=False, open_page=False, as_json=as_json)
             return
-        raise UsageError(f"{str(path)!r} holds no log, listing or trace of GAMS, no log of HiGHS, no scan.") from error
+        raise UsageError(f"{str(path)!r} holds no log, listing or trace of GAMS or a solver, and no scan.") from error
     reading = read_run(files)
     if not (reading.solves or reading.phases or reading.gams_version or reading.gams_status or reading.licence):
-        raise UsageError(f"{str(path)!r} holds nothing of a run: expected a log or listing of GAMS, or a log of HiGHS.")
+        raise UsageError(f"{str(path)!r} holds nothing of a run: expected a log of GAMS or a solver, or a listing.")
     if as_json:
         emit_json(to_json(reading))
     else:
@@ -151,5 +151,5 @@ def _of_each(folder: Path, *, as_json: bool) -> None:
         emit_json({"logs": documents})
         return
     if not verdicts:
-        raise UsageError(f"{str(folder)!r} holds no log or listing of GAMS, and no log of HiGHS.")
+        raise UsageError(f"{str(folder)!r} holds no log or listing of GAMS, and no log of a solver.")
     say(f"{verdicts.total():,} logs: " + ", ".join(f"{n:,} {words}" for words, n in verdicts.most_common()))

@@ -43,8 +43,8 @@ _LP_STATUS = {"primal infeasible or unbounded": 4, "optimal after scaling": 5}
 def with_gams_codes(solve: Solve, errors: Sequence[ErrorLine]) -> Solve:
     """The solve with GAMS's codes beside HiGHS's words; a limit with a MIP solution counts as an integer solution."""
     text = (solve.lp_status_text or "").lower()
-    if not text:
-        return replace(solve, alone=True)
+    if not text or (solve.solver != "HIGHS" and text not in _CODES and not text.startswith("status ")):
+        return replace(solve, alone=True)  # a solver's own words, as its log has them
     model, solver = _CODES.get(text, (13, 9 if errors else 10))
     # Before 1.10 the log does not say what kind of model it is.
     discrete = solve.model_type in ("MIP", "MIQP") or solve.method == "branch and cut"

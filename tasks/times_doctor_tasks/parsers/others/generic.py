@@ -196,10 +196,12 @@ class OtherReader:
             return False
         _, colon, rest = text.partition(":")
         words = rest.strip() if colon and rest.strip() else text
+        if text.startswith("Solution status"):
+            words = words.partition(" (")[0]  # COPT: `integer optimal (relative gap limit 0.0001)`
         # COPT says of a MIP both why it stopped and, later, what it has: the first is the status.
         if not (self._stopped and text.startswith("Solution status")):
             self._sink.add(SolverEnded(self._solver, None, words))
-        self._stopped = self._stopped or text.startswith("MIP status")
+        self._stopped = self._stopped or (text.startswith("MIP status") and "(" in text)
         return True
 
     def _objective(self, cell: str) -> None:

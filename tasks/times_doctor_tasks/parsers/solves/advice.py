@@ -44,20 +44,32 @@ _OTHER_UNDER_GAMS = Advice(
         "iteration limit": "Raise ITERLIM in the .run file, or the limit in the solver's option file.",
     },
 )
-_HIGHS_ALONE = Advice(
-    conflict="Look at what changed since it was feasible; `times-doctor diagnose MODEL` names rows that contradict.",
-    whole_conflict="Check the data behind this row; `times-doctor diagnose MODEL` names all that takes part.",
-    either="Run once with `presolve = off` in an option file (--opt-file): then it is one or the other.",
-    smaller_gap="a smaller `mip_rel_gap` in an option file asks for a smaller gap",
-    limits={
-        "time limit": "Give it more time: --timeout-seconds, or `time_limit` in an option file of yours.",
-        "iteration limit": "Raise the `..._iteration_limit` in your option file, or take it out.",
-    },
-)
+#: Of solvers without GAMS: what takes presolve away; the options of gap, time limit and iteration limit.
+_NATIVE = {
+    "HIGHS": ("presolve = off", "mip_rel_gap", "time_limit", "..._iteration_limit"),
+    "CPLEX": ("preind 0", "epgap", "tilim", "itlim"),
+    "GUROBI": ("presolve 0", "mipgap", "timelimit", "iterationlimit"),
+    "XPRESS": ("presolve 0", "miprelstop", "timelimit", "lpiterlimit"),
+    "COPT": ("Presolve 0", "RelGap", "TimeLimit", "BarIterLimit"),
+}
+
+
+def _without_gams(solver: str) -> Advice:
+    presolve, gap, time, iterations = _NATIVE.get(solver, ("presolve off", "gap", "time limit", "iteration limit"))
+    return Advice(
+        conflict="Look at what changed since it was feasible; `times-doctor diagnose MODEL` names rows that contradict.",
+        whole_conflict="Check the data behind this row; `times-doctor diagnose MODEL` names all that takes part.",
+        either=f"Run once with `{presolve}` in an option file (--opt-file): then it is one or the other.",
+        smaller_gap=f"a smaller `{gap}` in an option file asks for a smaller gap",
+        limits={
+            "time limit": f"Give it more time: --timeout-seconds, or `{time}` in an option file of yours.",
+            "iteration limit": f"Raise the `{iterations}` in your option file, or take it out.",
+        },
+    )
 
 
 def advice_for(solver: str | None, *, alone: bool) -> Advice:
     """The next steps that fit a solver; `alone`: it ran without GAMS."""
     if alone:
-        return _HIGHS_ALONE
+        return _without_gams((solver or "HIGHS").upper())
     return _CPLEX if solver is None or solver.upper() == "CPLEX" else _OTHER_UNDER_GAMS
