@@ -45,13 +45,13 @@ _LINES = tuple(
         r"(?:Version:|Using Cardinal Optimizer v) ?(?P<version>\d+\.\S+)",
         r"Result - (?P<status>.+)",
         r"Objective value: +(?P<objective>\S+)$",
-        r"(?:Lower bound|Dual Bound +): +(?P<bound>\S+)",
+        r"(?:Lower bound|Dual Bound +|Best bound +): +(?P<bound>\S+)",
         r"(?:Enumerated nodes|Solving Nodes +): +(?P<nodes>\d+)",
         r"Total iterations: +(?P<iterations>\d+)$",
         r"Time \(Wallclock seconds\): +(?P<seconds>[\d.]+)$|Solving Time \(sec\) : (?P<solving>[\d.]+)",
         r"original problem has (?P<columns>\d+) variables \(.*\) and (?P<rows>\d+) constraints",
         r"SCIP Status +: .*\[(?P<status>.+)\]",
-        r"Primal Bound +: (?P<objective>\S+)",
+        r"(?:Primal Bound|Best solution) +: (?P<objective>\S+)",
     )
 )
 #: What begins a line that `_LINES` may know: most lines are rows of tables.

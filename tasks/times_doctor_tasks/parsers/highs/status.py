@@ -48,6 +48,7 @@ def with_gams_codes(solve: Solve, errors: Sequence[ErrorLine]) -> Solve:
     model, solver = _CODES.get(text, (13, 9 if errors else 10))
     # Before 1.10 the log does not say what kind of model it is.
     discrete = solve.model_type in ("MIP", "MIQP") or solve.method == "branch and cut"
+    discrete = discrete or (solve.solver != "HIGHS" and bool(solve.nodes))
     if discrete and solve.objective is not None and solve.bound is not None:
         solve = replace(solve, gap_rel=abs(solve.objective - solve.bound) / max(abs(solve.objective), 1e-10))
     if model == 1 and discrete and (solve.gap_rel or 0.0) > _PROVED_GAP:

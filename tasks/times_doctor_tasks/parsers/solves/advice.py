@@ -57,7 +57,7 @@ _NATIVE = {
 def _without_gams(solver: str) -> Advice:
     presolve, gap, time, iterations = _NATIVE.get(solver, ("presolve off", "gap", "time limit", "iteration limit"))
     return Advice(
-        conflict="Look at what changed since it was feasible; `times-doctor diagnose MODEL` names rows that contradict.",
+        conflict="Look at what changed since it was feasible: `times-doctor diagnose MODEL` names rows in conflict.",
         whole_conflict="Check the data behind this row; `times-doctor diagnose MODEL` names all that takes part.",
         either=f"Run once with `{presolve}` in an option file (--opt-file): then it is one or the other.",
         smaller_gap=f"a smaller `{gap}` in an option file asks for a smaller gap",
