@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest
 SEED ?= $(shell date +%s)
 SECONDS_OF_CHAOS ?= 300
 .DEFAULT_GOAL := help
-.PHONY: help house install demo test test-long test-all test-attacks test-next test-faults chaos test-solvers test-store test-cluster test-compose lint format \
+.PHONY: help house install demo test test-long test-all test-attacks test-next test-faults chaos chaos-guarded test-solvers test-store test-cluster test-compose lint format \
   typecheck testcov bench clean dist help-text
 
 help: ## list the targets
@@ -69,6 +69,9 @@ test-next: $(BIN)/python ## what we use of Celery's inside, against the newest C
 
 chaos: $(VENV)/.dev ## two scans of 50 runs at a time for five minutes of random faults; SEED=n repeats one
 	TD_CHAOS_S=$(SECONDS_OF_CHAOS) TD_CHAOS_SEED=$(SEED) $(PYTEST) -q -s tests/faults/test_chaos.py
+
+chaos-guarded: $(VENV)/.dev ## the same behind TLS, with a user for each role (needs redis-server)
+	TD_CHAOS_GUARDED=1 TD_CHAOS_S=$(SECONDS_OF_CHAOS) TD_CHAOS_SEED=$(SEED) $(PYTEST) -q -s tests/faults/test_chaos.py
 
 .venv-solvers/.made: $(BIN)/python pyproject.toml
 	@test -x .venv-solvers/bin/python || $(PYTHON) -m venv .venv-solvers

@@ -48,10 +48,11 @@ class PortBroker(Broker):
 
     #: Seconds that it takes over one key when it loads slowly; a good deal more on a busy machine.
     LOAD_DELAY_S = 0.001
+    PORT_OPTION = "--port"
 
     def __init__(self, *options: str, program: str | None = None) -> None:
         self.port = free_port()
-        super().__init__("--port", str(self.port), "--bind", "127.0.0.1", *options, program=program)
+        super().__init__(self.PORT_OPTION, str(self.port), "--bind", "127.0.0.1", *options, program=program)
 
     def start(self) -> None:
         before = os.environ.copy()
@@ -199,6 +200,8 @@ class Bed(Team):
         self.witness = Witness(folder)
         self.hosts: set[str] = set()
         self._keeper: Keeper | None = None
+        #: What every worker's environment has besides.
+        self.environ: dict[str, str] = {}
         self._gams = install_recorded_gams(folder / "gams", speed=0.01)
 
     @property
@@ -210,7 +213,7 @@ class Bed(Team):
         self, name: str = "c", *, dies_at: str = "", deaths: Path | None = None, environ: Environ = NONE
     ) -> Worker:
         """A control worker, straight at the broker."""
-        broker = {"TIMES_DOCTOR_BROKER_URL": self._direct_url()}
+        broker = {"TIMES_DOCTOR_BROKER_URL": self.url(self.port_broker.port, "control")}
         return self._worker(name, ["--role", "control"], broker | dict(environ), dies_at=dies_at, deaths=deaths)
 
     def host(
@@ -233,7 +236,11 @@ class Bed(Team):
             proxy = self.proxies[name] = FaultProxy(self.port_broker.port)
         self.hosts.add(name)
         words = ["--role", role, "--slots", str(slots), "--threads", str(slots)]
-        defaults = {"TIMES_DOCTOR_BROKER_URL": proxy.url, "GAMS_PATH": str(self._gams), "TIMES_DOCTOR_DRAIN_S": "0.5"}
+        defaults = {
+            "TIMES_DOCTOR_BROKER_URL": self.url(proxy.port, role),
+            "GAMS_PATH": str(self._gams),
+            "TIMES_DOCTOR_DRAIN_S": "0.5",
+        }
         return self._worker(name, words, defaults | dict(environ), dies_at=dies_at, deaths=deaths)
 
     def _worker(
@@ -243,7 +250,8 @@ class Bed(Team):
         if deaths is not None:
             program = [str(Path(__file__).with_name("mortal_worker.py"))]
             environ = environ | {"TD_TEST_DEATH": dies_at, "TD_TEST_DEATHS": str(deaths)}
-        worker = Worker(self, name, [sys.executable, *program, "--name", name, *words], name, environ)
+        argv = [sys.executable, *program, "--name", name, *words]
+        worker = Worker(self, name, argv, name, self.environ | environ)
         self.workers.append(worker)
         worker.wait_until_ready()
         return worker
@@ -261,8 +269,9 @@ class Bed(Team):
         self._keeper = Keeper(self)
         return self._keeper
 
-    def _direct_url(self) -> str:
-        return f"redis://127.0.0.1:{self.port_broker.port}/0"
+    def url(self, port: int, role: str) -> str:
+        """How a worker of that role reaches the broker at a port."""
+        return f"redis://127.0.0.1:{port}/0"
 
     def submit_gams(
         self,

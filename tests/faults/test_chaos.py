@@ -8,18 +8,21 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Self
 
 import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 import pytest
 import redis
 
+from tests.attacks.shapes import shapes
 from tests.faults.bed import LEASE_S, STOPPED_WITHIN_S, Bed, kill_host
 from tests.faults.counting import Tell
 from tests.faults.faults import BROKER_FAULTS, LINE_FAULTS, BrokerFault, LineFault, named, without_its_last_second
+from tests.faults.guarded_bed import guarded_bed
 from tests.integration.workers import Worker
 from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_tasks.contract.messages import ScanSpec
@@ -36,6 +39,10 @@ OPEN_SCANS, RUNS = 2, 50
 LONGEST_S = 6.0
 #: Seconds from the end of all faults to the last report: up to a hundred runs are still to be solved.
 HEALED_WITHIN_S = 240.0
+#: Malformed messages that one blow brings.
+POISON = 20
+#: Whether the team is behind TLS, with a user for each role.
+GUARDED = os.environ.get("TD_CHAOS_GUARDED", "") == "1"
 PROFILES = tuple(f"{method}-{number}" for number in range(RUNS) for method in ("bar", "dual", "sift"))[:RUNS]
 
 
@@ -96,7 +103,7 @@ class Chaos:
 
     def _strike_broker(self, dice: random.Random) -> str:
         fault: BrokerFault = dice.choice(
-            [*BROKER_FAULTS, without_its_last_second, self._cut, self._lose, self._double, self._double]
+            [*BROKER_FAULTS, without_its_last_second, self._cut, self._lose, self._double, self._double, self._poison]
         )
         with self.broker_is_well:
             time.sleep(1.1)  # appendfsync everysec: what a client was told a second ago is on disk
@@ -112,6 +119,14 @@ class Chaos:
     def _lose(self, bed: Bed, seconds: float) -> None:
         """One message, as a client that dies with it."""
         bed.store.client.lpop(_queue(bed))
+
+    def _poison(self, bed: Bed, seconds: float) -> None:
+        """Messages that nobody can take, among those that wait."""
+        poison = [raw for _, raw in shapes()]
+        start = int(seconds * 1000) % len(poison)
+        bed.store.client.lpush(_queue(bed), *poison[start : start + POISON])
+        for key in ("unacked", "unacked_index"):
+            bed.store.client.set(f"{bed.store.keys.prefix}:celery:{key}", "x", ex=60)
 
     def _double(self, bed: Bed, seconds: float) -> None:
         """What waits, or a part of it, in another order."""
@@ -154,12 +169,22 @@ def _open(bed: Bed, specs: Sequence[ScanSpec]) -> int:
     return sum(not bed.store.is_reported(spec.scan) for spec in specs)
 
 
+if GUARDED:
+
+    @pytest.fixture
+    def bed(tmp_path: Path) -> Iterator[Bed]:
+        with guarded_bed(tmp_path) as bed:
+            yield bed
+
+
 def test_random_faults_lose_nothing_double_nothing_and_hang_nothing(bed: Bed, tell: Tell) -> None:
     sys.stderr.write(f"\nchaos: seed {SEED}, {SECONDS:g} s (TD_CHAOS_SEED, TD_CHAOS_S)\n")
     dice = random.Random(SEED)
     bed.control()
+    if GUARDED:  # each role has its own password, so control is a worker of its own
+        bed.control("c2")
     for name in HOSTS:
-        bed.host(name, role="solve" if name == "h3" else "both")
+        bed.host(name, role="solve" if name == "h3" or GUARDED else "both")
     specs = [_submit(bed, dice) for _ in range(OPEN_SCANS)]
     with Chaos(bed, SEED) as chaos:
         until_s = time.monotonic() + SECONDS

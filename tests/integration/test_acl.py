@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -19,8 +17,8 @@ import redis
 from msgspec.structs import replace
 
 from tests.conftest import wait_until
-from tests.faults.bed import PortBroker
 from tests.integration.conftest import make_runs, make_scan
+from tests.integration.guarded import GuardedBroker, words_of
 from tests.integration.test_flower_pages import PASSWORD, Dashboard
 from tests.integration.test_metrics import Scraped
 from tests.integration.workers import PATIENCE_S, TINY_MPS, Team, Worker, endless_mps
@@ -34,46 +32,14 @@ from times_doctor_worker.recovery.script_loader import load_scripts
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 
-USERS = Path(__file__).parents[2] / "deploy" / "users.acl"
 ROLES = ("client", "worker", "control", "admin", "flower")
 
 
 BEAT = scripts.source("beat")
 
 
-def words_of(role: str) -> str:
-    return f"the-words-of-{role}"
-
-
 #: Each server that is here: the oldest Redis that we speak to is Debian's.
 SERVERS = sorted({str(found) for found in (find_server(), shutil.which("redis-server")) if found})
-
-
-class GuardedBroker(PortBroker):
-    """A server with our users; the test itself comes as `default`, which teams switch off."""
-
-    def __init__(self, folder: Path, program: str) -> None:
-        text = re.sub(r"([A-Z]+)_PASSWORD", lambda role: words_of(role[1].lower()), USERS.read_text("utf-8"))
-        users = folder / "users.acl"
-        users.write_text(re.sub(r"^user default .*$", "user default on nopass ~* &* +@all", text, flags=re.MULTILINE))
-        super().__init__("--aclfile", str(users), program=program)
-        self.prefix = "td"
-        self.store = RunStore(self.client)
-
-    def url_of(self, role: str) -> str:
-        return f"redis://{role}:{words_of(role)}@127.0.0.1:{self.port}/0"
-
-    def knows(self, script: str) -> bool:
-        """Whether a script is loaded."""
-        answer: Any = self.client.script_exists(hashlib.sha1(script.encode()).hexdigest())
-        return bool(answer[0])
-
-    def denied(self) -> set[str]:
-        """What was refused: user, where, why, and what about it."""
-        found: Any = self.client.acl_log()
-        names = ("username", "context", "reason", "object")
-        # Redis 7.0 has no CLIENT SETINFO, and would not start with it in a rule; redis-py goes on without.
-        return {" ".join(str(e[name]) for name in names) for e in found if e["object"] != "client|setinfo"}
 
 
 @pytest.fixture(params=SERVERS, ids=lambda program: Path(program).name)

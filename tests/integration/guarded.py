@@ -1,0 +1,48 @@
+"""A server with the users of deploy/users.acl."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+from tests.faults.bed import PortBroker
+from times_doctor_tasks.state_store.run_store import RunStore
+
+USERS = Path(__file__).parents[2] / "deploy" / "users.acl"
+
+
+def words_of(role: str) -> str:
+    return f"the-words-of-{role}"
+
+
+class GuardedBroker(PortBroker):
+    """The test itself comes as `default`, which teams switch off."""
+
+    def __init__(self, folder: Path, program: str, *options: str) -> None:
+        text = re.sub(r"([A-Z]+)_PASSWORD", lambda role: words_of(role[1].lower()), USERS.read_text("utf-8"))
+        users = folder / "users.acl"
+        users.write_text(re.sub(r"^user default .*$", "user default on nopass ~* &* +@all", text, flags=re.MULTILINE))
+        super().__init__("--aclfile", str(users), *options, program=program)
+        self.prefix = "td"
+        self.store = RunStore(self.client)
+
+    def start(self) -> None:
+        super().start()
+        self.store = RunStore(self.client)
+
+    def url_of(self, role: str) -> str:
+        return f"redis://{role}:{words_of(role)}@127.0.0.1:{self.port}/0"
+
+    def knows(self, script: str) -> bool:
+        """Whether a script is loaded."""
+        answer: Any = self.client.script_exists(hashlib.sha1(script.encode()).hexdigest())
+        return bool(answer[0])
+
+    def denied(self) -> set[str]:
+        """What was refused: user, where, why, and what about it."""
+        found: Any = self.client.acl_log()
+        names = ("username", "context", "reason", "object")
+        # Redis 7.0 has no CLIENT SETINFO, and would not start with it in a rule; redis-py goes on without.
+        return {" ".join(str(e[name]) for name in names) for e in found if e["object"] != "client|setinfo"}
