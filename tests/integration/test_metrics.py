@@ -163,7 +163,7 @@ def spoil_card(store: RunStore) -> None:
     store.client.zadd(store.keys.hosts(), {b"\xff": 9e15})
     store.client.set(store.keys.host("h2"), b"\xff garbage")
     store.client.zadd(store.keys.hosts(), {"h2": 9e15})
-    bad = msgspec.json.decode(encode(make_card("h3", licence_expires="someday")))
+    bad = msgspec.json.decode(encode(make_card("h3"))) | {"licence_expires": "someday"}
     store.client.set(store.keys.host("h3"), msgspec.json.encode(bad | {"memory_mb": 2**63, "load_1m": 1e308}))
     store.client.zadd(store.keys.hosts(), {"h3": 9e15})
 
@@ -192,7 +192,7 @@ def spoil_report_key(store: RunStore) -> None:
         (spoil_reports, set()),
         (spoil_report_key, set()),
         (lambda store: store.client.set(store.keys.hosts(), "x"), {"team"}),
-        (lambda store: store.client.set(store.keys.scans(), "x"), {"ended"}),
+        (lambda store: store.client.set(store.keys.scans(), "x"), set()),
         (lambda store: store.client.set(store.keys.dead_counts(), "x"), set()),
         (lambda store: store.client.hset(store.keys.dead_counts(), "x", "many"), set()),
         (lambda store: store.client.set(store.keys.blob_bytes(), "x"), {"store"}),

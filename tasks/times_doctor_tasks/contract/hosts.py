@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Annotated
+
 import msgspec
 
 from times_doctor_tasks.contract.messages import SCHEMA, Document
@@ -25,6 +28,10 @@ def engine_for(kind: str, solver: str) -> str:
     return solver if kind == NATIVE else kind
 
 
+#: What a host can have of cores, slots and megabytes, at the very most.
+_AMOUNT = msgspec.Meta(ge=0, le=10**9)
+
+
 class HostCard(Document, frozen=True, kw_only=True):
     """What a host says about itself."""
 
@@ -33,9 +40,9 @@ class HostCard(Document, frozen=True, kw_only=True):
     """Random, new at each start of the worker."""
     pid: int
     roles: tuple[str, ...]
-    slots: int
-    cores: int
-    memory_mb: int
+    slots: Annotated[int, _AMOUNT]
+    cores: Annotated[int, _AMOUNT]
+    memory_mb: Annotated[int, _AMOUNT]
     queues: tuple[str, ...]
     engines: dict[str, str] = msgspec.field(default_factory=dict)
     """Engine name to version."""
@@ -75,6 +82,10 @@ class HostCard(Document, frozen=True, kw_only=True):
     """It takes from the one line of all hosts, and counts seats; a version that parks at itself says nothing."""
     brings_control: bool = False
     """It starts a control worker beside itself, which has a card of its own some moments later."""
+
+    def __post_init__(self) -> None:
+        if self.licence_expires is not None:
+            date.fromisoformat(self.licence_expires)
 
     @property
     def does_without_gams(self) -> bool:

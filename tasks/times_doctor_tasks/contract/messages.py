@@ -94,6 +94,13 @@ class RunSpec(Document, frozen=True, kw_only=True):
     """Step of its message, 0 first .. 9 last: rounds of its owner's own runs that go before it (`fair_order.py`)."""
     expected_s: float | None = None
     """Seconds that it took before; None where its client knows none."""
+
+    @classmethod
+    def stand_in(cls, scan: str, run: str, index: int) -> RunSpec:
+        """For a run whose own document is gone or cannot be read: what its id says."""
+        solver, _, profile = run.partition(".")
+        return cls(scan=scan, run=run, index=index, engine="", solver=solver, profile=profile, options="")
+
     reused: RunResult | None = None
     """Of an earlier run with the same inputs, taken instead of a solve (`--resume`)."""
     veda: VedaResults | None = None
@@ -443,7 +450,7 @@ def decode(raw: bytes | str, kind: type[_T]) -> _T:
     """
     try:
         document = msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise SchemaMismatch(f"A {kind.__name__} document cannot be read: {error}.") from error
     return _of_spoken_schema(document)
 
@@ -456,7 +463,7 @@ def decode_event(raw: bytes | str) -> AnyEvent:
     """
     try:
         return _event_decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise SchemaMismatch(f"An event cannot be read: {error}.") from error
 
 

@@ -69,9 +69,16 @@ def is_socket(url: str) -> bool:
     return url.startswith("redis+socket://")
 
 
+#: What a stream says that nothing can be added to any more.
+LAST_ID = "last possible ID"
+
+
 def is_wrong_type(error: Exception) -> bool:
-    """Whether Redis refused because somebody has made a key of ours something else."""
-    return isinstance(error, redis.ResponseError) and "WRONGTYPE" in str(error)
+    """Whether Redis, or a script of ours, refused because somebody has made a key of ours something else."""
+    if type(error) is not redis.ResponseError:  # OOM, READONLY and their kind are classes of their own
+        return False
+    words = str(error)
+    return "WRONGTYPE" in words or LAST_ID in words or words.startswith(("user_script", "Error running"))
 
 
 def connect(url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S, retries: int | None = None) -> redis.Redis:

@@ -1,12 +1,15 @@
 """What Redis holds of scans, runs and hosts, for whoever reads; `store.RunStore` adds the verbs that write.
 
-Readers tolerate absence: everything here expires. Every method may raise `redis.RedisError`.
+Readers tolerate absence: everything here expires. What somebody else has written there, a key of another type or a
+document that cannot be read, is as good as absent, and is told once. Every method may raise `redis.RedisError`.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -33,6 +36,7 @@ from times_doctor_tasks.state_store.done_mark import DoneMark
 if TYPE_CHECKING:
     import redis
 
+logger = logging.getLogger(__name__)
 _Document = TypeVar("_Document", bound=Document)
 
 
@@ -68,7 +72,7 @@ class Documents:
 
     statuses: dict[str, RunStatus]
     runs: list[RunSpec]
-    """Those whose document is gone are left out."""
+    """With a stand-in where a document is gone or cannot be read."""
     results: dict[str, RunResult]
     """With the run's history of attempts; of those that have one."""
 
@@ -92,17 +96,19 @@ class Records:
 
     def scan(self, scan: str) -> ScanSpec | None:
         """The scan, or None when it is unknown or expired."""
-        raw = self.client.get(self.keys.scan(scan))
+        (raw,) = self.client.mget([self.keys.scan(scan)])
         return decode(raw, ScanSpec) if raw else None
 
     def scans(self, *, newest: int = 1000) -> list[str]:
         """Ids of scans, newest first; all of them for 0."""
-        return [scan.decode("utf-8", "replace") for scan in self.client.zrevrange(self.keys.scans(), 0, newest - 1)]
+        ids = self._one("zrevrange", self.keys.scans(), 0, newest - 1)
+        return [scan.decode("utf-8", "replace") for scan in ids or ()]
 
     def specs(self, scans: Sequence[str]) -> list[ScanSpec]:
         """Those of `scans` that are there and that this version can read, in the same order."""
         raws = self.client.mget([self.keys.scan(scan) for scan in scans]) if scans else []
-        return [spec for raw in raws if raw and (spec := _readable(raw, ScanSpec)) is not None]
+        found = ((scan, _readable(raw, ScanSpec, self.keys.scan(scan))) for scan, raw in zip(scans, raws, strict=True))
+        return [spec for scan, spec in found if spec is not None and spec.scan == scan]
 
     def open_specs(self) -> list[ScanSpec]:
         """Scans that have no report, newest first."""
@@ -112,7 +118,8 @@ class Records:
 
     def cancel_flags(self, scan: str) -> dict[str, str]:
         """Run id or `*` to the flag."""
-        return {run.decode(): flag.decode() for run, flag in self.client.hgetall(self.keys.cancel(scan)).items()}
+        flags = self._one("hgetall", self.keys.cancel(scan)) or {}
+        return {run.decode("utf-8", "replace"): flag.decode("utf-8", "replace") for run, flag in flags.items()}
 
     def is_reported(self, scan: str) -> bool:
         """Whether the done mark is set."""
@@ -130,34 +137,36 @@ class Records:
         """Those of `scans` whose done mark is set, and what it says."""
         marks = self.client.mget([self.keys.reported(scan) for scan in scans]) if scans else []
         # A control worker of before wrote a bare time.
-        return {scan: _readable(mark, DoneMark) or DoneMark() for scan, mark in zip(scans, marks, strict=True) if mark}
+        return {
+            scan: _readable(mark, DoneMark, "") or DoneMark() for scan, mark in zip(scans, marks, strict=True) if mark
+        }
 
     def cancelled_by(self, scans: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Who asked for runs of `scans` to stop, each person once; scans that nobody cancelled are left out."""
         pipe = self.client.pipeline(transaction=False)
         for scan in scans:
             pipe.hvals(self.keys.cancel(scan))
-        answers = pipe.execute() if scans else []
+        answers = _answers(pipe) if scans else []
         by = {
-            scan: asked_by(flag.decode("utf-8", "replace") for flag in flags)
+            scan: asked_by(flag.decode("utf-8", "replace") for flag in flags or ())
             for scan, flags in zip(scans, answers, strict=True)
         }
         return {scan: people for scan, people in by.items() if people}
 
     def report(self, scan: str) -> Report | None:
         """The report, once its done mark is set."""
-        raw = self.client.get(self.keys.report(scan)) if self.is_reported(scan) else None
+        raw = self._one("get", self.keys.report(scan)) if self.is_reported(scan) else None
         return decode(raw, Report) if raw else None
 
     def ended(self, scan: str) -> int:
         """How many runs have become terminal; reused ones are not counted."""
-        return int(self.client.scard(self.keys.ended(scan)))
+        return int(self._one("scard", self.keys.ended(scan)) or 0)
 
     # -- runs -----------------------------------------------------------------------------------------------------
 
     def run(self, scan: str, run: str) -> RunSpec | None:
         """One run as asked for."""
-        raw = self.client.get(self.keys.run(scan, run))
+        (raw,) = self.client.mget([self.keys.run(scan, run)])
         return decode(raw, RunSpec) if raw else None
 
     def task(self, scan: str, run: str) -> tuple[ScanSpec | None, RunSpec | None]:
@@ -165,17 +174,17 @@ class Records:
         asked, one = self.client.mget([self.keys.scan(scan), self.keys.run(scan, run)])
         return decode(asked, ScanSpec) if asked else None, decode(one, RunSpec) if one else None
 
-    def runs(self, spec: ScanSpec) -> list[RunSpec]:
-        """All runs of a scan, in order; those whose document is gone are left out."""
-        return self._runs(spec.scan, spec.runs)
+    def runs(self, spec: ScanSpec, names: Sequence[str] | None = None) -> list[RunSpec]:
+        """All runs of a scan, or those named, in order; those whose document is gone or unreadable are left out."""
+        return self._runs(spec.scan, spec.runs if names is None else names)
 
     def history(self, scan: str, run: str) -> list[AttemptRecord]:
         """Attempts at a run, oldest first."""
-        return [decode(raw, AttemptRecord) for raw in self.client.lrange(self.keys.history(scan, run), 0, -1)]
+        return list(_attempts(self._one("lrange", self.keys.history(scan, run), 0, -1)))
 
     def status(self, spec: ScanSpec, run: str) -> RunStatus:
         """State of one run."""
-        return _status(self.client.hgetall(self.keys.state(spec.scan, run)), initial_state(spec, run))
+        return self.statuses(spec, [run])[run]
 
     def statuses(self, spec: ScanSpec, runs: Sequence[str] | None = None) -> dict[str, RunStatus]:
         """State of every run, or of those named, in order."""
@@ -183,7 +192,7 @@ class Records:
         pipe = self.client.pipeline(transaction=False)
         for run in names:
             pipe.hgetall(self.keys.state(spec.scan, run))
-        return {run: _status(raw, initial_state(spec, run)) for run, raw in zip(names, pipe.execute(), strict=True)}
+        return {run: _status(raw, initial_state(spec, run)) for run, raw in zip(names, _answers(pipe), strict=True)}
 
     def result(self, spec: ScanSpec, run: str) -> RunResult | None:
         """One run's result, with its history of attempts; None while there is none."""
@@ -201,14 +210,11 @@ class Records:
             pipe.get(self.keys.run(spec.scan, run))
             pipe.get(self.keys.result(spec.scan, run))
             pipe.lrange(self.keys.history(spec.scan, run), 0, -1)
-        answers = pipe.execute()
+        answers = _answers(pipe)
         states, specs, results, histories = (answers[first::4] for first in range(4))
-        runs = [decode(raw, RunSpec) for raw in specs if raw]
-        found = {
-            run: _with_history(decode(raw, RunResult), history)
-            for run, raw, history in zip(spec.runs, results, histories, strict=True)
-            if raw
-        }
+        readable = {run.run: run for run in self._of_runs(spec.scan, spec.runs, specs)}
+        runs = [readable.get(run) or RunSpec.stand_in(spec.scan, run, index) for index, run in enumerate(spec.runs)]
+        found = self._found(spec.scan, zip(spec.runs, results, histories, strict=True))
         return Documents(
             statuses={run: _status(raw, initial_state(spec, run)) for run, raw in zip(spec.runs, states, strict=True)},
             runs=runs,
@@ -217,7 +223,8 @@ class Records:
 
     def message(self, scan: str, run: str) -> dict[str, bytes]:
         """The kept message; empty when none was published yet."""
-        return {name.decode(): value for name, value in self.client.hgetall(self.keys.message(scan, run)).items()}
+        kept = self._one("hgetall", self.keys.message(scan, run)) or {}
+        return {name.decode("utf-8", "replace"): value for name, value in kept.items()}
 
     def published(self, spec: ScanSpec, runs: Sequence[str] | None = None) -> dict[str, bool]:
         """Whether a message of each run, or of those named, was ever kept."""
@@ -261,8 +268,8 @@ class Records:
         for run in spec.runs:
             pipe.hgetall(self.keys.state(spec.scan, run))
             pipe.get(self.keys.progress(spec.scan, run))
-        newest, *documents = pipe.execute()
-        looks = {run: decode_event(raw) for run, raw in zip(spec.runs, documents[1::2], strict=True) if raw}
+        newest, *documents = _answers(pipe)
+        looks = {run: _event({b"e": raw}) for run, raw in zip(spec.runs, documents[1::2], strict=True) if raw}
         return ScanStatus(
             last_event=newest[0][0].decode() if newest else "0",
             statuses={
@@ -275,14 +282,14 @@ class Records:
 
     def host(self, host: str) -> HostCard | None:
         """One host's card; None when it has not beaten lately."""
-        raw = self.client.get(self.keys.host(host))
+        (raw,) = self.client.mget([self.keys.host(host)])
         return decode(raw, HostCard) if raw else None
 
     def live_hosts(self) -> list[HostCard]:
         """Cards of the hosts that beat lately, by name; also of those whose messages this version cannot speak."""
-        names = [name.decode("utf-8", "replace") for name in self.client.zrange(self.keys.hosts(), 0, -1)]
+        names = [name.decode("utf-8", "replace") for name in self._one("zrange", self.keys.hosts(), 0, -1) or ()]
         raws = self.client.mget([self.keys.host(name) for name in names]) if names else []
-        cards = [_card(raw, name) for name, raw in zip(names, raws, strict=True) if raw]
+        cards = [_card(raw, name, self.keys.host(name)) for name, raw in zip(names, raws, strict=True) if raw]
         return sorted(cards, key=lambda card: card.host)
 
     def waiting(self, queues: Iterable[str]) -> int:
@@ -291,7 +298,7 @@ class Records:
         for queue in queues:
             for name in self.keys.queue_lists(queue):
                 pipe.llen(name)
-        return sum(pipe.execute())
+        return sum(depth or 0 for depth in _answers(pipe))
 
     def server_run(self) -> str:
         """Id of this start of the server: another one means that it may have lost its last second."""
@@ -304,7 +311,7 @@ class Records:
 
     def _runs(self, scan: str, runs: Sequence[str]) -> list[RunSpec]:
         raws = self.client.mget([self.keys.run(scan, run) for run in runs]) if runs else []
-        return [decode(raw, RunSpec) for raw in raws if raw]
+        return self._of_runs(scan, runs, raws)
 
     def _results(self, spec: ScanSpec, runs: Iterable[str]) -> dict[str, RunResult]:
         wanted = list(runs)
@@ -312,14 +319,49 @@ class Records:
         for run in wanted:
             pipe.get(self.keys.result(spec.scan, run))
             pipe.lrange(self.keys.history(spec.scan, run), 0, -1)
-        answers = pipe.execute()
-        found = {
-            run: _with_history(decode(raw, RunResult), history)
-            for run, raw, history in zip(wanted, answers[::2], answers[1::2], strict=True)
-            if raw
-        }
+        answers = _answers(pipe)
+        found = self._found(spec.scan, zip(wanted, answers[::2], answers[1::2], strict=True))
         reused = [run for run in wanted if run in spec.reused]
         return found | {run.run: run.reused for run in self._runs(spec.scan, reused) if run.reused is not None}
+
+    def _of_runs(self, scan: str, names: Sequence[str], raws: Sequence[bytes | None]) -> list[RunSpec]:
+        found = (_readable(raw, RunSpec, self.keys.run(scan, run)) for run, raw in zip(names, raws, strict=True))
+        return [run for run, name in zip(found, names, strict=True) if run is not None and run.run == name]
+
+    def _found(self, scan: str, rows: Iterable[tuple[str, bytes | None, list[bytes] | None]]) -> dict[str, RunResult]:
+        """Results that can be read, each with its history."""
+        found = {}
+        for run, raw, history in rows:
+            result = _readable(raw, RunResult, self.keys.result(scan, run))
+            if result is not None and result.run == run:
+                found[run] = msgspec.structs.replace(result, attempts=_attempts(history))
+        return found
+
+    def _one(self, command: str, *words: object) -> Any:
+        """The answer to one command about one key."""
+        pipe = self.client.pipeline(transaction=False)
+        getattr(pipe, command)(*words)
+        return _answers(pipe)[0]
+
+
+def _answers(pipe: Any) -> list[Any]:
+    """What a pipeline brings; None of a key that is of another type than the command is for."""
+    asked = [words for words, _ in pipe.command_stack]
+    answers = pipe.execute(raise_on_error=False)
+    for place, answer in enumerate(answers):
+        if isinstance(answer, Exception):
+            from times_doctor_tasks.state_store.connection import is_wrong_type  # redis: not for who only has words
+
+            if not is_wrong_type(answer):
+                raise answer
+            _tell_once(str(asked[place][1]), "is of another type")
+            answers[place] = None
+    return list(answers)
+
+
+@lru_cache(maxsize=1000)
+def _tell_once(key: str, what: str) -> None:
+    logger.error("unreadable: the key %s %s", key, what, extra={"action": "key_unreadable"})
 
 
 class _AnyCard(msgspec.Struct, frozen=True):
@@ -333,17 +375,17 @@ class _AnyCard(msgspec.Struct, frozen=True):
     version: str = ""
 
 
-def _card(raw: bytes, name: str) -> HostCard:
-    card = _readable(raw, HostCard)
-    if card is not None:
+def _card(raw: bytes, name: str, key: str) -> HostCard:
+    card = _readable(raw, HostCard, key)
+    if card is not None and card.host == name:
         return card
     notes = "Its card is of another version: not everything about it can be read."
     try:
         other = msgspec.json.decode(raw, type=_AnyCard)
-    except (msgspec.DecodeError, UnicodeDecodeError):  # somebody else's bytes: one host that takes no part
+    except (ValueError, RecursionError):  # somebody else's bytes: one host that takes no part
         other, notes = _AnyCard(host=name), "Its card cannot be read: is another program writing there?"
     return HostCard(
-        host=other.host,
+        host=name,
         instance="",
         pid=0,
         roles=other.roles,
@@ -357,35 +399,43 @@ def _card(raw: bytes, name: str) -> HostCard:
     )
 
 
-def _readable(raw: bytes, kind: type[_Document]) -> _Document | None:
+def _readable(raw: bytes | None, kind: type[_Document], key: str) -> _Document | None:
     try:
-        return decode(raw, kind)
+        return decode(raw, kind) if raw else None
     except SchemaMismatch:
+        if key:
+            _tell_once(key, f"holds no {kind.__name__} that this version reads")
         return None
+
+
+def _attempts(history: Iterable[bytes] | None) -> tuple[AttemptRecord, ...]:
+    return tuple(one for raw in history or () if (one := _readable(raw, AttemptRecord, "")) is not None)
 
 
 def _event(fields: dict[bytes, bytes]) -> AnyEvent | None:
     try:
-        return decode_event(fields[b"e"])
+        return decode_event(fields.get(b"e", b""))
     except SchemaMismatch:
         return None
 
 
-def _status(raw: dict[bytes, bytes], initial: RunState) -> RunStatus:
+def _status(raw: dict[bytes, bytes] | None, initial: RunState) -> RunStatus:
     if not raw:
         return RunStatus(initial)
-    number = {name: int(raw.get(name, b"0")) for name in (b"attempt", b"beat", b"since_ms", b"handbacks")}
+    text = {name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in raw.items()}
+    number = {name: _count(text.get(name, "")) for name in ("attempt", "beat", "since_ms", "handbacks")}
+    state = text.get("state", "")
     return RunStatus(
-        state=RunState(raw.get(b"state", initial.encode()).decode()),
-        attempt=number[b"attempt"],
-        host=raw.get(b"host", b"").decode(),
-        beat=number[b"beat"],
-        since_ms=number[b"since_ms"],
-        handbacks=number[b"handbacks"],
-        reason=raw.get(b"reason", b"").decode(),
-        instance=raw.get(b"instance", b"").decode(),
+        state=RunState(state) if state in set(RunState) else initial,
+        attempt=number["attempt"],
+        host=text.get("host", ""),
+        beat=number["beat"],
+        since_ms=number["since_ms"],
+        handbacks=number["handbacks"],
+        reason=text.get("reason", ""),
+        instance=text.get("instance", ""),
     )
 
 
-def _with_history(result: RunResult, history: Sequence[bytes]) -> RunResult:
-    return msgspec.structs.replace(result, attempts=tuple(decode(entry, AttemptRecord) for entry in history))
+def _count(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0

@@ -6,7 +6,8 @@ LOADING are answers, not lost connections); the client turns them into `BrokerUn
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,8 @@ from times_doctor_tasks.state_store.scripts import register
 
 if TYPE_CHECKING:
     import redis
+
+logger = logging.getLogger(__name__)
 
 #: Seconds for which a run in line is kept for the host that takes it.
 KEPT_S = 10.0
@@ -139,7 +142,7 @@ class RunStore(Records):
             pipe.set(self.keys.run(spec.scan, run.run), encode(run), ex=SCAN_TTL_S)
         pipe.zadd(self.keys.scans(), {spec.scan: spec.created_ms})
         pipe.expire(self.keys.scans(), SCAN_TTL_S)
-        pipe.execute()
+        self._execute(pipe, {self.keys.scans(): b"zset"})
 
     def keep_message(self, scan: str, run: str, message: dict[str, bytes]) -> None:
         """Keeps the exact message of a run, so that recovery can publish the same one again."""
@@ -147,7 +150,7 @@ class RunStore(Records):
         pipe = self.client.pipeline(transaction=True)
         pipe.hset(key, mapping=message)
         pipe.expire(key, SCAN_TTL_S)
-        pipe.execute()
+        self._execute(pipe, {key: b"hash"})
 
     def ask_cancel(self, scan: str, runs: Iterable[str], request: StopRequest) -> None:
         """Sets the cancel flag of `runs` (`*` = all of the scan)."""
@@ -155,7 +158,7 @@ class RunStore(Records):
         pipe = self.client.pipeline(transaction=True)
         pipe.hset(key, mapping=dict.fromkeys(runs, request.flag()))
         pipe.expire(key, SCAN_TTL_S)
-        pipe.execute()
+        self._execute(pipe, {key: b"hash"})
 
     # -- the protocol ---------------------------------------------------------------------------------------------
 
@@ -197,7 +200,9 @@ class RunStore(Records):
         )
         if answer[0] != b"ok":
             return Beat(ours=False)
-        return Beat(ours=True, cancel=answer[1].decode(), seat_until_s=_seat_until_s(asked_s, answer[2]))
+        return Beat(
+            ours=True, cancel=answer[1].decode("utf-8", "replace"), seat_until_s=_seat_until_s(asked_s, answer[2])
+        )
 
     def advance(self, spec: ScanSpec, run: str, fence: Fence, after: RunState) -> bool:
         """ADVANCE: the owner goes to the next state; False when the run is not his any more.
@@ -211,7 +216,7 @@ class RunStore(Records):
             args=[run, fence.attempt, fence.token, after, int(spec.lease_s * 1000), SCAN_TTL_S, EVENTS_MAX],
         )
         if answer[0] == b"not allowed":
-            raise ValueError(f"run {run!r} cannot go from {answer[1].decode()!r} to {after.value!r}")
+            raise ValueError(f"run {run!r} cannot go from {answer[1].decode('utf-8', 'replace')!r} to {after.value!r}")
         return bool(answer[0] == b"ok")
 
     def finish(self, spec: ScanSpec, result: RunResult, fence: Fence) -> int:
@@ -321,7 +326,7 @@ class RunStore(Records):
             raise NobodyWaits
         if answer[0] != b"taken":
             return None
-        scan, run = answer[1].decode().split(" ", 1)
+        scan, _, run = answer[1].decode("utf-8", "replace").partition(" ")
         return scan, run, Room(int(answer[2]), int(answer[3]))
 
     def set_seats(self, solver: str, amount: int | None, *, lease_s: float = SEAT_LEASE_S) -> None:
@@ -350,7 +355,7 @@ class RunStore(Records):
         if isinstance(event, ProgressMade):
             pipe.set(self.keys.progress(scan, event.run), encode(event), ex=SCAN_TTL_S)
         self._add_event(pipe, scan, event)
-        pipe.execute()
+        self._execute(pipe, {self.keys.events(scan): b"stream"})
 
     # -- hosts ----------------------------------------------------------------------------------------------------
 
@@ -360,7 +365,7 @@ class RunStore(Records):
         pipe.set(self.keys.host(card.host), encode(card), ex=ttl_s)
         pipe.zadd(self.keys.hosts(), {card.host: now_ms()})
         pipe.expire(self.keys.hosts(), SCAN_TTL_S)
-        pipe.execute()
+        self._execute(pipe, {self.keys.hosts(): b"zset"})
 
     def drop_host(self, host: str) -> None:
         """A host says goodbye."""
@@ -400,7 +405,10 @@ class RunStore(Records):
         pipe = self.client.pipeline(transaction=True)
         pipe.exists(self.keys.reported(scan))
         pipe.set(self.keys.aggregating(scan), token, nx=True, ex=lease_s)
-        is_reported, is_ours = pipe.execute()
+        pipe.ttl(self.keys.aggregating(scan))
+        is_reported, is_ours, left_s = pipe.execute()
+        if left_s < 0:  # a lease without an end is nobody's
+            self.client.delete(self.keys.aggregating(scan))
         return bool(is_ours) and not is_reported
 
     def write_report(self, report: Report) -> None:
@@ -415,6 +423,23 @@ class RunStore(Records):
     def _add_event(self, pipe: Any, scan: str, event: AnyEvent) -> None:
         pipe.xadd(self.keys.events(scan), {"e": encode(event)}, maxlen=EVENTS_MAX, approximate=True)
         pipe.expire(self.keys.events(scan), SCAN_TTL_S)
+
+    def _execute(self, pipe: Any, kinds: Mapping[str, bytes]) -> None:
+        """Executes; a key that is of another type than `kinds` says is begun anew, and all of it done once more."""
+        commands = list(pipe.command_stack)
+        try:
+            pipe.execute()
+        except Exception as error:
+            from times_doctor_tasks.state_store.connection import LAST_ID, is_wrong_type  # redis: as in the reader
+
+            if not is_wrong_type(error):
+                raise
+            for key, kind in kinds.items():
+                if self.client.type(key) not in (kind, b"none") or LAST_ID in str(error):
+                    logger.error("the key %s is of another type: begun anew", key, extra={"action": "key_begun_anew"})
+                    self.client.delete(key)
+            pipe.command_stack = commands
+            pipe.execute()
 
     def _ending_keys(self, spec: ScanSpec, run: str) -> list[str]:
         k, scan = self.keys, spec.scan
@@ -454,12 +479,12 @@ def _claim_answer(answer: list[Any], token: str, seat: str, asked_s: float) -> C
     match answer[0]:
         case b"owned":
             fence = Fence(int(answer[1]), token, f"{seat} {int(answer[1])}")
-            return Owned(fence, answer[2].decode(), _seat_until_s(asked_s, answer[3]))
+            return Owned(fence, answer[2].decode("utf-8", "replace"), _seat_until_s(asked_s, answer[3]))
         case b"done":
-            return Done(RunState(answer[1].decode()))
+            return Done(RunState(answer[1].decode("utf-8", "replace")))
         case b"leased":
-            return Leased(answer[1].decode())
+            return Leased(answer[1].decode("utf-8", "replace"))
         case b"parked":
-            return Parked(answer[1].decode())
+            return Parked(answer[1].decode("utf-8", "replace"))
         case _:
             return Unknown()

@@ -17,6 +17,7 @@ from times_doctor_tasks.contract.cancel_flag import StopRequest, parse_flag
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.messages import Noted, ProgressMade, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import RunState
+from times_doctor_tasks.state_store.connection import is_wrong_type
 from times_doctor_tasks.state_store.run_store import NO_SEAT_S, Fence, RunStore
 
 logger = logging.getLogger(__name__)
@@ -60,9 +61,12 @@ class Line:
         self._states.append(state)
 
     def skip(self) -> None:
-        """Drops the state that cannot be told."""
+        """Drops what cannot be told, so that the run goes on beating."""
+        self._look = None
         if self._states:
             self._known = self._states.popleft()
+        elif self._notes:
+            self._notes.popleft()
 
     def show(self, look: ProgressMade) -> None:
         """Replaces the look that waits to be sent."""
@@ -183,8 +187,12 @@ class Uplink:
     def _send(self, line: Line) -> None:
         try:
             line.send(self._store, monotonic_s())
-        except redis.RedisError:
-            raise
+        except redis.RedisError as error:
+            if not is_wrong_type(error):
+                raise
+            # A key of this run that somebody has made something else.
+            logger.error("not told: %s", error, extra={"action": "key_wrong_type", **line.ids()})
+            line.skip()
         except Exception:
             # A defect of ours in one run must not end the beats of all the others.
             logger.exception("not told", extra={"action": "defect", **line.ids()})

@@ -8,7 +8,7 @@ import msgspec
 
 from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.clock import now_ms
-from times_doctor_tasks.contract.messages import RunResult, ScanSpec
+from times_doctor_tasks.contract.messages import RunResult, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import RunState, ScanMode, StopReason
 from times_doctor_tasks.state_store.run_store import RunStatus, RunStore
 from times_doctor_worker.execution.host_faults import HANDED_BACK
@@ -67,7 +67,14 @@ class Remedies:
 
     def refuse(self, spec: ScanSpec, run: str, why: str) -> None:
         """Ends a run whose message was put aside; in a chain, publishes what follows, which only that one carried."""
-        self._conclude(spec, run, RunState.FAILED, None, f"Its message was put aside: {why}.")
+        self._give_up(spec, run, f"Its message was put aside: {why}.")
+
+    def lost_document(self, spec: ScanSpec, run: str) -> None:
+        """Ends a run that waits and whose document no host can read; likewise."""
+        self._give_up(spec, run, "Its document in Redis is gone, or cannot be read.")
+
+    def _give_up(self, spec: ScanSpec, run: str, sentence: str) -> None:
+        self._conclude(spec, run, RunState.FAILED, None, sentence)
         if spec.mode is ScanMode.CHAIN and run in spec.runs:
             statuses = self._store.statuses(spec)
             following = (one for one in spec.runs[spec.runs.index(run) + 1 :] if one in statuses)
@@ -86,9 +93,10 @@ class Remedies:
         seen: RunStatus | None = None,
         by: str = "",
     ) -> None:
-        document = self._store.run(spec.scan, run)
-        if document is None:
+        if run not in spec.runs:
             return
+        stand_in = RunSpec.stand_in(spec.scan, run, spec.runs.index(run))
+        document = next(iter(self._store.runs(spec, [run])), stand_in)
         result = msgspec.structs.replace(
             RunResult.of(document, state),
             attempt=seen.attempt if seen else 0,

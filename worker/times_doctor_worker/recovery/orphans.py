@@ -8,6 +8,7 @@ from times_doctor_tasks.contract.states import OWNED
 from times_doctor_tasks.state_store.run_store import RunStore
 from times_doctor_worker.recovery.actions import Remedies
 from times_doctor_worker.recovery.rules import used_up
+from times_doctor_worker.recovery.sweeper import alone
 
 logger = logging.getLogger(__name__)
 
@@ -21,14 +22,15 @@ def give_back_own(store: RunStore, remedies: Remedies, *, host: str, instance: s
     store.free_seats_of(host)
     given = []
     for spec in store.open_specs():
-        for run, status in store.statuses(spec).items():
-            if status.state not in OWNED or status.host != host or status.instance == instance:
-                continue
-            if used_up(spec, status):
-                remedies.lose(spec, run, status)
-            else:
-                remedies.requeue(spec, run, status, reason=f"the worker on {host} was started again")
-            ids = {"scan": spec.scan, "run": run, "attempt": status.attempt}
-            logger.warning("my predecessor's run given back", extra={"action": "leftover_run", **ids})
-            given.append(f"{spec.scan} {run}")
+        with alone(spec.scan):
+            for run, status in store.statuses(spec).items():
+                if status.state not in OWNED or status.host != host or status.instance == instance:
+                    continue
+                if used_up(spec, status):
+                    remedies.lose(spec, run, status)
+                else:
+                    remedies.requeue(spec, run, status, reason=f"the worker on {host} was started again")
+                ids = {"scan": spec.scan, "run": run, "attempt": status.attempt}
+                logger.warning("my predecessor's run given back", extra={"action": "leftover_run", **ids})
+                given.append(f"{spec.scan} {run}")
     return given

@@ -19,7 +19,6 @@ from kombu.exceptions import OperationalError
 from times_doctor_tasks.celery_app.ports import AggregatePort
 from times_doctor_tasks.contract.cancel_flag import parse_flag
 from times_doctor_tasks.contract.clock import monotonic_s
-from times_doctor_tasks.contract.errors import TimesDoctorError
 from times_doctor_tasks.contract.messages import AggregateTask, ScanSpec
 from times_doctor_tasks.contract.states import TERMINAL, WAITING, RunState
 from times_doctor_tasks.state_store.connection import is_wrong_type
@@ -53,15 +52,16 @@ RUNS_A_SWEEP = 500
 
 
 @contextmanager
-def _alone(scan: str) -> Iterator[None]:
+def alone(scan: str) -> Iterator[None]:
     """What is wrong with one scan must not end the look at the others; only an outage does that."""
     try:
         yield
-    except (TimesDoctorError, redis.ResponseError, ValueError) as error:
-        if isinstance(error, redis.ResponseError) and not is_wrong_type(error):
+    except (redis.RedisError, OperationalError, OSError) as error:
+        if not is_wrong_type(error):
             raise
-        # A document of another version, or a key of another type: what is here cannot see to it.
         logger.error("scan left alone: %s", error, extra={"action": "scan_unreadable", "scan": scan})
+    except Exception as error:  # noqa: BLE001  a document of another version, a message that is none, a defect
+        logger.error("scan left alone: %r", error, extra={"action": "scan_unreadable", "scan": scan})
 
 
 @dataclass
@@ -146,7 +146,7 @@ class Sweeper:
         for watched in sorted(self._open.values(), key=lambda one: one.looked_s):
             watched.looked_s = now_s
             budget -= max(1, len(watched.unended()))
-            with _alone(watched.spec.scan):
+            with alone(watched.spec.scan):
                 self._see_to(watched, now_s)
             if budget <= 0:
                 break
@@ -164,7 +164,7 @@ class Sweeper:
         """Ends runs whose message was put aside: published again it would be put aside again."""
         letters = DeadLetters(self.store.client, self.store.keys)
         for (scan, run), why in letters.runs().items():
-            with _alone(scan):
+            with alone(scan):
                 spec = self.store.scan(scan)
                 if spec is not None:
                     self.remedies.refuse(spec, run, why)
@@ -238,6 +238,9 @@ class Sweeper:
         """Runs that wait in a queue, and in which."""
         if not watched.queues and any(status.state in WAITING for status in statuses.values()):
             watched.queues = {run.run: run.queue for run in self.store.runs(watched.spec)}
+            for run in watched.spec.runs:
+                if run not in watched.queues and statuses[run].state in WAITING:
+                    self.remedies.lost_document(watched.spec, run)
         return watched.waiting()
 
     def _parked(self, scan: str, statuses: dict[str, RunStatus]) -> set[str]:

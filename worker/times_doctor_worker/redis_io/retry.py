@@ -14,6 +14,7 @@ import redis
 from kombu.exceptions import OperationalError
 
 from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.state_store.connection import is_wrong_type
 
 logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -23,6 +24,10 @@ FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
 #: Seconds after which an outage that lasts is said again.
 SAY_AGAIN_S = 30.0
+
+
+#: Tries of what Redis refuses because of a key that somebody has broken: some seconds.
+BROKEN_TRIES = 8
 
 
 class GivenUp(Exception):  # a decision, not a failure
@@ -38,7 +43,7 @@ def insist(call: Callable[[], _T], *, what: str, ending: threading.Event | None 
         ending: Set when the worker must end; None = never give up.
 
     Raises:
-        GivenUp: `ending` was set while Redis did not answer.
+        GivenUp: `ending` was set while Redis did not answer; or a key that somebody has broken stays so.
     """
     pause_s, since_s, tries = FIRST_PAUSE_S, monotonic_s(), 0
     say_at_s = since_s
@@ -59,6 +64,9 @@ def insist(call: Callable[[], _T], *, what: str, ending: threading.Event | None 
                     error,
                     extra={"action": "redis_waits"},
                 )
+            if is_wrong_type(error) and tries >= BROKEN_TRIES:
+                logger.error("%s: given up: %s", what, error, extra={"action": "key_wrong_type"})
+                raise GivenUp(what) from error
         if waiter.wait(pause_s):
             raise GivenUp(what)
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)

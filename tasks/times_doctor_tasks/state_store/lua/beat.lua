@@ -9,7 +9,7 @@ if h[2] ~= ARGV[2] or h[3] ~= ARGV[3] or is_terminal(h[1]) then return {'not you
 local lease_ms = tonumber((redis.call('HGET', ARGV[11], ARGV[8]) or ''):match(' (%d+)$') or '0')
 if lease_ms > 0 then
   local until_ms = tonumber(redis.call('ZSCORE', KEYS[4], ARGV[9]) or '0')
-  if until_ms < now_ms() and tonumber(h[5] or '0') > 0 then return {'not yours'} end
+  if until_ms < now_ms() and (tonumber(h[5]) or 0) > 0 then return {'not yours'} end
   -- Seats that are set while it runs count it, too.
   hold_seat(KEYS[4], ARGV[9], now_ms() + lease_ms + tonumber(ARGV[10]), ARGV[5])
 end

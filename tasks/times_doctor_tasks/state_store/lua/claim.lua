@@ -13,7 +13,7 @@ if redis.call('EXISTS', KEYS[2]) == 0 then
 end
 local h = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'lease_ms', 'host')
 local state = h[1] or ARGV[5]
-if is_terminal(state) or (is_owned(state) and now_ms() < tonumber(h[3] or '0')) then
+if is_terminal(state) or (is_owned(state) and now_ms() < (tonumber(h[3]) or 0)) then
   leave_line(KEYS[4], KEYS[5], ARGV[2])
   if is_terminal(state) then return {'done', state} end
   return {'leased', h[4] or ''}
@@ -53,7 +53,7 @@ if short then
   return {'parked', short}
 end
 
-local attempt = tonumber(h[2] or '0') + 1
+local attempt = math.max(tonumber(h[2]) or 0, 0) + 1
 close_attempt(KEYS[7], 'host lost')
 redis.call('HSET', KEYS[1], 'attempt', attempt, 'token', ARGV[4], 'host', ARGV[3], 'owner', ARGV[3], 'instance', ARGV[14],
   'beat', 0, 'lease_ms', now_ms() + tonumber(ARGV[6]), 'seat', seat_ms)

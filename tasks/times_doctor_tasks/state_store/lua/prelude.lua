@@ -1,7 +1,24 @@
 -- Shared head of every script; `scripts.py` puts the table TRANSITIONS (from states.py) in front of it.
+-- A key that somebody has made another type, or a number that none can be added to, is as good as gone: it costs its
+-- run what was in it, and no host its beats.
+local server = redis
+local broken = {'WRONGTYPE', 'not an integer', 'overflow', 'last possible ID', 'equal or smaller'}
+local redis = {call = function(command, key, ...)
+  local answer = server.pcall(command, key, ...)
+  if type(answer) ~= 'table' or not answer.err then return answer end
+  for _, words in ipairs(broken) do
+    if string.find(answer.err, words, 1, true) then
+      server.log(server.LOG_WARNING, 'times-doctor drops ' .. key .. ': ' .. answer.err)
+      if type(server.pcall('DEL', key)) == 'table' then return false end -- not ours to drop
+      break
+    end
+  end
+  return server.call(command, key, ...)
+end}
+
 -- All clocks here are the server's: hosts may be hours apart.
 local function now_ms()
-  local t = redis.call('TIME')
+  local t = server.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
@@ -22,7 +39,7 @@ end
 local function move(key, events, run, attempt, state, host, reason, ttl_s, events_max, verdict)
   redis.call('HSET', key, 'state', state, 'since_ms', now_ms(), 'reason', reason)
   redis.call('EXPIRE', key, ttl_s)
-  local event = {kind = 'state', run = run, attempt = tonumber(attempt), state = state, host = host, reason = reason}
+  local event = {kind = 'state', run = run, attempt = tonumber(attempt) or 0, state = state, host = host, reason = reason}
   if verdict and verdict ~= '' then event.verdict = verdict end
   redis.call('XADD', events, 'MAXLEN', '~', events_max, '*', 'e', cjson.encode(event))
   redis.call('EXPIRE', events, ttl_s)
@@ -32,7 +49,8 @@ end
 local function close_attempt(history, ended_as)
   local last = redis.call('LINDEX', history, -1)
   if not last then return end
-  local entry = cjson.decode(last)
+  local ok, entry = pcall(cjson.decode, last)
+  if not ok or type(entry) ~= 'table' then return end
   if entry.end_ms and entry.end_ms ~= cjson.null then return end
   entry.end_ms = now_ms()
   entry.ended_as = ended_as
