@@ -27,9 +27,9 @@ WORKDIR = "cwd"
 RECORD = ".staged.json"
 #: More files than this are no model.
 MAX_FILES = 100_000
-#: More bytes than this are no manifest: some 50,000 files with names of usual length fit. Read, the worst one takes
+#: More bytes than this are no manifest: some 25,000 files with names of usual length fit. Read, the worst one takes
 #: ten times as much memory.
-MAX_MANIFEST_BYTES = 8 << 20
+MAX_MANIFEST_BYTES = 4 << 20
 #: More bytes than this in all its files are no model: 1 TB.
 MAX_TOTAL_BYTES = 10**12
 #: Longest name in a snapshot, and longest part of it, in UTF-8 bytes (a part leaves room for a suffix).

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +48,8 @@ class Workspace:
         self.blobs = blobs
         self._markers = markers
         self._manifests: dict[str, Manifest] = {}
+        #: One manifest is read at a time: some take ten times their size while they are.
+        self._reading = threading.Lock()
 
     def manifest(self, snapshot: str) -> Manifest:
         """The manifest of a snapshot, checked before anything is made of it; of the last few it is known.
@@ -55,12 +58,12 @@ class Workspace:
             StoreFailed: it is not in the store.
             BadManifest, HostileName, NameCollision: it cannot be read, or names something outside its own tree.
         """
-        manifest = self._manifests.get(snapshot)
-        if manifest is None:
-            manifest = decode_manifest(load(self.blobs, snapshot, MAX_MANIFEST_BYTES))
-            # Replaced as a whole: other threads look into it.
-            self._manifests = dict([*self._manifests.items(), (snapshot, manifest)][-KEPT_MANIFESTS:])
-        return manifest
+        with self._reading:
+            manifest = self._manifests.get(snapshot)
+            if manifest is None:
+                manifest = decode_manifest(load(self.blobs, snapshot, MAX_MANIFEST_BYTES))
+                self._manifests = dict([*self._manifests.items(), (snapshot, manifest)][-KEPT_MANIFESTS:])
+            return manifest
 
     @contextlib.contextmanager
     def tree(self, snapshot: str, manifest: Manifest) -> Iterator[Path]:

@@ -167,7 +167,7 @@ def test_a_manifest_beyond_its_bound_is_refused_unread(models: Models) -> None:
     content = b" " * (MAX_MANIFEST_BYTES + 1)
     name = hashlib.sha256(content).hexdigest()
     models.workspace.blobs.put({name: content})
-    with pytest.raises(BlobTooLarge, match=r"expected at most 8\.4 MB"):
+    with pytest.raises(BlobTooLarge, match=r"expected at most 4\.2 MB"):
         models.workspace.manifest(name)
 
 
