@@ -61,6 +61,7 @@ COMMANDS = {
     "apply": "scan.apply:apply",
     "profiles": "scan.profiles:profiles",
     "hosts": "team.hosts:hosts",
+    "seats": "team.seats:seats",
     "check": "team.check:check",
     "deadletters": "team.deadletters:deadletters",
     "prune": "admin.prune:prune",

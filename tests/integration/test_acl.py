@@ -126,7 +126,7 @@ def test_every_role_may_do_what_it_does_and_nothing_is_refused(
     )
     desk.run("cancel", left, "--now")
     wait_until(lambda: team.store.is_reported(left), timeout_s=PATIENCE_S, what="the report")
-    for words in (["list"], ["hosts"], ["fetch", parallel["scan"]], ["report", left], ["check"], ["prune"]):
+    for words in (["list"], ["hosts"], ["seats"], ["fetch", parallel["scan"]], ["report", left], ["check"], ["prune"]):
         desk.run(*words)
     for page in ("/workers", "/tasks", "/broker"):
         assert dashboard.get(page)[0] == 200

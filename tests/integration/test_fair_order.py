@@ -101,3 +101,8 @@ def test_slots_are_those_that_can_take_the_run() -> None:
     assert slots_for(run, cards) == 2 + 1
     assert slots_for(structs.replace(run, queue=host_queue("h2")), cards) == 1
     assert slots_for(structs.replace(run, threads=64), cards) == 1
+
+
+def test_seats_bound_the_slots(desk: Desk) -> None:
+    desk.store.set_seats("cplex", 1)
+    assert desk.submit("anna@pc", 3)[1] == [0, 1, 2]

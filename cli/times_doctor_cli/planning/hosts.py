@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from times_doctor_cli.client.host_cards import ONE_STORE, engines_of, makes_reports, other_store, solvers_of
@@ -32,6 +32,8 @@ class Fleet:
     """The other solver hosts, and why."""
     pinned: bool = False
     """`--hosts`: nobody else may take a run, not even later."""
+    counted: frozenset[str] = frozenset()
+    """Solvers whose seats are counted: a worker that cannot count gets none of their runs."""
     is_here: bool = False
     """It is this machine alone, with the worker of this scan."""
     missing: str = ""
@@ -73,7 +75,9 @@ class Fleet:
 
     def having(self, solver: str) -> tuple[HostCard, ...]:
         """Fit hosts that have `solver`."""
-        return tuple(card for card in self.fit if f"{engine_for(self.engine, solver)}.{solver}" in card.solvers)
+        name = f"{engine_for(self.engine, solver)}.{solver}"
+        able = (card for card in self.fit if card.shares_line or solver not in self.counted)
+        return tuple(card for card in able if name in card.solvers)
 
     def require(self, solvers: Iterable[str]) -> None:
         """Sees to it that each solver is on a fit host.
@@ -88,6 +92,8 @@ class Fleet:
             way = "" if self.engine == "gams" else f" To get it: {_way_to_get(self.engine)}."
             raise NoHostForSolver(f"No {' or '.join(lacking)} here. Usable are: {_listed(self.solvers)}.{way}")
         has = [f"{card.host} has {_listed(solvers_of(card, self.engine))}" for card in self.fit]
+        if self.counted.intersection(lacking):
+            has.append(f"hosts whose worker is older cannot count the seats of {_listed(self.counted)}: upgrade them")
         raise NoHostForSolver(
             f"No live host has {' or '.join(lacking)}: {'; '.join([*has, *self.unfit.values()])}. "
             f"Choose another --solver, or have {_way_to_get(self.engine)} on one of them and restart its worker."
@@ -108,8 +114,9 @@ def call_team(client: Client, request: ScanRequest, engine: str) -> Callable[[],
     """
     store = StoreSight(client.blobs.where, client.blobs.identity())  # one that does not answer says so now
     with client.answering():
-        cards = client.live_team()
+        cards, counted = client.live_team(), frozenset(client.store.seats())
     fleet = muster(cards, request, engine, broker=client.shown_broker, today=date.today(), store=store)
+    fleet = replace(fleet, counted=counted)
     return lambda: fleet
 
 

@@ -26,9 +26,12 @@ def person_of(spec: ScanSpec) -> str:
 
 def in_fair_order(store: Records, spec: ScanSpec, runs: Sequence[RunSpec]) -> list[RunSpec]:
     """The runs of a scan, in the order in which they are published, each with its step."""
-    place, cards, ordered = runs_before(store, spec), store.live_hosts(), []
+    place, cards, seats, ordered = runs_before(store, spec), store.live_hosts(), store.seats(), []
     for run in runs:
-        step = min(LAST_STEP, place // slots_for(run, cards))
+        slots = slots_for(run, cards)
+        if run.solver in seats:
+            slots = max(1, min(slots, seats[run.solver][0]))
+        step = min(LAST_STEP, place // slots)
         ordered.append(msgspec.structs.replace(run, priority=step))
         place += run.run not in spec.reused and spec.mode is not ScanMode.CHAIN
     return ordered

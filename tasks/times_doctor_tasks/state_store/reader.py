@@ -56,6 +56,17 @@ class RunStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A run that stands in the line of all hosts."""
+
+    scan: str
+    run: str
+    score: float
+    """Step and arrival, as in `contract/keys.py`."""
+    solver: str
+
+
+@dataclass(frozen=True, slots=True)
 class ScanStatus:
     """How a scan stands, all of it read at one moment."""
 
@@ -234,6 +245,24 @@ class Records:
             pipe.exists(self.keys.message(spec.scan, run))
         return {run: bool(kept) for run, kept in zip(names, pipe.execute(), strict=True)}
 
+    def line(self) -> list[Place]:
+        """The line of all hosts, in fair order."""
+        pipe = self.client.pipeline(transaction=True)
+        pipe.zrange(self.keys.line(), 0, -1, withscores=True)
+        pipe.hgetall(self.keys.line_needs())
+        members, needs = pipe.execute()
+        return [_place(member, score, needs[member]) for member, score in members if member in needs]
+
+    def seats(self) -> dict[str, tuple[int, float]]:
+        """Solver to how many there are, and the lease of one in seconds; those that nobody counts are left out."""
+        counted = {name.decode(): value.split() for name, value in self.client.hgetall(self.keys.seats()).items()}
+        return {solver: (int(amount), int(lease_ms) / 1000) for solver, (amount, lease_ms) in counted.items()}
+
+    def held_seats(self) -> list[str]:
+        """`<solver> <host> <scan> <run> <attempt>` of each seat that is held."""
+        now_ms = self.server_ms()
+        return [name.decode() for name in self.client.zrangebyscore(self.keys.held_seats(), f"({now_ms}", "+inf")]
+
     def in_line(self, scan: str, runs: Sequence[str]) -> set[str]:
         """Those of a scan's runs that wait in the line of all hosts."""
         pipe = self.client.pipeline(transaction=False)
@@ -362,6 +391,11 @@ def _answers(pipe: Any) -> list[Any]:
 @lru_cache(maxsize=1000)
 def _tell_once(key: str, what: str) -> None:
     logger.error("unreadable: the key %s %s", key, what, extra={"action": "key_unreadable"})
+
+
+def _place(member: bytes, score: float, need: bytes) -> Place:
+    scan, run = member.decode().split(" ", 1)
+    return Place(scan, run, score, need.decode().split(" ")[1].rpartition(".")[2])
 
 
 class _AnyCard(msgspec.Struct, frozen=True):

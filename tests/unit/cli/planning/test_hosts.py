@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -157,3 +158,17 @@ def test_the_private_worker_without_the_engine_says_why_in_its_own_words() -> No
 def test_no_run_is_bound_to_a_host_where_all_may_take_it() -> None:
     fleet = make_fleet(make_card("h1", cores=16), make_card("h2", cores=8))
     assert queues_for(fleet, ["cplex"] * 6, 2) == ["solve.gams.cplex"] * 6
+
+
+def test_runs_of_a_counted_solver_go_to_hosts_that_can_count_and_to_no_other() -> None:
+    older, newer = make_card("h1"), make_card("h2", shares_line=True)
+    fleet = replace(make_fleet(older, newer), counted=frozenset({"cplex"}))
+    assert queues_for(fleet, ["cplex", "cplex"], 4) == ["host.h2", "host.h2"]
+    fleet = replace(make_fleet(newer), counted=frozenset({"cplex"}))
+    assert queues_for(fleet, ["cplex"], 4) == [solve_queue("gams", "cplex")]
+
+
+def test_a_counted_solver_that_only_older_hosts_have_is_said_to_need_an_upgrade() -> None:
+    fleet = replace(make_fleet(make_card("h1")), counted=frozenset({"cplex"}))
+    with pytest.raises(NoHostForSolver, match="cannot count the seats of cplex: upgrade them"):
+        fleet.require(["cplex"])

@@ -1,0 +1,71 @@
+"""The seats of a team: how many runs of a solver may be solved at once over all hosts, and who holds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redis.exceptions import NoPermissionError
+
+from times_doctor_cli.client.session import Client
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.wording import some_of
+
+
+@dataclass(frozen=True, slots=True)
+class SeatLine:
+    """The seats of one solver."""
+
+    solver: str
+    seats: int
+    lease_s: float
+    """For so long a host that cannot ask keeps its seat; then it stops its solver."""
+    holders: tuple[str, ...]
+    """`<host> <scan> <run>` of each."""
+    waiting: int
+    """Runs in line that need one."""
+
+
+def read_seats(client: Client) -> list[SeatLine]:
+    """Every solver whose seats are counted, by name.
+
+    Raises:
+        BrokerUnavailable: it does not answer, or refuses.
+    """
+    with client.answering():
+        store = client.store
+        held = [holder.split(" ", 1) for holder in store.held_seats()]
+        line = [place.solver for place in store.line()]
+        return [
+            SeatLine(
+                solver,
+                seats,
+                lease_s,
+                tuple(words.rpartition(" ")[0] for name, words in held if name == solver),
+                line.count(solver),
+            )
+            for solver, (seats, lease_s) in sorted(store.seats().items())
+        ]
+
+
+def set_seats(client: Client, solver: str, seats: int | None, *, lease_s: float) -> list[str]:
+    """Sets how many there are; None: they are not counted any more. What a person should know of it, in sentences.
+
+    Raises:
+        UsageError: the user of the broker's URL may not.
+        BrokerUnavailable: it does not answer, or refuses.
+    """
+    with client.answering():
+        try:
+            client.store.set_seats(solver, seats, lease_s=lease_s)
+        except NoPermissionError as error:
+            raise UsageError(
+                f"The user of {client.shown_broker} may not set seats: give the URL of the role admin in "
+                "TIMES_DOCTOR_BROKER_URL (`times-doctor acl` prints its user)."
+            ) from error
+        cards = [card for card in client.store.live_hosts() if "solve" in card.roles]
+    having = [card for card in cards if any(name.split(".")[-1] == solver for name in card.solvers)]
+    older = [card.host for card in having if not card.shares_line]
+    warnings = [] if having or seats is None else [f"No live host has {solver}: is that its name? See `hosts`."]
+    if older and seats is not None:
+        warnings.append(f"{some_of(older, 5)} of an older version does not count: it gets no new runs of {solver}.")
+    return warnings

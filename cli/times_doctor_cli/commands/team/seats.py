@@ -1,0 +1,70 @@
+"""`times-doctor seats`: how many runs of a solver the whole team may solve at once, such as by its licences."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from times_doctor_cli.client.seats import SeatLine
+
+EXAMPLES = """
+Examples:
+
+  times-doctor seats                  who holds how many
+  times-doctor seats set cplex 2      two runs of cplex at once over all hosts
+  times-doctor seats set cplex none   they are not counted any more
+"""
+
+
+class Act(StrEnum):
+    """What to do with them."""
+
+    SHOW = "show"
+    SET = "set"
+
+
+def seats(
+    act: Annotated[Act, typer.Argument(help="show, or set (needs the admin role).")] = Act.SHOW,
+    solver: Annotated[str, typer.Argument(metavar="[SOLVER]", help="As in `hosts`: cplex.")] = "",
+    amount: Annotated[str, typer.Argument(metavar="[N]", help="How many, or none: not counted.")] = "",
+    lease_s: Annotated[
+        float, typer.Option("--lease-seconds", min=10, max=604_800, help="A host that is cut off so long must stop.")
+    ] = 900.0,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Show or set the seats of a solver: GAMS and native solves count together, over all hosts."""
+    from times_doctor_cli import api
+    from times_doctor_cli.client.seats import read_seats, set_seats
+    from times_doctor_cli.terminal.console import emit_json, say, stderr_console
+
+    if act is Act.SET:
+        number = _number(solver, amount)
+        client = api.connect(who="seats")
+        for words in set_seats(client, solver, number, lease_s=lease_s):
+            say(f"Warning: {words}", stderr_console())
+    else:
+        client = api.connect(who="seats")
+    lines = read_seats(client)
+    if json:
+        emit_json({"broker": client.shown_broker, "seats": lines})
+    elif not lines:
+        say(f"No seats are counted at {client.shown_broker}: every host solves as much as it has room for.")
+    for line in [] if json else lines:
+        say(_words(line))
+
+
+def _number(solver: str, amount: str) -> int | None:
+    from times_doctor_tasks.contract.errors import UsageError
+
+    if not solver.isidentifier() or not (amount == "none" or (amount.isdecimal() and int(amount) < 100_000)):
+        raise UsageError(f"seats set {solver} {amount}: expected a solver and a number, or none: `seats set cplex 2`.")
+    return None if amount == "none" else int(amount)
+
+
+def _words(line: SeatLine) -> str:
+    waiting = f", {line.waiting} run{'' if line.waiting == 1 else 's'} waiting" if line.waiting else ""
+    holders = "".join(f"\n  {host}: {run} of scan {scan}" for host, scan, run in map(str.split, line.holders))
+    return f"{line.solver}: {len(line.holders)} of {line.seats} in use{waiting}{holders}"
