@@ -113,6 +113,24 @@ def test_a_model_beyond_a_licence_is_the_models_affair_but_a_licence_that_ended_
     assert worker.wait() == 0
 
 
+def test_a_run_that_is_refused_a_licence_waits_for_one_as_long_as_it_was_told(team: Team, tmp_path: Path) -> None:
+    gams = install_recorded_gams(tmp_path / "gams", speed=0)
+    team.worker("h1", GAMS_PATH=str(gams))
+    model = (RECORDED / "models" / "too_large.gms").read_bytes()
+    given: dict[str, str] = {"engine": "gams", "solver": "cplex", "driver": "too_large.gms"}
+    spec = team.submit({"dual": "lpmethod 2\n"}, model=model, wait_licence_s=4.0, **given)  # type: ignore[arg-type]
+
+    def waits() -> bool:
+        status = team.store.statuses(spec)["cplex.dual"]
+        return (status.state, status.reason) == (RunState.PARKED, "handed back: no licence on h1")
+
+    wait_until(waits, timeout_s=PATIENCE_S, what="it waits, and says why")
+    run = team.report(spec).runs[0]
+    assert (run.state, run.verdict) == (RunState.FAILED, Verdict.LICENCE)
+    assert len(run.attempts) >= 3
+    assert {attempt.ended_as for attempt in run.attempts[:-1]} == {"handed back: no licence on h1"}
+
+
 def test_a_run_that_takes_more_memory_than_it_was_given_is_stopped(team: Team) -> None:
     team.worker("h1")
 

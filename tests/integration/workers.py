@@ -143,6 +143,7 @@ class Team:
         engine: str = "highs",
         solver: str = "highs",
         driver: str = "m.mps",
+        wait_licence_s: float = 0.0,
         **fields: object,
     ) -> ScanSpec:
         """Publishes a scan of `model`: profile name to the text of its option file."""
@@ -158,6 +159,7 @@ class Team:
                 profile=profile,
                 options=text,
                 mem_mb=mem_mb,
+                wait_licence_s=wait_licence_s,
                 queue=queue or solve_queue(engine, solver),
             )
             for index, (profile, text) in enumerate(options.items())

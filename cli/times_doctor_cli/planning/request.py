@@ -31,6 +31,8 @@ class ScanRequest:
     """None: as many as the host has, shared by the runs that run at once."""
     max_workers: int | None = None
     timeout_s: float | None = None
+    wait_licence_min: float = 0.0
+    """Minutes that a run waits where a licence is refused at its start."""
     iis: bool = False
     """Under GAMS: ask the solvers that can which equations of an infeasible model contradict each other."""
     iis_s: float = 60.0
@@ -106,6 +108,8 @@ class ScanRequest:
             "--resume with --repeat auto: earlier times know nothing of today's load.",
         )
         iis_s = self.iis_s
+        wait_min = self.wait_licence_min
+        yield not 0 <= wait_min <= _MOST, f"--wait-for-licence {wait_min:g}: expected 0 (no wait) or minutes."
         yield not 0 <= iis_s <= _MOST, f"--iis-seconds {iis_s:g}: expected 0 (no search) or a number of seconds."
         cap = self.cap_factor
         yield cap is not None and not cap >= 1, f"--cap {cap}: expected 1 or more: a multiple of the best run's time."

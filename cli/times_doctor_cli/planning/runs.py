@@ -292,6 +292,7 @@ def make_runs(
             threads=threads,
             mem_mb=request.mem_mb,
             timeout_s=request.timeout_s,
+            wait_licence_s=request.wait_licence_min * 60,
             iis_s=request.iis_s,
             interior=profile.interior,
             baseline=profile.name == CURRENT,

@@ -83,6 +83,7 @@ class RunSpec(Document, frozen=True, kw_only=True):
     mem_mb: int | None = None
     """Memory the run asks for; None = unknown."""
     timeout_s: float | None = None
+    wait_licence_s: float = 0.0  # how long it waits in line where a licence is refused at its start
     iis_s: float = 60.0
     """Seconds for the search which rows of an infeasible model contradict each other; 0: none."""
     interior: bool = False

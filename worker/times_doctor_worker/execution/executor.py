@@ -31,6 +31,10 @@ from times_doctor_worker.redis_io.retry import GivenUp, insist
 logger = logging.getLogger(__name__)
 #: Seconds between looks whether this worker must leave, while an attempt is waited for.
 WAIT_S = 0.5
+#: Seconds between tries of a run that was refused a licence.
+LICENCE_S = 30.0
+#: How such an attempt is said to have ended.
+NO_LICENCE = f"{HANDED_BACK}: no licence"
 _T = TypeVar("_T")
 _RunDocuments = tuple[ScanSpec, RunSpec] | None
 
@@ -224,6 +228,8 @@ class Executor:
                 self._hand_back(line, f"{HANDED_BACK} by {self._bench.host}{cut_off}", counted=False)
                 return None
             result = msgspec.structs.replace(result, stop_reason=None)  # it was faster than its stop
+        if result.verdict is Verdict.LICENCE and self._waits_for_licence(line):
+            return None
         if result.stop_reason is StopReason.USER and line.stop is not None:
             result = with_canceller(result, line.stop.by)
         self._tell_failure(line, result)
@@ -237,6 +243,25 @@ class Executor:
         if ended + len(line.spec.reused) >= len(line.spec.runs):
             self._call_back(line)
         return result.state
+
+    def _waits_for_licence(self, line: Line) -> bool:
+        """Whether a run that was refused a licence now stands in line, to be tried again, as long as it was told."""
+        spec, run, longest_s = line.spec, line.run, line.run.wait_licence_s
+        if not longest_s:
+            return False
+        history, now_ms = self._insist(
+            lambda: (self._store.history(spec.scan, run.run), self._store.server_ms()), f"history of {run.run}"
+        )
+        refused_ms = [one.end_ms for one in history if one.end_ms and one.ended_as.startswith(NO_LICENCE)]
+        if refused_ms and now_ms - refused_ms[0] >= longest_s * 1000:
+            return False
+        reason = f"{NO_LICENCE} on {self._bench.host}"
+        pause_s = min(LICENCE_S, longest_s / 4)
+        logger.warning("%s; tried again in %.0f s", reason, pause_s, extra={"action": "no_licence", **line.ids()})
+        return self._insist(
+            lambda: self._store.release(spec, run.run, line.fence, reason=reason, waiting=run, waits_s=pause_s),
+            f"putting {run.run} in line",
+        )
 
     def _hand_back(self, line: Line, reason: str, *, counted: bool) -> None:
         ours = self._insist(

@@ -35,6 +35,9 @@ class ScanOptions(TypedDict):
     timeout_s: Annotated[
         float | None, typer.Option("--timeout-seconds", envvar="TD_TIMEOUT_SECONDS", help="Time limit of each run.")
     ]
+    wait_licence_min: Annotated[
+        float, typer.Option("--wait-for-licence", metavar="MIN", help="Wait for a licence that is refused, minutes.")
+    ]
     iis: Annotated[
         bool, typer.Option("--iis", help="GAMS: let CPLEX, Gurobi, COPT say which equations contradict each other.")
     ]
