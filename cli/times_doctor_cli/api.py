@@ -25,6 +25,7 @@ from times_doctor_cli.client.event_stream import Feed
 from times_doctor_cli.client.scan_lookup import LAST, find_scan, looks_like_scan
 from times_doctor_cli.client.scan_summaries import ScanLine, local_line, scan_lines
 from times_doctor_cli.client.session import Client
+from times_doctor_cli.client.team_look import TeamReader
 from times_doctor_cli.reports.destination import Harvest
 from times_doctor_cli.reports.layout import OUT
 from times_doctor_cli.reports.local_scans import find_local, local_scans
@@ -203,7 +204,11 @@ def standing(client: Client, scan: str) -> Board:
     """How a scan stands right now: every run, and the scan in one line."""
     spec = find(client, scan)
     with client.answering():
-        return board_of(client, spec)
+        board = board_of(client, spec)
+    if not board.reported:
+        reader = TeamReader(client)
+        board.show_places(reader.words(reader.look(), spec.scan))
+    return board
 
 
 def fetch(client: Client, scan: str, folder: Path | None = None, on_sent: OnSent | None = None) -> Fetched:

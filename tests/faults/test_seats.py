@@ -70,7 +70,8 @@ def test_workers_that_are_killed_give_no_seat_away_and_lose_no_run(seated: Bed, 
     kills = 0
     while not seated.store.is_reported(spec.scan) and kills < 12:
         time.sleep(dice.uniform(0.5, 3))
-        victim = next(worker for worker in seated.workers if worker.name == dice.choice(HOSTS))
+        name = dice.choice(HOSTS)
+        victim = next(worker for worker in seated.workers if worker.name == name)
         victim.kill()
         seated.workers.remove(victim)
         seated.again(victim)

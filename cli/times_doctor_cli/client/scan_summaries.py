@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from times_doctor_cli.client.session import Client
+from times_doctor_cli.client.team_look import TeamReader
 from times_doctor_tasks.contract.messages import Report, ScanSpec
 from times_doctor_tasks.contract.states import OWNED, TERMINAL, RunState
 from times_doctor_tasks.state_store.done_mark import DoneMark
@@ -23,6 +24,8 @@ class ScanLine:
     """How it came out; None while it has no report."""
     cancelled_by: tuple[str, ...] = ()
     """Who cancelled runs of it."""
+    place: str = ""
+    """Where the first of its runs that waits stands in the team's line."""
     is_local: bool = False
     """Whether it ran on this machine, without a broker of the team's."""
 
@@ -57,12 +60,15 @@ def scan_lines(client: Client, *, newest: int, only_open: bool = False) -> list[
         reported = client.store.reported(scans)
         specs = client.store.specs([scan for scan in scans if not (only_open and scan in reported)])
         by = client.store.cancelled_by([spec.scan for spec in specs])
+        reader = TeamReader(client)
+        look = reader.look()
         return [
             ScanLine(
                 spec,
                 Counter(status.state for status in client.store.statuses(spec).values()),
                 reported.get(spec.scan),
                 by.get(spec.scan, ()),
+                next(iter(reader.words(look, spec.scan).values()), ""),
             )
             for spec in specs
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import redis
@@ -9,12 +10,18 @@ from rich.console import Console
 
 from times_doctor_cli.client.event_stream import Feed, TimedEvent
 from times_doctor_cli.client.session import Client
+from times_doctor_cli.client.team_look import TeamReader
 from times_doctor_cli.live.interrupts import Signals
 from times_doctor_cli.live.loop import Shown, show
 from times_doctor_cli.scan_state.board import Board
 from times_doctor_cli.scan_state.menu import Choice, Wish
 from times_doctor_cli.scan_state.rows import Notice
+from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.errors import BrokerUnavailable
 from times_doctor_tasks.contract.messages import ScanSpec
+
+#: Seconds between looks at the team while a scan is watched.
+PLACES_S = 3.0
 
 
 def show_scan(
@@ -32,7 +39,7 @@ def show_scan(
 
     `check` is asked now and then: it raises where the scan cannot go on. For the others see `live.loop.show`.
     """
-    source = _Source(client, spec, board, check)
+    source = _Source(client, spec, board, check, in_team=can_detach)
     return show(
         source,
         board,
@@ -51,18 +58,23 @@ def show_scan(
 class _Source:
     """The feed, and cancel flags that wait while the broker is away."""
 
-    def __init__(self, client: Client, spec: ScanSpec, board: Board, check: Callable[[], None]) -> None:
+    def __init__(
+        self, client: Client, spec: ScanSpec, board: Board, check: Callable[[], None], *, in_team: bool
+    ) -> None:
         self._check = check
         self.feed = Feed(client, spec)
         self._client = client
         self._scan = spec.scan
         self._board = board
         self._wishes: list[Choice] = []
+        self._reader = TeamReader(client) if in_team else None
+        self._next_look_s = 0.0
 
     def next_events(self, timeout_s: float) -> list[TimedEvent] | None:
         """See `live.EventSource`."""
         self._check()
         self._send()
+        self._look_round()
         return self.feed.next_events(timeout_s)
 
     def obey(self, choice: Choice) -> None:
@@ -72,6 +84,14 @@ class _Source:
             if not self._send():
                 words = "The broker does not answer: the hosts learn of it as soon as it does. Do not leave before."
                 self._board.tell(Notice("warning", words))
+
+    def _look_round(self) -> None:
+        """Where its runs stand in the team's line, now and then."""
+        if self._reader is None or monotonic_s() < self._next_look_s:
+            return
+        self._next_look_s = monotonic_s() + PLACES_S
+        with contextlib.suppress(BrokerUnavailable):  # the feed says so
+            self._board.show_places(self._reader.words(self._reader.look(), self._scan))
 
     def _send(self) -> bool:
         while self._wishes:

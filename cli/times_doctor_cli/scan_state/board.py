@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from times_doctor_cli.scan_state.rows import Headline, Notice, Row
@@ -128,6 +128,14 @@ class Board:
             self._notices.append(Notice("error", _ending_words(settled), row.run))
         return True
 
+    def show_places(self, places: Mapping[str, str]) -> None:
+        """What a look at the team says of its runs; of the others nothing."""
+        for run, row in self._rows.items():
+            place = "" if row.state in TERMINAL else places.get(run, "")
+            if place != row.place:
+                self._rows[run] = replace(row, place=place)
+                self.version += 1
+
     def tell(self, notice: Notice) -> None:
         """Have a line shown with those that come from events."""
         self._notices.append(notice)
@@ -172,6 +180,7 @@ class Board:
             attempt=max(row.attempt, event.attempt),
             host=event.host or ("" if event.state in WAITING else row.host),
             reason=event.reason,
+            place="",
             verdict=event.verdict,
             error="" if again else row.error,
         )

@@ -25,6 +25,8 @@ class Row:
     host: str = ""
     reason: str = ""
     """Why it is in this state, for people."""
+    place: str = ""
+    """Who comes before it, about when it starts, why it waits; or that its host is silent. As of the last look."""
     verdict: Verdict | None = None
     progress: Progress | None = None
     """The newest look of this attempt."""

@@ -67,7 +67,7 @@ def standing_words(line: ScanLine) -> str:
         (failed, "failed"),
         (cancelled, f"cancelled{by}"),
     ]
-    words = ", ".join(f"{amount} {what}" for amount, what in amounts if amount)
+    words = ", ".join(filter(None, [*(f"{amount} {what}" for amount, what in amounts if amount), line.place]))
     mode = "" if line.spec.mode is ScanMode.CHORD else "one by one: "
     return f"{mode}{words}" if words else "making the report"
 

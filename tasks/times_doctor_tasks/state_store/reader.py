@@ -53,6 +53,8 @@ class RunStatus:
     reason: str = ""
     instance: str = ""
     """Which start of that host's worker claimed it."""
+    lease_ms: int = 0
+    """Until when its owner's last beat holds, server ms; 0 where nobody owns it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -457,7 +459,7 @@ def _status(raw: dict[bytes, bytes] | None, initial: RunState) -> RunStatus:
     if not raw:
         return RunStatus(initial)
     text = {name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in raw.items()}
-    number = {name: _count(text.get(name, "")) for name in ("attempt", "beat", "since_ms", "handbacks")}
+    number = {name: _count(text.get(name, "")) for name in ("attempt", "beat", "since_ms", "handbacks", "lease_ms")}
     state = text.get("state", "")
     return RunStatus(
         state=RunState(state) if state in set(RunState) else initial,
@@ -468,6 +470,7 @@ def _status(raw: dict[bytes, bytes] | None, initial: RunState) -> RunStatus:
         handbacks=number["handbacks"],
         reason=text.get("reason", ""),
         instance=text.get("instance", ""),
+        lease_ms=number["lease_ms"],
     )
 
 

@@ -160,6 +160,8 @@ def _phase_cell(row: Row) -> str:
 
 
 def _figure_cells(row: Row, titles: Sequence[str], columns: Sequence[Column], signs: Glyphs, now_ms: int) -> list[Cell]:
+    if row.place and row.state in OWNED:  # its host is silent: what it said last is no news
+        return [Cell(row.place, "yellow", over=len(titles))]
     look = row.progress if row.state is RunState.RUNNING else None
     shows_figures = look is not None or (row.is_exact and row.objective is not None)
     if look is None:
@@ -184,7 +186,7 @@ def _standing_words(row: Row, *, has_objective: bool) -> str:
         return f"obj {number(row.objective, 14, digits=_DIGITS)}" if shows_objective else ""
     if row.state in TERMINAL:
         return row.reason or row.error
-    return row.reason
+    return row.place or row.reason
 
 
 def _time_cell(row: Row, now_ms: int) -> str:

@@ -1,0 +1,178 @@
+"""The place in line: who comes before a run, about when it starts, or why it waits. A pure function of one look."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from times_doctor_tasks.contract.hosts import HostCard
+
+#: More runs than this are not played forward: how many are before it is said all the same.
+_MOST = 400
+#: People who are named.
+_NAMED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TeamRun:
+    """A run of an open scan that waits, or is solved."""
+
+    scan: str
+    run: str
+    person: str
+    queue: str
+    offer: str
+    """`<engine>.<solver>`."""
+    threads: int
+    mem_mb: int
+    left_s: float | None
+    """How long it will take from now on, or once it starts; None where nobody knows."""
+    host: str = ""
+    """Where it is solved; empty while it waits."""
+
+    @property
+    def solver(self) -> str:
+        """Whose seats it needs."""
+        return self.offer.rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class TeamLook:
+    """A team at one moment."""
+
+    hosts: Sequence[HostCard]
+    """Those that solve and take new runs."""
+    waiting: Sequence[TeamRun] = ()
+    """In the order in which they are taken."""
+    working: Sequence[TeamRun] = ()
+    seats: Mapping[str, int] = field(default_factory=dict)
+    held: Mapping[str, int] = field(default_factory=dict)
+    """Solver to how many of its seats are held."""
+
+
+def places(look: TeamLook, scan: str) -> dict[str, str]:
+    """What to say of each run of a scan that waits."""
+    starts_s = _starts_s(look)
+    found = {}
+    for place, run in enumerate(look.waiting):
+        if run.scan == scan:
+            about = _about(starts_s.get((run.scan, run.run)))
+            found[run.run] = ", ".join(filter(None, [_why(look, run), _behind(look, run, place), about])) or "next"
+    return found
+
+
+def _able(look: TeamLook, run: TeamRun) -> list[HostCard]:
+    return [card for card in look.hosts if _can_take(card, run)]
+
+
+def _can_take(card: HostCard, run: TeamRun) -> bool:
+    return (
+        run.queue in card.queues
+        and run.offer in card.solvers
+        and run.threads <= card.cores
+        and run.mem_mb <= card.memory_mb
+    )
+
+
+def _why(look: TeamLook, run: TeamRun) -> str:
+    """Why no host takes it, whoever is before it; empty where one will."""
+    having = [card for card in look.hosts if run.offer in card.solvers and run.queue in card.queues]
+    if not having:
+        bound = run.queue.removeprefix("host.") if run.queue.startswith("host.") else ""
+        return f"{bound} is not there" if bound else f"no host has {run.solver}"
+    if all(run.threads > card.cores for card in having):
+        return f"needs {run.threads} threads: no host has them"
+    if not _able(look, run):
+        return f"needs {run.mem_mb / 1024:.1f} GB: no host has them"
+    seats, held = look.seats.get(run.solver), look.held.get(run.solver, 0)
+    return f"no seat: {held} of {seats} {run.solver}" if seats is not None and held >= seats else ""
+
+
+def _behind(look: TeamLook, run: TeamRun, place: int) -> str:
+    able = _able(look, run)
+    kinds: dict[tuple[object, ...], bool] = {}
+    before: Counter[str] = Counter()
+    for other in look.waiting[:place]:
+        kind = (other.queue, other.offer, other.threads, other.mem_mb)
+        if kind not in kinds:
+            kinds[kind] = any(_can_take(card, other) for card in able)
+        before[other.person] += kinds[kind]
+    named = [(person, amount) for person, amount in before.most_common() if amount]
+    words = [f"{amount} run{'' if amount == 1 else 's'} of {person}" for person, amount in named[:_NAMED]]
+    if others := sum(amount for _, amount in named[_NAMED:]):
+        words.append(f"{others} of others")
+    if not words:
+        return ""
+    return "behind " + " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def _about(start_s: float | None) -> str:
+    if start_s is None or start_s < 1:
+        return ""
+    if start_s < 100:
+        return f"about {start_s:.0f} s"
+    return f"about {start_s / 60:.0f} min" if start_s < 6000 else f"about {start_s / 3600:.1f} h"
+
+
+def _starts_s(look: TeamLook) -> dict[tuple[str, str], float]:
+    """When each waiting run starts, played forward; nothing where some length is not known."""
+    everybody = [*look.working, *look.waiting]
+    if len(everybody) > _MOST or any(run.left_s is None for run in everybody):
+        return {}
+    room = _Room(look)
+    for run in look.working:
+        room.begin(run, run.host, 0.0)
+    line, starts, now_s = list(look.waiting), {}, 0.0
+    while line:
+        found = room.first_that_fits(line)
+        if found is not None:
+            run, host = found
+            line.remove(run)
+            starts[run.scan, run.run] = now_s
+            room.begin(run, host, now_s)
+        elif room.ends:
+            now_s = room.end_next()
+        else:
+            break
+    return starts
+
+
+class _Room:
+    """What the hosts have free while time is played forward."""
+
+    def __init__(self, look: TeamLook) -> None:
+        self._look = look
+        self._free = {card.host: [card.slots, card.cores, card.memory_mb] for card in look.hosts}
+        self._held = Counter(look.held)
+        self._numbers = itertools.count()
+        self.ends: list[tuple[float, int, TeamRun, str]] = []
+        for run in look.working:  # `begin` counts them again
+            self._held[run.solver] -= 1
+
+    def first_that_fits(self, line: Iterable[TeamRun]) -> tuple[TeamRun, str] | None:
+        for run in line:
+            if self._held[run.solver] >= self._look.seats.get(run.solver, 1 << 30):
+                continue
+            for card in _able(self._look, run):
+                slots, cores, mem_mb = self._free[card.host]
+                if slots >= 1 and cores >= run.threads and mem_mb >= run.mem_mb:
+                    return run, card.host
+        return None
+
+    def begin(self, run: TeamRun, host: str, now_s: float) -> None:
+        self._change(run, host, -1)
+        heapq.heappush(self.ends, (now_s + max(0.0, run.left_s or 0.0), next(self._numbers), run, host))
+
+    def end_next(self) -> float:
+        end_s, _, run, host = heapq.heappop(self.ends)
+        self._change(run, host, 1)
+        return end_s
+
+    def _change(self, run: TeamRun, host: str, sign: int) -> None:
+        self._held[run.solver] -= sign
+        if host in self._free:
+            free = self._free[host]
+            self._free[host] = [free[0] + sign, free[1] + sign * run.threads, free[2] + sign * run.mem_mb]
