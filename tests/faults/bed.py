@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_tasks.contract.messages import ModelRef, Reported, RunSpec, ScanSpec, StateChanged
 from times_doctor_tasks.contract.states import TERMINAL, RunState, ScanMode, StopReason
 from times_doctor_tasks.snapshot.manifest import Manifest, StagedFile, encode_manifest, manifest_sha256
+from times_doctor_tasks.state_store.run_store import RunStore
 
 #: Seconds of silence after which a run is taken from its owner, in these tests.
 LEASE_S = 3.0
@@ -140,6 +141,8 @@ class Witness:
     def __init__(self, folder: Path) -> None:
         self._root = str(folder)
         self.spans: dict[Seat, tuple[float, float]] = {}
+        self.most_at_once = 0
+        """Attempts with a living solver, at the look that saw the most of them."""
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="witness", daemon=True)
         self._thread.start()
@@ -186,7 +189,9 @@ class Witness:
     def _loop(self) -> None:
         while not self._ended.wait(self.PERIOD_S):
             now_s = time.monotonic()
-            for seat in self.now():
+            seats = self.now()
+            self.most_at_once = max(self.most_at_once, len(seats))
+            for seat in seats:
                 first_s, _ = self.spans.get(seat, (now_s, now_s))
                 self.spans[seat] = (first_s, now_s)
 
@@ -281,6 +286,7 @@ class Bed(Team):
         queue: str = solve_queue("gams", "cplex"),
         dies_over: int | None = None,
         keeps: bool = False,
+        order: Callable[[RunStore, ScanSpec, list[RunSpec]], list[RunSpec]] = lambda _, __, runs: runs,
         **fields: object,
     ) -> ScanSpec:
         """A scan of a recorded GAMS model that waits more than it works: minutes at the speed 0.01.
@@ -288,6 +294,7 @@ class Bed(Team):
         Args:
             dies_over: The client dies before it publishes the message of that number.
             keeps: It has kept that message by then.
+            order: Gives each run its step.
         """
         self.set_speed(speed)
         content = (MODELS / "denselp.gms").read_bytes()
@@ -306,6 +313,7 @@ class Bed(Team):
             runs=tuple(run.run for run in runs),
             **{"lease_s": LEASE_S, **fields},  # type: ignore[arg-type]
         )
+        runs = order(self.store, spec, runs)
         self.store.submit(spec, runs)
         point_at(self.broker.url, self.broker.prefix)
         hooks = [keeping_messages(self.store), _dying(dies_over)]  # called in the order in which they are connected
