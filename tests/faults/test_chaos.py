@@ -35,6 +35,8 @@ pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(SECOND
 HOSTS = ("h1", "h2", "h3")
 #: Scans that are under way all the time, and runs of each.
 OPEN_SCANS, RUNS = 2, 50
+#: Of six slots; and seconds for which a host that is cut off keeps its own: longer than any fault.
+SEATS, SEAT_LEASE_S = 4, 30.0
 #: Seconds that a fault of broker, line or process lasts at most.
 LONGEST_S = 6.0
 #: Seconds from the end of all faults to the last report: up to a hundred runs are still to be solved.
@@ -180,6 +182,7 @@ if GUARDED:
 def test_random_faults_lose_nothing_double_nothing_and_hang_nothing(bed: Bed, tell: Tell) -> None:
     sys.stderr.write(f"\nchaos: seed {SEED}, {SECONDS:g} s (TD_CHAOS_SEED, TD_CHAOS_S)\n")
     dice = random.Random(SEED)
+    bed.store.set_seats("cplex", SEATS, lease_s=SEAT_LEASE_S)
     bed.control()
     if GUARDED:  # each role has its own password, so control is a worker of its own
         bed.control("c2")
@@ -209,3 +212,4 @@ def test_random_faults_lose_nothing_double_nothing_and_hang_nothing(bed: Bed, te
     tell(faults=sum(chaos.done.values()), recovery_s=settled_s)
     sys.stderr.write(f"chaos: {sum(chaos.done.values())} faults: {figures}\n")
     assert Counter(run.state for run in runs) == {RunState.DONE: len(runs)}
+    assert bed.witness.most_at_once <= SEATS

@@ -131,3 +131,14 @@ def test_the_version_changes_in_mid_scan(
     wait_until(lambda: team.store.is_reported(scan), timeout_s=PATIENCE_S, what="the report")
     (run,) = after.run("report", scan)["runs"]
     assert (run["state"], run["stop_reason"]) == ("cancelled", "user")
+
+
+def test_an_older_worker_gets_no_runs_of_a_solver_with_seats(team: Team, before: str) -> None:
+    mixed, older = Mixed(team, before, ()), Mixed(team, before, ("solve",))
+    mixed.worker("c", "control")
+    older.worker("h1", "solve")
+    mixed.worker("h2", "solve")
+    team.store.set_seats("highs", 1)
+    model = mixed.model(TINY_MPS)
+    report = mixed.run("scan", model, "--queue", "--parallel", "-p", "dual", "-p", "bar", "--repeat", 2, "--threads", 1)
+    assert [(run["verdict"], run["host"]) for run in report["runs"]] == [("optimal", "h2")] * 4

@@ -10,11 +10,12 @@ import typer
 if TYPE_CHECKING:
     from times_doctor_cli.client.seats import SeatLine
 
-EXAMPLES = """
-Examples:
+EXAMPLES = """Examples:
 
   times-doctor seats                  who holds how many
-  times-doctor seats set cplex 2      two runs of cplex at once over all hosts
+
+  times-doctor seats set cplex 2      two runs of cplex at once, over all hosts
+
   times-doctor seats set cplex none   they are not counted any more
 """
 
