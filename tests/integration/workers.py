@@ -140,6 +140,7 @@ class Team:
         mode: ScanMode = ScanMode.CHORD,
         queue: str | None = None,
         mem_mb: int | None = None,
+        threads: int = 1,
         engine: str = "highs",
         solver: str = "highs",
         driver: str = "m.mps",
@@ -159,6 +160,7 @@ class Team:
                 profile=profile,
                 options=text,
                 mem_mb=mem_mb,
+                threads=threads,
                 wait_licence_s=wait_licence_s,
                 queue=queue or solve_queue(engine, solver),
             )
