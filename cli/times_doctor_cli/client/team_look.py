@@ -72,9 +72,9 @@ class TeamReader:
 
     def _rank(
         self, found: tuple[ScanSpec, RunSpec, RunStatus], line: Mapping[tuple[str, str], float]
-    ) -> tuple[float, int]:
+    ) -> tuple[float, str, int]:
         spec, run, _ = found
-        return line.get((spec.scan, run.run), run.priority * _STEP + spec.created_ms), run.index
+        return line.get((spec.scan, run.run), run.priority * _STEP + spec.created_ms), spec.scan, run.index
 
     def _team_run(self, spec: ScanSpec, run: RunSpec, status: RunStatus) -> TeamRun:
         left_s, is_owned = run.expected_s, status.state in OWNED

@@ -36,7 +36,10 @@ def seats(
     ] = 900.0,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Show or set the seats of a solver: GAMS and native solves count together, over all hosts."""
+    """Show or set how many runs of a solver go at once.
+
+    They are counted over all hosts, and GAMS and native solves together.
+    """
     from times_doctor_cli import api
     from times_doctor_cli.client.seats import read_seats, set_seats
     from times_doctor_cli.terminal.console import emit_json, say, stderr_console
