@@ -91,7 +91,7 @@ def test_a_run_whose_host_is_silent_says_so_before_its_lease_is_over(office: Off
     office.begin(spec, 0)
     assert office.places(spec) == {}
     office.store.client.hincrby(office.store.keys.state(spec.scan, "cplex.0"), "lease_ms", -12_000)
-    assert office.places(spec)["cplex.0"] in {f"h1 is silent for {seconds} s" for seconds in (12, 13, 14)}
+    assert office.places(spec)["cplex.0"] in {f"host silent for {seconds} s" for seconds in (12, 13, 14)}
 
 
 def test_a_run_that_waits_for_a_seat_says_how_many_there_are(office: Office) -> None:

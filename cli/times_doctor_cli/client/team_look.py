@@ -60,7 +60,7 @@ class TeamReader:
         for run, status in self._statuses[spec.scan].items():
             silent_s = (self._now_ms - status.lease_ms) / 1000 + spec.lease_s
             if status.state in OWNED and status.lease_ms and silent_s > SILENT_S:
-                words[run] = f"{status.host} is silent for {silent_s:.0f} s"
+                words[run] = f"host silent for {silent_s:.0f} s"
         return words
 
     def _of(self, *states: RunState) -> Iterator[tuple[ScanSpec, RunSpec, RunStatus]]:

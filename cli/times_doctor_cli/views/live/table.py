@@ -135,9 +135,10 @@ def _run_line(row: Row, columns: Sequence[Column], frame: Frame, signs: Glyphs) 
         "phase": Cell(_phase_cell(row)),
     }
     time = _time_cell(row, frame.now_ms)
-    # Words may run on below "time" where there is none.
-    figures = titles[titles.index("progress") : -1 if time else None]
-    cells = [values[title] for title in titles if title in values]
+    # A place in line needs the room; words may run on below "time" where there is none.
+    first = titles.index("phase" if row.place and "phase" in titles else "progress")
+    figures = titles[first : -1 if time else None]
+    cells = [values[title] for title in titles[:first] if title in values]
     cells += _figure_cells(row, figures, columns, signs, frame.now_ms)
     return row_of(columns, [*cells, Cell(time)] if time else cells, ellipsis=signs.ellipsis)
 

@@ -22,6 +22,7 @@ from times_doctor_tasks.contract.errors import UsageError
         ({"repeat": None, "race": True}, "--race with --repeat auto"),
         ({"repeat": None, "resume": True}, "--resume with --repeat auto"),
         ({"priority": "urgent"}, "--priority 'urgent'"),
+        ({"wait_licence_min": -1.0}, "--wait-for-licence -1"),
     ],
 )
 def test_flags_that_make_no_sense_are_refused_in_one_line(fields: dict[str, object], words: str) -> None:

@@ -272,3 +272,22 @@ def test_a_round_that_is_added_has_its_rows_below_the_others() -> None:
         (5, "cplex.dual.2", RunState.QUEUED),
     ]
     assert (board.headline(T0_MS).total, board.is_over) == (5, False)
+
+
+def test_a_place_in_line_is_shown_until_the_run_moves_or_another_look_says_otherwise() -> None:
+    board = make_board()
+    board.show_places({"cplex.dual": "behind 2 runs of anna", "cplex.bar": "next"})
+    version = board.version
+    board.show_places({"cplex.dual": "behind 2 runs of anna", "cplex.bar": "next"})
+    assert board.version == version
+    start(board, "cplex.dual", at_s=10)
+    assert board.row("cplex.dual").place == ""
+    board.show_places({})
+    assert {row.place for row in board.rows} == {""}
+
+
+def test_a_run_that_has_ended_has_no_place() -> None:
+    board = make_board()
+    move(board, "cplex.dual", RunState.CANCELLED, at_s=5)
+    board.show_places({"cplex.dual": "next"})
+    assert board.row("cplex.dual").place == ""

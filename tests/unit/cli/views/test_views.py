@@ -594,3 +594,13 @@ def test_a_path_longer_than_the_terminal_is_not_cut_off() -> None:
     fail(UsageError(f"There is no folder {folder!r}."), console)
 
     assert screen.getvalue().count(folder) == 3
+
+
+def test_live_table_says_where_a_run_stands_in_line_and_whose_host_is_silent() -> None:
+    board = make_busy_board()
+    board.show_places({"cplex.primal": "behind 7 runs of anna, about 40 min", "cplex.dual": "host silent for 12 s"})
+
+    lines = drawn(live_table(board, make_frame())).splitlines()
+
+    assert lines[3] == "▸ cplex.dual    solver-03 running    host silent for 12 s                   1:05"
+    assert lines[6] == "· cplex.primal            queued     behind 7 runs of anna, about 40 min"
