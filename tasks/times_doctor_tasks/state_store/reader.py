@@ -7,6 +7,7 @@ document that cannot be read, is as good as absent, and is told once. Every meth
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -55,6 +56,10 @@ class RunStatus:
     """Which start of that host's worker claimed it."""
     lease_ms: int = 0
     """Until when its owner's last beat holds, server ms; 0 where nobody owns it."""
+
+
+#: How many seats of a solver there are, and the lease of one, ms.
+_SEATS = re.compile(rb"(\d{1,9}) (\d{1,12})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,25 +257,28 @@ class Records:
         pipe = self.client.pipeline(transaction=True)
         pipe.zrange(self.keys.line(), 0, -1, withscores=True)
         pipe.hgetall(self.keys.line_needs())
-        members, needs = pipe.execute()
-        return [_place(member, score, needs[member]) for member, score in members if member in needs]
+        members, needs = _answers(pipe)
+        places = (_place(member, score, (needs or {}).get(member, b"")) for member, score in members or ())
+        return [place for place in places if place is not None]
 
     def seats(self) -> dict[str, tuple[int, float]]:
         """Solver to how many there are, and the lease of one in seconds; those that nobody counts are left out."""
-        counted = {name.decode(): value.split() for name, value in self.client.hgetall(self.keys.seats()).items()}
-        return {solver: (int(amount), int(lease_ms) / 1000) for solver, (amount, lease_ms) in counted.items()}
+        counted = (self._one("hgetall", self.keys.seats()) or {}).items()
+        known = {name.decode("utf-8", "replace"): m for name, value in counted if (m := _SEATS.fullmatch(value))}
+        return {solver: (int(found[1]), int(found[2]) / 1000) for solver, found in known.items()}
 
     def held_seats(self) -> list[str]:
         """`<solver> <host> <scan> <run> <attempt>` of each seat that is held."""
-        now_ms = self.server_ms()
-        return [name.decode() for name in self.client.zrangebyscore(self.keys.held_seats(), f"({now_ms}", "+inf")]
+        held = self._one("zrangebyscore", self.keys.held_seats(), f"({self.server_ms()}", "+inf") or ()
+        names = (name.decode("utf-8", "replace") for name in held)
+        return [name for name in names if len(name.split(" ")) == 5]
 
     def in_line(self, scan: str, runs: Sequence[str]) -> set[str]:
         """Those of a scan's runs that wait in the line of all hosts."""
         pipe = self.client.pipeline(transaction=False)
         for run in runs:
             pipe.zscore(self.keys.line(), f"{scan} {run}")
-        return {run for run, score in zip(runs, pipe.execute(), strict=True) if score is not None}
+        return {run for run, score in zip(runs, _answers(pipe), strict=True) if score is not None}
 
     # -- events ---------------------------------------------------------------------------------------------------
 
@@ -395,9 +403,10 @@ def _tell_once(key: str, what: str) -> None:
     logger.error("unreadable: the key %s %s", key, what, extra={"action": "key_unreadable"})
 
 
-def _place(member: bytes, score: float, need: bytes) -> Place:
-    scan, run = member.decode().split(" ", 1)
-    return Place(scan, run, score, need.decode().split(" ")[1].rpartition(".")[2])
+def _place(member: bytes, score: float, need: bytes) -> Place | None:
+    scan, _, run = member.decode("utf-8", "replace").partition(" ")
+    words = need.decode("utf-8", "replace").split(" ")
+    return Place(scan, run, score, words[1].rpartition(".")[2]) if run and len(words) > 3 else None
 
 
 class _AnyCard(msgspec.Struct, frozen=True):

@@ -342,7 +342,7 @@ class RunStore(Records):
 
     def free_seats_of(self, host: str) -> None:
         """Gives back what an earlier worker of `host` held; the caller has seen to it that it is dead."""
-        held = self.client.zrange(self.keys.held_seats(), 0, -1)
+        held = self._one("zrange", self.keys.held_seats(), 0, -1) or ()
         mine = [holder for holder in held if holder.split(b" ")[1:2] == [host.encode()]]
         if mine:
             self.client.zrem(self.keys.held_seats(), *mine)
