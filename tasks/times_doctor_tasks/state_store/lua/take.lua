@@ -31,8 +31,9 @@ local function is_its_turn(step)
   return true
 end
 
+if redis.call('ZCARD', KEYS[1]) == 0 then return {'empty'} end
+if tonumber(ARGV[2]) < 1 then return {'nothing'} end -- a busy host asks as often as an idle one
 local waiting = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
-if #waiting == 0 then return {'empty'} end
 local now = now_ms()
 for place = 1, #waiting, 2 do
   local member = waiting[place]
