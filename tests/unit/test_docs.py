@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ import pytest
 import typer.main
 from tools.house import read_journeys
 
+import times_doctor_cli
 from times_doctor_cli.main import COMMANDS, make_app
+from times_doctor_tasks.contract.messages import Recommendation
 
 TOP = Path(__file__).parents[2]
 PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
@@ -44,6 +47,23 @@ def test_each_command_of_the_pages_is_understood(command: str) -> None:
     with app.make_context("times-doctor", [name, *words]) as context:
         found = app.get_command(context, name)  # type: ignore[attr-defined]
         found.make_context(name, words, parent=context)
+
+
+def test_the_python_example_uses_names_that_are_there() -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```", (TOP / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    tree = ast.parse(example)
+    names = [a.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module != "pathlib" for a in n.names]
+    assert names
+    assert [name for name in names if not hasattr(times_doctor_cli, name)] == []
+    (request,) = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and ast.unparse(n.func) == "ScanRequest"]
+    eval(ast.unparse(request), {"ScanRequest": times_doctor_cli.ScanRequest, "Path": Path})
+    assert {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)} <= {
+        "report",
+        "recommendation",
+        "profile",
+        "reasons",
+    }
+    assert {"profile", "reasons"} <= set(Recommendation.__struct_fields__)
 
 
 def test_the_architecture_names_the_files_of_each_journey_in_their_order() -> None:

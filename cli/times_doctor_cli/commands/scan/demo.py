@@ -15,16 +15,16 @@ def demo(
 ) -> None:
     """Write a small energy-system model to try scans with.
 
-    As a GAMS run folder, and as a larger LP file for HiGHS alone.
+    As a run folder for GAMS, and as a larger LP file that HiGHS solves without GAMS.
     """
     from times_doctor_cli.demo.files import write_demo
     from times_doctor_cli.terminal.console import say
 
     files = write_demo(folder)
-    say(f"Wrote the sample model to {folder}. Next:")
+    say(f"Wrote a model of a small energy system to {folder}. To scan it:")
     program = typed_program()
-    say(f"  {program} scan {files.run_dir} --parallel\n      by GAMS")
-    say(f"  {program} scan {files.lp_file} --parallel\n      by HiGHS, without GAMS")
+    say(f"  {program} scan {files.run_dir} --parallel\n      with GAMS")
+    say(f"  {program} scan {files.lp_file} --parallel\n      with HiGHS, a free solver; needs no GAMS")
 
 
 def typed_program() -> str:
