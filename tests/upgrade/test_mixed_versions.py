@@ -7,8 +7,10 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import tarfile
-from collections.abc import Iterator
+import venv
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +36,21 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("before")
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         archive.extractall(folder, filter="data")
-    path = os.pathsep.join(str(folder / name) for name in ("cli", "tasks", "worker"))
+    parts = [str(folder / name) for name in ("cli", "tasks", "worker")]
+    path = os.pathsep.join(parts)
+    _make_python(folder / "python", parts)
     argv = [sys.executable, "-c", "import times_doctor_worker; print(times_doctor_worker.__file__)"]
     found = subprocess.run(argv, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=True)
     assert Path(found.stdout).is_relative_to(folder), "the old code must be what runs"
     return path
+
+
+def _make_python(folder: Path, parts: Sequence[str]) -> None:
+    """An interpreter that finds the old code by itself: a worker starts its solvers with a cleaned environment."""
+    venv.create(folder, symlinks=True)
+    (place,) = folder.glob("lib/python*/site-packages")
+    own = sysconfig.get_path("purelib")
+    (place / "before.pth").write_text("\n".join([*parts, f"import site; site.addsitedir({own!r})", ""]))
 
 
 @pytest.fixture
@@ -59,7 +71,9 @@ class Mixed:
 
     def worker(self, name: str, role: str) -> Worker:
         words = ("--slots", "1", "--threads", "1") if role == "solve" else ()
-        return self.team.worker(name, "--role", role, *words, **self._path[role])  # type: ignore[arg-type]  # its environment
+        path = self._path[role]
+        python = Path(path["PYTHONPATH"].split(os.pathsep)[0]).parent / "python" / "bin" / "python" if path else None
+        return self.team.worker(name, "--role", role, *words, python=python, **path)  # type: ignore[arg-type]  # its environment
 
     def run(self, *words: object) -> dict[str, Any]:
         home = self.team.folder / "desk"
