@@ -60,6 +60,7 @@ COMMANDS = {
     "diagnose": "scan.diagnose:diagnose",
     "apply": "scan.apply:apply",
     "profiles": "scan.profiles:profiles",
+    "history": "scan.history:history",
     "hosts": "team.hosts:hosts",
     "seats": "team.seats:seats",
     "check": "team.check:check",

@@ -30,14 +30,16 @@ from times_doctor_cli.planning.runs import (
     unheeded,
     why_these,
 )
-from times_doctor_cli.planning.runtime_estimates import expected_runtimes
+from times_doctor_cli.planning.runtime_estimates import expected_runtimes, history_for, history_words, versions_of
 from times_doctor_cli.planning.scaling import with_ranges, with_scaled
 from times_doctor_cli.reports.destination import Harvest
 from times_doctor_cli.reports.layout import OUT
+from times_doctor_cli.run_folder.fingerprint import fingerprint_of
 from times_doctor_cli.run_folder.hash_cache import HashCache
 from times_doctor_cli.run_folder.model import RunDir, SearchLimits
 from times_doctor_cli.run_folder.run_dir import look
 from times_doctor_cli.run_folder.snapshot import Snapshot, take_snapshot
+from times_doctor_tasks.analysis.history import RunRecord
 from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.clock import now_ms
@@ -74,6 +76,8 @@ class Prepared:
     """Why it is these profiles, where the model's class decided; else empty."""
     remarks: tuple[str, ...] = ()
     """What a person should know of profiles and threads, a sentence each."""
+    history: str = ""
+    """What was best for this model or models like it, in a sentence; empty where nothing is known."""
 
 
 def plan_scan(
@@ -102,6 +106,7 @@ def plan_scan(
     hosts = call_hosts(client, request, engine_of(run_dir))
     snapshot = take_snapshot(run_dir, HashCache(settings.cache_dir, run_dir.root), on_read)
     prepared = prepare(request, settings, run_dir, snapshot, hosts(), now_ms=client.now_ms())
+    prepared = with_history(prepared, history_for(client if request.queue else None))
     if request.resume:
         with client.answering():
             on_broker = list(earlier_on(client.store, prepared.spec.model.snapshot))
@@ -123,7 +128,8 @@ def plan_without_hosts(request: ScanRequest, environ: Mapping[str, str], missing
     engine = engine_of(run_dir)
     solvers = {*named_solvers(request), *(profile.solver for profile in built_in_profiles(engine=engine))}
     fleet = Fleet.imagined(engine, settings, solvers, missing)
-    return prepare(request, settings, run_dir, snapshot, fleet, now_ms=now_ms())
+    prepared = prepare(request, settings, run_dir, snapshot, fleet, now_ms=now_ms())
+    return prepared if request.queue else with_history(prepared, history_for(None))
 
 
 def look_at(
@@ -171,25 +177,17 @@ def prepare(
     runs = make_runs(request, scan, profiles, capacity.threads, veda=run_dir.veda)
     if request.queue:
         runs = _on_queues(fleet, runs)
-    spec = _spec(request, settings, run_dir, snapshot, runs, now_ms=now_ms)
-    out = out_folder(request, run_dir) / scan
     return Prepared(
-        spec,
-        _with_times(out.parent, spec, runs),
+        _spec(request, settings, run_dir, snapshot, runs, now_ms=now_ms),
+        runs,
         run_dir,
         snapshot,
         capacity,
         fleet,
-        out,
+        out_folder(request, run_dir) / scan,
         why_these="" if request.profiles else why_these(run_dir, profiles),
         remarks=tuple(filter(None, (unheeded(run_dir, profiles), crowding, *own_options))),
     )
-
-
-def _with_times(out: Path, spec: ScanSpec, runs: Sequence[RunSpec]) -> list[RunSpec]:
-    """Each run with the time that it is likely to take, where earlier scans say so."""
-    expected_s = expected_runtimes(out, spec, runs)
-    return [msgspec.structs.replace(run, expected_s=expected_s.get(run.run)) for run in runs]
 
 
 def _on_queues(fleet: Fleet, runs: Sequence[RunSpec]) -> list[RunSpec]:
@@ -237,6 +235,7 @@ def _spec(
             driver=snapshot.manifest.driver,
             files=len(files),
             size_bytes=sum(file.size_bytes for file in files),
+            fingerprint=fingerprint_of(run_dir),
         ),
         runs=tuple(run.run for run in runs),
         client=whoami(settings),
@@ -253,6 +252,16 @@ def _spec(
         race=request.race,
         cap_factor=request.cap_factor,
     )
+
+
+def with_history(prepared: Prepared, past: Sequence[RunRecord]) -> Prepared:
+    """The same scan, with what the history of its place says of it."""
+    model, present = prepared.spec.model.fingerprint, versions_of(prepared.fleet)
+    if model is None:
+        return prepared
+    expected_s = expected_runtimes(past, model, prepared.runs, present)
+    runs = [msgspec.structs.replace(run, expected_s=expected_s.get(run.run)) for run in prepared.runs]
+    return replace(prepared, runs=runs, history=history_words(past, model, present))
 
 
 def with_reused(prepared: Prepared, runs: Sequence[RunSpec]) -> Prepared:

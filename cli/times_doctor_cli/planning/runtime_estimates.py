@@ -1,39 +1,88 @@
-"""How long runs took before: what earlier scans of the same run folder say of a profile."""
+"""What the history says of a scan before it starts: how long its runs take, and what was best for models like this."""
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from statistics import median
 
-from times_doctor_cli.reports.layout import saved_reports
-from times_doctor_cli.reports.reader import readable
-from times_doctor_tasks.contract.messages import Report, RunSpec, ScanSpec
+import redis
+
+from times_doctor_cli.client.session import Client
+from times_doctor_cli.planning.hosts import Fleet
+from times_doctor_cli.reports.local_history import local_history
+from times_doctor_tasks.analysis.advice import seconds_text
+from times_doctor_tasks.analysis.history import RunRecord, Standing, hashed, standings, with_version
+from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.fingerprint import Fingerprint
+from times_doctor_tasks.contract.hosts import NATIVE_SOLVERS
+from times_doctor_tasks.contract.messages import RunSpec
 from times_doctor_tasks.contract.states import SOLVED
-
-#: Newest scans that are asked; older ones ran an older model.
-NEWEST = 5
+from times_doctor_tasks.state_store.past_runs import past_runs
 
 
-def expected_runtimes(out: Path, spec: ScanSpec, runs: Sequence[RunSpec]) -> dict[str, float]:
-    """Seconds each run may take, by its id: the median of earlier runs with the same options and threads that solved.
+def history_for(client: Client | None) -> list[RunRecord]:
+    """The team's records, or without a client this machine's; none where they cannot be read: no scan fails for it."""
+    with contextlib.suppress(UsageError, redis.RedisError):
+        return local_history() if client is None else past_runs(client.store)
+    return []
 
-    Earlier scans in `out` count where they had the same driver. Runs that never ran before are left out.
+
+def versions_of(fleet: Fleet) -> dict[str, str]:
+    """Solver -> its version on the hosts; what GAMS brings is known after a run only."""
+    engines = [(name, version) for card in fleet.fit for name, version in card.engines.items()]
+    return {name: version for name, version in engines if name in NATIVE_SOLVERS and version}
+
+
+def expected_runtimes(
+    past: Sequence[RunRecord], model: Fingerprint, runs: Sequence[RunSpec], present: Mapping[str, str]
+) -> dict[str, float]:
+    """Seconds each run may take, by its id: the median of what solved this model with the same options and threads.
+
+    Times of the solver's present version count alone where there are any. What never ran before is left out.
     """
-    seconds: dict[tuple[str, str, int], list[float]] = defaultdict(list)
-    found = [path for path in saved_reports(out) if path.parent.name != spec.scan]
-    for report, asked in readable(reversed(found[-NEWEST:])):
-        if report.spec.model.driver == spec.model.driver:
-            for run, runtime_s in _runtimes(report, asked):
-                seconds[_kind(run)].append(runtime_s)
-    return {run.run: median(seconds[_kind(run)]) for run in runs if _kind(run) in seconds}
+    alike: dict[tuple[str, str, int], list[RunRecord]] = defaultdict(list)
+    for record in past:
+        if record.verdict in SOLVED and record.runtime_s is not None and record.model.is_same(model):
+            alike[record.solver, record.options, record.threads].append(record)
+    found = {}
+    for run in runs:
+        if own := alike.get((run.solver, hashed(run.options), run.threads)):
+            counting = with_version(own, present.get(run.solver, own[-1].version))
+            found[run.run] = median(record.runtime_s or 0.0 for record in counting)
+    return found
 
 
-def _runtimes(report: Report, asked: Sequence[RunSpec]) -> list[tuple[RunSpec, float]]:
-    solved = {run.run: run.runtime_s for run in report.runs if run.verdict in SOLVED and run.runtime_s is not None}
-    return [(run, solved[run.run]) for run in asked if run.run in solved]
+def history_words(past: Sequence[RunRecord], model: Fingerprint, present: Mapping[str, str]) -> str:
+    """A sentence on what was best before: for this model, else for models like it; empty where nothing is known."""
+    for subject, own in (
+        ("this model", [record for record in past if record.model.is_same(model)]),
+        ("models like this", [record for record in past if record.model.is_like(model)]),
+    ):
+        best = next((one for one in standings(own, present) if one.weight and one.contests), None)
+        if best is not None:
+            return f"for {subject} `{best.profile}` won {_won(best)}{_times(best)}"
+    return ""
 
 
-def _kind(run: RunSpec) -> tuple[str, str, int]:
-    return run.solver, run.options, run.threads
+def _won(best: Standing) -> str:
+    return f"{best.won} of {best.contests} scan{'' if best.contests == 1 else 's'}"
+
+
+def _times(best: Standing) -> str:
+    time = f", about {about(best.runtime_s)}" if best.runtime_s is not None else ""
+    if not best.older:
+        return time
+    older = "all of them" if best.older == best.contests else f"{best.older} of them"
+    solver = best.profile.partition(".")[0]
+    return f"{time}; {older} with another {solver} than {best.version}, which counts half"
+
+
+def about(seconds: float) -> str:
+    """A time as it is expected: in minutes below an hour.
+
+    >>> about(12.3), about(840), about(7384)
+    ('12.3 s', '14 min', '2 h 03 min')
+    """
+    return f"{seconds / 60:.0f} min" if 90 <= seconds < 3570 else seconds_text(seconds)

@@ -32,7 +32,7 @@ def show_plan(prepared: Prepared, console: Console, *, as_json: bool) -> int:
     """Shows what would run, from where each thing was read, what is missing; nothing is started."""
     if as_json:
         plan = {"spec": prepared.spec, "runs": list(prepared.runs), "facts": list(prepared.run_dir.facts)}
-        emit_json(plan | {"warnings": list(warnings_of(prepared))})
+        emit_json(plan | {"warnings": list(warnings_of(prepared)), "history": prepared.history})
     else:
         show(plan_view(view_of(prepared), width=console.width, unicode=shows_unicode(console)), console)
     return exit_codes.USAGE if prepared.run_dir.missing else exit_codes.OK
@@ -56,6 +56,7 @@ def view_of(prepared: Prepared) -> PlanView:
         PlanFact("engine", engine_note(prepared)),
         PlanFact("runs", f"{len(prepared.runs)}{_reused(prepared.runs)}, {at_once}, {capacity.threads} threads each"),
         PlanFact("reports", str(prepared.out)),
+        *([PlanFact("history", "", prepared.history)] if prepared.history else []),
     ]
     runs = tuple(
         PlannedRun(run.run, run.solver, run.threads, run.options, _origin(run.origin, run.reused is not None))

@@ -26,6 +26,7 @@ from times_doctor_cli.planning.builder import (
 )
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.reports.local_history import keep_in_history
 from times_doctor_cli.reports.local_scans import remember
 from times_doctor_cli.run_folder.model import SearchLimits
 from times_doctor_cli.scan.backends import Backend
@@ -33,6 +34,7 @@ from times_doctor_cli.scan.dry_run import ask_about_many, plan_to_look_at, show_
 from times_doctor_cli.scan_state.board import Board
 from times_doctor_cli.terminal.console import emit_json, say, stderr_console, stdout_console, words_console
 from times_doctor_cli.terminal.progress_bar import shown_transfer
+from times_doctor_tasks.analysis.history import records_of
 from times_doctor_tasks.contract import exit_codes
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import UsageError
@@ -168,6 +170,7 @@ def _collect(
     backend.on_report()
     if backend.is_private:
         remember(place.out)
+        keep_in_history(records_of(report, place.runs, title=report.spec.model.title))
     # Whoever has interrupted the scan waits for no other machine.
     asks_gdx = backend.is_private or not shown.interrupted
     bring_gdx = backend.begin_gdx(client, report, place.out) if asks_gdx else None

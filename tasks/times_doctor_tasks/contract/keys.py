@@ -171,6 +171,10 @@ class Keys:
         """
         return f"{self.prefix}:dead:runs"
 
+    def past_runs(self) -> str:
+        """ZSET RunRecord JSON -> ms at which the run ended, the newest 2,000. It lasts. Writer control; readers all."""
+        return f"{self.prefix}:past"
+
     # -- blobs (blob_redis.py): in the broker, or in a server of their own -----------------------------------------
 
     def blobs(self) -> str:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from times_doctor_tasks.contract.errors import SchemaMismatch
+from times_doctor_tasks.contract.fingerprint import Fingerprint
 from times_doctor_tasks.contract.limits import ATTEMPTS, GRACE_S, LEASE_S, STOP_CAP_S
 from times_doctor_tasks.contract.progress import Progress
 from times_doctor_tasks.contract.states import RunState, ScanMode, StopReason, Verdict
@@ -119,6 +120,7 @@ class ModelRef(Document, frozen=True, kw_only=True):
     driver: str
     files: int = 0
     size_bytes: int = 0
+    fingerprint: Fingerprint | None = None
 
 
 class RoundPlan(Document, frozen=True, kw_only=True):

@@ -9,11 +9,13 @@ import threading
 import msgspec
 
 from times_doctor_tasks.analysis.comparison import compare
+from times_doctor_tasks.analysis.history import records_of
 from times_doctor_tasks.analysis.recommendation import recommend
 from times_doctor_tasks.celery_app.rounds import go_on
 from times_doctor_tasks.contract.clock import now_ms
 from times_doctor_tasks.contract.messages import AggregateTask, Report, RunResult, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import TERMINAL, RunState
+from times_doctor_tasks.state_store.past_runs import add_past_runs
 from times_doctor_tasks.state_store.run_store import RunStatus, RunStore
 from times_doctor_worker.redis_io.retry import GivenUp, insist
 
@@ -48,7 +50,9 @@ class Reporter:
             return "goes on"
         if not self._store.begin_report(scan, secrets.token_hex(8), lease_s=AGGREGATE_LEASE_S):
             return "done"
-        self._store.write_report(make_report(spec, found.runs, found.results, found.statuses))
+        report = make_report(spec, found.runs, found.results, found.statuses)
+        add_past_runs(self._store, records_of(report, found.runs))
+        self._store.write_report(report)
         logger.info("scan %s reported", scan, extra={"action": "reported"})
         return "reported"
 

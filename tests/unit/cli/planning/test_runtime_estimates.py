@@ -1,68 +1,72 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-import msgspec
 import pytest
+import redis
 
-from times_doctor_cli.planning.runtime_estimates import expected_runtimes
-from times_doctor_cli.reports.writers.json_report import write_json
+from tests.unit.tasks.analysis.test_history import MODEL, contest, record
+from times_doctor_cli.planning.runtime_estimates import expected_runtimes, history_for, history_words
 from times_doctor_cli.scan_state.rows import Row
-from times_doctor_tasks.contract.messages import Report, RunResult, RunSpec
+from times_doctor_tasks.analysis.history import hashed
+from times_doctor_tasks.contract.fingerprint import Fingerprint
 from times_doctor_tasks.contract.progress import Phase, Progress
 from times_doctor_tasks.contract.states import RunState, Verdict
+from times_doctor_tasks.testing.documents import make_run_spec
 
-Make = Callable[..., Any]
-
-
-@pytest.fixture
-def earlier(tmp_path: Path, make_report: Make, make_result: Make, make_run_spec: Make) -> Callable[..., Report]:
-    def earlier(scan: str, *runtimes_s: float, verdict: Verdict = Verdict.OPTIMAL, **spec: Any) -> Report:
-        results: list[RunResult] = [make_result("dual", runtime_s=seconds, verdict=verdict) for seconds in runtimes_s]
-        report: Report = make_report(results)
-        report = msgspec.structs.replace(report, scan=scan, spec=msgspec.structs.replace(report.spec, scan=scan))
-        run: RunSpec = make_run_spec("dual", **spec)
-        write_json(report, tmp_path / scan, specs={run.run: run})
-        return report
-
-    return earlier
+RUN = make_run_spec("dual")
+BEFORE: dict[str, Any] = {"profile": "dual", "options": hashed(RUN.options), "threads": RUN.threads}
 
 
-def ask(out: Path, report: Report, run: RunSpec, **changes: Any) -> dict[str, float]:
-    spec = msgspec.structs.replace(report.spec, scan="now")
-    return expected_runtimes(out, spec, [msgspec.structs.replace(run, **changes)])
+def test_a_run_is_expected_to_take_what_it_took_before() -> None:
+    past = [record(scan, runtime_s=seconds, **BEFORE) for scan, seconds in enumerate([8.0, 10.0, 30.0])]
+    assert expected_runtimes(past, MODEL, [RUN], {}) == {RUN.run: 10.0}
 
 
-def test_a_run_is_expected_to_take_what_it_took_before(
-    tmp_path: Path, earlier: Callable[..., Report], make_run_spec: Make
-) -> None:
-    for scan, seconds in (("s1", 8.0), ("s2", 10.0), ("s3", 30.0)):
-        report = earlier(scan, seconds)
-    run = make_run_spec("dual")
-    assert ask(tmp_path, report, run) == {run.run: 10.0}
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"options": "other"},
+        {"threads": 8},
+        {"verdict": Verdict.LIMIT},
+        {"solver": "highs"},
+        {"model": Fingerprint.of("another", "gams", 500_000, [b"base.dd"])},
+    ],
+)
+def test_other_options_threads_and_models_and_failures_say_nothing(change: dict[str, Any]) -> None:
+    assert expected_runtimes([record(1, **(BEFORE | change))], MODEL, [RUN], {}) == {}
 
 
-def test_other_options_other_threads_and_failures_say_nothing(
-    tmp_path: Path, earlier: Callable[..., Report], make_run_spec: Make
-) -> None:
-    report = earlier("s1", 8.0)
-    run = make_run_spec("dual")
-    assert ask(tmp_path, report, run, threads=run.threads + 1) == {}
-    assert ask(tmp_path, report, run, options="lpmethod 1\n") == {}
-    earlier("s1", 8.0, verdict=Verdict.LIMIT)
-    assert ask(tmp_path, report, run) == {}
+def test_times_of_the_present_version_count_alone_where_there_are_any() -> None:
+    past = [record(1, runtime_s=90.0, **BEFORE), record(2, runtime_s=60.0, version="23", **BEFORE)]
+    assert expected_runtimes(past, MODEL, [RUN], {}) == {RUN.run: 60.0}
+    assert expected_runtimes(past, MODEL, [RUN], {"cplex": "22"}) == {RUN.run: 90.0}
+    assert expected_runtimes(past, MODEL, [RUN], {"cplex": "24"}) == {RUN.run: 75.0}
 
 
-def test_a_report_that_cannot_be_read_is_passed_over(
-    tmp_path: Path, earlier: Callable[..., Report], make_run_spec: Make
-) -> None:
-    report = earlier("s1", 8.0)
-    (tmp_path / "s2").mkdir()
-    (tmp_path / "s2" / "scan_report.json").write_text("{")
-    run = make_run_spec("dual")
-    assert ask(tmp_path, report, run) == {run.run: 8.0}
+def test_a_sentence_says_what_was_best_for_this_model() -> None:
+    past = [*contest(1, runtime_s=840.0), *contest(2, runtime_s=840.0), *contest(3, "dual", "bar", runtime_s=840.0)]
+    assert history_words(past, MODEL, {}) == "for this model `cplex.bar` won 2 of 3 scans, about 14 min"
+
+
+def test_what_was_best_for_models_like_it_is_said_where_it_is_new() -> None:
+    new = Fingerprint.of("new", "gams", 600_000, [b"base.dd"])
+    assert history_words(contest(1), new, {}) == "for models like this `cplex.bar` won 1 of 1 scan, about 10.0 s"
+    assert history_words(contest(1), Fingerprint.of("new", "LP", 600_000, [b"base.dd"]), {}) == ""
+
+
+def test_the_sentence_says_that_another_version_counts_half() -> None:
+    words = history_words([*contest(1), *contest(2)], MODEL, {"cplex": "23"})
+    assert words.endswith("about 10.0 s; all of them with another cplex than 23, which counts half")
+
+
+def test_no_scan_fails_for_a_history_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> None:
+        raise redis.ResponseError("WRONGTYPE")
+
+    monkeypatch.setattr("times_doctor_cli.planning.runtime_estimates.past_runs", refuse)
+    assert history_for(SimpleNamespace(store=None)) == []  # type: ignore[arg-type]  # what it is is not looked at
 
 
 def row(**fields: Any) -> Row:
