@@ -30,7 +30,14 @@ from times_doctor_cli.planning.runs import (
     unheeded,
     why_these,
 )
-from times_doctor_cli.planning.runtime_estimates import expected_runtimes, history_for, history_words, versions_of
+from times_doctor_cli.planning.runtime_estimates import (
+    expected_memory,
+    expected_runtimes,
+    expected_words,
+    history_for,
+    history_words,
+    versions_of,
+)
 from times_doctor_cli.planning.scaling import with_ranges, with_scaled
 from times_doctor_cli.reports.destination import Harvest
 from times_doctor_cli.reports.layout import OUT
@@ -255,12 +262,22 @@ def _spec(
 
 
 def with_history(prepared: Prepared, past: Sequence[RunRecord]) -> Prepared:
-    """The same scan, with what the history of its place says of it."""
+    """The same scan, with what the history of its place says of it.
+
+    Raises:
+        NoHostForSolver: a run took more memory before than any host has.
+    """
     model, present = prepared.spec.model.fingerprint, versions_of(prepared.fleet)
     if model is None:
         return prepared
     expected_s = expected_runtimes(past, model, prepared.runs, present)
-    runs = [msgspec.structs.replace(run, expected_s=expected_s.get(run.run)) for run in prepared.runs]
+    expected_mb = expected_memory(past, model, prepared.runs)
+    runs = [
+        msgspec.structs.replace(run, expected_s=expected_s.get(run.run), expected_mb=expected_mb.get(run.run))
+        for run in prepared.runs
+    ]
+    if not prepared.fleet.missing:
+        prepared.fleet.require_memory(runs)
     return replace(prepared, runs=runs, history=history_words(past, model, present))
 
 
@@ -342,6 +359,13 @@ def longest_first(spec: ScanSpec, runs: Sequence[RunSpec]) -> Sequence[RunSpec]:
     if is_fixed or any(run.expected_s is None for run in runs):
         return runs
     return sorted(runs, key=lambda run: (run.repeat, -(run.expected_s or 0.0)))
+
+
+def expectation(prepared: Prepared) -> str:
+    """What the runs are expected to take; empty where no run like them is remembered."""
+    spec = prepared.spec
+    words = expected_words(longest_first(spec, prepared.runs), prepared.capacity.slots)
+    return f"{words}, for the first round" if words and spec.rounds else words
 
 
 def host_names(cards: Sequence[HostCard], most: int = 5) -> str:

@@ -15,7 +15,7 @@ from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import EngineNotFound, NoHostForSolver
 from times_doctor_tasks.contract.hosts import ENGINE_NAMES, HostCard, engine_for
 from times_doctor_tasks.contract.keys import host_queue, solve_queue
-from times_doctor_tasks.contract.messages import SCHEMA
+from times_doctor_tasks.contract.messages import SCHEMA, RunSpec
 from times_doctor_tasks.contract.wording import some_of
 
 
@@ -98,6 +98,21 @@ class Fleet:
             f"No live host has {' or '.join(lacking)}: {'; '.join([*has, *self.unfit.values()])}. "
             f"Choose another --solver, or have {_way_to_get(self.engine)} on one of them and restart its worker."
         )
+
+    def require_memory(self, runs: Sequence[RunSpec]) -> None:
+        """Sees to it that each run without `--mem` fits a host by what it took before.
+
+        Raises:
+            NoHostForSolver: one fits none; says what it took and what there is.
+        """
+        for run in runs:
+            rooms = {card.memory_mb: card.host for card in self.having(run.solver)}
+            if run.mem_mb is None and run.expected_mb is not None and run.expected_mb > max(rooms):
+                where = "this machine" if self.is_here else f"{rooms[max(rooms)]}, the largest host,"
+                raise NoHostForSolver(
+                    f"{run.run} took {run.expected_mb:,} MB before, and {where} has {max(rooms):,} MB. Leave it out, "
+                    "or say --mem MB to try it with less."
+                )
 
     def left_out(self) -> tuple[str, ...]:
         """Why hosts take no part, a sentence each."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -12,6 +14,7 @@ import redis
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.planning.hosts import Fleet
 from times_doctor_cli.reports.local_history import local_history
+from times_doctor_cli.terminal.units import memory
 from times_doctor_tasks.analysis.advice import seconds_text
 from times_doctor_tasks.analysis.history import RunRecord, Standing, hashed, standings, with_version
 from times_doctor_tasks.contract.errors import UsageError
@@ -20,6 +23,9 @@ from times_doctor_tasks.contract.hosts import NATIVE_SOLVERS
 from times_doctor_tasks.contract.messages import RunSpec
 from times_doctor_tasks.contract.states import SOLVED
 from times_doctor_tasks.state_store.past_runs import past_runs
+
+#: Newest runs whose memory counts: an older model was another one.
+NEWEST = 5
 
 
 def history_for(client: Client | None) -> list[RunRecord]:
@@ -52,6 +58,38 @@ def expected_runtimes(
             counting = with_version(own, present.get(run.solver, own[-1].version))
             found[run.run] = median(record.runtime_s or 0.0 for record in counting)
     return found
+
+
+def expected_memory(past: Sequence[RunRecord], model: Fingerprint, runs: Sequence[RunSpec]) -> dict[str, int]:
+    """MB each run may take, by its id: the most of the newest runs of this model with its profile."""
+    peaks: dict[str, list[float]] = defaultdict(list)
+    for record in past:
+        if record.memory_mb is not None and record.model.is_same(model):
+            peaks[record.name].append(record.memory_mb)
+    names = {run.run: f"{run.solver}.{run.profile}" for run in runs}
+    return {run: math.ceil(max(peaks[name][-NEWEST:])) for run, name in names.items() if name in peaks}
+
+
+def expected_words(runs: Sequence[RunSpec], slots: int) -> str:
+    """Threads, memory and time of a scan's runs, where more than the threads is known.
+
+    Args:
+        slots: How many run at once; the time is that of the runs alone, in the order in which they start.
+    """
+    todo = [run for run in runs if run.reused is None]
+    if not todo:
+        return ""
+    threads = max(run.threads for run in todo)
+    words = [f"{min(slots, len(todo))} x {threads} thread{'' if threads == 1 else 's'} at once"]
+    needs_mb = [need for run in todo if (need := run.mem_mb or run.expected_mb)]
+    if needs_mb:
+        words.append(f"up to {memory(max(needs_mb))} a run")
+    if all(run.expected_s is not None for run in todo):
+        ends_s = [0.0] * max(1, slots)
+        for run in todo:
+            heapq.heapreplace(ends_s, ends_s[0] + (run.expected_s or 0.0))
+        words.append(f"about {about(max(ends_s))} in all")
+    return ", ".join(words) if len(words) > 1 else ""
 
 
 def history_words(past: Sequence[RunRecord], model: Fingerprint, present: Mapping[str, str]) -> str:

@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 
-from times_doctor_cli.planning.builder import Prepared, engine_note, host_names, plan_without_hosts, warnings_of
+from times_doctor_cli.planning.builder import (
+    Prepared,
+    engine_note,
+    expectation,
+    host_names,
+    plan_without_hosts,
+    warnings_of,
+)
 from times_doctor_cli.planning.request import MANY_RUNS, ScanRequest
 from times_doctor_cli.run_folder.findings import INPUT_FOLDER
 from times_doctor_cli.terminal.console import emit_json, show, shows_unicode
@@ -32,7 +39,7 @@ def show_plan(prepared: Prepared, console: Console, *, as_json: bool) -> int:
     """Shows what would run, from where each thing was read, what is missing; nothing is started."""
     if as_json:
         plan = {"spec": prepared.spec, "runs": list(prepared.runs), "facts": list(prepared.run_dir.facts)}
-        emit_json(plan | {"warnings": list(warnings_of(prepared)), "history": prepared.history})
+        emit_json(plan | {"warnings": list(warnings_of(prepared))} | _from_history(prepared))
     else:
         show(plan_view(view_of(prepared), width=console.width, unicode=shows_unicode(console)), console)
     return exit_codes.USAGE if prepared.run_dir.missing else exit_codes.OK
@@ -56,7 +63,7 @@ def view_of(prepared: Prepared) -> PlanView:
         PlanFact("engine", engine_note(prepared)),
         PlanFact("runs", f"{len(prepared.runs)}{_reused(prepared.runs)}, {at_once}, {capacity.threads} threads each"),
         PlanFact("reports", str(prepared.out)),
-        *([PlanFact("history", "", prepared.history)] if prepared.history else []),
+        *(PlanFact(what, "", words) for what, words in _from_history(prepared).items() if words),
     ]
     runs = tuple(
         PlannedRun(run.run, run.solver, run.threads, run.options, _origin(run.origin, run.reused is not None))
@@ -76,6 +83,10 @@ def ask_about_many(request: ScanRequest, prepared: Prepared) -> None:
         return
     fact = f"This scan has {amount} runs."
     confirm(fact, "Start them?", unasked=f"Say --yes to start more than {MANY_RUNS}.")
+
+
+def _from_history(prepared: Prepared) -> dict[str, str]:
+    return {"expected": expectation(prepared), "history": prepared.history}
 
 
 def _reused(runs: Sequence[RunSpec]) -> str:

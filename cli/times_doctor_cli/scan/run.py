@@ -17,6 +17,7 @@ from times_doctor_cli.live.session import show_scan
 from times_doctor_cli.planning.builder import (
     Prepared,
     engine_note,
+    expectation,
     harvest_of,
     host_names,
     plan_scan,
@@ -54,6 +55,8 @@ def run(request: ScanRequest, backend: Backend, environ: Mapping[str, str], *, d
         ask_about_many(request, prepared)
         if prepared.why_these:
             say(prepared.why_these, console)
+        if words := expectation(prepared):
+            say(f"Expected: {words}.", console)
         for words in warnings_of(prepared):
             say(f"Warning: {words}", console)
         sending = "Copying the model" if backend.is_private else "Sending the model"

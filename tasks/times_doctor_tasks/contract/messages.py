@@ -81,8 +81,7 @@ class RunSpec(Document, frozen=True, kw_only=True):
     origin: str = "built in"
     """Where the profile comes from: "built in" or a path as the user knows it."""
     threads: int = 1
-    mem_mb: int | None = None
-    """Memory the run asks for; None = unknown."""
+    mem_mb: int | None = None  # that it asks for; None: unknown
     timeout_s: float | None = None
     wait_licence_s: float = 0.0  # how long it waits in line where a licence is refused at its start
     iis_s: float = 60.0
@@ -94,8 +93,8 @@ class RunSpec(Document, frozen=True, kw_only=True):
     queue: str = ""
     priority: int = 5
     """Step of its message, 0 first .. 9 last: rounds of its owner's own runs that go before it (`fair_order.py`)."""
-    expected_s: float | None = None
-    """Seconds that it took before; None where its client knows none."""
+    expected_s: float | None = None  # that it took before
+    expected_mb: int | None = None  # that its model and profile took before: what it needs where `mem_mb` does not say
 
     @classmethod
     def stand_in(cls, scan: str, run: str, index: int) -> RunSpec:

@@ -35,6 +35,8 @@ WAIT_S = 0.5
 LICENCE_S = 30.0
 #: How such an attempt is said to have ended.
 NO_LICENCE = f"{HANDED_BACK}: no licence"
+#: How an attempt is said to have ended that goes to a larger host.
+NO_MEMORY = "out of memory"
 _T = TypeVar("_T")
 _RunDocuments = tuple[ScanSpec, RunSpec] | None
 
@@ -230,6 +232,8 @@ class Executor:
             result = msgspec.structs.replace(result, stop_reason=None)  # it was faster than its stop
         if result.verdict is Verdict.LICENCE and self._waits_for_licence(line):
             return None
+        if result.stop_reason is StopReason.OUT_OF_MEMORY and self._goes_to_larger(line):
+            return None
         if result.stop_reason is StopReason.USER and line.stop is not None:
             result = with_canceller(result, line.stop.by)
         self._tell_failure(line, result)
@@ -260,6 +264,32 @@ class Executor:
         logger.warning("%s; tried again in %.0f s", reason, pause_s, extra={"action": "no_licence", **line.ids()})
         return self._insist(
             lambda: self._store.release(spec, run.run, line.fence, reason=reason, waiting=run, waits_s=pause_s),
+            f"putting {run.run} in line",
+        )
+
+    def _goes_to_larger(self, line: Line) -> bool:
+        """Whether a run that ended for want of memory now stands in line for a larger host.
+
+        Once, and not where `--mem` said what it may take.
+        """
+        spec, run, total = line.spec, line.run, self._admission.total
+        if run.mem_mb is not None:
+            return False
+        history, cards = self._insist(
+            lambda: (self._store.history(spec.scan, run.run), self._store.live_hosts()), f"history of {run.run}"
+        )
+        if any(one.ended_as.startswith(NO_MEMORY) for one in history):
+            return False
+        able = [card for card in cards if card.taking and card.shares_line and run.queue in card.queues]
+        offer = f"{run.engine}.{run.solver}"
+        fit = [card for card in able if offer in card.solvers and card.cores >= run.threads]
+        if not any(card.memory_mb > total.mem_mb for card in fit):
+            return False
+        reason = f"{NO_MEMORY} on {self._bench.host}: waits for a host with more than {total.mem_mb / 1024:.1f} GB"
+        logger.warning(reason, extra={"action": "no_memory", **line.ids()})
+        larger = msgspec.structs.replace(run, mem_mb=total.mem_mb + 1)
+        return self._insist(
+            lambda: self._store.release(spec, run.run, line.fence, reason=reason, counted=True, waiting=larger),
             f"putting {run.run} in line",
         )
 

@@ -31,8 +31,8 @@ class Admission:
         self._lock = threading.Lock()
 
     def need(self, run: RunSpec) -> Room:
-        """What a run needs here: what it asks for."""
-        need = Room(run.threads, run.mem_mb or 0)
+        """What a run needs here: what it asks for, else what it took before."""
+        need = Room(run.threads, run.mem_mb or run.expected_mb or 0)
         if self._is_alone:
             return Room(min(need.threads, self.total.threads), min(need.mem_mb, self.total.mem_mb))
         return need
@@ -40,7 +40,8 @@ class Admission:
     def claim(self, member: str, need: Room, ask: Callable[[Room], _T]) -> _T:
         """Asks CLAIM with what is free, and books `need` if the answer is `Owned`: one claim at a time."""
         with self._lock:
-            self._kept.pop(member, None)
+            if (kept := self._kept.pop(member, None)) is not None:  # in line it may need more: it lacked memory before
+                need = Room(need.threads, max(need.mem_mb, kept[0].mem_mb))
             answer = ask(self._free())
             if isinstance(answer, Owned):
                 self._used[member] = need

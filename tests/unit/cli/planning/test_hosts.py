@@ -13,6 +13,7 @@ from times_doctor_tasks.contract.errors import EngineNotFound, NoHostForSolver
 from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_tasks.contract.messages import SCHEMA
+from times_doctor_tasks.testing.documents import make_run_spec
 
 TODAY = date(2026, 11, 23)
 CONTROL = HostCard(
@@ -172,3 +173,11 @@ def test_a_counted_solver_that_only_older_hosts_have_is_said_to_need_an_upgrade(
     fleet = replace(make_fleet(make_card("h1")), counted=frozenset({"cplex"}))
     with pytest.raises(NoHostForSolver, match="cannot count the seats of cplex: upgrade them"):
         fleet.require(["cplex"])
+
+
+def test_a_run_that_took_more_memory_than_any_host_has_is_refused() -> None:
+    fleet = make_fleet(make_card("h1"), make_card("h2", memory_mb=64_000))
+    runs = [make_run_spec(expected_mb=64_000), make_run_spec(expected_mb=90_000, mem_mb=10)]
+    fleet.require_memory(runs)
+    with pytest.raises(NoHostForSolver, match="took 64,001 MB before, and h2, the largest host, has 64,000 MB"):
+        fleet.require_memory([*runs, make_run_spec(expected_mb=64_001)])

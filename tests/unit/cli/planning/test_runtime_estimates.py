@@ -7,7 +7,13 @@ import pytest
 import redis
 
 from tests.unit.tasks.analysis.test_history import MODEL, contest, record
-from times_doctor_cli.planning.runtime_estimates import expected_runtimes, history_for, history_words
+from times_doctor_cli.planning.runtime_estimates import (
+    expected_memory,
+    expected_runtimes,
+    expected_words,
+    history_for,
+    history_words,
+)
 from times_doctor_cli.scan_state.rows import Row
 from times_doctor_tasks.analysis.history import hashed
 from times_doctor_tasks.contract.fingerprint import Fingerprint
@@ -67,6 +73,25 @@ def test_no_scan_fails_for_a_history_that_cannot_be_read(monkeypatch: pytest.Mon
 
     monkeypatch.setattr("times_doctor_cli.planning.runtime_estimates.past_runs", refuse)
     assert history_for(SimpleNamespace(store=None)) == []  # type: ignore[arg-type]  # what it is is not looked at
+
+
+def test_a_run_needs_what_the_newest_with_its_profile_took_at_most() -> None:
+    peaks = [9000.0, 100.0, 120.4, 90.0, 80.0, 70.0]
+    past = [record(scan, "dual", memory_mb=peak, options="any", threads=9) for scan, peak in enumerate(peaks)]
+    assert expected_memory([*past, record(9, memory_mb=5000.0)], MODEL, [RUN]) == {RUN.run: 121}
+    assert expected_memory([record(1, "dual")], MODEL, [RUN]) == {}
+
+
+def test_runs_are_expected_to_follow_each_other_on_the_slots() -> None:
+    runs = [make_run_spec(run=str(n), threads=4, expected_s=s, expected_mb=n) for n, s in [(50, 600.0), (60, 300.0)]]
+    assert expected_words([*runs, runs[1]], 2) == "2 x 4 threads at once, up to 60 MB a run, about 10 min in all"
+    assert expected_words(runs, 1) == "1 x 4 threads at once, up to 60 MB a run, about 15 min in all"
+
+
+def test_nothing_is_expected_of_runs_that_nobody_knows() -> None:
+    assert expected_words([RUN], 1) == ""
+    known = make_run_spec(expected_s=9.0, mem_mb=100)
+    assert expected_words([RUN, known], 8) == "2 x 1 thread at once, up to 100 MB a run"
 
 
 def row(**fields: Any) -> Row:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from times_doctor_tasks.contract.messages import RunSpec
@@ -40,6 +41,19 @@ def test_what_is_owned_is_booked_and_given_back() -> None:
     with admission.released_after("a"):
         pass
     assert free(admission) == Room(4, 1000)
+
+
+def test_a_run_without_words_on_memory_needs_what_it_took_before() -> None:
+    run = msgspec.structs.replace(make_run(1), expected_mb=300)
+    assert make_admission().need(run) == Room(1, 300)
+    assert make_admission().need(msgspec.structs.replace(run, mem_mb=200)) == Room(1, 200)
+
+
+def test_a_run_that_was_in_line_for_more_memory_gets_it() -> None:
+    admission = make_admission()
+    assert taken(admission, "a", Room(1, 900)) == ("s", "a")
+    admission.claim("s a", Room(1, 0), lambda _: Owned(Fence(1, "t")))
+    assert free(admission) == Room(3, 100)
 
 
 def test_what_is_not_owned_is_not_booked() -> None:
