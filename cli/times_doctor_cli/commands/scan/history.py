@@ -35,7 +35,9 @@ def history(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Say which profiles were best before, for a model and those like it.
+    """Say which profiles were best before for a model.
+
+    For models like it, too, where its files are at hand.
 
     The newest 2,000 runs are kept. A team keeps of a model's names only hashes.
     """
