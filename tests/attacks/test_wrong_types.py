@@ -53,9 +53,9 @@ def test_keys_that_are_broken_before_a_run_begins_cost_that_run_at_most(team: Te
     names = of_run(team.store.keys, "", "")
     scans = {}
     for name in names:
-        for kind, make in KINDS.items():
+        for kind in ("bytes", "deep", "object", "list", "hash", "last stream"):
             spec = scans[name, kind] = team.submit({"a": "", "b": ""})
-            make(team.store.client, of_run(team.store.keys, spec.scan, "highs.a")[name])
+            KINDS[kind](team.store.client, of_run(team.store.keys, spec.scan, "highs.a")[name])
     healthy = team.submit({"a": "", "b": ""})
     worker = team.worker("h1")
 
@@ -152,3 +152,15 @@ def test_cards_of_garbage_cost_one_line_each(team: Team) -> None:
         run = team.report(team.submit({"a": ""})).runs[0]
         assert run.state is RunState.DONE, name
         team.store.client.delete(team.store.keys.host(host))
+
+
+def test_a_run_of_an_engine_that_no_host_has_waits_with_its_reason_and_is_not_pushed_round(team: Team) -> None:
+    worker = team.worker("h1")
+    runs = {engine: team.submit({"a": ""}, engine=engine, queue="solve.highs.highs") for engine in ("abacus", "gams")}
+    for _ in range(3):
+        assert team.report(team.submit({"a": ""})).runs[0].state is RunState.DONE
+    for engine, spec in runs.items():
+        status = team.store.statuses(spec)["highs.a"]
+        assert (status.state, status.reason) == (RunState.PARKED, f"no {engine} here")
+    assert worker.log.count("action=put_back") == 0
+    assert worker.log.count("action=parked") == len(runs)
