@@ -7,7 +7,7 @@ SEED ?= $(shell date +%s)
 SECONDS_OF_CHAOS ?= 300
 .DEFAULT_GOAL := help
 .PHONY: help house install demo test test-long test-all test-attacks test-next test-faults chaos chaos-guarded test-solvers test-store test-cluster test-compose lint format \
-  typecheck testcov bench clean dist help-text picture
+  typecheck testcov bench clean dist help-text picture docs constraints
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,20 @@ dist: $(BIN)/python ## build a wheel of what is here, into dist/: for hosts, con
 help-text: $(VENV)/.dev ## write what `times-doctor --help` prints into the package, so that it is shown at once
 	COLUMNS=80 $(BIN)/python -c "from times_doctor_cli.main import run; run(['--help'], None)" > cli/times_doctor_cli/help.txt
 
+$(VENV)/.docs: $(VENV)/.dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,docs]'
+	@touch $@
+
+docs: $(VENV)/.docs ## build the site into site/; a link that leads nowhere ends it
+	$(BIN)/python -m tools.website
+
+constraints: $(BIN)/python ## renew constraints.txt: the exact versions that the Docker image and CI install
+	rm -rf .venv-constraints && $(PYTHON) -m venv .venv-constraints
+	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check '.[dev,docs]'
+	@echo '# Exact versions for the Docker image and CI. Renew: make constraints' > constraints.txt
+	.venv-constraints/bin/python -m pip freeze --exclude times-doctor --exclude pip | grep == >> constraints.txt
+	rm -rf .venv-constraints
+
 picture: $(VENV)/.dev ## draw README's picture: a real scan over three hosts, one of which is killed (needs tmux; minutes)
 	$(BIN)/python tools/picture.py
 
@@ -125,4 +139,4 @@ format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff format .
 
 clean: ## remove the environment and all that was made
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis dist site

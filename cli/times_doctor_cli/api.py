@@ -1,4 +1,4 @@
-"""What a program can do with scans on a team's hosts. The commands that name a scan are built on it too.
+"""What a program can do with scans on a team's hosts. The commands that name a scan are built on it too. Like this::
 
     from times_doctor_cli import ScanRequest, connect, fetch, submit_scan, watch
 

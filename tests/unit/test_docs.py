@@ -17,7 +17,7 @@ from times_doctor_cli.main import COMMANDS, make_app
 from times_doctor_tasks.contract.messages import Recommendation
 
 TOP = Path(__file__).parents[2]
-PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
+PAGES = [*(TOP / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")), *sorted((TOP / "docs").glob("*.md"))]
 _FENCED = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`(times-doctor [^`\n]+)`")
 #: Up to what a shell takes for itself, a remark, or an alternative.

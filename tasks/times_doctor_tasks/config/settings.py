@@ -164,13 +164,19 @@ class Settings:
     """The values in force. `origins` says where each came from."""
 
     broker_url: str | None = None
+    """The team's Redis or Valkey server; a scan on this machine needs none."""
     tls_ca: Path | None = None
+    """The CA that signed the broker's certificate; none: the system's CAs."""
     tls_cert: Path | None = None
+    """This client's certificate, where the broker asks for one."""
     tls_key: Path | None = None
+    """The private key of `tls_cert`."""
     store_url: str | None = None
+    """Where models and results travel; none: through the broker."""
     store_quota_mb: float | None = None
     """What blobs may take of the server's memory; None: 1 GiB, or a quarter of its maxmemory if that is less."""
     key_prefix: str = "td"
+    """First word of every key in Redis: teams with different prefixes do not see each other."""
     lease_s: float = 30.0
     """Silence after which a run is taken from its host."""
     max_attempts: int = 3
@@ -182,11 +188,13 @@ class Settings:
     drain_s: float = 60.0
     """How long a worker that must end lets its solves run on before it hands them back."""
     cache_dir: Path = field(default_factory=lambda: FOLDERS.user_cache_path)
+    """Where models, run folders and hashes of files are kept."""
     cache_gb: float = 20.0
     """What staged models and run folders may take on a host."""
     log_max_mb: float = 2_000.0
     """What a run's log, listing or output may grow to before its solver is stopped."""
     host: str = field(default_factory=lambda: default_host())
+    """This machine's name among the team's hosts."""
     engines: tuple[str, ...] = ENGINES
     """Engines that a worker offers, where it finds them."""
     sandbox: str = SANDBOXES[0]
@@ -194,10 +202,15 @@ class Settings:
     metrics_port: int | None = None
     """Where a worker answers `/healthz`, and a control worker `/metrics`; with both roles the solver's is the next."""
     metrics_address: str = "127.0.0.1"
+    """The address of this machine that `metrics_port` is opened on."""
     gams_path: Path | None = None
+    """GAMS; none: the one on PATH, else gamspy-base's."""
     times_src: Path | None = None
+    """The TIMES source, where the run folder does not say."""
     max_workers: int | None = None
+    """Most runs at once; none: what cores and memory allow."""
     timeout_s: float | None = None
+    """Time limit of each run."""
     notify: bool = True
     """Whether a scan keeps the terminal's title and rings its bell at the end."""
     origins: Mapping[str, str] = field(default_factory=dict)
