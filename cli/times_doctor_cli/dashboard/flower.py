@@ -133,7 +133,7 @@ def _make(settings: Settings, door: Door) -> Any:
         from flower.urls import settings as pages
     except ImportError as error:
         raise InfrastructureError(
-            "Flower is not installed here. Get it by: pip install 'times-doctor[flower]'"
+            "Flower is not installed here. Get it by: pip install '.[flower]' in a clone of times-doctor"
         ) from error
     from times_doctor_cli.dashboard.host_inspector import HostInspector
     from times_doctor_tasks.celery_app.app import app, configure

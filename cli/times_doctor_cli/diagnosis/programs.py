@@ -18,7 +18,7 @@ _UNREADABLE = 2
 #: Seconds that Python and HiGHS may take to start and to write, beside what they are asked to keep to.
 _SPARE_S = 10.0
 
-NO_HIGHS = "This needs HiGHS, which is not installed here. Install it with: pip install 'times-doctor[worker]'."
+NO_HIGHS = "This needs HiGHS, which is not here. Get it by: pip install '.[worker]' in a clone of times-doctor."
 
 
 def has_highs() -> bool:

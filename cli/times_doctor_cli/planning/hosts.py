@@ -234,4 +234,5 @@ def kind_name(kind: str) -> str:
 
 
 def _way_to_get(engine: str) -> str:
-    return "a GAMS licence that includes it" if engine == "gams" else "it (pip install 'times-doctor[solvers]')"
+    in_clone = "it (pip install '.[solvers]' in a clone of times-doctor)"
+    return "a GAMS licence that includes it" if engine == "gams" else in_clone

@@ -93,7 +93,7 @@ def choose_solvers(request: ScanRequest, run_dir: RunDir, usable: Sequence[str])
 def _way_to(solver: str) -> str:
     if solver not in NATIVE_SOLVERS:
         return f" A model file is solved by {', '.join(NATIVE_SOLVERS)}; other solvers need a GAMS model."
-    return f" To get it: pip install 'times-doctor[{'worker' if solver == 'highs' else solver}]'."
+    return f" To get it: pip install '.[{'worker' if solver == 'highs' else solver}]' in a clone of times-doctor."
 
 
 def named_solvers(request: ScanRequest) -> tuple[str, ...]:

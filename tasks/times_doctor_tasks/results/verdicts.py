@@ -133,7 +133,7 @@ _NATIVE_CODES: dict[int, tuple[Verdict, str, str]] = {
     5: (
         Verdict.SOLVER_FAILURE,
         "{solver} is not there or does not load",
-        "Install it on that host (pip install 'times-doctor[solvers]') and restart its worker.",
+        "Install it on that host (pip install '.[solvers]' in a clone of times-doctor) and restart its worker.",
     ),
 }
 _BY_STATUS_LINE = (

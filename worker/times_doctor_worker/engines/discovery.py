@@ -97,7 +97,8 @@ def _find_native(name: str, plan: WorkerPlan, environ: Mapping[str, str], today:
     package, label = PACKAGES[name], ENGINE_NAMES[name]
     if importlib.util.find_spec(package) is None:
         wanted = name == "highs"  # the others are extras: a host without them lacks nothing
-        return Found(notes=(f"{label} is not installed: pip install 'times-doctor[worker]'.",) if wanted else ())
+        missing = f"{label} is not installed: pip install '.[worker]' in a clone of times-doctor."
+        return Found(notes=(missing,) if wanted else ())
     environment = clean_environ(environ)
     told = _probed(name, environment) if anew or name != "highs" else {}
     if why := told.get("why"):

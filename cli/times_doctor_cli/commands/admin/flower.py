@@ -21,10 +21,10 @@ def flower(
         ),
     ] = None,
     no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Ask for no password; only on this machine's own address.")
+        bool, typer.Option("--no-auth", help="Ask for no password. Only allowed on this machine's own address.")
     ] = False,
 ) -> None:
-    """Show hosts, queues and tasks in a browser, by Flower.
+    """Show hosts, queues and tasks in a browser (Flower).
 
     Read-only, with a password.
     """

@@ -8,12 +8,12 @@ import typer
 
 
 def prune(
-    days: Annotated[float, typer.Option(min=0, help="Remove what nobody used for so many days.")] = 14.0,
+    days: Annotated[float, typer.Option(min=0, help="Remove what was not used for this many days.")] = 14.0,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Remove models and results that nobody used lately.
+    """Remove models and results that were not used lately.
 
-    They stand in the stores; reports in run folders stay.
+    Only from the stores: reports in run folders are kept.
     """
     import os
 

@@ -41,10 +41,10 @@ def apply(
     to: Annotated[
         Path | None, typer.Option("--to", metavar="DIR", help="Into this folder, not into the model's run folder.")
     ] = None,
-    undo: Annotated[bool, typer.Option("--undo", help="Take it back: the file as it was before.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Restore the file that was there before.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")] = False,
 ) -> None:
-    """Put the recommended option file where your runs find it."""
+    """Put the recommended option file where your model runs."""
     from times_doctor_cli.terminal.console import say
     from times_doctor_cli.veda import placement
 

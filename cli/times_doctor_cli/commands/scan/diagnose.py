@@ -28,16 +28,16 @@ def diagnose(
             metavar="MODEL|LOG|RUN_DIR", help="A .mps or .lp file; a log or listing; or the folder of runs or a scan."
         ),
     ],
-    timeout_seconds: Annotated[float, typer.Option(help="Time limit of the one solve of a model file.")] = 60.0,
+    timeout_seconds: Annotated[float, typer.Option(help="Time limit for solving a model file.")] = 60.0,
     iis_seconds: Annotated[
-        float, typer.Option(help="Seconds to find which rows of an infeasible model contradict; 0: none.")
+        float, typer.Option(help="Time to find the rows that make a model infeasible, in seconds; 0: do not search.")
     ] = 60.0,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Say what is wrong with a model, without a scan.
 
-    Why it has no solution, how good a solution is, how the model is scaled. A model file is solved once by HiGHS;
-    everything else is read.
+    It says why there is no solution, how good a solution is, and how the model is scaled. HiGHS solves a model file
+    once; everything else is read.
     """
     from times_doctor_cli.terminal.console import emit_json, show, shows_unicode, stdout_console
     from times_doctor_cli.views.diagnosis import diagnosis_view

@@ -22,15 +22,18 @@ class ScanOptions(TypedDict):
         Path, typer.Argument(metavar="RUN_DIR", help="A run folder, or one .run, .gms, .mps or .lp file.")
     ]
     profiles: Annotated[
-        list[str], typer.Option("--profiles", "-p", help="A profile, solver:profile, or a set (@hard); repeat.")
+        list[str], typer.Option("--profiles", "-p", help="A profile, solver:profile, or a set (@hard). Repeatable.")
     ]
-    solver: Annotated[str, typer.Option(help="cplex, gurobi, highs, ..., auto, both or all.")]
-    opt_files: Annotated[list[Path], typer.Option("--opt-file", help="An option file as a profile; repeat.")]
-    parallel: Annotated[bool, typer.Option("--parallel", help="Run the profiles at once.")]
+    solver: Annotated[str, typer.Option(help="cplex, gurobi, highs, ..., or auto, both, all.")]
+    opt_files: Annotated[list[Path], typer.Option("--opt-file", help="An option file to use as a profile. Repeatable.")]
+    parallel: Annotated[bool, typer.Option("--parallel", help="Run the profiles at the same time.")]
     queue: Annotated[bool, typer.Option("--queue", help="Run them on the team's hosts.")]
     max_workers: Annotated[
         int | None,
-        typer.Option(envvar="TD_MAX_WORKERS", help="Most runs at once; with --queue only how many share the cores."),
+        typer.Option(
+            envvar="TD_MAX_WORKERS",
+            help="Largest number of runs at once (with --queue: of runs that share a host's cores).",
+        ),
     ]
     timeout_s: Annotated[
         float | None, typer.Option("--timeout-seconds", envvar="TD_TIMEOUT_SECONDS", help="Time limit of each run.")
@@ -39,37 +42,36 @@ class ScanOptions(TypedDict):
         float, typer.Option("--wait-for-licence", metavar="MIN", help="Wait for a licence that is refused, minutes.")
     ]
     iis: Annotated[
-        bool, typer.Option("--iis", help="GAMS: let CPLEX, Gurobi, COPT say which equations contradict each other.")
+        bool, typer.Option("--iis", help="GAMS: ask CPLEX, Gurobi or COPT which equations make a model infeasible.")
     ]
     iis_s: Annotated[
         float,
         typer.Option(
             "--iis-seconds",
-            help="HiGHS: seconds to find which rows of an infeasible model contradict; 0: none.",
+            help="HiGHS: time to find the rows that make a model infeasible, in seconds; 0: do not search.",
         ),
     ]
-    mem_mb: Annotated[int | None, typer.Option("--mem", help="Memory a run needs, MB.")]
-    priority: Annotated[str, typer.Option(help="low, normal or high: among your own scans.")]
-    hosts: Annotated[list[str], typer.Option(metavar="NAME", help="Only this host may take a run (--queue); repeat.")]
+    mem_mb: Annotated[int | None, typer.Option("--mem", help="Memory that a run needs, in MB.")]
+    priority: Annotated[str, typer.Option(help="Order among your own scans: low, normal or high.")]
+    hosts: Annotated[list[str], typer.Option(metavar="NAME", help="Use this host only (--queue). Repeatable.")]
     race: Annotated[bool, typer.Option("--race", help="The first run that is optimal stops the others.")]
     cap_factor: Annotated[
         float | None,
         typer.Option("--cap", metavar="FACTOR", help="Stop runs that take FACTOR times the best run's time."),
     ]
-    detach: Annotated[bool, typer.Option("--detach", help="Submit, and do not wait (--queue).")]
-    resume: Annotated[bool, typer.Option("--resume", help="Take results of earlier runs whose inputs were the same.")]
+    detach: Annotated[bool, typer.Option("--detach", help="Submit the scan and return at once (--queue).")]
+    resume: Annotated[bool, typer.Option("--resume", help="Reuse results of earlier runs with the same inputs.")]
     gams_path: Annotated[Path | None, typer.Option(help="GAMS system folder or executable.")]
     times_src: Annotated[Path | None, typer.Option(help="Folder of the TIMES source.")]
-    includes: Annotated[
-        list[Path], typer.Option("--include", help="A file the model needs beside its includes; repeat.")
-    ]
-    restart: Annotated[str, typer.Option(help="auto (as VTRUN.CMD), none, or a .g00 file.")]
+    includes: Annotated[list[Path], typer.Option("--include", help="Another file that the model needs. Repeatable.")]
+    restart: Annotated[str, typer.Option(help="Restart file: auto (as in VTRUN.CMD), none, or a .g00 file.")]
     vd: Annotated[
-        bool | None, typer.Option("--vd/--no-vd", help="Results for VEDA (.vd) too, or not; else as VTRUN.CMD.")
+        bool | None,
+        typer.Option("--vd/--no-vd", help="Write results for VEDA (.vd), or not; default: as in VTRUN.CMD."),
     ]
     out: Annotated[Path | None, typer.Option(help="Folder for reports instead of RUN_DIR/times_doctor_out.")]
-    trace: Annotated[Path | None, typer.Option(help="Write the scan as a GAMS trace file too (PAVER).")]
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before more than 20 runs.")]
+    trace: Annotated[Path | None, typer.Option(help="Also write the scan as a GAMS trace file (for PAVER).")]
+    yes: Annotated[bool, typer.Option("--yes", help="Start more than 20 runs without asking.")]
 
 
 def takes_scan_options(command: _Command) -> _Command:

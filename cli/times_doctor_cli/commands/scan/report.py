@@ -20,16 +20,18 @@ def report(
             help="A scan's id, its beginning or 'last'; the folder of a scan; or a run folder, a log or a listing.",
         ),
     ],
-    html: Annotated[bool, typer.Option("--html", help="Bring a scan's HTML page and say where it is.")] = False,
+    html: Annotated[bool, typer.Option("--html", help="Write a scan's HTML page and say where it is.")] = False,
     open_page: Annotated[bool, typer.Option("--open", help="Open that page in the browser.")] = False,
     trace: Annotated[Path | None, typer.Option(help="Write a scan as a GAMS trace file (PAVER) and stop.")] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="A scan's table for a mail or ticket.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="A scan's table as Markdown, for a mail or ticket.")
+    ] = False,
     each: Annotated[bool, typer.Option("--each", help="One line for every log in a folder and below it.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Show a scan's report, or how an existing run ended.
 
-    A run is read from its log, listing and trace, whoever started it.
+    A run is read from its log, listing and trace; times-doctor need not have started it.
     """
     from times_doctor_cli.reports.reader import find_saved
     from times_doctor_tasks.contract.errors import UsageError

@@ -38,17 +38,15 @@ NO_LLM = (
 def scan(
     *,
     context: typer.Context,
-    threads: Annotated[str, typer.Option(help="Threads a solve gets: a number, or auto.")] = "auto",
-    repeat: Annotated[
-        str, typer.Option(help="Run each profile so often; auto: until they can be told apart, at most 7 times.")
-    ] = "1",
+    threads: Annotated[str, typer.Option(help="Threads for each solve: a number, or auto.")] = "auto",
+    repeat: Annotated[str, typer.Option(help="Runs of each profile; auto: until the times decide, at most 7.")] = "1",
     repeat_budget: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="Most solver time of --repeat auto: 90s, 10min, 2h.")
+        str | None, typer.Option(metavar="DURATION", help="Limit of the solver time of --repeat auto: 90s, 10min, 2h.")
     ] = None,
     gams_arg: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A variable (%NAME%) for GAMS; repeat.")
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A variable (%NAME%) for GAMS. Repeatable.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and stop.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout; the rest on stderr.")] = False,
     llm: Annotated[bool, typer.Option("--llm", hidden=True)] = False,
     **asked: Unpack[ScanOptions],

@@ -16,7 +16,7 @@ def verify(
     gams_path: Annotated[Path | None, typer.Option(help="GAMS system folder or executable.")] = None,
     timeout_seconds: Annotated[float, typer.Option(help="Time limit of each run of your model.")] = 600.0,
     keep_names: Annotated[
-        bool, typer.Option("--keep-names", help="Leave your model's names, paths and machine in the file.")
+        bool, typer.Option("--keep-names", help="Keep your model's names, paths and machine in the file.")
     ] = False,
     out: Annotated[Path, typer.Option(help="The file.")] = Path("times-doctor-verify.json"),
 ) -> None:

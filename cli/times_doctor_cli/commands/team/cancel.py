@@ -10,10 +10,12 @@ import typer
 def cancel(
     scan: Annotated[str, typer.Argument(metavar="SCAN", help="A scan's id, its beginning, or 'last'.")],
     profile: Annotated[
-        list[str] | None, typer.Option("--profile", "-p", help="Only this profile or run; repeat.")
+        list[str] | None, typer.Option("--profile", "-p", help="Only this profile or run. Repeatable.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before somebody else's scan.")] = False,
-    now: Annotated[bool, typer.Option("--now", help="Do not let solvers end gracefully.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Cancel another person's scan without asking.")] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="Kill the solvers at once; what they have so far is lost.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Stop a scan, or some of its runs."""

@@ -11,7 +11,7 @@ def check(
     context: typer.Context,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Say what works here and in the team, and what to mend.
+    """Check this machine and the team, and say what to fix.
 
     Looks at this machine, its configuration, and broker, store and hosts where they are configured.
     """

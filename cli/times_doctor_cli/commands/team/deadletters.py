@@ -16,7 +16,7 @@ class Act(StrEnum):
 
 
 def deadletters(
-    act: Annotated[Act, typer.Argument(help="show, or drop: forget them (needs the control role).")] = Act.SHOW,
+    act: Annotated[Act, typer.Argument(help="show them, or drop them (needs the control role).")] = Act.SHOW,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Show or drop messages that no worker could take.

@@ -21,16 +21,17 @@ def fetch(
         Path | None, typer.Option(help="Folder for the scan's folder, instead of RUN_DIR/times_doctor_out.")
     ] = None,
     gdx: Annotated[
-        bool, typer.Option("--gdx", help="The GDX of every run too, from the hosts that keep them.")
+        bool, typer.Option("--gdx", help="Also the GDX of every run, from the hosts that keep them.")
     ] = False,
     profile: Annotated[
-        list[str] | None, typer.Option("--profile", "-p", help="With --gdx: only this profile's or run's; repeat.")
+        list[str] | None,
+        typer.Option("--profile", "-p", help="With --gdx: only those of this profile or run. Repeatable."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Bring a scan's reports and its runs' files to this machine.
 
-    Listings, logs, option files, traces and the recommended run's GDX come by themselves, other GDX files when asked.
+    Listings, logs, option files, traces and the recommended run's GDX are brought; other GDX files with --gdx.
     """
     from times_doctor_cli.api import connect, find
     from times_doctor_cli.terminal.console import emit_json

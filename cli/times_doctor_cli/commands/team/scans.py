@@ -22,7 +22,7 @@ def list_scans(
 ) -> None:
     """List scans, newest first.
 
-    Those of everybody on the broker, where one is set, and those that ran on this machine alone.
+    All scans of the broker, if one is configured, and those that ran on this machine alone.
     """
     from times_doctor_cli.api import list_scans as newest_scans
     from times_doctor_cli.terminal.console import emit_json, say
@@ -43,7 +43,7 @@ def status(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Say how a scan stands right now, and return."""
+    """Show the state of a scan and return."""
     from times_doctor_cli.api import connect, find, standing
     from times_doctor_cli.terminal.console import emit_json, say, show, shows_unicode, stdout_console
     from times_doctor_cli.views.live.table import Frame, live_table

@@ -30,15 +30,16 @@ class Act(StrEnum):
 def seats(
     act: Annotated[Act, typer.Argument(help="show, or set (needs the admin role).")] = Act.SHOW,
     solver: Annotated[str, typer.Argument(metavar="[SOLVER]", help="As in `hosts`: cplex.")] = "",
-    amount: Annotated[str, typer.Argument(metavar="[N]", help="How many, or none: not counted.")] = "",
+    amount: Annotated[str, typer.Argument(metavar="[N]", help="The limit, or none: no limit.")] = "",
     lease_s: Annotated[
-        float, typer.Option("--lease-seconds", min=10, max=604_800, help="A host that is cut off so long must stop.")
+        float,
+        typer.Option("--lease-seconds", min=10, max=604_800, help="A host that is cut off for this long must stop."),
     ] = 900.0,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Show or set how many runs of a solver go at once.
+    """Show or set how many runs of a solver may run at once.
 
-    They are counted over all hosts, and GAMS and native solves together.
+    The limit holds for all hosts together, with and without GAMS.
     """
     from times_doctor_cli import api
     from times_doctor_cli.client.seats import read_seats, set_seats

@@ -75,7 +75,7 @@ def test_a_solver_that_nobody_has_yet_can_be_planned_for(
 
 def test_a_model_file_is_planned_without_highs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "m.lp").write_text("min\n x\nst\n c: x >= 1\nend\n")
-    backend = backend_without(EngineNotFound("HiGHS is not installed: pip install 'times-doctor[worker]'."))
+    backend = backend_without(EngineNotFound("HiGHS is not installed: pip install '.[worker]' in a clone."))
     assert look_at_plan(backend, tmp_path) == 0
     assert "HiGHS is not installed" in json.loads(capsys.readouterr().out)["warnings"][0]
 
