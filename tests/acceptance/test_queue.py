@@ -280,7 +280,7 @@ def test_a_named_host_gets_all_runs(desk: Callable[[str], Cli], run_folder: RunF
     ("words", "code", "said"),
     [
         (("--queue", "--solver", "gurobi"), 5, "No live host has gurobi: h1 has cplex"),
-        (("--queue", "--hosts", "h9"), 5, "no live solver host is called so. Live: h1, h2"),
+        (("--queue", "--hosts", "h9"), 5, "no live solver host of that name. Live: h1, h2"),
         (("--queue", "--threads", "64"), 5, "h1 has 2 cores, fewer than --threads 64"),
         (("--queue", "--mem", "99999999"), 5, "less than --mem 99999999"),
         (("--queue", "--gams-path", "/gams"), 2, "--gams-path with --queue"),

@@ -200,7 +200,7 @@ def test_last_is_my_newest_scan_and_never_a_colleagues(client: Client, store: Ru
     make_named(store, "theirs", client="you@desk", created_ms=now_ms + 2)
     assert find_scan(client, "last", me="me@desk").scan == "mine-here"
     assert find_scan(client, "last", me="me@server").scan == "mine-there"
-    with pytest.raises(UsageError, match="'new' has no scan there"):
+    with pytest.raises(UsageError, match="'new' has no scan on this broker"):
         find_scan(client, "last", me="new@desk")
 
 

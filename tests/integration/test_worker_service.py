@@ -271,7 +271,7 @@ def test_a_second_worker_of_the_same_name_refuses_while_the_first_one_beats(team
     second = team.worker("h1", "--role", "solve", wait=False, cache="elsewhere")
 
     assert second.wait() == 5
-    assert f"A worker called 'h1' beats at this broker already (pid {first.process.pid}" in second.log
+    assert f"A worker called 'h1' is already live at this broker (pid {first.process.pid}" in second.log
     assert "--name NAME" in second.log
     assert first.process.poll() is None
 

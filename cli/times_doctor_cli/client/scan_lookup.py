@@ -55,4 +55,4 @@ def _last(specs: Sequence[ScanSpec], me: str) -> ScanSpec:
         mine = next(filter(is_mine, specs), None)
         if mine is not None:
             return mine
-    raise UsageError(f"{user!r} has no scan there. `times-doctor list` shows all; name one by its id.")
+    raise UsageError(f"{user!r} has no scan on this broker. `times-doctor list` shows all; name one by its id.")

@@ -167,7 +167,7 @@ def muster(
     missing = sorted(set(request.hosts) - {card.host for card in solving})
     if missing:
         raise NoHostForSolver(
-            f"--hosts {', '.join(missing)}: no live solver host is called so. Live: {_listed(c.host for c in solving)}."
+            f"--hosts {', '.join(missing)}: no live solver host of that name. Live: {_listed(c.host for c in solving)}."
         )
     wanted = [card for card in solving if not request.hosts or card.host in request.hosts]
     unfit = {card.host: why for card in wanted if (why := why_unfit(card, request, engine, today, store))}

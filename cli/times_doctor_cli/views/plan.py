@@ -61,7 +61,7 @@ def plan_view(plan: PlanView, *, width: int, unicode: bool) -> Group:
         parts += [Text(), plan.inputs]
     parts += [Text(), _runs(plan.runs, width, signs)]
     amount = len(plan.runs) - plan.reused
-    words = f"{amount} run{'' if amount == 1 else 's'} would be" + (f", {plan.reused} reused" if plan.reused else "")
+    words = f"{amount} run{'' if amount == 1 else 's'} would start" + (f", {plan.reused} reused" if plan.reused else "")
     parts += [Text(), Text(f"Nothing was started. {words}.", "dim")]
     return Group(*parts)
 

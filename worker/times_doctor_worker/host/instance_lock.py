@@ -34,7 +34,7 @@ class NameTaken(InfrastructureError):
     def __str__(self) -> str:
         host, pid, started = self.args
         return (
-            f"A worker called {host!r} beats at this broker already (pid {pid}, started {started}). Two of one name "
+            f"A worker called {host!r} is already live at this broker (pid {pid}, started {started}). Two of one name "
             "would take each other's runs for their own. Stop that one, or start this one with --name NAME."
         )
 

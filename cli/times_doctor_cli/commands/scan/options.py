@@ -39,7 +39,7 @@ class ScanOptions(TypedDict):
         float | None, typer.Option("--timeout-seconds", envvar="TD_TIMEOUT_SECONDS", help="Time limit of each run.")
     ]
     wait_licence_min: Annotated[
-        float, typer.Option("--wait-for-licence", metavar="MIN", help="Wait for a licence that is refused, minutes.")
+        float, typer.Option("--wait-for-licence", metavar="MIN", help="Minutes to wait for a licence that is refused.")
     ]
     iis: Annotated[
         bool, typer.Option("--iis", help="GAMS: ask CPLEX, Gurobi or COPT which equations make a model infeasible.")

@@ -126,7 +126,7 @@ def test_when_nobody_fits_every_host_says_why() -> None:
 
 
 def test_a_host_named_by_mistake_is_answered_with_those_there_are() -> None:
-    with pytest.raises(NoHostForSolver, match=r"--hosts h9: no live solver host is called so. Live: h1\."):
+    with pytest.raises(NoHostForSolver, match=r"--hosts h9: no live solver host of that name. Live: h1\."):
         make_fleet(make_card("h1"), hosts=("h9",))
 
 

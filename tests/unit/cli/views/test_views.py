@@ -518,7 +518,7 @@ def test_plan_shows_where_each_thing_was_read() -> None:
         "run        threads from     options\n"
         "cplex.sift       2 built in lpmethod 5, solutiontype 1\n"
         "\n"
-        "Nothing was started. 1 run would be.\n"
+        "Nothing was started. 1 run would start.\n"
     )
 
 
@@ -537,7 +537,7 @@ def test_a_plan_counts_what_would_run_and_what_is_reused() -> None:
     runs = tuple(PlannedRun(f"cplex.p{n}", "cplex", 2, "lpmethod 1\n", "built in") for n in range(3))
 
     assert drawn(plan_view(PlanView((), runs, (), reused=2), width=80, unicode=True)).endswith(
-        "\nNothing was started. 1 run would be, 2 reused.\n"
+        "\nNothing was started. 1 run would start, 2 reused.\n"
     )
 
 

@@ -64,7 +64,7 @@ def test_a_card_that_beats_elsewhere_is_a_refusal(make_tenure: MakeTenure, clock
     def read() -> HostCard:
         return msgspec.structs.replace(CARD, beat=int(clock.now_s / 5))
 
-    with pytest.raises(NameTaken, match=r"'h1' beats at this broker already \(pid 77"):
+    with pytest.raises(NameTaken, match=r"'h1' is already live at this broker \(pid 77"):
         make_tenure().take(read, clock.wait)
     assert clock.now_s == pytest.approx(5, abs=2 * LOOK_S)
 
