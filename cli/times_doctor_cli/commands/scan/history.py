@@ -29,17 +29,20 @@ def history(
     model: Annotated[
         str | None, typer.Argument(metavar="[MODEL]", help="A run folder, a model file, or a name from the list.")
     ] = None,
-    queue: Annotated[bool, typer.Option("--queue", help="The team's history, not this machine's.")] = False,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Use the history of the team instead of this machine's.")
+    ] = False,
     forget: Annotated[
-        bool, typer.Option("--forget", help="Forget MODEL, or all; for the team it needs the control role.")
+        bool,
+        typer.Option("--forget", help="Delete the records of MODEL, or all; for a team this needs the control role."),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Say which profiles were best before for a model.
+    """Show which profiles were best for a model before.
 
-    For models like it, too, where its files are at hand.
+    Also for similar models, if the model's files are here.
 
-    The newest 2,000 runs are kept. A team keeps of a model's names only hashes.
+    The newest 2,000 runs are kept. A team keeps hashes instead of a model's names.
     """
     from times_doctor_cli.terminal.console import emit_json, say, show, shows_unicode, stdout_console
     from times_doctor_cli.views.history import history_view, models_view
