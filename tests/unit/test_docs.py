@@ -74,6 +74,12 @@ def test_the_architecture_names_the_files_of_each_journey_in_their_order() -> No
         assert named == ["/".join(Path(file).with_suffix("").parts[2:]) for file in journey.files], journey.name
 
 
+def test_nothing_is_installed_by_name_from_an_index_that_does_not_have_it() -> None:
+    product = [path for room in ("cli", "tasks", "worker") for path in (TOP / room).rglob("*.py")]
+    by_name = re.compile(r"pip install (?:-\S+ )*'?times-doctor\b")
+    assert [path.name for path in [*PAGES, *product] if by_name.search(path.read_text("utf-8"))] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_each_link_of_a_page_leads_to_a_file(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8"))

@@ -73,7 +73,7 @@ def choose_solvers(request: ScanRequest, run_dir: RunDir, usable: Sequence[str])
     missing = [solver for solver in wanted if solver not in usable]
     if missing:
         others = [solver for solver in missing if kind == NATIVE and solver not in NATIVE_SOLVERS]
-        extra = "" if others or kind == "gams" else f" To get it: pip install 'times-doctor[{missing[0]}]'."
+        extra = "" if others or kind == "gams" else f" To get it: pip install '.[{missing[0]}]' in a clone."
         alone = (
             f" A model file is solved by {', '.join(NATIVE_SOLVERS)}; others need a GAMS model." if others else extra
         )
