@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ Examples:
   times-doctor worker                   solve here, with a control worker beside
   times-doctor worker --slots 2         at most two runs at once
   times-doctor worker --role control    only reports and recovery
+  times-doctor worker --role solve --until-idle 10      a job of a batch system
 
 TIMES_DOCTOR_BROKER_URL or times-doctor.toml names the broker. SIGTERM or Ctrl-C
 drains: runs may finish within TIMES_DOCTOR_DRAIN_S (60), then they are handed
@@ -43,6 +44,10 @@ class Service:
     log_level: str
     log_format: str
     """`text` or `json`."""
+    idle_s: float | None
+    """It ends after so long without a run; None: it stays."""
+    most_s: float | None
+    """It takes no more after so long; None: it stays."""
     has_control_child: bool
     """Its control worker runs beside it, in a process of its own."""
     has_lifeline: bool
@@ -66,8 +71,26 @@ def read_words(words: Sequence[str], environ: Mapping[str, str], *, folder: Path
     parsed = _parser().parse_args(words)
     overrides = {"host": _checked_name(parsed.name), "metrics_port": parsed.metrics_port}
     settings = Settings.load(environ, folder=folder, overrides=overrides)
+    return Service(
+        _plan(parsed, settings),
+        tls=settings.tls,
+        drain_s=settings.drain_s,
+        cache_bytes=int(settings.cache_gb * _GB),
+        cache_from=settings.origins.get("cache_dir"),
+        log_level=parsed.log_level.upper(),
+        log_format=parsed.log_format,
+        idle_s=parsed.until_idle,
+        most_s=parsed.max_hours,
+        has_control_child=parsed.role == "both",
+        has_lifeline=parsed.lifeline,
+        metrics_port=settings.metrics_port and settings.metrics_port + (parsed.role == "both"),
+        metrics_address=settings.metrics_address,
+    )
+
+
+def _plan(parsed: argparse.Namespace, settings: Settings) -> WorkerPlan:
     cores, is_control = parsed.threads or resources.cores(), parsed.role == "control"
-    plan = WorkerPlan(
+    return WorkerPlan(
         broker_url=settings.require_broker("A worker"),
         store_url=settings.store_url or "redis",
         store_quota_bytes=settings.store_quota_bytes,
@@ -83,19 +106,6 @@ def read_words(words: Sequence[str], environ: Mapping[str, str], *, folder: Path
         sandbox=settings.sandbox,
         gams_path=str(settings.gams_path) if settings.gams_path else None,
         gams_path_from=settings.origins.get("gams_path", "configuration"),
-    )
-    return Service(
-        plan,
-        tls=settings.tls,
-        drain_s=settings.drain_s,
-        cache_bytes=int(settings.cache_gb * _GB),
-        cache_from=settings.origins.get("cache_dir"),
-        log_level=parsed.log_level.upper(),
-        log_format=parsed.log_format,
-        has_control_child=parsed.role == "both",
-        has_lifeline=parsed.lifeline,
-        metrics_port=settings.metrics_port and settings.metrics_port + (parsed.role == "both"),
-        metrics_address=settings.metrics_address,
     )
 
 
@@ -118,6 +128,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--slots", type=_count, metavar="N", help="runs at once; default: one a core")
     parser.add_argument("--threads", type=_count, metavar="N", help="threads that all runs share; default: the cores")
     parser.add_argument("--name", metavar="H", help="name of this host among all; default: the machine's")
+    idle = "end after MIN minutes without a run"
+    parser.add_argument("--until-idle", type=_seconds_of(60), metavar="MIN", help=idle)
+    hours = "take no more after H hours; what is solved then goes on to its end"
+    parser.add_argument("--max-hours", type=_seconds_of(3600), metavar="H", help=hours)
     levels = ("debug", "info", "warning", "error")
     parser.add_argument(
         "--log-level", choices=levels, default="info", metavar="L", help=f"{', '.join(levels)}; default: info"
@@ -142,6 +156,21 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)
+
+
+def _seconds_of(unit_s: int) -> Callable[[str], float]:
+    """Reads an amount of a unit, as seconds."""
+
+    def seconds(text: str) -> float:
+        try:
+            amount = float(text)
+        except ValueError:
+            amount = 0.0
+        if not 0 < amount < 1e6:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+        return amount * unit_s
+
+    return seconds
 
 
 def _checked_name(name: str | None) -> str | None:

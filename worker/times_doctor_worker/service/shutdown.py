@@ -179,5 +179,32 @@ class Drain:
             sooner.wait(_LOOK_S)
 
 
+class Stint:
+    """How long a worker stays that came for a while. What it solves when its time is over goes on to its end."""
+
+    def __init__(
+        self, drain: Drain, *, running: Callable[[], Sequence[str]], idle_s: float | None, most_s: float | None
+    ) -> None:
+        """Args:
+        idle_s: So long without a run ends it; None: it waits for ever.
+        most_s: After so long it takes no more; None: no limit.
+        """
+        self._drain = drain
+        self._running = running
+        self._idle_s = idle_s
+        self._most_s = most_s
+        self._began_s = self._busy_s = monotonic_s()
+
+    def look(self) -> None:
+        """Ends the worker when it is time."""
+        now_s = monotonic_s()
+        if self._running():
+            self._busy_s = now_s
+        if self._idle_s is not None and now_s - self._busy_s >= self._idle_s:
+            self._drain.begin(f"no run for {self._idle_s / 60:g} min (--until-idle)", wait_s=None)
+        elif self._most_s is not None and now_s - self._began_s >= self._most_s:
+            self._drain.begin(f"here for {self._most_s / 3600:g} h (--max-hours)", wait_s=None)
+
+
 def _clock(monotonic: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(time.time() + monotonic - monotonic_s()))

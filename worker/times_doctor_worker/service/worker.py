@@ -36,7 +36,7 @@ from times_doctor_worker.service.broker_wait import require_rights, wait_for_bro
 from times_doctor_worker.service.consumer import Intake
 from times_doctor_worker.service.control_process import ControlChild
 from times_doctor_worker.service.options import Service
-from times_doctor_worker.service.shutdown import ENDED_WELL, Drain
+from times_doctor_worker.service.shutdown import ENDED_WELL, Drain, Stint
 from times_doctor_worker.service.solve_role import SolveRole, queues_beside_solving
 from times_doctor_worker.service.watchdog import PERIOD_S, SOCKET_TIMEOUT_S, Watchdog, watch
 
@@ -44,6 +44,8 @@ logger = logging.getLogger(__name__)
 
 #: Exit code of a worker whose name another one has taken over.
 NAME_LOST = 5
+#: Seconds between looks whether a worker that came for a while may end.
+STINT_LOOK_S = 1.0
 _NOTHING = Offer(engines={}, solvers=(), licence="", expires=None, notes=())
 
 
@@ -61,10 +63,12 @@ class Worker:
         version: str = "",
         child_words: Sequence[str] = (),
         listen: tuple[str, int] | None = None,
+        idle_s: float | None = None,
+        most_s: float | None = None,
     ) -> None:
         """A private one serves one scan on this machine. `child_words` start the control worker beside it, if any.
 
-        `listen`: the address and port where it says how it is.
+        `listen`: the address and port where it says how it is. `idle_s`, `most_s`: see `Stint`.
         """
         self._plan = plan
         self._is_private = is_private
@@ -86,6 +90,7 @@ class Worker:
         #: The host card says something new, and should say it soon.
         self._card_changed = threading.Event()
         self.drain = Drain(self._intake, running=self._busy, drain_s=drain_s, on_begin=self._card_changed.set)
+        self._stays_s = idle_s, most_s
         self._solve_role = self._make_solve_role(warden, cache_bytes) if is_solver else None
 
     def _make_solve_role(self, warden: Warden, cache_bytes: int | None) -> SolveRole:
@@ -127,6 +132,9 @@ class Worker:
                 stack.enter_context(ControlChild(self._child_words))
             stack.enter_context(self._registered())
             stack.enter_context(self._watched())
+            if self._stays_s != (None, None):
+                stint = Stint(self.drain, running=self._busy, idle_s=self._stays_s[0], most_s=self._stays_s[1])
+                stack.enter_context(Repeating(stint.look, period_s=STINT_LOOK_S, name="stint"))
             self._introduce()
             code = self._intake.run()
             self.drain.ended()
@@ -270,6 +278,8 @@ def run_service(service: Service, warden: Warden) -> int:
         version=__version__,
         child_words=child_words if service.has_control_child else (),
         listen=(service.metrics_address, service.metrics_port) if service.metrics_port else None,
+        idle_s=service.idle_s,
+        most_s=service.most_s,
     )
     if service.has_lifeline:
         end_with_lifeline(worker, 0)

@@ -121,3 +121,11 @@ def test_only_an_address_is_listened_on(tmp_path: Path) -> None:
     assert read(tmp_path, TIMES_DOCTOR_METRICS_ADDRESS="0.0.0.0").metrics_address == "0.0.0.0"
     with pytest.raises(UsageError, match="an IP address of this machine"):
         read(tmp_path, TIMES_DOCTOR_METRICS_ADDRESS="everywhere")
+
+
+def test_a_worker_may_come_for_a_while(tmp_path: Path) -> None:
+    service = read(tmp_path, "--until-idle", "10", "--max-hours", "1.5")
+    assert (service.idle_s, service.most_s) == (600.0, 5400.0)
+    assert read(tmp_path).idle_s is None
+    with pytest.raises(UsageError, match="--until-idle: 'soon' is not a number above 0"):
+        read(tmp_path, "--until-idle", "soon")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import wait_until
-from times_doctor_worker.service.shutdown import LEFT, Drain
+from times_doctor_worker.service.shutdown import LEFT, Drain, Stint
 
 
 class Intake:
@@ -143,5 +143,42 @@ def test_signals_urge_and_then_do_no_harm_any_more() -> None:
 def test_a_closed_lifeline_hands_back_without_waiting(running: tuple[str, ...]) -> None:
     host = Host(*running)
     host.drain.hand_back("lifeline closed")
+    host.wait()
+    assert host.intake.said == ["stop", 0]
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, in seconds."""
+    now = [1000.0]
+    monkeypatch.setattr("times_doctor_worker.service.shutdown.monotonic_s", lambda: now[0])
+    return now
+
+
+def test_a_worker_for_a_while_ends_when_it_had_no_run_for_so_long(at: list[float]) -> None:
+    host = Host("s r")
+    stint = Stint(host.drain, running=lambda: host.running, idle_s=600.0, most_s=None)
+    for at[0] in (1000.0, 9000.0):
+        stint.look()
+    host.running.clear()
+    at[0] = 9599.0
+    stint.look()
+    assert not host.drain.is_begun
+    at[0] = 9600.0
+    stint.look()
+    host.wait()
+    assert host.intake.said == ["stop", 0]
+
+
+def test_a_worker_whose_time_is_over_takes_no_more_and_kills_no_solve(at: list[float]) -> None:
+    host = Host("s r")
+    stint = Stint(host.drain, running=lambda: host.running, idle_s=None, most_s=3600.0)
+    at[0] = 4600.0
+    stint.look()
+    wait_until(lambda: host.intake.said == ["stop"], what="it takes no more")
+    at[0] = 90_000.0
+    stint.look()
+    assert not host.drain.handing_back.is_set()
+    host.running.clear()
     host.wait()
     assert host.intake.said == ["stop", 0]
