@@ -364,7 +364,7 @@ def longest_first(spec: ScanSpec, runs: Sequence[RunSpec]) -> Sequence[RunSpec]:
 def expectation(prepared: Prepared) -> str:
     """What the runs are expected to take; empty where no run like them is remembered."""
     spec = prepared.spec
-    words = expected_words(longest_first(spec, prepared.runs), prepared.capacity.slots)
+    words = expected_words(longest_first(spec, prepared.runs), prepared.capacity.slots, prepared.fleet.counted)
     return f"{words}, for the first round" if words and spec.rounds else words
 
 

@@ -32,8 +32,8 @@ class Fleet:
     """The other solver hosts, and why."""
     pinned: bool = False
     """`--hosts`: nobody else may take a run, not even later."""
-    counted: frozenset[str] = frozenset()
-    """Solvers whose seats are counted: a worker that cannot count gets none of their runs."""
+    counted: Mapping[str, int] = field(default_factory=dict)
+    """Solvers whose seats are counted, and how many there are: a worker that cannot count gets none of their runs."""
     is_here: bool = False
     """It is this machine alone, with the worker of this scan."""
     missing: str = ""
@@ -92,7 +92,7 @@ class Fleet:
             way = "" if self.engine == "gams" else f" To get it: {_way_to_get(self.engine)}."
             raise NoHostForSolver(f"No {' or '.join(lacking)} here. Usable are: {_listed(self.solvers)}.{way}")
         has = [f"{card.host} has {_listed(solvers_of(card, self.engine))}" for card in self.fit]
-        if self.counted.intersection(lacking):
+        if self.counted.keys() & lacking:
             has.append(f"hosts whose worker is older cannot count the seats of {_listed(self.counted)}: upgrade them")
         raise NoHostForSolver(
             f"No live host has {' or '.join(lacking)}: {'; '.join([*has, *self.unfit.values()])}. "
@@ -129,9 +129,9 @@ def call_team(client: Client, request: ScanRequest, engine: str) -> Callable[[],
     """
     store = StoreSight(client.blobs.where, client.blobs.identity())  # one that does not answer says so now
     with client.answering():
-        cards, counted = client.live_team(), frozenset(client.store.seats())
+        cards, seats = client.live_team(), client.store.seats()
     fleet = muster(cards, request, engine, broker=client.shown_broker, today=date.today(), store=store)
-    fleet = replace(fleet, counted=counted)
+    fleet = replace(fleet, counted={solver: amount for solver, (amount, _) in seats.items()})
     return lambda: fleet
 
 

@@ -70,16 +70,19 @@ def expected_memory(past: Sequence[RunRecord], model: Fingerprint, runs: Sequenc
     return {run: math.ceil(max(peaks[name][-NEWEST:])) for run, name in names.items() if name in peaks}
 
 
-def expected_words(runs: Sequence[RunSpec], slots: int) -> str:
-    """Threads, memory and time of a scan's runs, where more than the threads is known.
+def expected_words(runs: Sequence[RunSpec], slots: int, seats: Mapping[str, int]) -> str:
+    """Threads, memory, time and seats of a scan's runs, where more than the threads is known.
 
     Args:
+        seats: Solver -> how many of its runs may be solved at once over all hosts; of those that are counted.
         slots: How many run at once; the time is that of the runs alone, in the order in which they start.
     """
     todo = [run for run in runs if run.reused is None]
     if not todo:
         return ""
-    threads = max(run.threads for run in todo)
+    threads, needed = max(run.threads for run in todo), {run.solver for run in todo} & seats.keys()
+    if all(run.solver in needed for run in todo):
+        slots = min(slots, sum(seats[solver] for solver in needed))
     words = [f"{min(slots, len(todo))} x {threads} thread{'' if threads == 1 else 's'} at once"]
     needs_mb = [need for run in todo if (need := run.mem_mb or run.expected_mb)]
     if needs_mb:
@@ -89,6 +92,10 @@ def expected_words(runs: Sequence[RunSpec], slots: int) -> str:
         for run in todo:
             heapq.heapreplace(ends_s, ends_s[0] + (run.expected_s or 0.0))
         words.append(f"about {about(max(ends_s))} in all")
+    words += [
+        f"{seats[solver]} seat{'' if seats[solver] == 1 else 's'} of {solver} for everybody"
+        for solver in sorted(needed)
+    ]
     return ", ".join(words) if len(words) > 1 else ""
 
 

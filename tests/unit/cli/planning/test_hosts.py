@@ -163,14 +163,14 @@ def test_no_run_is_bound_to_a_host_where_all_may_take_it() -> None:
 
 def test_runs_of_a_counted_solver_go_to_hosts_that_can_count_and_to_no_other() -> None:
     older, newer = make_card("h1"), make_card("h2", shares_line=True)
-    fleet = replace(make_fleet(older, newer), counted=frozenset({"cplex"}))
+    fleet = replace(make_fleet(older, newer), counted={"cplex": 2})
     assert queues_for(fleet, ["cplex", "cplex"], 4) == ["host.h2", "host.h2"]
-    fleet = replace(make_fleet(newer), counted=frozenset({"cplex"}))
+    fleet = replace(make_fleet(newer), counted={"cplex": 2})
     assert queues_for(fleet, ["cplex"], 4) == [solve_queue("gams", "cplex")]
 
 
 def test_a_counted_solver_that_only_older_hosts_have_is_said_to_need_an_upgrade() -> None:
-    fleet = replace(make_fleet(make_card("h1")), counted=frozenset({"cplex"}))
+    fleet = replace(make_fleet(make_card("h1")), counted={"cplex": 2})
     with pytest.raises(NoHostForSolver, match="cannot count the seats of cplex: upgrade them"):
         fleet.require(["cplex"])
 
