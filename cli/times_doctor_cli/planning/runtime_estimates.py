@@ -83,7 +83,9 @@ def expected_words(runs: Sequence[RunSpec], slots: int, seats: Mapping[str, int]
     threads, needed = max(run.threads for run in todo), {run.solver for run in todo} & seats.keys()
     if all(run.solver in needed for run in todo):
         slots = min(slots, sum(seats[solver] for solver in needed))
-    words = [f"{min(slots, len(todo))} x {threads} thread{'' if threads == 1 else 's'} at once"]
+    at_once = min(slots, len(todo))
+    words = [f"{at_once} at once" if at_once > 1 else "one at a time"]
+    words[0] += f" with {threads} thread{'' if threads == 1 else 's'}" + (" each" if at_once > 1 else "")
     needs_mb = [need for run in todo if (need := run.mem_mb or run.expected_mb)]
     if needs_mb:
         words.append(f"up to {memory(max(needs_mb))} a run")

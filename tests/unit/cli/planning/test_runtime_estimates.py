@@ -84,21 +84,24 @@ def test_a_run_needs_what_the_newest_with_its_profile_took_at_most() -> None:
 
 def test_runs_are_expected_to_follow_each_other_on_the_slots() -> None:
     runs = [make_run_spec(run=str(n), threads=4, expected_s=s, expected_mb=n) for n, s in [(50, 600.0), (60, 300.0)]]
-    assert expected_words([*runs, runs[1]], 2, {}) == "2 x 4 threads at once, up to 60 MB a run, about 10 min in all"
-    assert expected_words(runs, 1, {}) == "1 x 4 threads at once, up to 60 MB a run, about 15 min in all"
+    assert (
+        expected_words([*runs, runs[1]], 2, {})
+        == "2 at once with 4 threads each, up to 60 MB a run, about 10 min in all"
+    )
+    assert expected_words(runs, 1, {}) == "one at a time with 4 threads, up to 60 MB a run, about 15 min in all"
 
 
 def test_nothing_is_expected_of_runs_that_nobody_knows() -> None:
     assert expected_words([RUN], 1, {}) == ""
     known = make_run_spec(expected_s=9.0, mem_mb=100)
-    assert expected_words([RUN, known], 8, {}) == "2 x 1 thread at once, up to 100 MB a run"
+    assert expected_words([RUN, known], 8, {}) == "2 at once with 1 thread each, up to 100 MB a run"
 
 
 def test_seats_of_a_scans_own_solvers_are_said() -> None:
     words = expected_words([RUN], 1, {"cplex": 2, "gurobi": 1})
-    assert words == "1 x 1 thread at once, 2 seats of cplex for everybody"
+    assert words == "one at a time with 1 thread, 2 seats of cplex for everybody"
     runs = [make_run_spec(run=str(n), expected_s=600.0) for n in range(4)]
-    words = "1 x 1 thread at once, about 40 min in all, 1 seat of cplex for everybody"
+    words = "one at a time with 1 thread, about 40 min in all, 1 seat of cplex for everybody"
     assert expected_words(runs, 4, {"cplex": 1}) == words
 
 
