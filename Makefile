@@ -7,7 +7,7 @@ SEED ?= $(shell date +%s)
 SECONDS_OF_CHAOS ?= 300
 .DEFAULT_GOAL := help
 .PHONY: help house install demo test test-long test-all test-attacks test-next test-faults chaos chaos-guarded test-solvers test-store test-cluster test-compose lint format \
-  typecheck testcov bench clean dist help-text picture docs constraints
+  typecheck testcov bench clean dist help-text picture docs constraints bench-smoke
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -118,6 +118,12 @@ constraints: $(BIN)/python ## renew constraints.txt: the exact versions that the
 
 picture: $(VENV)/.dev ## draw README's picture: a real scan over three hosts, one of which is killed (needs tmux; minutes)
 	$(BIN)/python tools/picture.py
+
+bench: $(VENV)/.dev ## every benchmark beside what you would do otherwise; writes docs/benchmarks.md (half an hour)
+	$(BIN)/python -m benchmarks.bench --write
+
+bench-smoke: $(VENV)/.dev ## see that each benchmark still runs
+	$(BIN)/python -m benchmarks.bench --smoke
 
 testcov: $(VENV)/.dev ## run the tests with branch coverage
 	$(BIN)/python -m pip install --quiet pytest-cov

@@ -160,7 +160,7 @@ def warm_queue(bench: Bench) -> Iterator[Line]:
             scan=lambda: cost(scan, environ),
         )
         yield from _over_bare("the same on a warm queue", found, bench, cpu_target=None, wall_target=22)
-        control = next(c.pid for c in a_team.store.live_hosts() if c.host.startswith("control@"))
+        control = a_team.control_pid()
         for name, pid, target in (("worker", worker.pid, 50), ("control", control, 45)):
             mb = resident_mb(pid)
             yield Line(f"memory of the {name} then", f"{mb:.0f} MB", "", f"<= {target} MB", mb <= target)
@@ -328,7 +328,7 @@ def streaming(bench: Bench) -> Iterator[Line]:
         with team() as a_team:
             stub = stub_solver(_made(a_team.folder / "stub"), seconds=seconds, lines_per_s=100)
             worker = a_team.worker("h1", "--slots", str(amount), "--threads", str(amount), GAMS_PATH=str(stub))
-            control = next(card.pid for card in a_team.store.live_hosts() if card.host.startswith("control@"))
+            control = a_team.control_pid()
             scan = _submit(a_team, repeat=amount)
             watch = subprocess.Popen(
                 [*PROGRAM, "watch", scan, "--json"],

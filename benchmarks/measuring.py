@@ -158,8 +158,17 @@ class Team:
         with (self.folder / f"{name}.log").open("wb") as log:
             worker = subprocess.Popen(argv, env=self.environ(name, **environ), stdout=log, stderr=log)
         self.workers.append(worker)
-        wait_until(lambda: name in {card.host for card in self.store.live_hosts()})
+        wait_until(lambda: bool({name, f"control@{name}"} & {card.host for card in self.store.live_hosts()}))
         return worker
+
+    def control_pid(self) -> int:
+        """Process of the control worker."""
+
+        def pids() -> list[int]:
+            return [card.pid for card in self.store.live_hosts() if card.host.startswith("control@")]
+
+        wait_until(lambda: bool(pids()))
+        return pids()[0]
 
     def close(self) -> None:
         """Ends the workers."""
