@@ -12,8 +12,10 @@ from times_doctor_tasks.config.atomic_file import replacing
 from times_doctor_tasks.contract.errors import UsageError
 
 LP_NAME = "demo_large.mps"
-#: The LP file in the package: `python -m tools.sample` makes it of the data in `model/`.
-LP_FILE = "demo_large.mps.xz"
+#: A part of it that fits every solver's free licence.
+SMALL_NAME = "demo_small.mps"
+#: The LP files in the package: `python -m tools.sample` makes them of the data in `model/`.
+LP_FILE, SMALL_FILE = f"{LP_NAME}.xz", f"{SMALL_NAME}.xz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +28,17 @@ class DemoFiles:
     """The same system as one larger linear program, in MPS format."""
 
 
-def write_demo(target: Path) -> DemoFiles:
+def write_demo(target: Path, *, small: bool = False) -> DemoFiles:
     """Write the sample below `target`; what stands there unchanged from an earlier time is left alone.
+
+    Args:
+        small: With `SMALL_NAME`.
 
     Raises:
         UsageError: `target` cannot be written, or holds files of the sample that somebody changed.
     """
-    packed = files("times_doctor_cli.demo").joinpath(LP_FILE).read_bytes()
-    contents = package_files() | {LP_NAME: lzma.decompress(packed)}
+    package, models = files("times_doctor_cli.demo"), (LP_NAME, SMALL_NAME) if small else (LP_NAME,)
+    contents = package_files() | {name: lzma.decompress(package.joinpath(f"{name}.xz").read_bytes()) for name in models}
     try:
         changed = [name for name, content in contents.items() if _differs(target / name, content)]
         if changed:

@@ -56,6 +56,7 @@ from times_doctor_tasks.contract.messages import ModelRef, RoundPlan, RunSpec, S
 from times_doctor_tasks.contract.states import ScanMode
 from times_doctor_tasks.contract.wording import some_of
 from times_doctor_tasks.profiles.option_check import check_profile, refusal, warnings
+from times_doctor_tasks.profiles.option_file import needed_solver
 from times_doctor_tasks.profiles.profile import Profile
 from times_doctor_tasks.profiles.registry import built_in_profiles
 from times_doctor_tasks.snapshot.manifest import manifest_sha256
@@ -173,9 +174,9 @@ def prepare(
     if request.queue:
         fleet.require(named_solvers(request))
     solvers = choose_solvers(request, run_dir, fleet.solvers)
-    profiles = with_scaled(choose_profiles(request, run_dir, solvers), request, run_dir)
+    profiles = with_scaled(choose_profiles(request, run_dir, solvers, fleet.solvers), request, run_dir)
     own_options = _check_options(profiles, fleet)
-    needed = {profile.solver for profile in profiles}
+    needed = {needed_solver(profile.options, profile.solver) for profile in profiles}
     fleet.require(needed)
     rooms = [(card.cores, card.slots) for card in fleet.fit if any(card in fleet.having(one) for one in needed)]
     capacity = share_out(request, amount := len(profiles) * (request.repeat or 1), rooms)
@@ -199,7 +200,7 @@ def prepare(
 
 def _on_queues(fleet: Fleet, runs: Sequence[RunSpec]) -> list[RunSpec]:
     """Each run on the queue from which a host of the team will take it."""
-    queues = queues_for(fleet, [run.solver for run in runs], runs[0].threads)
+    queues = queues_for(fleet, [needed_solver(run.options, run.solver) for run in runs], runs[0].threads)
     return [msgspec.structs.replace(run, queue=queue) for run, queue in zip(runs, queues, strict=True)]
 
 
@@ -311,7 +312,9 @@ def engine_note(prepared: Prepared) -> str:
         having = [card for card in cards if engine in card.engines]
         versions = " and ".join(dict.fromkeys(card.engines[engine] for card in having))
         words.append(f"{ENGINE_NAMES[engine]} {versions}" + ("" if len(having) == 1 else f" on {len(having)} hosts"))
-        words += dict.fromkeys(licence for card in having if (licence := licence_of(card, engine)))
+        licences = list(dict.fromkeys(licence for card in having if (licence := licence_of(card, engine))))
+        words += licences if engine == "gams" else []
+        words[-1] += f" ({'; '.join(licences)})" if licences and engine != "gams" else ""
     return ", ".join(words)
 
 

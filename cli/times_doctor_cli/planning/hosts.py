@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from times_doctor_cli.client.host_cards import ONE_STORE, engines_of, makes_reports, other_store, solvers_of
+from times_doctor_cli.client.host_cards import (
+    ONE_STORE,
+    engine_of_note,
+    engines_of,
+    makes_reports,
+    other_store,
+    solvers_of,
+)
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_tasks.blob_store.base import StoreSight
@@ -89,7 +96,9 @@ class Fleet:
         if not lacking:
             return
         if self.is_here:
-            way = "" if self.engine == "gams" else f" To get it: {_way_to_get(self.engine)}."
+            notes = (note for card in self.fit for note in card.notes if engine_of_note(note) == lacking[0])
+            way = next(notes, f"To get it: pip install '.[{lacking[0]}]' in a clone.")
+            way = "" if self.engine == "gams" else f" {way}"
             raise NoHostForSolver(f"No {' or '.join(lacking)} here. Usable are: {_listed(self.solvers)}.{way}")
         has = [f"{card.host} has {_listed(solvers_of(card, self.engine))}" for card in self.fit]
         if self.counted.keys() & lacking:

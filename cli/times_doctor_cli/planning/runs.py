@@ -17,6 +17,7 @@ from times_doctor_tasks.contract.messages import RunSpec, VedaResults
 from times_doctor_tasks.profiles.built_in import DEFAULT_SETS
 from times_doctor_tasks.profiles.option_file import (
     CONFLICT_SOLVERS,
+    needed_solver,
     parse_options,
     with_conflict_search,
     with_display,
@@ -70,13 +71,10 @@ def choose_solvers(request: ScanRequest, run_dir: RunDir, usable: Sequence[str])
     if request.solver.lower() == "all":
         profiled = {profile.solver for profile in built_in_profiles(engine=kind)}
         wanted = tuple(solver for solver in PREFERRED if solver in usable and solver in profiled)
-    missing = [solver for solver in wanted if solver not in usable]
+    # What a host lacks that it could have is said by the fleet, which knows why.
+    missing = [solver for solver in wanted if solver not in usable and (kind == "gams" or solver not in NATIVE_SOLVERS)]
     if missing:
-        others = [solver for solver in missing if kind == NATIVE and solver not in NATIVE_SOLVERS]
-        extra = "" if others or kind == "gams" else f" To get it: pip install '.[{missing[0]}]' in a clone."
-        alone = (
-            f" A model file is solved by {', '.join(NATIVE_SOLVERS)}; others need a GAMS model." if others else extra
-        )
+        alone = "" if kind == "gams" else f" A model file is solved by {', '.join(NATIVE_SOLVERS)}; others need GAMS."
         raise UsageError(
             f"--solver {request.solver}: no host has {', '.join(missing)}. "
             f"Usable here: {', '.join(sorted(usable)) or 'none'}.{alone}"
@@ -88,12 +86,6 @@ def choose_solvers(request: ScanRequest, run_dir: RunDir, usable: Sequence[str])
             + (f"Use --solver {able[0]}." if able else f"{', '.join(CONFLICT_SOLVERS)} can, and none is usable here.")
         )
     return wanted
-
-
-def _way_to(solver: str) -> str:
-    if solver not in NATIVE_SOLVERS:
-        return f" A model file is solved by {', '.join(NATIVE_SOLVERS)}; other solvers need a GAMS model."
-    return f" To get it: pip install '.[{'worker' if solver == 'highs' else solver}]' in a clone of times-doctor."
 
 
 def named_solvers(request: ScanRequest) -> tuple[str, ...]:
@@ -168,11 +160,23 @@ def read_options(path: Path) -> str:
         raise UsageError(f"The option file {str(path)!r} cannot be read: {error.strerror}. Check its name.") from error
 
 
-def choose_profiles(request: ScanRequest, run_dir: RunDir, solvers: Sequence[str]) -> tuple[Profile, ...]:
+def choose_profiles(
+    request: ScanRequest, run_dir: RunDir, solvers: Sequence[str], usable: Sequence[str] = ()
+) -> tuple[Profile, ...]:
     """The profiles to run: those named, else the user's own, else the default set; `current` first.
 
-    `--opt-file` adds to what is named; alone it is what runs, after the baseline.
+    `--opt-file` adds to what is named; alone it is what runs, after the baseline. Of a set only what a host can run:
+    `usable` says whether one has HiPO.
     """
+    named = {name.split(":")[-1] for name in request.profiles}
+    return tuple(
+        profile
+        for profile in _meant(request, run_dir, solvers)
+        if profile.name in named or needed_solver(profile.options, profile.solver) in (profile.solver, *usable)
+    )
+
+
+def _meant(request: ScanRequest, run_dir: RunDir, solvers: Sequence[str]) -> tuple[Profile, ...]:
     own = own_profiles(request, run_dir, solvers)
     engine = engine_of(run_dir)
     default, _ = DEFAULT_SETS[run_dir.model_class]
@@ -296,7 +300,7 @@ def make_runs(
             iis_s=request.iis_s,
             interior=profile.interior,
             baseline=profile.name == CURRENT,
-            queue=solve_queue(profile.engine, profile.solver),
+            queue=solve_queue(profile.engine, needed_solver(profile.options, profile.solver)),
             veda=veda,
         )
         for index, (repeat, profile) in enumerate(rounds)

@@ -188,7 +188,7 @@ class NoVariables(UsageError):
 
     def __str__(self) -> str:
         model, name = self.args
-        return f"--gams-arg {name}: {model} is solved by HiGHS alone, without GAMS and its variables. Leave it out."
+        return f"--gams-arg {name}: {model} is solved without GAMS and its variables. Leave it out."
 
 
 class RestartNotFound(UsageError):

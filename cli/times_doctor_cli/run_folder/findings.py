@@ -30,7 +30,7 @@ def facts_of(run: RunDir) -> tuple[tuple[str, str], ...]:
 def _facts(run: RunDir) -> Iterator[tuple[str, str]]:
     if run.kind is RunKind.LP:
         size = megabytes(run.inputs[0].size_bytes)
-        yield "model file", f"{run.driver.name} ({run.driver_source}), {size}, {run.model_class}; by HiGHS"
+        yield "model file", f"{run.driver.name} ({run.driver_source}), {size}, {run.model_class}; without GAMS"
         return
     yield "driver", f"{run.driver.name} ({run.driver_source})"
     for idir in run.idirs:

@@ -22,10 +22,10 @@ NATIVE_SOLVERS = tuple(ENGINE_NAMES)[1:]
 def engine_for(kind: str, solver: str) -> str:
     """The engine of a solver for a model that needs GAMS ("gams"), or one that needs none ("native").
 
-    >>> engine_for("gams", "cplex"), engine_for("native", "cplex")
-    ('gams', 'cplex')
+    >>> engine_for("gams", "cplex"), engine_for("native", "cplex"), engine_for("native", "hipo")
+    ('gams', 'cplex', 'highs')
     """
-    return solver if kind == NATIVE else kind
+    return {"hipo": "highs"}.get(solver, solver) if kind == NATIVE else kind
 
 
 #: What a host can have of cores, slots and megabytes, at the very most.

@@ -1,7 +1,8 @@
 """The built-in profiles: a file a solver under `builtin/`, in the words and lines that people and solvers read.
 
 Each option text was read by its solver under GAMS 54.6.1 (those of HiGHS by HiGHS 1.16, too) with nothing ignored. The
-number of threads stands as 0 (the solver decides) where a text names it; `with_threads` sets it for a run.
+number of threads stands as what lets the solver decide (0; Xpress, COPT: -1) where a text names it; `with_threads` sets
+it for a run.
 """
 
 from __future__ import annotations

@@ -158,6 +158,16 @@ def is_interior(text: str, solver: str) -> bool:
     return judge(options) if judge else False
 
 
+def needed_solver(options: str, solver: str) -> str:
+    """What a host must have to run a text: the solver, or "hipo", a part of HiGHS that not every host has.
+
+    >>> needed_solver("solver = hipo\\n", "highs"), needed_solver("solver = ipx\\n", "highs")
+    ('hipo', 'highs')
+    """
+    wants_hipo = any(value.lower() == "hipo" for _, value in parse_options(options, solver).options)
+    return "hipo" if solver == "highs" and wants_hipo else solver
+
+
 def _cplex_interior(options: OptionText) -> bool:
     simplex_like = options.value("lpmethod") in {"1", "2", "3", "5"}
     return not simplex_like and (options.value("solutiontype") == "2" or options.value("barcrossalg") == "-1")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import highspy
 import pytest
-from tools.sample.__main__ import large_plan, system
+from tools.sample.__main__ import large_plan, small_plan, system
 from tools.sample.data import mean_weather, read_system
 from tools.sample.mps import build_plan
 
-from times_doctor_cli.demo.files import LP_FILE
+from times_doctor_cli.demo.files import LP_FILE, SMALL_FILE
 
 #: Cost of the design year as GAMS and CPLEX's dual simplex give it, MEUR.
 DESIGN_COST = 123649.045223197
@@ -19,6 +19,8 @@ DESIGN_COST = 123649.045223197
 def test_lp_file_of_the_package_is_made_of_the_data_of_the_model() -> None:
     packed = files("times_doctor_cli.demo").joinpath(LP_FILE).read_bytes()
     assert lzma.decompress(packed) == large_plan(), "data or generator changed: python -m tools.sample"
+    packed = files("times_doctor_cli.demo").joinpath(SMALL_FILE).read_bytes()
+    assert lzma.decompress(packed) == small_plan(), "data or generator changed: python -m tools.sample"
 
 
 def test_data_reader_takes_records_tables_and_comments() -> None:

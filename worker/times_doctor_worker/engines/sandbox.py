@@ -16,7 +16,7 @@ _SYSTEM = (
     "/etc/localtime", "/etc/alternatives", "/dev/urandom", "/dev/random", "/dev/zero", "/sys/devices/system/cpu",
 )  # fmt: skip
 #: Packages that our own programs import.
-_PACKAGES = ("times_doctor_worker", "times_doctor_tasks", "highspy", "numpy", "msgspec")
+_PACKAGES = ("times_doctor_worker", "times_doctor_tasks", "highspy", "highspy_extras", "numpy", "msgspec")
 SEES_ALL = "solvers see this machine's files: {why}."
 
 

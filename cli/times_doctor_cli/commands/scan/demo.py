@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,15 +13,23 @@ import typer
 
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write it.")] = Path("demo"),
+    solvers: Annotated[
+        bool, typer.Option("--solvers", help="Scan a small one now with CPLEX, without GAMS (times-doctor[cplex]).")
+    ] = False,
 ) -> None:
     """Write a small energy-system model to try scans with.
 
     As a run folder for GAMS, and as a larger LP file that HiGHS solves without GAMS.
     """
-    from times_doctor_cli.demo.files import write_demo
+    from times_doctor_cli.demo.files import SMALL_NAME, write_demo
     from times_doctor_cli.terminal.console import say
 
-    files = write_demo(folder)
+    files = write_demo(folder, small=solvers)
+    if solvers:
+        # By the profiles of dlg0/times-doctor. In a process of its own: a scan begins before this module is read.
+        words = [sys.executable, "-c", "from times_doctor_cli.entry import main; main()", "scan"]
+        scan = [*words, str(folder / SMALL_NAME), "--parallel", "--solver", "cplex"]
+        raise typer.Exit(subprocess.run(scan, check=False).returncode)
     say(f"Wrote a model of a small energy system to {folder}. To scan it:")
     program = typed_program()
     say(f"  {program} scan {files.run_dir} --parallel\n      with GAMS")

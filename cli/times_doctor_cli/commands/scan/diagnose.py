@@ -88,5 +88,5 @@ def _found(what: Path, *, solve_s: float, iis_s: float) -> Sequence[Diagnosis]:
             "scan it first."
         ) from error
     if not (reading.solves or reading.phases or reading.gams_version):
-        raise UsageError(f"{str(what)!r} holds nothing of a run: expected a log of GAMS or a solver, or a listing.")
+        raise UsageError(f"{str(what)!r} holds nothing of a run: expected a log or listing of GAMS, or a solver's log.")
     return [of_reading(reading, what.name)]

@@ -115,7 +115,7 @@ def _of_run(path: Path, *, as_json: bool) -> None:
         raise UsageError(f"{str(path)!r} holds no log, listing or trace of GAMS or a solver, and no scan.") from error
     reading = read_run(files)
     if not (reading.solves or reading.phases or reading.gams_version or reading.gams_status or reading.licence):
-        raise UsageError(f"{str(path)!r} holds nothing of a run: expected a log of GAMS or a solver, or a listing.")
+        raise UsageError(f"{str(path)!r} holds nothing of a run: expected a log or listing of GAMS, or a solver's log.")
     if as_json:
         emit_json(to_json(reading))
     else:

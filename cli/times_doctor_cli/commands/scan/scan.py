@@ -21,7 +21,7 @@ EXAMPLES = """Examples:
 
   times-doctor scan my_run --opt-file try1.opt    an option file of yours
 
-  times-doctor scan model.mps            an LP file, by HiGHS, without GAMS
+  times-doctor scan model.mps            an LP file, by HiGHS (--solver all: each)
 
   times-doctor scan my_run --parallel --queue      spread over the team's hosts
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import wait_until
+from times_doctor_cli.planning.hosts import Fleet
 from times_doctor_cli.planning.request import ScanRequest, parse_threads
 from times_doctor_cli.planning.runs import (
     Capacity,
@@ -20,7 +21,8 @@ from times_doctor_cli.planning.runs import (
     why_these,
 )
 from times_doctor_cli.run_folder.model import InputFile, Role, RunDir, RunKind
-from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.errors import NoHostForSolver, UsageError
+from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.profiles.profile import ModelClass
 
 USABLE = ("cplex", "highs", "conopt")
@@ -137,9 +139,30 @@ def test_auto_takes_the_solver_whose_option_file_lies_in_the_run_folder(tmp_path
 
 def test_an_lp_file_is_for_solvers_without_gams_highs_first(tmp_path: Path) -> None:
     run_dir = make_run_dir(tmp_path, kind=RunKind.LP)
-    assert choose_solvers(make_request(tmp_path), run_dir, ("highs",)) == ("highs",)
-    with pytest.raises(UsageError, match=r"no host has cplex.*pip install .*\[cplex\]"):
-        choose_solvers(make_request(tmp_path, solver="cplex"), run_dir, ("highs",))
+    assert choose_solvers(make_request(tmp_path), run_dir, ("cplex", "highs")) == ("highs",)
+    assert choose_solvers(make_request(tmp_path), run_dir, ("copt", "gurobi")) == ("gurobi",)
+    assert choose_solvers(make_request(tmp_path, solver="both"), run_dir, ("cplex", "gurobi")) == ("cplex", "gurobi")
+    assert choose_solvers(make_request(tmp_path, solver="all"), run_dir, ("highs", "hipo", "copt")) == ("copt", "highs")
+    named = make_request(tmp_path, profiles=("gurobi:bar", "highs:dual"))
+    assert choose_solvers(named, run_dir, ("gurobi", "highs")) == ("gurobi", "highs")
+    with pytest.raises(UsageError, match="solved by highs, cplex, gurobi, xpress, copt; others need GAMS"):
+        choose_solvers(make_request(tmp_path, solver="mosek"), run_dir, ("highs",))
+
+
+@pytest.mark.parametrize(
+    ("notes", "words"),
+    [
+        ((), r"No cplex here. Usable are: highs. To get it: pip install '.\[cplex\]' in a clone."),
+        (("CPLEX cannot be used: no licence.",), "No cplex here. Usable are: highs. CPLEX cannot be used: no licence."),
+    ],
+)
+def test_a_solver_that_is_not_here_is_told_with_what_is_known_of_it(notes: tuple[str, ...], words: str) -> None:
+    card = HostCard(
+        host="h", instance="i", pid=1, roles=("solve",), slots=1, cores=1, memory_mb=1, queues=(),
+        engines={"highs": "1.16"}, solvers=("highs.highs",), notes=notes,
+    )  # fmt: skip
+    with pytest.raises(NoHostForSolver, match=words):
+        Fleet.here(card, "native").require(["cplex"])
 
 
 @pytest.mark.parametrize(

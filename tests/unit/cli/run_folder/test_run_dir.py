@@ -80,7 +80,7 @@ def test_sources_beside_the_driver_are_told_from_data_and_outputs() -> None:
 def test_a_model_file_is_its_own_and_only_input() -> None:
     run = look(RUN_DIRS / "lp_file", environ={})
     assert (run.kind, names_of(run), run.idirs) == (RunKind.LP, {"model/tiny.mps"}, ())
-    assert run.facts == (("model file", "tiny.mps (the only model file), 1 kB, LP; by HiGHS"),)
+    assert run.facts == (("model file", "tiny.mps (the only model file), 1 kB, LP; without GAMS"),)
 
 
 def test_a_dry_run_says_where_each_thing_comes_from() -> None:

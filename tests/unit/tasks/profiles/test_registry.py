@@ -69,7 +69,7 @@ def test_built_in_profile_without_crossover_is_the_interior_one() -> None:
     solvers = {p.solver for p in built_in_profiles()}
 
     assert interior == {f"{solver}:bar_nox" for solver in solvers}
-    assert {p.name for p in built_in_profiles(engine="highs") if p.interior} == {"bar_nox", "pdlp"}
+    assert {p.name for p in built_in_profiles(engine="highs") if p.interior} == {"bar_nox", "hipo_nox", "pdlp"}
 
 
 def test_with_threads_changes_nothing_but_the_number() -> None:
@@ -154,7 +154,7 @@ def test_mip_gets_its_method_for_root_and_simplex_nodes() -> None:
 
 def test_no_names_mean_the_default_set() -> None:
     assert names_of(resolve([], "cplex", {})) == ["cplex:dual", "cplex:sift", "cplex:bar_nox"]
-    assert [p.name for p in resolve([], "highs", {}, engine="highs")] == ["dual", "bar", "bar_nox"]
+    assert [p.name for p in resolve([], "highs", {}, engine="highs")] == ["dual", "bar", "bar_nox", "hipo"]
 
 
 def test_a_name_of_highs_under_gams_means_the_same_without_it_but_for_the_name_of_its_barrier() -> None:

@@ -94,7 +94,7 @@ def test_a_variable_that_only_sounds_like_a_parameter_is_taken(look_at: Look, na
 
 
 def test_a_model_file_has_no_variables(look_at: Look) -> None:
-    with pytest.raises(UsageError, match=r"--gams-arg CASE: m\.mps is solved by HiGHS alone"):
+    with pytest.raises(UsageError, match=r"--gams-arg CASE: m\.mps is solved without GAMS"):
         look_at({"case/m.mps": "NAME\n"}, gams_args={"CASE": "x"})
 
 
