@@ -236,7 +236,8 @@ def test_a_listing_that_is_none_is_refused(cli: Cli, tmp_path: Path, content: by
     (tmp_path / "run.lst").write_bytes(content)
     done = cli.run("report", tmp_path / "run.lst")
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"Error: '{tmp_path}/run.lst' holds nothing of a run: expected a log of GAMS or a solver" in done.stderr
+    expected = "expected a log or listing of GAMS, or a solver's log."
+    assert f"Error: '{tmp_path}/run.lst' holds nothing of a run: {expected}" in done.stderr
 
 
 # -- profiles and options

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from times_doctor_tasks.analysis.history import KEPT, RunRecord
 from times_doctor_tasks.config.settings import FOLDERS
@@ -17,6 +18,10 @@ _LAYOUT = 1
 _PATIENCE_S = 5.0
 
 
+def _place() -> Path:
+    return FOLDERS.user_data_path / "history.sqlite3"
+
+
 @contextlib.contextmanager
 def _database() -> Iterator[sqlite3.Connection]:
     """The database, made where there is none.
@@ -24,7 +29,7 @@ def _database() -> Iterator[sqlite3.Connection]:
     Raises:
         UsageError: it cannot be read or written, or a newer version wrote it.
     """
-    path = FOLDERS.user_data_path / "history.sqlite3"
+    path = _place()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(sqlite3.connect(path, timeout=_PATIENCE_S)) as database, database:
@@ -60,6 +65,8 @@ def local_history() -> list[RunRecord]:
     Raises:
         UsageError: see `_database`.
     """
+    if not _place().exists():  # a look leaves nothing behind
+        return []
     with _database() as database:
         return list(_readable(database))
 
