@@ -41,13 +41,15 @@ install: $(VENV)/.dev ## make the environment with everything for development
 
 demo: $(VENV)/.demo ## write the sample model and scan it for real (GAMS, else HiGHS)
 	@$(BIN)/times-doctor demo demo >/dev/null
-	@echo "The folder demo/ has a model of a small energy system: which power plants to run, and when, so that demand is met at least cost."
-	@echo "Programs that find the answer (\"solvers\") can be set in many ways. This scan solves the model with several settings (\"profiles\") at"
-	@echo "once, shows each at work, checks that all find the same answer, and ends with which profile to use."
+	@echo "The folder demo/ has a model of a small energy system: which power plants to"
+	@echo "run, and when, so that demand is met at least cost. Programs that find the"
+	@echo "answer (\"solvers\") can be set in many ways. This scan solves the model with"
+	@echo "several settings (\"profiles\") at once, shows each at work, checks that all find"
+	@echo "the same answer, and ends with which profile to use."
 	@echo
 	@$(BIN)/times-doctor scan demo/parscen --parallel 2>$(VENV)/demo.err; code=$$?; \
 	  if [ $$code -ne 5 ]; then cat $(VENV)/demo.err >&2; exit $$code; fi; \
-	  sed 's/^Error: /GAMS, which many such models are written in, is left out here. /' $(VENV)/demo.err; \
+	  sed 's/^Error: /GAMS, which many such models are written in, is left out here. /' $(VENV)/demo.err | fold -s -w 79; \
 	  echo "The same energy system as a model file, solved by HiGHS, a free solver:"; echo; \
 	  $(BIN)/times-doctor scan demo/demo_large.mps --parallel
 

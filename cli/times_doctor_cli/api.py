@@ -28,7 +28,7 @@ from times_doctor_cli.client.session import Client
 from times_doctor_cli.client.team_look import TeamReader
 from times_doctor_cli.reports.destination import Harvest
 from times_doctor_cli.reports.layout import OUT
-from times_doctor_cli.reports.local_scans import find_local, local_scans
+from times_doctor_cli.reports.local_scans import local_scans
 from times_doctor_cli.reports.reader import SavedReport, find_here
 from times_doctor_cli.scan_state.board import Board
 from times_doctor_cli.scan_state.menu import select
@@ -249,7 +249,7 @@ def locate(what: str, *, who: str, environ: Mapping[str, str] | None = None) -> 
     if (here := find_here(what)) is not None:
         return here
     settings = Settings.load(os.environ if environ is None else environ)
-    local = find_local("" if what == LAST else what) if looks_like_scan(what) else None
+    local = next(local_scans("" if what == LAST else what), None) if looks_like_scan(what) else None
     if local is not None and (what != LAST or settings.broker_url is None):
         return local
     if settings.broker_url is None or not looks_like_scan(what):

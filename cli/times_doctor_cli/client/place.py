@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from times_doctor_tasks.analysis.advice import rough_text
 from times_doctor_tasks.contract.hosts import HostCard
 
 #: More runs than this are not played forward: how many are before it is said all the same.
@@ -59,7 +60,8 @@ def places(look: TeamLook, scan: str) -> dict[str, str]:
     found = {}
     for place, run in enumerate(look.waiting):
         if run.scan == scan:
-            about = _about(starts_s.get((run.scan, run.run)))
+            start_s = starts_s.get((run.scan, run.run), 0.0)
+            about = f"about {rough_text(start_s)}" if start_s >= 1 else ""
             found[run.run] = ", ".join(filter(None, [_why(look, run), _behind(look, run, place), about])) or "next"
     return found
 
@@ -107,14 +109,6 @@ def _behind(look: TeamLook, run: TeamRun, place: int) -> str:
     if not words:
         return ""
     return "behind " + " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
-
-
-def _about(start_s: float | None) -> str:
-    if start_s is None or start_s < 1:
-        return ""
-    if start_s < 100:
-        return f"about {start_s:.0f} s"
-    return f"about {start_s / 60:.0f} min" if start_s < 6000 else f"about {start_s / 3600:.1f} h"
 
 
 def _starts_s(look: TeamLook) -> dict[tuple[str, str], float]:

@@ -15,7 +15,7 @@ from times_doctor_cli.client.session import Client
 from times_doctor_cli.planning.hosts import Fleet
 from times_doctor_cli.reports.local_history import local_history
 from times_doctor_cli.terminal.units import memory
-from times_doctor_tasks.analysis.advice import seconds_text
+from times_doctor_tasks.analysis.advice import rough_text
 from times_doctor_tasks.analysis.history import RunRecord, Standing, hashed, standings, with_version
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.fingerprint import Fingerprint
@@ -93,7 +93,7 @@ def expected_words(runs: Sequence[RunSpec], slots: int, seats: Mapping[str, int]
         ends_s = [0.0] * max(1, slots)
         for run in todo:
             heapq.heapreplace(ends_s, ends_s[0] + (run.expected_s or 0.0))
-        words.append(f"about {about(max(ends_s))} in all")
+        words.append(f"about {rough_text(max(ends_s))} in all")
     words += [
         f"{seats[solver]} seat{'' if seats[solver] == 1 else 's'} of {solver} for everybody"
         for solver in sorted(needed)
@@ -118,18 +118,9 @@ def _won(best: Standing) -> str:
 
 
 def _times(best: Standing) -> str:
-    time = f", about {about(best.runtime_s)}" if best.runtime_s is not None else ""
+    time = f", about {rough_text(best.runtime_s)}" if best.runtime_s is not None else ""
     if not best.older:
         return time
     older = "all of them" if best.older == best.contests else f"{best.older} of them"
     solver = best.profile.partition(".")[0]
     return f"{time}; {older} with another {solver} than {best.version}, which counts half"
-
-
-def about(seconds: float) -> str:
-    """A time as it is expected: in minutes below an hour.
-
-    >>> about(12.3), about(840), about(7384)
-    ('12.3 s', '14 min', '2 h 03 min')
-    """
-    return f"{seconds / 60:.0f} min" if 90 <= seconds < 3570 else seconds_text(seconds)

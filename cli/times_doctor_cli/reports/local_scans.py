@@ -31,21 +31,13 @@ def remember(folder: Path) -> None:
             lines.write(f"{folder.absolute()}\n")
 
 
-def local_scans() -> Iterator[SavedReport]:
-    """Reports of local scans that are still there and can be read, newest first."""
+def local_scans(beginning: str = "") -> Iterator[SavedReport]:
+    """Reports of local scans that are still there and can be read, newest first; those whose ids begin so."""
     for folder in reversed(_folders()):
-        with contextlib.suppress(UsageError, OSError):
-            if (saved := find_saved(folder, newest=False)) is not None:
-                yield saved
-
-
-def find_local(scan: str) -> SavedReport | None:
-    """The newest local scan whose id begins so; all ids do with nothing."""
-    folders = (folder for folder in reversed(_folders()) if folder.name.startswith(scan))
-    for folder in folders:
-        if (saved := find_saved(folder, newest=False)) is not None:
-            return saved
-    return None
+        if folder.name.startswith(beginning):
+            with contextlib.suppress(UsageError, OSError):
+                if (saved := find_saved(folder, newest=False)) is not None:
+                    yield saved
 
 
 def forget_missing() -> int:

@@ -6,7 +6,7 @@ import statistics
 from dataclasses import dataclass
 
 from times_doctor_cli.terminal.units import runtime
-from times_doctor_tasks.analysis.advice import seconds_text
+from times_doctor_tasks.analysis.advice import rough_text, seconds_text
 from times_doctor_tasks.analysis.run_times import Measure, time_s
 from times_doctor_tasks.contract.messages import Contender, Report, RunResult
 from times_doctor_tasks.contract.states import Verdict
@@ -103,7 +103,7 @@ def saving_words(report: Report) -> str:
     saved_s = before_s - after_s
     if saved_s < _WORTH_SAYING_S or measure_of_report(report) is Measure.CPU:
         return ""
-    about = f"{saved_s / 60:.0f} min" if saved_s < 3600 else seconds_text(saved_s)
+    about = rough_text(saved_s)
     return f"about {about} a run ({seconds_text(after_s)} instead of {seconds_text(before_s)})"
 
 

@@ -130,6 +130,17 @@ def seconds_text(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def rough_text(seconds: float) -> str:
+    """A time that is only expected: no seconds beside minutes.
+
+    >>> rough_text(0.314), rough_text(12.34), rough_text(840), rough_text(7384)
+    ('0.31 s', '12 s', '14 min', '2 h 03 min')
+    """
+    if 90 <= seconds < 3570:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds:.0f} s" if 1 <= seconds < 90 else seconds_text(seconds)
+
+
 def times_words(ratio: float) -> str:
     """
     >>> times_words(1.04), times_words(3.14), times_words(41.5), times_words(1234.5)

@@ -58,13 +58,13 @@ def test_a_sentence_says_what_was_best_for_this_model() -> None:
 
 def test_what_was_best_for_models_like_it_is_said_where_it_is_new() -> None:
     new = Fingerprint.of("new", "gams", 600_000, [b"base.dd"])
-    assert history_words(contest(1), new, {}) == "for models like this `cplex.bar` won 1 of 1 scan, about 10.0 s"
+    assert history_words(contest(1), new, {}) == "for models like this `cplex.bar` won 1 of 1 scan, about 10 s"
     assert history_words(contest(1), Fingerprint.of("new", "LP", 600_000, [b"base.dd"]), {}) == ""
 
 
 def test_the_sentence_says_that_another_version_counts_half() -> None:
     words = history_words([*contest(1), *contest(2)], MODEL, {"cplex": "23"})
-    assert words.endswith("about 10.0 s; all of them with another cplex than 23, which counts half")
+    assert words.endswith("about 10 s; all of them with another cplex than 23, which counts half")
 
 
 def test_no_scan_fails_for_a_history_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from times_doctor_cli.main import run
-from times_doctor_cli.reports.local_scans import find_local, forget_missing, local_scans, remember
+from times_doctor_cli.reports.local_scans import forget_missing, local_scans, remember
 from times_doctor_cli.reports.writers.json_report import write_json
 from times_doctor_tasks.config.settings import FOLDERS
 from times_doctor_tasks.contract.messages import Report
@@ -37,13 +37,13 @@ def ids() -> list[str]:
 
 def test_the_newest_comes_first_and_is_found_by_the_beginning_of_its_id(folders: list[Path]) -> None:
     assert ids() == ["261102-080000-bbbb", "261101-080000-aaaa"]
-    found = find_local("261101")
+    found = next(local_scans("261101"), None)
     assert found is not None
     assert found.folder == folders[0]
-    newest = find_local("")
+    newest = next(local_scans(), None)
     assert newest is not None
     assert newest.folder == folders[1]
-    assert find_local("99") is None
+    assert next(local_scans("99"), None) is None
 
 
 def test_a_scan_whose_folder_is_gone_is_passed_over_and_then_forgotten(folders: list[Path]) -> None:
