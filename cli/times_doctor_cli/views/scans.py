@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from times_doctor_cli.client.scan_summaries import ScanLine
 from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, header_of, row_of
 from times_doctor_cli.terminal.signs import glyphs, printable
+from times_doctor_tasks.analysis.advice import TIE, TOO_CLOSE
 from times_doctor_tasks.contract.states import RunState, ScanMode
 from times_doctor_tasks.state_store.done_mark import DoneMark
 
@@ -75,8 +76,9 @@ def standing_words(line: ScanLine) -> str:
 def _winner(mark: DoneMark) -> str:
     if not mark.recommended:
         return ""
-    # The report's headline takes one of those that are too close, and says so.
-    return f"{printable(mark.recommended)} {'(too close to call)' if mark.outcome == 'too close to call' else 'won'}"
+    # The report's headline takes one of those that are as fast or too close, and says so.
+    words = {TIE: "(a tie)", TOO_CLOSE: f"({TOO_CLOSE})"}.get(mark.outcome, "won")
+    return f"{printable(mark.recommended)} {words}"
 
 
 def started_words(at_ms: int, now_ms: int) -> str:

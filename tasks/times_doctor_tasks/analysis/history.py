@@ -10,6 +10,7 @@ from statistics import median
 
 import msgspec
 
+from times_doctor_tasks.analysis.advice import DECIDED
 from times_doctor_tasks.analysis.run_times import quiet_s, trusted_cpu_s
 from times_doctor_tasks.contract.fingerprint import Fingerprint
 from times_doctor_tasks.contract.messages import Document, Report, RunSpec
@@ -49,7 +50,7 @@ class RunRecord(Document, frozen=True, kw_only=True):
     out_of_memory: bool = False
     quality: dict[str, float] = msgspec.field(default_factory=dict)
     won: bool = False
-    """The report recommends its profile."""
+    """Its profile was surely the fastest: no tie, and not too close to call."""
 
     @property
     def name(self) -> str:
@@ -79,7 +80,7 @@ class Standing:
 
 def records_of(report: Report, runs: Iterable[RunSpec], *, title: str = "") -> list[RunRecord]:
     """A record for each run of a scan that says something of its profile; none where the model has no fingerprint."""
-    model, best = report.spec.model.fingerprint, report.recommendation.profile
+    model, advice = report.spec.model.fingerprint, report.recommendation
     asked = {run.run: run for run in runs}
     return [
         RunRecord(
@@ -101,7 +102,7 @@ def records_of(report: Report, runs: Iterable[RunSpec], *, title: str = "") -> l
             verdict=result.verdict,
             out_of_memory=result.stop_reason is StopReason.OUT_OF_MEMORY,
             quality=result.quality,
-            won=f"{result.solver}.{result.profile}" == best,
+            won=advice.outcome == DECIDED and f"{result.solver}.{result.profile}" == advice.profile,
         )
         for result in report.runs
         if model is not None

@@ -89,6 +89,8 @@ def test_how_an_open_scan_stands(
             DoneMark(recommended="cplex.bar", outcome="too close to call"),
             "cplex.bar (too close to call)",
         ),
+        ({RunState.DONE: 3}, DoneMark(recommended="cplex.bar", outcome="tie"), "cplex.bar (a tie)"),
+        ({RunState.DONE: 3}, DoneMark(recommended="cplex.bar", outcome="decided"), "cplex.bar won"),
         ({RunState.CANCELLED: 3}, DoneMark(), "3 cancelled by anna@pc and ben@pc"),
     ],
 )

@@ -1,4 +1,4 @@
-"""HiGHS (1.13 to 1.16), without numpy where that can be: its import takes longer than most solves (docs/adr/0012)."""
+"""HiGHS (1.13 to 1.16), without numpy where that can be: its import takes longer than most solves (docs/adr/0014)."""
 
 from __future__ import annotations
 
