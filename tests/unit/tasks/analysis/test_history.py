@@ -45,6 +45,10 @@ def test_each_run_that_ended_leaves_what_the_history_needs() -> None:
     assert len(slow.options) == 16
 
 
+def test_nobody_wins_a_tie() -> None:
+    assert not any(run.won for run in records(make_result("dual"), make_result("bar")))
+
+
 @pytest.mark.parametrize("reason", [StopReason.USER, StopReason.HOST_LOST, StopReason.SHUTDOWN])
 def test_what_says_nothing_of_its_profile_is_not_kept(reason: StopReason) -> None:
     assert records(make_result(stop_reason=reason)) == []
