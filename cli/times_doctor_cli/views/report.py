@@ -14,7 +14,7 @@ from times_doctor_cli.reports.profile_lines import ProfileLine, profile_lines, s
 from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, Paragraph, header_of, row_of
 from times_doctor_cli.terminal.signs import Glyphs, glyphs, printable, state_glyph
 from times_doctor_cli.terminal.units import count, memory, number, rounded_up, runtime, verdict_words
-from times_doctor_tasks.analysis.advice import DECIDED, TOO_CLOSE, times_words
+from times_doctor_tasks.analysis.advice import DECIDED, TOO_CLOSE, no_winner_words, times_words
 from times_doctor_tasks.analysis.ranking import Pace
 from times_doctor_tasks.analysis.run_times import Measure
 from times_doctor_tasks.contract.messages import Report, RunResult
@@ -76,7 +76,7 @@ def headline(report: Report, signs: Glyphs) -> str:
     """What to use and how it compares, in one sentence."""
     advice = report.recommendation
     if advice.run is None:
-        return "No run can be recommended."
+        return no_winner_words(report.runs)
     words = f"Use {printable(advice.profile or advice.run)}"
     if advice.against == advice.profile and advice.profile and advice.profile.endswith(f".{CURRENT}"):
         words += ": what you use today"

@@ -10,9 +10,12 @@ from times_doctor_tasks.analysis.candidates import BUSY_SHARE, Candidate, busy_s
 from times_doctor_tasks.analysis.ranking import MIN_GAIN_REL, MIN_GAIN_S, MOST_ROUNDS, Pace, Ranking
 from times_doctor_tasks.analysis.run_times import Measure, other_wait_s, trusted_cpu_s
 from times_doctor_tasks.contract.messages import RunResult
+from times_doctor_tasks.contract.states import Verdict
 
 #: `Recommendation.outcome`.
 DECIDED, TIE, TOO_CLOSE = "decided", "tie", "too close to call"
+#: Verdicts on the model, whatever the profile.
+_NO_SOLUTION = frozenset({Verdict.INFEASIBLE, Verdict.UNBOUNDED})
 #: From this share of waiting for a core on, a quieter machine is advised.
 _VERY_BUSY_SHARE = 0.5
 
@@ -128,6 +131,15 @@ def seconds_text(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def no_winner_words(runs: Sequence[RunResult]) -> str:
+    """The headline of a report that recommends no profile."""
+    verdicts = {run.verdict for run in runs}
+    if len(verdicts) != 1 or not verdicts <= _NO_SOLUTION:
+        return "No run can be recommended."
+    agree = {1: "", 2: ": both runs agree"}.get(len(runs), f": all {len(runs)} runs agree")
+    return f"The model is {runs[0].verdict}{agree}."
 
 
 def rough_text(seconds: float) -> str:

@@ -12,6 +12,7 @@ from times_doctor_cli.reports.profile_lines import ProfileLine, profile_lines, t
 from times_doctor_cli.reports.writers.charts import RUNS_MAX
 from times_doctor_cli.reports.writers.option_file import copy_line
 from times_doctor_cli.terminal.units import compact, count, memory, number, runtime, verdict_words
+from times_doctor_tasks.analysis.advice import no_winner_words
 from times_doctor_tasks.analysis.candidates import numeric_trouble
 from times_doctor_tasks.analysis.run_times import Measure
 from times_doctor_tasks.contract.messages import Report, RunResult, RunSpec
@@ -90,6 +91,7 @@ def page_data(
         "heading": _heading(report),
         "notes": (*report.comparison.findings, *report.warnings, *_reused(report)),
         "reasons": [reason for reason in report.recommendation.reasons if reason not in said],
+        "no_winner": no_winner_words(report.runs),
         "copy": copy_line(report, spec) if spec else "",
         "runs": _runs(report),
         "agreement": _agreement(report),

@@ -33,7 +33,7 @@ from times_doctor_cli.views.live.table import Frame, live_table, window
 from times_doctor_cli.views.notices import notices_view
 from times_doctor_cli.views.plan import PlanFact, PlannedRun, PlanView, plan_view
 from times_doctor_cli.views.profiles import profiles_view
-from times_doctor_cli.views.report import MOST_ROWS, ReportFiles, report_view
+from times_doctor_cli.views.report import MOST_ROWS, ReportFiles, headline, report_view
 from times_doctor_tasks.analysis.comparison import compare
 from times_doctor_tasks.analysis.recommendation import recommend
 from times_doctor_tasks.contract.errors import UsageError
@@ -445,6 +445,15 @@ def test_report_of_nothing_solved_stands() -> None:
     report = make_report(make_result("cplex.dual", state=RunState.LOST, verdict=None, objective=None, runtime_s=None))
 
     assert "No run can be recommended." in drawn(report_view(report, width=80, unicode=True))
+
+
+def test_what_all_runs_say_of_the_model_is_the_headline() -> None:
+    runs = [make_result(f"cplex.{p}", verdict=Verdict.INFEASIBLE, objective=None) for p in ("dual", "bar", "bar_nox")]
+    assert headline(make_report(*runs), UNICODE) == "The model is infeasible: all 3 runs agree."
+    assert headline(make_report(*runs[:2]), UNICODE) == "The model is infeasible: both runs agree."
+    assert headline(make_report(runs[0]), UNICODE) == "The model is infeasible."
+    unsure = make_result("cplex.dual", verdict=Verdict.UNBOUNDED, objective=None)
+    assert headline(make_report(*runs[1:], unsure), UNICODE) == "No run can be recommended."
 
 
 def test_a_lead_too_small_to_name_is_too_close_to_call() -> None:

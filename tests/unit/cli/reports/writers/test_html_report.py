@@ -108,7 +108,7 @@ def test_disagreement_stands_before_everything_else(make_report: MakeReport, mak
         report_html(make_report([make_result("dual"), make_result("bar", objective=1.0)]), specs={}, log_tails={})
     ).text
 
-    assert text.index("The profiles disagree") < text.index("No recommendation") < text.index("Comparison")
+    assert text.index("The profiles disagree") < text.index("No run can be recommended.") < text.index("Comparison")
 
 
 def test_failed_run_shows_its_sentence_next_step_and_end_of_log(
