@@ -21,3 +21,6 @@ html_theme = "furo"
 html_title = f"times-doctor {__version__}"
 html_show_sphinx = False
 html_copy_source = False
+# Relative to this folder.
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]

@@ -99,12 +99,13 @@ def profiles_page() -> str:
     parts = [
         "# Solvers and profiles\n\nA profile is a named set of solver options. `times-doctor profiles` lists them too; "
         "`-p dual` takes one, `-p highs:dual` that of one solver, `-p @hard` a set. *Interior*: it ends without a "
-        "vertex solution, so marginals (prices) differ from those of a simplex solve.\n"
+        "vertex solution, so marginals (prices) differ from those of a simplex solve. CPLEX, Gurobi, Xpress and COPT "
+        "take the same options without GAMS.\n"
     ]
     for (solver, engine), group in groupby(built_in_profiles(engine=None), key=lambda p: (p.solver, p.engine)):
         parts.append(f"## {solver}, {'with' if engine == _GAMS else 'without'} GAMS\n")
         for profile in group:
-            marks = [*(["interior"] if profile.interior else []), *(f"`@{name}`" for name in sorted(profile.sets))]
+            marks = [*(["*interior*"] if profile.interior else []), *(f"`@{name}`" for name in sorted(profile.sets))]
             parts.append(f"### {profile.name}\n")
             parts.append(f"{_sentence(profile.does)} {_sentence(profile.use_when)} {', '.join(marks)}".strip() + "\n")
             parts.append(f"```\n{profile.options.strip()}\n```\n")
