@@ -1,7 +1,7 @@
 """The text of a log or listing as its program wrote it.
 
 What people have is often not the file itself: PowerShell redirects in UTF-16, a mail quotes with `> `, a notebook
-indents, a build server puts the time before each line.
+indents, a build server puts the time before each line, a terminal's recording has its colours.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -33,6 +33,12 @@ _MARKS = (
 )
 _AT_BEGIN = re.compile(f"^{_MARKS}", re.MULTILINE)
 _BEHIND = re.compile(f"^(.{{1,120}}?){_MARKS}", re.MULTILINE)
+#: A terminal's colours and other escapes, and bytes that no text has.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])|[\x00\x07]")
+#: Ends that a cut cannot have made: a last line without its end is whole all the same.
+_WHOLE = re.compile(r"(?:\d\.\d+[eE][+-]\d\d|: +(?:Optimal|Infeasible)|(?:Infeasible|[Uu]nbounded) model) *$")
+#: The longest line that may be one.
+_WHOLE_CHARS = 200
 #: Parts of what was put before a line that differ from line to line: times, numbers, levels such as INFO.
 _VARYING = re.compile(r"\d+|[A-Z]{4,}|[^\dA-Z]+|[A-Z]")
 
@@ -42,18 +48,21 @@ def pieces(path: Path, *, whole_bytes: int | None = None, end_bytes: int | None 
     with path.open("rb") as stream:
         head = stream.read(_SAMPLE_BYTES)
         encoding = _encoding(head)
-        before = _put_before(head.decode(encoding, errors="replace"))
+        clean = _cleaning(head.decode(encoding, errors="replace"))
         at = 0
         for start, end in spans(stream, whole_bytes=whole_bytes or WHOLE_BYTES, end_bytes=end_bytes or END_BYTES):
             if start > at:
                 yield f"\n{left_out(start - at)}\n"
                 encoding, start = _without_bom(encoding, head), start + start % 2
             decode = codecs.getincrementaldecoder(encoding)(errors="replace").decode
-            lines = LineBuffer()
+            lines, last = LineBuffer(), ""
             for chunk in span_pieces(stream, start, end):
                 text = decode(chunk)
-                yield text if before is None else "".join(f"{_without(before, line)}\n" for line in lines.feed(text))
+                last = f"{last}{text}".rpartition("\n")[2][-_WHOLE_CHARS:]
+                yield text if clean is None else "".join(f"{clean(line)}\n" for line in lines.feed(text))
             at = end
+            if _WHOLE.search(last):
+                yield "\n" if clean is None else f"{clean(last)}\n"
 
 
 def lines_of(path: Path) -> Iterator[str]:
@@ -80,8 +89,8 @@ def _sample(path: Path, size: int, _changed_ns: int) -> str:
             stream.seek(max(len(raw), (size - _SAMPLE_BYTES) // 2 * 2))
             text += "\n" + stream.read(2 * _SAMPLE_BYTES).decode(_without_bom(encoding, raw), errors="replace")
     text = text.replace("\r\n", "\n")
-    before = _put_before(text)
-    return text if before is None else "\n".join(_without(before, line) for line in text.split("\n"))
+    clean = _cleaning(text)
+    return text if clean is None else "\n".join(map(clean, text.split("\n")))
 
 
 def _encoding(head: bytes) -> str:
@@ -101,6 +110,14 @@ def _without_bom(encoding: str, head: bytes) -> str:
     return encoding.removesuffix("-sig")
 
 
+def _cleaning(text: str) -> Callable[[str], str] | None:
+    """What makes a line as its program wrote it; None where nothing was added."""
+    before = _put_before(_ESCAPES.sub("", text))
+    if before is None and not _ESCAPES.search(text):
+        return None
+    return lambda line: _without(before, _ESCAPES.sub("", line))
+
+
 def _put_before(text: str) -> re.Pattern[str] | None:
     """A pattern of what was put before each line; None where nothing was.
 
@@ -117,7 +134,9 @@ def _general(part: str) -> str:
     return r"\d+" if part.isdecimal() else "[A-Z]+" if part.isupper() and len(part) > 3 else re.escape(part)
 
 
-def _without(before: re.Pattern[str], line: str) -> str:
+def _without(before: re.Pattern[str] | None, line: str) -> str:
+    if before is None:
+        return line
     match = before.match(line)
     if match is not None:
         return line[match.end() :]

@@ -29,6 +29,9 @@ _BEFORE = {
     "build server": "2026-11-28T09:00:{:02}.1234567Z ",
     "logging": "2026-11-28 09:00:{:02},123 - INFO - ",
     "container": "gams-1  | ",
+    "colours": "\x1b[0m\x1b[32m",
+    "colours and time": "\x1b[2m09:00:{:02}\x1b[0m ",
+    "NUL bytes": "\0",
 }
 
 
@@ -108,3 +111,25 @@ def test_a_piece_of_a_listing_or_log_says_what_it_can(  # the table's columns
     reading = read_run(find_run_files(piece))
     assert reading.verdict is verdict
     assert words in reading.judgement.sentence
+
+
+@pytest.mark.parametrize(
+    ("last", "verdict", "objective"),
+    [
+        ("Optimal objective  3.221616953e+06", Verdict.OPTIMAL, 3221616.953),
+        ("Optimal objective  3.221616953e+0", Verdict.INTERRUPTED, None),
+        ("Optimal objective  3.2216", Verdict.INTERRUPTED, None),
+        ("Infeasible model", Verdict.INFEASIBLE, None),
+        ("Unbounded model", Verdict.UNBOUNDED, None),
+    ],
+)
+@pytest.mark.parametrize("before", ["", "> "])
+def test_a_last_line_without_its_end_counts_where_a_cut_cannot_have_made_it(
+    tmp_path: Path, last: str, verdict: Verdict, objective: float | None, before: str
+) -> None:
+    pasted = tmp_path / "pasted.log"
+    lines = ["Gurobi Optimizer version 12.0.1 build v12.0.1rc0 (linux64)", "", "Thread count: 2 physical cores", ""]
+    lines += ["Optimize a model with 3 rows, 6 columns and 9 nonzeros", "Model fingerprint: 0x57d3a9d5", "", last]
+    pasted.write_text("\n".join(before + line for line in lines))
+    reading = read_run(find_run_files(pasted))
+    assert (reading.verdict, reading.solves[-1].objective) == (verdict, objective)
