@@ -121,6 +121,25 @@ def local_scan(bench: Bench) -> Iterator[Line]:
         yield from _over_bare("local scan of 3 tiny LPs", found, bench, cpu_target=55, wall_target=30)
 
 
+def many_tiny(bench: Bench) -> Iterator[Line]:
+    """A local scan of 60 runs of a tiny LP on two slots, beside the 60 solves bare, two at a time."""
+    repeats = 1 if bench.smoke else 20
+    with tempfile.TemporaryDirectory(prefix="tdb-", dir="/tmp") as name:
+        folder = Path(name)
+        (model,) = tiny_models(folder, 1)
+        environ = clean_environ(HOME=name, GAMS_PATH="/nonexistent")
+        words = ["--parallel", "--threads", "1", "--max-workers", "2", "--repeat", str(repeats), "--yes", *PROFILES]
+        scan = [*PROGRAM, "scan", str(model), *words, "--out", str(folder / "out")]
+        found = medians(
+            max(1, bench.rounds // 3),
+            bare=lambda: bare_solves([model] * 3 * repeats, environ),
+            scan=lambda: cost(scan, environ),
+        )
+        times = found["scan"].cpu_s / found["bare"].cpu_s
+        ours, beside = f"{times:.2f} x ({found['scan'].cpu_s:.1f} s)", f"{found['bare'].cpu_s:.1f} s bare"
+        yield Line(f"local scan of {3 * repeats} tiny LPs, CPU", ours, beside, "<= 1.0 x", times <= 1.0)
+
+
 def _over_bare(
     what: str, found: dict[str, measuring.Cost], bench: Bench, *, cpu_target: float | None, wall_target: float
 ) -> Iterator[Line]:
@@ -413,7 +432,18 @@ def parsing(_: Bench) -> Iterator[Line]:
 
 ROWS: dict[str, Callable[[Bench], Iterator[Line]]] = {
     row.__name__: row
-    for row in (start_up, local_scan, warm_queue, many_runs, streaming, recovery, staging, real_models, parsing)
+    for row in (
+        start_up,
+        local_scan,
+        many_tiny,
+        warm_queue,
+        many_runs,
+        streaming,
+        recovery,
+        staging,
+        real_models,
+        parsing,
+    )
 }
 
 

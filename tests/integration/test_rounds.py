@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 from msgspec.structs import replace
@@ -48,18 +48,23 @@ def reporter(store: RunStore, publishing: None) -> Reporter:
 def scan(store: RunStore, submit: Submit) -> ScanSpec:
     """Its first round has ended, too close to call."""
     spec = submit(runs=FIRST, rounds=PLAN)
-    end(store, spec, **{"cplex.a.1": 10.0, "cplex.b.1": 10.4})
+    end(store, spec, {"cplex.a.1": 10.0, "cplex.b.1": 10.4})
     return spec
 
 
-def end(store: RunStore, spec: ScanSpec, **times_s: float) -> None:
+def own(store: RunStore, spec: ScanSpec, run: str, *, host: str = "h1") -> Owned:
+    document = store.run(spec.scan, run)
+    assert document is not None
+    answer = store.claim(spec, document, host=host, token="t", need=Room(1, 0), free=Room(8, 8000))
+    assert isinstance(answer, Owned), answer
+    return answer
+
+
+def end(store: RunStore, spec: ScanSpec, times_s: Mapping[str, float], *, host: str = "h1") -> None:
     for run, time_s in times_s.items():
-        document = store.run(spec.scan, run)
-        assert document is not None
-        answer = store.claim(spec, document, host="h1", token="t", need=Room(1, 0), free=Room(8, 8000))
-        assert isinstance(answer, Owned), answer
+        answer = own(store, spec, run, host=host)
         result = make_result(
-            spec, run, objective=1.0, runtime_s=time_s, cpu_s=time_s, run_delay_s=0.0, threads=1, host="h1"
+            spec, run, objective=1.0, runtime_s=time_s, cpu_s=time_s, run_delay_s=0.0, threads=1, host=host
         )
         for state in (RunState.STAGING, RunState.RUNNING, RunState.COLLECTING):
             store.advance(spec, run, answer.fence, state)
@@ -87,10 +92,10 @@ def test_the_callback_adds_and_publishes_the_next_round_until_nothing_is_open(
     told = [event for _, _, event in store.events(scan.scan) if isinstance(event, Extended)]
     assert [tuple(run.run for run in event.runs) for event in told] == [second.runs[2:]]
     assert reporter.aggregate(task) == "open"
-    end(store, second, **{"cplex.a.2": 10.0, "cplex.b.2": 10.4})
+    end(store, second, {"cplex.a.2": 10.0, "cplex.b.2": 10.4})
     assert reporter.aggregate(task) == "goes on"
     while (answer := reporter.aggregate(task)) in ("open", "goes on"):
-        end(store, scan, **dict.fromkeys(reread(store, scan).runs[-2:], 10.0))
+        end(store, scan, dict.fromkeys(reread(store, scan).runs[-2:], 10.0))
     assert answer == "reported"
     assert reporter.aggregate(task) == "done"
     report = store.report(scan.scan)
@@ -100,14 +105,14 @@ def test_the_callback_adds_and_publishes_the_next_round_until_nothing_is_open(
 
 def test_a_scan_without_rounds_is_reported_at_once(store: RunStore, reporter: Reporter, submit: Submit) -> None:
     spec = submit(runs=FIRST)
-    end(store, spec, **{"cplex.a.1": 10.0, "cplex.b.1": 10.4})
+    end(store, spec, {"cplex.a.1": 10.0, "cplex.b.1": 10.4})
 
     assert reporter.aggregate(AggregateTask(scan=spec.scan)) == "reported"
 
 
 def test_a_planner_of_a_newer_version_ends_in_a_report(store: RunStore, reporter: Reporter, submit: Submit) -> None:
     spec = submit(runs=FIRST, rounds=RoundPlan(planner="of tomorrow"))
-    end(store, spec, **{"cplex.a.1": 10.0, "cplex.b.1": 10.4})
+    end(store, spec, {"cplex.a.1": 10.0, "cplex.b.1": 10.4})
 
     assert reporter.aggregate(AggregateTask(scan=spec.scan)) == "reported"
 
@@ -135,7 +140,7 @@ def test_a_callback_that_comes_rounds_too_late_changes_nothing(
 ) -> None:
     stale = store.documents(scan)
     reporter.aggregate(AggregateTask(scan=scan.scan))
-    end(store, reread(store, scan), **{"cplex.a.2": 10.0, "cplex.b.2": 10.4})
+    end(store, reread(store, scan), {"cplex.a.2": 10.0, "cplex.b.2": 10.4})
     reporter.aggregate(AggregateTask(scan=scan.scan))
     now, waiting = reread(store, scan), store.waiting([QUEUE])
 
@@ -147,7 +152,7 @@ def test_a_callback_that_comes_rounds_too_late_changes_nothing(
 
 def test_no_round_is_added_to_a_scan_that_has_its_report(store: RunStore, reporter: Reporter, submit: Submit) -> None:
     spec = submit(runs=FIRST)
-    end(store, spec, **{"cplex.a.1": 10.0, "cplex.b.1": 10.4})
+    end(store, spec, {"cplex.a.1": 10.0, "cplex.b.1": 10.4})
     reporter.aggregate(AggregateTask(scan=spec.scan))
 
     assert store.extend(spec, [more(store, spec)]) is None
@@ -199,6 +204,34 @@ def test_killed_between_adding_and_publishing_the_sweeper_publishes(
 
     assert set(post.again_) == {"cplex.a.2"}
     assert post.aggregated == []
+
+
+def test_a_run_of_a_round_whose_host_dies_is_not_compared_with_the_rest_of_it(
+    store: RunStore, reporter: Reporter, scan: ScanSpec
+) -> None:
+    task, post = AggregateTask(scan=scan.scan), Post()
+    sweeps = Sweeps(Sweeper(store, post, Remedies(store, post)))
+    assert reporter.aggregate(task) == "goes on"
+    second = reread(store, scan)
+    end(store, second, {"cplex.a.2": 9.0})
+    own(store, second, "cplex.b.2")  # and h1 says no word more
+
+    sweeps.over(second.lease_s + 2)
+    assert post.again_ == ["cplex.b.2 head"]
+    end(store, second, {"cplex.b.2": 2.0}, host="h2")
+    while (answer := reporter.aggregate(task)) == "goes on":
+        end(store, scan, dict.fromkeys(reread(store, scan).runs[-2:], 10.0))
+
+    report = store.report(scan.scan)
+    assert answer == "reported"
+    assert report is not None
+    said = " ".join(report.recommendation.reasons)
+    assert "Compared within each host: h1 and h2. Left out," in said
+    assert "cplex.a.2 and cplex.b.2" in said
+    assert {c.profile: round(c.time_s, 1) for c in report.recommendation.contenders} == {
+        "cplex.a": 10.0,
+        "cplex.b": 10.1,
+    }
 
 
 def cover_lp(rows: int, columns: int) -> bytes:

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from times_doctor_tasks.analysis.candidates import BUSY_SHARE, Candidate, busy_share
+from times_doctor_tasks.analysis.candidates import BUSY_SHARE, Candidate, busy_share, round_of
 from times_doctor_tasks.analysis.ranking import MIN_GAIN_REL, MIN_GAIN_S, MOST_ROUNDS, Pace, Ranking
 from times_doctor_tasks.analysis.run_times import Measure, other_wait_s, trusted_cpu_s
 from times_doctor_tasks.contract.messages import RunResult
@@ -116,6 +116,9 @@ def measured_words(race: Race) -> list[str]:
         )
     elif len(hosts) > 1:
         words.append(f"Compared within each host: {listed(hosts)}.")
+        alone = [r.run for c in race.candidates for r in c.runs if (c.name, round_of(r)) in race.ranking.alone]
+        if alone:  # as where a host is lost, and its run goes to another
+            words[-1] += f" Left out, because no other profile has a time to set beside it there: {listed(alone)}."
     return words
 
 

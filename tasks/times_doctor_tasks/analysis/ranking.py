@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -79,13 +80,17 @@ class Ranking:
 
     def __init__(self, samples: Mapping[str, Sequence[Sample]], *, sd: float) -> None:
         tables = [{name: _by_block(each, key) for name, each in samples.items()} for key in _BLOCKS]
-        self._times = next(table for table in tables if _is_linked(table))
-        self.across_hosts = self._times in tables[_OVERLOOKING_HOSTS:] and not _is_one_host(samples)
+        which = next(n for n, table in enumerate(tables) if _is_linked(table))
+        self._times = _shared(tables[which])
+        self.across_hosts = which >= _OVERLOOKING_HOSTS and not _is_one_host(samples)
         """Whether profiles could only be compared over different hosts."""
         self._sd = max(sd, WIDE_SD) if self.across_hosts else sd
         self._share = _shares(self._times)
         self.fastest = self.lead(samples)
-        self._own = {name: [sample.log_s for sample in each] for name, each in samples.items()}
+        key = _BLOCKS[which]
+        self._own = {n: [s.log_s for s in each if key(s) in self._times[n]] for n, each in samples.items()}
+        self.alone = {(n, s.round) for n, each in samples.items() for s in each if key(s) not in self._times[n]}
+        """Profile and round of each time that has none beside it, and says nothing."""
         self._level = statistics.fmean(self._own[self.fastest]) - self._share[self.fastest]
 
     def lead(self, names: Iterable[str]) -> str:
@@ -168,6 +173,12 @@ def _by_block(samples: Sequence[Sample], key: Callable[[Sample], Hashable]) -> d
     for sample in samples:
         found.setdefault(key(sample), []).append(sample.log_s)
     return {block: statistics.fmean(times) for block, times in found.items()}
+
+
+def _shared(times: Mapping[str, Mapping[Hashable, float]]) -> Mapping[str, Mapping[Hashable, float]]:
+    """What is comparable with another profile's: a time from a host of its own would only move the others'."""
+    count = Counter(block for each in times.values() for block in each)
+    return {name: {b: t for b, t in each.items() if count[b] > 1} or each for name, each in times.items()}
 
 
 def _is_linked(times: Mapping[str, Mapping[Hashable, float]]) -> bool:

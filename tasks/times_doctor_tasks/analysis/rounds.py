@@ -24,8 +24,8 @@ BUDGET_ROUNDS = 4.0
 def next_repeats(spec: ScanSpec, runs: Sequence[RunSpec], results: Mapping[str, RunResult]) -> Sequence[RunSpec]:
     """The runs of the next round of `--repeat auto`, where each profile ran in the first; see `celery_app/rounds.py`.
 
-    Nothing comes after runs that disagree, or that the user stopped. A round goes where the first one went, so that
-    profiles are compared on one host.
+    Nothing comes after runs that disagree, or that the user stopped. A round goes to the queues of the first one; where
+    several hosts take from those, whoever compares the runs looks at where each ran (`ranking.Ranking`).
     """
     ended = [results[run.run] for run in runs if run.run in results]
     if spec.rounds is None or any(r.stop_reason is StopReason.USER for r in ended) or not compare(ended, spec).agree:

@@ -86,6 +86,28 @@ def test_hosts_are_overlooked_only_where_nothing_links_the_profiles(
     assert ranking.gap("b", "a").ratio[0] == pytest.approx(2.0)
 
 
+def test_a_run_that_recovery_took_to_another_host_moves_nothing() -> None:
+    moved = samples(30.0, host="y", first=3)
+    times = {"a": [*samples(10.0, 10.0, host="x"), *moved], "b": samples(20.0, 20.0, 20.0, host="x")}
+
+    ranking = Ranking(times, sd=QUIET_SD)
+
+    assert (ranking.fastest, ranking.across_hosts) == ("a", False)
+    assert ranking.alone == {("a", 3), ("b", 3)}
+    assert ranking.time_s("a") == pytest.approx(10.0)
+    assert ranking.time_s("b") == pytest.approx(20.0)
+    assert ranking.range_s("b") == pytest.approx((20.0, 20.0))
+    assert ranking.gap("b", "a").rounds == 2
+
+
+def test_a_profile_that_never_met_another_on_its_host_makes_all_overlook_hosts() -> None:
+    times = {"a": samples(10.0, 10.0, host="x"), "b": samples(20.0, 20.0, host="x"), "c": samples(30.0, host="y")}
+
+    ranking = Ranking(times, sd=QUIET_SD)
+
+    assert (ranking.across_hosts, ranking.pace("b", "a")) == (True, Pace.OPEN)
+
+
 def test_more_rounds_narrow_what_is_expected() -> None:
     ranking = Ranking({"a": samples(100.0), "b": samples(120.0)}, sd=BUSY_SD)
 

@@ -235,6 +235,24 @@ def test_rounds_that_each_had_a_host_are_compared_within_it(make_result: MakeRes
     assert "Compared within each host: alpha and beta." in advice.reasons
 
 
+def test_a_run_that_another_host_took_over_is_left_out_and_named(make_result: MakeResult, advise: Advise) -> None:
+    runs = [
+        make_result(profile, run=f"cplex.{profile}.{n}", host="alpha", runtime_s=time_s)
+        for n in (1, 2)
+        for profile, time_s in (("bar", 10.0), ("dual", 20.0))
+    ]
+    runs[2] = replace(runs[2], host="beta", runtime_s=90.0)
+
+    advice = advise(*runs)
+
+    assert (advice.outcome, advice.profile) == ("decided", "cplex.bar")
+    assert advice.reasons[0].startswith("cplex.bar: 10.0 s")
+    assert (
+        "Compared within each host: alpha and beta. Left out, because no other profile has a time to set beside it "
+        "there: cplex.bar.2 and cplex.dual.2."
+    ) in advice.reasons
+
+
 def test_unlike_threads_weaken_the_times(make_result: MakeResult, advise: Advise) -> None:
     advice = advise(make_result("dual", threads=4), make_result("bar", threads=8))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -18,7 +17,7 @@ def write_order(folder: Path, model: Path, options: str = "", *, solver: str = "
     """The words to start the program with; it writes `run.log` and `result.json` into `folder`."""
     log, result = (str(folder / name) for name in ("run.log", "result.json"))
     order = Order(solver, str(model), log, result, native_options(options, solver))
-    (folder / "order.json").write_text(json.dumps(dataclasses.asdict(order)))
+    (folder / "order.json").write_text(json.dumps(vars(order)))
     return [sys.executable, "-m", PROGRAM, str(folder / "order.json")]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
 
-_T = TypeVar("_T")
+TYPE_CHECKING = False  # `typing` and `dataclasses` take longer than a small model: each solve would wait for them
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    _T = TypeVar("_T")
 
 
 class Refused(Exception):
@@ -40,17 +42,17 @@ class Missing(Refused):
     code = 5
 
 
-@dataclass(frozen=True, slots=True)
 class Order:
     """What the program is told."""
 
-    solver: str
-    model: str
-    """Path of an MPS or LP file."""
-    log: str
-    result: str
-    options: Sequence[tuple[int, str, str | None, str]] = ()
-    """(line, name as written, native name, value); without a native name it is of GAMS only."""
+    def __init__(
+        self, solver: str, model: str, log: str, result: str, options: Sequence[tuple[int, str, str | None, str]] = ()
+    ) -> None:
+        """Args:
+        model: Path of an MPS or LP file.
+        options: (line, name as written, native name, value); without a native name it is of GAMS only.
+        """
+        self.solver, self.model, self.log, self.result, self.options = solver, model, log, result, options
 
 
 class Adapter:

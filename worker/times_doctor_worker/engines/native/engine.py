@@ -49,7 +49,7 @@ class NativeEngine:
         (job.directory / f"{self.name}.opt").write_text(text, "utf-8")
         model, order = str(job.tree / job.manifest.driver), job.directory / ORDER
         told = Order(self.name, model, LOG, RESULT, native_options(text, self.name))
-        order.write_text(json.dumps(dataclasses.asdict(told)), "utf-8")
+        order.write_text(json.dumps(vars(told)), "utf-8")
         return self._command(job, ["-m", PROGRAM, str(order)])
 
     def conflict_search(self, job: Job) -> Command | None:

@@ -9,9 +9,12 @@ import re
 import sys
 import types
 from pathlib import Path
-from typing import Any
 
 from times_doctor_worker.engines.native.adapter import Adapter, BadOption, Order, Unreadable
+
+TYPE_CHECKING = False  # see `adapter`
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Our names of what HiGHS measures of a solution.
 QUALITY = {

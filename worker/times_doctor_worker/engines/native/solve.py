@@ -12,11 +12,9 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from times_doctor_worker.engines.native.adapter import (
     Adapter,
@@ -29,6 +27,10 @@ from times_doctor_worker.engines.native.adapter import (
     finite,
     words_of,
 )
+
+TYPE_CHECKING = False  # see `adapter`
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Seconds from a signal until the process ends without its solver's answer, and between calls of `stop`: a solver that
 #: has not begun yet does not hear it.
@@ -142,6 +144,8 @@ def _clean(answer: dict[str, Any]) -> dict[str, Any]:
 
 def probe(solver: str) -> dict[str, str]:
     """What a solver says of itself, having been given a model that is beyond its free licence."""
+    import tempfile  # here: a solve needs none
+
     with tempfile.TemporaryDirectory() as folder:
         model = f"{folder}/probe.lp"
         try:
