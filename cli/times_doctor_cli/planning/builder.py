@@ -25,6 +25,7 @@ from times_doctor_cli.planning.runs import (
     engine_of,
     make_runs,
     named_solvers,
+    needless,
     new_scan_id,
     share_out,
     unheeded,
@@ -194,7 +195,7 @@ def prepare(
         fleet,
         out_folder(request, run_dir) / scan,
         why_these="" if request.profiles else why_these(run_dir, profiles),
-        remarks=tuple(filter(None, (unheeded(run_dir, profiles), crowding, *own_options))),
+        remarks=tuple(filter(None, (needless(request, run_dir), unheeded(run_dir, profiles), crowding, *own_options))),
     )
 
 

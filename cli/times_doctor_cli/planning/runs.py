@@ -202,6 +202,14 @@ def why_these(run_dir: RunDir, profiles: Sequence[Profile]) -> str:
     return f"{words} Profile {SCALED} runs too, because it is badly scaled." if scaled else words
 
 
+def needless(request: ScanRequest, run_dir: RunDir) -> str:
+    """What to say of `--iis` given for a model file; empty where it asks for something."""
+    if not request.iis or engine_of(run_dir) == "gams":
+        return ""
+    but = " But --iis-seconds 0 says not to search." if not request.iis_s else ""
+    return f"--iis is for GAMS: where a model file is infeasible, HiGHS names the conflict anyway.{but}"
+
+
 def unheeded(run_dir: RunDir, profiles: Sequence[Profile]) -> str:
     """A warning where HiGHS will not heed the method that profiles choose; empty where it will."""
     if run_dir.model_class is ModelClass.LP:

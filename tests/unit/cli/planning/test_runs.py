@@ -14,6 +14,7 @@ from times_doctor_cli.planning.runs import (
     choose_solvers,
     crowded,
     make_runs,
+    needless,
     new_scan_id,
     own_profiles,
     share_out,
@@ -80,6 +81,23 @@ def test_a_gams_model_says_nothing_of_its_class(tmp_path: Path) -> None:
     run_dir = make_run_dir(tmp_path)
     chosen = choose_profiles(make_request(tmp_path), run_dir, ("cplex",))
     assert (why_these(run_dir, chosen), unheeded(run_dir, chosen)) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "words"),
+    [
+        (RunKind.LP, {"iis": True}, ["--iis is for GAMS", "HiGHS names the conflict anyway."]),
+        (RunKind.LP, {"iis": True, "iis_s": 0.0}, ["HiGHS names the conflict anyway. But --iis-seconds 0"]),
+        (RunKind.LP, {}, []),
+        (RunKind.GAMS, {"iis": True}, []),
+    ],
+)
+def test_asking_a_model_file_for_its_conflict_is_said_to_be_needless(
+    kind: RunKind, asked: dict[str, object], words: list[str], tmp_path: Path
+) -> None:
+    said = needless(make_request(tmp_path, **asked), make_run_dir(tmp_path, kind=kind))
+    assert bool(said) == bool(words)
+    assert all(each in said for each in words)
 
 
 def test_without_gams_the_barrier_is_named_ipx(tmp_path: Path) -> None:
