@@ -46,6 +46,19 @@ class EmptyModel(UsageError):
         )
 
 
+class DecimalComma(UsageError):
+    """Numbers of an MPS file have a comma."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__(number)
+
+    def __str__(self) -> str:
+        return (
+            f"The model file has the number {self.args[0]!r}. Expected a decimal point: solvers read the part before "
+            "the comma only, so they would solve another model. Export it again with points."
+        )
+
+
 class NameIsNoText(UsageError):
     """A folder's name has bytes that are no UTF-8, and so cannot stand in a report."""
 

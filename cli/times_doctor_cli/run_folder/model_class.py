@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from times_doctor_cli.run_folder.errors import DecimalComma
 from times_doctor_tasks.profiles.profile import ModelClass
 
 _CHUNK_BYTES = 8 * 1024**2
@@ -19,6 +20,9 @@ _MPS_SECTION = re.compile(rb"^[A-Z]+", re.MULTILINE)
 _MPS_INTEGER_COLUMN = re.compile(rb"^[^*\n][^\n]*'INTORG'[^\n]*\n(?![^\n]*'MARKER')", re.MULTILINE)
 _MPS_INTEGER_BOUND = re.compile(rb"^[ \t]+(?:BV|LI|UI|SC|SI)[ \t]", re.MULTILINE)
 _MPS_ENTRY = re.compile(rb"^[ \t]+\S", re.MULTILINE)
+#: HiGHS takes `1,5` for 1, without a word.
+_MPS_COMMA = re.compile(rb"(?<=[ \t])[-+]?\d+,\d[\d.,]*(?:[eEdD][-+]?\d+)?(?=\s)")
+_MPS_NUMBERS = frozenset({b"COLUMNS", b"RHS", b"RANGES", b"BOUNDS"})
 _LP_COMMENT = re.compile(rb"\\[^\n]*")
 _LP_SECTIONS = rb"(?:generals?|gen|integers?|binary|binaries|bin|semi-continuous|semis?)"
 _LP_INTEGERS = re.compile(
@@ -33,6 +37,7 @@ def model_class_of(path: Path) -> ModelClass:
 
     Raises:
         OSError: the file cannot be opened.
+        DecimalComma: an MPS file has numbers with a comma.
     """
     name = path.name.lower()
     judge = _lp_class if name.endswith(".lp") else _mps_class
@@ -56,6 +61,8 @@ def _mps_class(chunks: Iterable[bytes]) -> ModelClass:
     """Integers stand between markers or in the bounds, squares in QUADOBJ, QMATRIX, QSECTION or QCMATRIX."""
     integer = quadratic = False
     for section, text in _mps_sections(chunks):
+        if b"," in text and section in _MPS_NUMBERS and (comma := _MPS_COMMA.search(text)):
+            raise DecimalComma(comma[0].decode())
         if section == b"COLUMNS":
             integer = integer or bool(_MPS_INTEGER_COLUMN.search(text))
         elif section == b"BOUNDS":

@@ -57,8 +57,16 @@ def diagnose(
         show(diagnosis_view(each, unicode=shows_unicode(console)), console)
 
 
+def _of_model(model: Path, *, solve_s: float, iis_s: float) -> Diagnosis:
+    from times_doctor_cli.diagnosis.diagnose import of_model
+    from times_doctor_cli.run_folder.model_class import model_class_of
+
+    model_class_of(model)  # numbers that HiGHS would read as others end it here
+    return of_model(model, solve_s=solve_s, iis_s=iis_s)
+
+
 def _found(what: Path, *, solve_s: float, iis_s: float) -> Sequence[Diagnosis]:
-    from times_doctor_cli.diagnosis.diagnose import of_model, of_reading, of_report
+    from times_doctor_cli.diagnosis.diagnose import of_reading, of_report
     from times_doctor_cli.reports.reader import find_saved
     from times_doctor_cli.run_folder.gams.driver import is_lp_file
     from times_doctor_tasks.contract.errors import UsageError
@@ -69,7 +77,7 @@ def _found(what: Path, *, solve_s: float, iis_s: float) -> Sequence[Diagnosis]:
     if not what.exists():
         raise UsageError(f"{str(what)!r} does not exist: expected a .mps or .lp file, a log, a listing or a folder.")
     if what.is_file() and is_lp_file(what):
-        return [of_model(what, solve_s=solve_s, iis_s=iis_s)]
+        return [_of_model(what, solve_s=solve_s, iis_s=iis_s)]
     saved = find_saved(what, newest=True) if what.is_dir() else None
     if saved is not None:
         return list(of_report(saved.report))
@@ -78,7 +86,7 @@ def _found(what: Path, *, solve_s: float, iis_s: float) -> Sequence[Diagnosis]:
     except FileNotFoundError as error:
         models = [path for path in sorted(what.iterdir()) if is_lp_file(path)] if what.is_dir() else []
         if len(models) == 1:
-            return [of_model(models[0], solve_s=solve_s, iis_s=iis_s)]
+            return [_of_model(models[0], solve_s=solve_s, iis_s=iis_s)]
         if models:
             names = some_of([repr(path.name) for path in models], 5)
             raise UsageError(f"{str(what)!r} holds several models: {names}. Name one of them.") from error

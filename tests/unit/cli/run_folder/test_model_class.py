@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import pytest
 
 from times_doctor_cli.run_folder import model_class
+from times_doctor_cli.run_folder.errors import DecimalComma
 from times_doctor_cli.run_folder.model_class import model_class_of
 from times_doctor_tasks.profiles.profile import ModelClass
 
@@ -118,4 +120,25 @@ def test_a_compressed_file_is_read(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_unpacked_is_left_to_highs(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "m.mps.gz"
     path.write_bytes(content)
+    assert model_class_of(path) is LP
+
+
+@pytest.mark.parametrize(
+    ("part", "number"),
+    [
+        ({"after": "    z obj 1,5 c1 1\n"}, "1,5"),
+        ({"after": "    z obj 1 c1 -2,50e-3\r\n"}, "-2,50e-3"),
+        ({"rest": "BOUNDS\n UP BND x 1,000.5\n"}, "1,000.5"),
+    ],
+)
+def test_numbers_with_a_comma_are_refused(part: dict[str, str], number: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.mps"
+    path.write_text(mps(**part))
+    with pytest.raises(DecimalComma, match=re.escape(number)):
+        model_class_of(path)
+
+
+def test_names_may_have_commas(tmp_path: Path) -> None:
+    path = tmp_path / "m.mps"
+    path.write_text(mps(after="    z(1,2) obj 1 c1(3,4) 1\n", rest="BOUNDS\n FR BND z(1,2)\n"))
     assert model_class_of(path) is LP
