@@ -281,8 +281,9 @@ class CheckedStore(RunStore):
 
     def before(self, run: RunSpec) -> list[str]:
         """Who stands before a run in the real line, or would if it came now."""
-        mine = self.client.zscore(self.keys.line(), f"{run.scan} {run.run}") or run.priority * 1e13 + self.server_ms()
-        members = self.client.zrangebyscore(self.keys.line(), "-inf", f"({mine}")
+        mine = self.client.zscore(self.keys.line(), f"{run.scan} {run.run}")
+        below = run.priority * 1e13 + self.server_ms() if mine is None else f"({mine}"
+        members = self.client.zrangebyscore(self.keys.line(), "-inf", below)
         return [member.decode().split(" ")[1] for member in members]
 
     def take(

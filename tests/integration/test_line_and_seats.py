@@ -203,6 +203,18 @@ def test_a_seat_that_is_given_back_goes_to_whoever_has_waited(team: Team) -> Non
     team.own(spec, 1, host="h3")
 
 
+def test_who_came_in_the_same_millisecond_is_before_whoever_comes_now(team: Team) -> None:
+    team.store.set_seats("cplex", 1)
+    spec = team.submit()
+    seat = team.own(spec, 0).fence.seat
+    for _ in range(100):
+        team.store.client.zadd(team.store.keys.held_seats(), {seat: 1e15})
+        team.store.client.delete(team.store.keys.line(), team.store.keys.line_needs())
+        team.claim(spec, 1, host="h2")
+        team.store.client.zrem(team.store.keys.held_seats(), seat)
+        assert team.claim(spec, 2) == Parked("no seat: 0 of 1 cplex")
+
+
 def test_a_silent_owners_seat_stays_while_its_run_is_begun_elsewhere(team: Team) -> None:
     team.store.set_seats("cplex", 1)
     spec = team.submit(amount=1)

@@ -21,8 +21,10 @@ end
 
 -- A seat that is free belongs to whoever has waited for it, unless TAKE has kept it for this very run.
 local function somebody_is_before()
-  local mine = redis.call('ZSCORE', KEYS[4], ARGV[2]) or string.format('%.0f', tonumber(ARGV[13]) * 1e13 + now_ms())
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', '(' .. mine)) do
+  local mine = redis.call('ZSCORE', KEYS[4], ARGV[2])
+  -- Who comes now is behind one that came in this very millisecond.
+  local below = mine and '(' .. mine or string.format('%.0f', tonumber(ARGV[13]) * 1e13 + now_ms())
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', below)) do
     local solver, kept_ms = (redis.call('HGET', KEYS[5], member) or ''):match('^%S+ %S+%.(%S+) %d+ %d+ ?(%d*)')
     if solver == ARGV[17] and now_ms() >= (tonumber(kept_ms) or 0) then return true end
   end
