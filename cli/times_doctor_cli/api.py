@@ -16,10 +16,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from times_doctor_cli.client.event_stream import Feed
 from times_doctor_cli.client.scan_lookup import LAST, find_scan, looks_like_scan
@@ -72,8 +74,7 @@ __all__ = [
 _POLL_S = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(msgspec.Struct, frozen=True):
     """What `fetch` brought."""
 
     folder: Path
@@ -82,8 +83,7 @@ class Fetched:
     """Its `warnings` say which files could not be had."""
 
 
-@dataclass(frozen=True, slots=True)
-class OnBroker:
+class OnBroker(msgspec.Struct, frozen=True):
     """A scan of the team."""
 
     client: Client

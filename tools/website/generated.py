@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 from itertools import groupby, pairwise
 from pathlib import Path
 
@@ -52,8 +51,7 @@ def _default(name: str) -> str:
         return "the user's cache folder, such as `~/.cache/times-doctor`"
     if name == "host":
         return "the machine's name"
-    (field,) = [f for f in fields(Settings) if f.name == name]
-    match field.default:
+    match getattr(Settings(), name):
         case None:
             return "none"
         case bool(value):

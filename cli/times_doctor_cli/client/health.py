@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 import redis
 
 from times_doctor_cli.client.host_cards import ONE_STORE, licence_of, other_store, solvers_of
@@ -45,8 +45,7 @@ class Level(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One thing that was looked at."""
 
     level: Level
@@ -56,8 +55,7 @@ class Finding:
     """What to do; empty where nothing need be done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(msgspec.Struct, frozen=True):
     """A configuration value in force."""
 
     name: str

@@ -6,7 +6,8 @@ import heapq
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from times_doctor_tasks.analysis.advice import rough_text
 from times_doctor_tasks.contract.hosts import HostCard
@@ -17,8 +18,7 @@ _MOST = 400
 _NAMED = 2
 
 
-@dataclass(frozen=True, slots=True)
-class TeamRun:
+class TeamRun(msgspec.Struct, frozen=True):
     """A run of an open scan that waits, or is solved."""
 
     scan: str
@@ -40,8 +40,7 @@ class TeamRun:
         return self.offer.rpartition(".")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class TeamLook:
+class TeamLook(msgspec.Struct, frozen=True):
     """A team at one moment."""
 
     hosts: Sequence[HostCard]
@@ -49,8 +48,8 @@ class TeamLook:
     waiting: Sequence[TeamRun] = ()
     """In the order in which they are taken."""
     working: Sequence[TeamRun] = ()
-    seats: Mapping[str, int] = field(default_factory=dict)
-    held: Mapping[str, int] = field(default_factory=dict)
+    seats: Mapping[str, int] = msgspec.field(default_factory=dict)
+    held: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Solver to how many of its seats are held."""
 
 

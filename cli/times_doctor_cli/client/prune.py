@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from times_doctor_cli.client.scan_summaries import scan_lines
 from times_doctor_cli.client.session import Client
@@ -16,8 +16,7 @@ NEWEST = 1000
 DAY_S = 86_400.0
 
 
-@dataclass(frozen=True, slots=True)
-class PrunedStore:
+class PrunedStore(msgspec.Struct, frozen=True):
     """What went from one store."""
 
     where: str

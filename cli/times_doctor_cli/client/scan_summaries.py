@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.client.team_look import TeamReader
@@ -13,8 +14,7 @@ from times_doctor_tasks.contract.states import OWNED, TERMINAL, RunState
 from times_doctor_tasks.state_store.done_mark import DoneMark
 
 
-@dataclass(frozen=True, slots=True)
-class ScanLine:
+class ScanLine(msgspec.Struct, frozen=True):
     """One scan."""
 
     spec: ScanSpec

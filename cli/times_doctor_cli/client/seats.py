@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 from redis.exceptions import NoPermissionError
 
 from times_doctor_cli.client.session import Client
@@ -11,8 +10,7 @@ from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.wording import some_of
 
 
-@dataclass(frozen=True, slots=True)
-class SeatLine:
+class SeatLine(msgspec.Struct, frozen=True):
     """The seats of one solver."""
 
     solver: str

@@ -12,9 +12,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from times_doctor_tasks.config.settings import Settings, shown_url
 from times_doctor_tasks.config.tls import trust
@@ -35,8 +36,7 @@ MAX_TASKS = 20_000
 AUTH_VARIABLE = "TIMES_DOCTOR_FLOWER_AUTH"
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(msgspec.Struct, frozen=True):
     """Where the dashboard listens and whom it lets in."""
 
     address: str

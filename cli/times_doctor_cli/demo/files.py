@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import lzma
-from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+
+import msgspec
 
 from times_doctor_tasks.config.atomic_file import replacing
 from times_doctor_tasks.contract.errors import UsageError
@@ -18,8 +19,7 @@ SMALL_NAME = "demo_small.mps"
 LP_FILE, SMALL_FILE = f"{LP_NAME}.xz", f"{SMALL_NAME}.xz"
 
 
-@dataclass(frozen=True, slots=True)
-class DemoFiles:
+class DemoFiles(msgspec.Struct, frozen=True):
     """Where the sample stands."""
 
     run_dir: Path

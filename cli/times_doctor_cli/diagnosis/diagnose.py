@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
+from msgspec.structs import asdict
 
 from times_doctor_cli.diagnosis import programs
 from times_doctor_tasks.analysis.comparison import INTERIOR
@@ -21,8 +23,7 @@ from times_doctor_tasks.results.ranges import scaling_sentence
 from times_doctor_tasks.results.run_reader import RunReading, read_native_run
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
+class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one model or run. Empty: nothing."""
 
     name: str
@@ -31,9 +32,9 @@ class Diagnosis:
     sentence: str = ""
     next_step: str = ""
     conflict: tuple[str, ...] = ()
-    quality: Mapping[str, float] = field(default_factory=dict)
+    quality: Mapping[str, float] = msgspec.field(default_factory=dict)
     quality_sentence: str = ""
-    ranges: Mapping[str, Any] = field(default_factory=dict)
+    ranges: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """`parts` by name: count, min, max, and for a model file the entries at both ends with their names."""
     scaling_sentence: str = ""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.gdx.request import GDX, RESULTS, Asking, GdxStays, GdxStep, OnStep, where
@@ -24,8 +25,7 @@ TRIES = 5
 _DAY_MS = 86_400_000
 
 
-@dataclass(frozen=True, slots=True)
-class GdxOutcome:
+class GdxOutcome(msgspec.Struct, frozen=True):
     """What became of one run's GDX, or of the results for VEDA that were made of it."""
 
     run: str

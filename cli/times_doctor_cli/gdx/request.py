@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import TracebackType
 from typing import TypeAlias
@@ -49,8 +48,7 @@ class GdxStays(Exception):
         self.is_lost = is_lost
 
 
-@dataclass(frozen=True, slots=True)
-class GdxStep:
+class GdxStep(msgspec.Struct, frozen=True):
     """How far one GDX is. `stage`: "asking", "waiting" (the host sends another one first), "sending", "fetching"."""
 
     run: str
@@ -63,8 +61,7 @@ class GdxStep:
 OnStep: TypeAlias = Callable[[GdxStep], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(msgspec.Struct, frozen=True):
     """When to give up, seconds."""
 
     silent_s: float = 120.0

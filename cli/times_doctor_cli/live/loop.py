@@ -6,10 +6,10 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+import msgspec
 from rich.console import Console
 
 from times_doctor_cli.live.interrupts import Controls, Signals
@@ -50,8 +50,7 @@ class ShowEnd(StrEnum):
     """The person asked to cancel all, to cancel now, and then pressed Ctrl-C once more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True):
     """How the showing of a scan ended."""
 
     ending: ShowEnd
@@ -101,8 +100,7 @@ def show(
     return Shown(ending, interrupted=told)
 
 
-@dataclass(frozen=True, slots=True)
-class _Loop:
+class _Loop(msgspec.Struct, frozen=True):
     source: EventSource
     board: Board
     screen: Screen

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
+import msgspec
 from rich.console import Console
 from rich.text import Text
 
@@ -29,8 +29,7 @@ PROGRESS_FLOOR_MS = 1_000
 SILENCE_MS = 60_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(msgspec.Struct, frozen=True):
     at_ms: int
     phase: Phase | None = None
     solve: int = 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from times_doctor_cli.client.host_cards import engine_of_note, licence_of
 from times_doctor_cli.client.session import Client, whoami
@@ -69,8 +69,7 @@ LOCAL_LEASE_S = 5.0
 CallHosts: TypeAlias = Callable[[Client, ScanRequest, str], Callable[[], Fleet]]
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True):
     """A scan that only has to be submitted."""
 
     spec: ScanSpec

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import date
+
+import msgspec
+from msgspec.structs import replace
 
 from times_doctor_cli.client.host_cards import (
     ONE_STORE,
@@ -26,8 +28,7 @@ from times_doctor_tasks.contract.messages import SCHEMA, RunSpec
 from times_doctor_tasks.contract.wording import some_of
 
 
-@dataclass(frozen=True, slots=True)
-class Fleet:
+class Fleet(msgspec.Struct, frozen=True):
     """Live hosts, for models that need GAMS, or need none."""
 
     engine: str
@@ -35,11 +36,11 @@ class Fleet:
     live: tuple[HostCard, ...]
     fit: tuple[HostCard, ...]
     """Those that can take a run of this scan, by name."""
-    unfit: Mapping[str, str] = field(default_factory=dict)
+    unfit: Mapping[str, str] = msgspec.field(default_factory=dict)
     """The other solver hosts, and why."""
     pinned: bool = False
     """`--hosts`: nobody else may take a run, not even later."""
-    counted: Mapping[str, int] = field(default_factory=dict)
+    counted: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Solvers whose seats are counted, and how many there are: a worker that cannot count gets none of their runs."""
     is_here: bool = False
     """It is this machine alone, with the worker of this scan."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import UsageError
@@ -18,8 +20,7 @@ MANY_RUNS = 20
 _MOST = 1e9
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScanRequest:
+class ScanRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One call of `scan`."""
 
     run_path: Path
@@ -60,7 +61,7 @@ class ScanRequest:
     """Hosts that alone may take a run; none named: all."""
     race: bool = False
     cap_factor: float | None = None
-    gams_args: Mapping[str, str] = field(default_factory=dict)
+    gams_args: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Compile-time variables for GAMS, by name."""
     resume: bool = False
     """Take results of earlier runs with the same inputs."""

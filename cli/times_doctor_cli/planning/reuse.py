@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -24,8 +23,7 @@ NEWEST = 500
 _Inputs: TypeAlias = tuple[str, str, str, str, str, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
+class Earlier(msgspec.Struct, frozen=True):
     """A run that ended, and what it was given."""
 
     snapshot: str

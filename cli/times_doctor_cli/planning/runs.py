@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_cli.run_folder.model import RunDir, RunKind
@@ -37,8 +38,7 @@ BOTH = ("cplex", "gurobi")
 PREFERRED = ("cplex", "gurobi", "xpress", "copt", "mosek", "highs", "cbc")
 
 
-@dataclass(frozen=True, slots=True)
-class Capacity:
+class Capacity(msgspec.Struct, frozen=True):
     """How much runs at once, and with how many threads each."""
 
     slots: int

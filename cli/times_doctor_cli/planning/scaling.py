@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from times_doctor_cli.diagnosis.programs import has_highs, ranges_of
 from times_doctor_cli.planning.request import ScanRequest

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -29,15 +28,14 @@ from times_doctor_tasks.contract.wording import some_of
 TAIL_BYTES = 8_000
 
 
-@dataclass(slots=True)
-class _Fetched:
+class _Fetched(msgspec.Struct):
     """What came of fetching."""
 
-    tails: dict[str, str] = field(default_factory=dict)
+    tails: dict[str, str] = msgspec.field(default_factory=dict)
     """End of the log, by run."""
-    missing: dict[type[StoreFailed], list[str]] = field(default_factory=dict)
+    missing: dict[type[StoreFailed], list[str]] = msgspec.field(default_factory=dict)
     """Runs whose files could not be had, by what went wrong."""
-    errors: dict[type[StoreFailed], StoreFailed] = field(default_factory=dict)
+    errors: dict[type[StoreFailed], StoreFailed] = msgspec.field(default_factory=dict)
     """The first error of each kind."""
 
     def warnings(self) -> tuple[str, ...]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from times_doctor_tasks.contract.messages import RunSpec
 from times_doctor_tasks.snapshot.manifest import Manifest
 
 
-@dataclass(frozen=True, slots=True)
-class Harvest:
+class Harvest(msgspec.Struct, frozen=True):
     """Where a scan's files go, and what beside its report is known of it."""
 
     out: Path

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+
+import msgspec
 
 from times_doctor_cli.terminal.units import runtime
 from times_doctor_tasks.analysis.advice import rough_text, seconds_text
@@ -18,8 +19,7 @@ _WORTH_SAYING_S = 60.0
 _PACES = {"too close to call": "too close"}
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileLine:
+class ProfileLine(msgspec.Struct, frozen=True):
     """One line of the table."""
 
     name: str

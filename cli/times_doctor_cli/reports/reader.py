@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -13,8 +12,7 @@ from times_doctor_tasks.contract.errors import SchemaMismatch, UsageError
 from times_doctor_tasks.contract.messages import Report, RunSpec, decode
 
 
-@dataclass(frozen=True, slots=True)
-class SavedReport:
+class SavedReport(msgspec.Struct, frozen=True):
     """What `scan_report.json` holds, and where."""
 
     folder: Path

@@ -14,8 +14,9 @@ on without a missing file, silently and with another model: for us it is an erro
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from times_doctor_cli.run_folder.caseless_names import base_of, is_absolute, parts_of
 from times_doctor_cli.run_folder.errors import MissingGdx
@@ -29,19 +30,17 @@ from times_doctor_cli.run_folder.model import NameUse, Role
 STAGED_GDXPATH = "gamssave/"
 
 
-@dataclass(slots=True)
-class GdxPlan:
+class GdxPlan(msgspec.Struct):
     """Where a staged run finds its GDX files."""
 
     gdxpath: str | None = None
     """For `--GDXPATH`; None: the model's own way."""
     source: str | None = None
-    parameters: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, str] = msgspec.field(default_factory=dict)
     """Command-line variables (lower case) whose value must change: they named a GDX file by a path."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Need:
+class _Need(msgspec.Struct, frozen=True):
     """One control that names a GDX file."""
 
     control: str

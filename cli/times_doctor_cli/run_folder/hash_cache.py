@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -51,8 +50,7 @@ class FileUnreadable(UsageError):
         return f"The input file {path!r} cannot be read: {why}. Expected a readable file; check its permissions."
 
 
-@dataclass(frozen=True, slots=True)
-class FileHash:
+class FileHash(msgspec.Struct, frozen=True):
     """What was read, in one piece."""
 
     sha256: str

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from times_doctor_tasks.contract.messages import VedaResults
 from times_doctor_tasks.profiles.profile import ModelClass
@@ -42,8 +43,7 @@ class Role(StrEnum):
     """Named by `--include` only."""
 
 
-@dataclass(frozen=True, slots=True)
-class InputDir:
+class InputDir(msgspec.Struct, frozen=True):
     """A folder GAMS looks for included files in."""
 
     path: Path
@@ -53,8 +53,7 @@ class InputDir:
     """Where it stands in the snapshot: posix, relative, lower-case; "." is the snapshot itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class SearchDir:
+class SearchDir(msgspec.Struct, frozen=True):
     """A folder GAMS looks in, before it has a name in the snapshot."""
 
     path: Path
@@ -63,8 +62,7 @@ class SearchDir:
     """Its own folder in the snapshot, should it share none: "model", "source", "idir2"."""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundFile:
+class FoundFile(msgspec.Struct, frozen=True):
     """An input file, before it has a name in the snapshot."""
 
     path: Path
@@ -76,8 +74,7 @@ class FoundFile:
     """Where it must stand in the working directory of a run, for what GAMS finds only there."""
 
 
-@dataclass(frozen=True, slots=True)
-class NameUse:
+class NameUse(msgspec.Struct, frozen=True):
     """A place in a file that names another one, or a folder."""
 
     file: Path
@@ -92,8 +89,7 @@ class NameUse:
     """What to write instead, where it is not the name of `target`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True):
     """One GAMS command-line word worth keeping, without its dashes."""
 
     name: str
@@ -103,8 +99,7 @@ class Parameter:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class InputFile:
+class InputFile(msgspec.Struct, frozen=True):
     """One file the model reads."""
 
     path: Path
@@ -116,8 +111,7 @@ class InputFile:
     """Who names it: "parscen.run:31"."""
 
 
-@dataclass(frozen=True, slots=True)
-class ComputedGroup:
+class ComputedGroup(msgspec.Struct, frozen=True):
     """Files taken because a name could not be worked out from the text alone."""
 
     written: str
@@ -129,8 +123,7 @@ class ComputedGroup:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rewrite:
+class Rewrite(msgspec.Struct, frozen=True):
     """One place of the staged copy that differs from the file it came from."""
 
     name: str
@@ -140,8 +133,7 @@ class Rewrite:
     after: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunDir:
+class RunDir(msgspec.Struct, frozen=True):
     """A run folder as read from its text: nothing was executed, nothing was changed."""
 
     root: Path
@@ -167,13 +159,13 @@ class RunDir:
     warnings: tuple[str, ...] = ()
     missing: int = 0
     """Files that the model surely reads and that are nowhere; only a look that is not strict gets so far."""
-    option_files: Mapping[str, Path] = field(default_factory=dict)
+    option_files: Mapping[str, Path] = msgspec.field(default_factory=dict)
     """Solver in lower case -> the option file of RUN_DIR's own."""
     veda: VedaResults | None = None
     """What to make for VEDA of a run's GDX."""
     model_class: ModelClass = ModelClass.LP
     """Of an LP file's content; what a GAMS model holds is not known before it ran."""
-    ranges: Mapping[str, Any] = field(default_factory=dict)
+    ranges: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """How an LP file is scaled (`results.ranges`); empty where nobody read it."""
     listing: Path | None = None
     """The newest listing in RUN_DIR, of an earlier run."""
@@ -181,8 +173,7 @@ class RunDir:
     """(what, value and where it comes from) for `--dry-run`, in reading order."""
 
 
-@dataclass(frozen=True, slots=True)
-class SearchLimits:
+class SearchLimits(msgspec.Struct, frozen=True):
     """How much one look may take in before it is an error rather than a model."""
 
     files: int = 20_000

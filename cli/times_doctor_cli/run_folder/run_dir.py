@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from times_doctor_cli.run_folder.caseless_names import Folders, base_of, physical
 from times_doctor_cli.run_folder.errors import EmptyModel, NameIsNoText, NoVariables, RestartNotFound, RunDirUnreadable
@@ -87,7 +88,7 @@ def look(
             run = _Look(choice, places, folders, limits or SearchLimits(), given).result(restart, vd)
     except OSError as exc:  # a folder or file that may not be read, or went away meanwhile
         raise RunDirUnreadable(str(exc.filename or run_path), f"cannot be read ({exc.strerror})") from exc
-    return dataclasses.replace(run, facts=facts_of(run))
+    return replace(run, facts=facts_of(run))
 
 
 def _require_text(folder: Path) -> None:
@@ -266,7 +267,7 @@ class _Look:
             key = word.name.lower()
             if (word.double_dash and key not in _OURS) or key in KEPT_OPTIONS:
                 value = gdx.parameters.get(key[2:]) or rewriter.staged_value(word.value) or word.value
-                kept[key] = dataclasses.replace(word, value=value)
+                kept[key] = replace(word, value=value)
         return tuple(kept.values())
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from times_doctor_cli.run_folder.caseless_names import Folders, base_of, is_absolute, physical
 from times_doctor_cli.run_folder.errors import IncludeNotFound, NotTimesSource
@@ -15,14 +16,13 @@ from times_doctor_cli.run_folder.times_source import is_times_source
 from times_doctor_cli.run_folder.vtrun.gams_command import GamsCall
 
 
-@dataclass(slots=True)
-class Places:
+class Places(msgspec.Struct):
     """Search folders, and what was said on the way."""
 
-    dirs: list[SearchDir] = field(default_factory=list)
-    extra: list[Path] = field(default_factory=list)
+    dirs: list[SearchDir] = msgspec.field(default_factory=list)
+    extra: list[Path] = msgspec.field(default_factory=list)
     """Single files given with `--include`."""
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
 
     def add(self, path: Path, source: str, label: str = "", *, at: int | None = None) -> None:
         """Add a folder, once."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from times_doctor_tasks.contract.messages import RunResult
 from times_doctor_tasks.parsers.gams.listing import read_listing
@@ -16,8 +17,7 @@ _WINDOW_BYTES = 16 << 10
 _STEP_BYTES = 4 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
+class Sizes(msgspec.Struct, frozen=True):
     """Of one generated model."""
 
     rows: int

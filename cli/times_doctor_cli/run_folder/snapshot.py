@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from times_doctor_cli.run_folder.gams.rewrites import rewritten_content
 from times_doctor_cli.run_folder.hash_cache import FileChanged, FileUnreadable, HashCache
@@ -14,8 +15,7 @@ from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_tasks.snapshot.manifest import Manifest, RewrittenPlace, StagedFile, check_manifest
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """A manifest and its blobs."""
 
     manifest: Manifest

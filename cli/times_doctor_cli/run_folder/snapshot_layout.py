@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from times_doctor_cli.run_folder.model import FoundFile, SearchDir
 from times_doctor_tasks.snapshot.manifest import WORKDIR, check_collisions, check_name, lower_name
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """Names in the snapshot."""
 
     names: dict[Path, str]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+import msgspec
 from rich.console import Console
 
 from times_doctor_cli.api import connect
@@ -32,8 +32,7 @@ def _nothing() -> None:
     """A team's hosts need no care."""
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
+class Backend(msgspec.Struct, frozen=True):
     """What differs between the two places."""
 
     is_private: bool

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 
+from msgspec.structs import replace
 from rich.console import Console
 
 from times_doctor_cli.api import harvest_of_scan

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from times_doctor_cli.scan_state.rows import Headline, Notice, Row
 from times_doctor_tasks.contract.messages import (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from times_doctor_cli.scan_state.board import Board
 from times_doctor_cli.scan_state.rows import Row
@@ -37,16 +38,14 @@ class Wish(StrEnum):
     """Nothing: the menu closes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """A wish, and the runs it is about (CANCEL_SOME only)."""
 
     wish: Wish
     runs: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class Menu:
+class Menu(msgspec.Struct):
     """An open menu: a line being typed, and what was wrong with the one before."""
 
     board: Board

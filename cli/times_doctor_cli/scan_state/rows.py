@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from times_doctor_tasks.contract.progress import Phase, Progress
 from times_doctor_tasks.contract.states import RunState, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One run as it stands."""
 
     number: int
@@ -70,8 +69,7 @@ class Row:
         return self.progress.phase if self.progress and self.state is RunState.RUNNING else None
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True):
     """A line that people see at once, above the table."""
 
     level: str
@@ -81,8 +79,7 @@ class Notice:
     """The run's id; empty where it is about the whole scan."""
 
 
-@dataclass(frozen=True, slots=True)
-class Headline:
+class Headline(msgspec.Struct, frozen=True):
     """The scan in one line."""
 
     title: str

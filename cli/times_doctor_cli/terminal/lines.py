@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
@@ -19,8 +19,7 @@ _UNBROKEN = re.compile(r"""(?<!\w)'[^'\n]*[/\\][^'\n]*'\S*|`[^`\n]+`\S*|\S+""")
 GAP = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """One column of a table."""
 
     title: str
@@ -30,8 +29,7 @@ class Column:
     """Cut long values in the middle, not at the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True):
     """One value of a table. Never markup: names may hold [brackets]."""
 
     text: str | Text = ""

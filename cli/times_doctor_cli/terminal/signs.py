@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 from rich.cells import cell_len, set_cell_size
 
 from times_doctor_tasks.contract.states import SOLVED, RunState, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Glyphs:
+class Glyphs(msgspec.Struct, frozen=True):
     """The few signs that are not letters."""
 
     running: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+import msgspec
 
 from times_doctor_cli.reports.layout import OUT
 from times_doctor_tasks.contract.errors import UsageError
@@ -20,8 +21,7 @@ from times_doctor_tasks.profiles.registry import CURRENT
 _VEDAS_SCRIPT = "vtrun.cmd"
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(msgspec.Struct, frozen=True):
     """An option file, where it goes, and what stands there now."""
 
     target: Path

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+import msgspec
 from rich.text import Text
 from rich.tree import Tree
 
@@ -19,8 +19,7 @@ MOST_FILES = 12
 _MANY = 5
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedFile:
+class PlannedFile(msgspec.Struct, frozen=True):
     """One input, and why it is one: "CASE_A.RUN:9"."""
 
     path: Path

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -14,8 +14,7 @@ from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, Paragraph,
 from times_doctor_cli.terminal.signs import Glyphs, glyphs, printable
 
 
-@dataclass(frozen=True, slots=True)
-class PlanFact:
+class PlanFact(msgspec.Struct, frozen=True):
     """One thing that was decided: `driver`, `parscen.run`, `has the folder's name`."""
 
     label: str
@@ -24,8 +23,7 @@ class PlanFact:
     """Where it was read, or why it is so."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedRun:
+class PlannedRun(msgspec.Struct, frozen=True):
     """One run as it would be started."""
 
     run: str
@@ -37,8 +35,7 @@ class PlannedRun:
     """Where the profile comes from."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlanView:
+class PlanView(msgspec.Struct, frozen=True):
     """A scan that was prepared and not started."""
 
     facts: tuple[PlanFact, ...]

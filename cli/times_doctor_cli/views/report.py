@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -36,8 +36,7 @@ _LEFT = frozenset({"run", "verdict", "pace", "basis", "host"})
 _NEEDED = 4
 
 
-@dataclass(frozen=True, slots=True)
-class ReportFiles:
+class ReportFiles(msgspec.Struct, frozen=True):
     """Where a person finds what the scan left, as he would type it."""
 
     folder: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from times_doctor_tasks.analysis.candidates import BUSY_SHARE, Candidate, busy_share, round_of
 from times_doctor_tasks.analysis.ranking import MIN_GAIN_REL, MIN_GAIN_S, MOST_ROUNDS, Pace, Ranking
@@ -20,8 +21,7 @@ _NO_SOLUTION = frozenset({Verdict.INFEASIBLE, Verdict.UNBOUNDED})
 _VERY_BUSY_SHARE = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Race:
+class Race(msgspec.Struct, frozen=True):
     """The candidates, their times, and who won."""
 
     candidates: tuple[Candidate, ...]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from times_doctor_tasks.analysis.comparison import INTERIOR, is_comparable, is_discrete
 from times_doctor_tasks.analysis.ranking import BUSY_SD, QUIET_SD, WIDE_SD, Ranking, Sample
@@ -30,8 +32,7 @@ NUMERIC_LIMITS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """A profile that may be recommended, all of its repeats together."""
 
     runs: tuple[RunResult, ...]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from times_doctor_tasks.contract.messages import Comparison, RunResult, ScanSpec, SolveRecord
 from times_doctor_tasks.contract.states import CONCLUSIVE, Verdict
@@ -30,8 +31,7 @@ class Contrast(StrEnum):
     """Both are optimal, at objectives further apart than the tolerance."""
 
 
-@dataclass(frozen=True, slots=True)
-class Disagreement:
+class Disagreement(msgspec.Struct, frozen=True):
     """One run that differs from the run it was compared with."""
 
     contrast: Contrast

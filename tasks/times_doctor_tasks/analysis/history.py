@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 
 import msgspec
@@ -58,8 +57,7 @@ class RunRecord(Document, frozen=True, kw_only=True):
         return f"{self.solver}.{self.profile}"
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """How a profile did with a model, or with models like it."""
 
     profile: str

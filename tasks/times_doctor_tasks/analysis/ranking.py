@@ -10,8 +10,9 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 #: A gain in time below this share of the slower one decides nothing.
 MIN_GAIN_REL = 0.10
@@ -42,8 +43,7 @@ class Pace(StrEnum):
     """Proved to lose more than that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(msgspec.Struct, frozen=True):
     """One time of one profile."""
 
     round: int
@@ -51,8 +51,7 @@ class Sample:
     log_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(msgspec.Struct, frozen=True):
     """By how much one profile is slower than another, in logarithms."""
 
     mean: float

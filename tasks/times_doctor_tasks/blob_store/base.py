@@ -7,8 +7,9 @@ lives `BLOB_TTL_S` from its last use: being uploaded, asked for with `missing`, 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import BinaryIO, Protocol, TypeAlias
+
+import msgspec
 
 from times_doctor_tasks.blob_store.content import Content
 from times_doctor_tasks.blob_store.transfer_progress import OnSent
@@ -24,8 +25,7 @@ OpenBlob: TypeAlias = Callable[[str], BinaryIO]
 """Name of a blob -> its content."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True):
     """What an upload sent: blobs, their bytes, and the bytes that travelled (less, where a store compresses)."""
 
     blobs: int = 0
@@ -36,8 +36,7 @@ class Sent:
         return Sent(self.blobs + other.blobs, self.size_bytes + other.size_bytes, self.moved_bytes + other.moved_bytes)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredBlob:
+class StoredBlob(msgspec.Struct, frozen=True):
     """A blob that is there: what it takes, and when it was last used (the store's clock)."""
 
     name: str
@@ -45,8 +44,7 @@ class StoredBlob:
     used_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """How full a store is. `limit` says what `room_bytes` comes from, in words."""
 
     used_bytes: int
@@ -54,8 +52,7 @@ class Usage:
     limit: str
 
 
-@dataclass(frozen=True, slots=True)
-class StoreSight:
+class StoreSight(msgspec.Struct, frozen=True):
     """A store as one machine sees it."""
 
     where: str

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from times_doctor_tasks.blob_store.base import BLOB_TTL_S, BlobStore
 from times_doctor_tasks.contract.clock import now_ms
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
+class Pruned(msgspec.Struct, frozen=True):
     """What went: blobs, and the bytes they took."""
 
     blobs: int

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import msgspec
 from redis.exceptions import NoScriptError
 
 from times_doctor_tasks.contract.keys import Keys
@@ -25,8 +25,7 @@ Call: TypeAlias = tuple[str, list[str], list[Any]]
 """A verb with its keys and arguments, to be made together with others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """How much of a server the store may take, and for how long."""
 
     quota_bytes: int
@@ -38,8 +37,7 @@ class Limits:
     part_ttl_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(msgspec.Struct, frozen=True):
     """A chunk on its way: its blob, its digest, its frame."""
 
     blob: str
@@ -47,8 +45,7 @@ class Chunk:
     frame: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(msgspec.Struct, frozen=True):
     """RESERVE's answer. `refused` is empty, or what limits: `quota` or `memory`; `there`: one flag per chunk."""
 
     refused: str

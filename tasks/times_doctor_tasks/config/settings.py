@@ -12,11 +12,11 @@ import socket
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
 from platformdirs import PlatformDirs
 
 from times_doctor_tasks.config.tls import Tls, is_tls
@@ -35,8 +35,7 @@ ENGINES = tuple(ENGINE_NAMES)
 SANDBOXES = ("highs", "all", "off")
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """One setting: its name in the toml file, its variable, how to read it."""
 
     name: str
@@ -159,8 +158,7 @@ def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: known[found[0]] if found else "" for name, found in near.items()}
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """The values in force. `origins` says where each came from."""
 
     broker_url: str | None = None
@@ -187,13 +185,13 @@ class Settings:
     """Time after which it is made to although it works on."""
     drain_s: float = 60.0
     """How long a worker that must end lets its solves run on before it hands them back."""
-    cache_dir: Path = field(default_factory=lambda: FOLDERS.user_cache_path)
+    cache_dir: Path = msgspec.field(default_factory=lambda: FOLDERS.user_cache_path)
     """Where models, run folders and hashes of files are kept."""
     cache_gb: float = 20.0
     """What staged models and run folders may take on a host."""
     log_max_mb: float = 2_000.0
     """What a run's log, listing or output may grow to before its solver is stopped."""
-    host: str = field(default_factory=lambda: default_host())
+    host: str = msgspec.field(default_factory=lambda: default_host())
     """This machine's name among the team's hosts."""
     engines: tuple[str, ...] = ENGINES
     """Engines that a worker offers, where it finds them."""
@@ -213,7 +211,7 @@ class Settings:
     """Time limit of each run."""
     notify: bool = True
     """Whether a scan keeps the terminal's title and rings its bell at the end."""
-    origins: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def local_store_url(self) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from times_doctor_tasks.contract.errors import UsageError
 
@@ -20,8 +21,7 @@ _NOT_US = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
+class Tls(msgspec.Struct, frozen=True):
     """Whom we believe, and who we say we are."""
 
     ca: Path | None = None

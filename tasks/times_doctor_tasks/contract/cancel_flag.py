@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from urllib.parse import quote, unquote
+
+import msgspec
 
 from times_doctor_tasks.contract.states import StopReason
 
 
-@dataclass(frozen=True, slots=True)
-class StopRequest:
+class StopRequest(msgspec.Struct, frozen=True):
     """That a run must stop."""
 
     reason: StopReason

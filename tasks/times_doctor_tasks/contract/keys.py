@@ -9,7 +9,7 @@ keys so. All keys of a scan share its TTL: they live `SCAN_TTL_S` after their la
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 #: Life of a scan's keys after their last write, seconds (30 days). Longer than the visibility time-out (1 day):
 #: a copy of a message that Celery restores after that must still find its run done.
@@ -34,8 +34,7 @@ def host_queue(host: str) -> str:
     return f"host.{host}"
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(msgspec.Struct, frozen=True):
     """Key names under one prefix (a tenant)."""
 
     prefix: str = "td"

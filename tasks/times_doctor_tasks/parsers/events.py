@@ -6,22 +6,19 @@ Every reader in this package turns text into these and nothing else. They carry 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from times_doctor_tasks.contract.progress import Phase
 
 
-class LogEvent:
+class LogEvent(msgspec.Struct, frozen=True):
     """One fact of a log."""
-
-    __slots__ = ()
 
 
 # --- GAMS around the solves ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class JobStarted(LogEvent):
+class JobStarted(LogEvent, frozen=True):
     """`--- Job scen.run Start 11/23/26 12:15:27 54.6.1 20a39885 LEX-LEG x86 64bit/Linux`.
 
     `nested`: the model itself called GAMS. Otherwise a log that goes on with another job was appended to (GAMS does
@@ -34,8 +31,7 @@ class JobStarted(LogEvent):
     nested: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class JobStopped(LogEvent):
+class JobStopped(LogEvent, frozen=True):
     """`--- Job scen.run Stop 11/23/26 12:15:27 elapsed 0:00:00.312`."""
 
     job: str
@@ -43,30 +39,26 @@ class JobStopped(LogEvent):
     nested: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut(LogEvent):
+class LeftOut(LogEvent, frozen=True):
     """`*** 123 bytes left out by times-doctor ***`: what stood there is not known."""
 
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseStarted(LogEvent):
+class PhaseStarted(LogEvent, frozen=True):
     """The engine turned to something else. Sent once per change, never twice in a row for the same phase and detail."""
 
     phase: Phase
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Elapsed(LogEvent):
+class Elapsed(LogEvent, frozen=True):
     """GAMS's own clock: seconds since the job's start, printed on the line of what comes next."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class SourcePosition(LogEvent):
+class SourcePosition(LogEvent, frozen=True):
     """`--- >> ppmain.mod(196) 3 Mb`: where in the model source GAMS is."""
 
     file: str
@@ -74,8 +66,7 @@ class SourcePosition(LogEvent):
     memory_mb: int
 
 
-@dataclass(frozen=True, slots=True)
-class SolveStarted(LogEvent):
+class SolveStarted(LogEvent, frozen=True):
     """`--- Generating LP model TIMES`: solve number `number` (from 1) of the run begins."""
 
     number: int
@@ -83,8 +74,7 @@ class SolveStarted(LogEvent):
     model_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class ModelSize(LogEvent):
+class ModelSize(LogEvent, frozen=True):
     """Rows, columns and nonzeros as generated, objective row and variable included where the engine counts them."""
 
     rows: int
@@ -92,15 +82,13 @@ class ModelSize(LogEvent):
     nonzeros: int
 
 
-@dataclass(frozen=True, slots=True)
-class DiscreteColumns(LogEvent):
+class DiscreteColumns(LogEvent, frozen=True):
     """`---   250 discrete-columns`: how many of the columns are integer."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class RangeStatistic(LogEvent):
+class RangeStatistic(LogEvent, frozen=True):
     """Smallest and largest absolute non-zero finite value of `kind`: rhs, bound, matrix or objective."""
 
     kind: str
@@ -108,8 +96,7 @@ class RangeStatistic(LogEvent):
     maximum: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class SolverStarted(LogEvent):
+class SolverStarted(LogEvent, frozen=True):
     """`--- Executing CPLEX (Solvelink=2): elapsed 0:00:00.247`, or the first line of an engine without GAMS."""
 
     solver: str
@@ -117,37 +104,32 @@ class SolverStarted(LogEvent):
     solvelink: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SolverVersion(LogEvent):
+class SolverVersion(LogEvent, frozen=True):
     """The solver's own name for itself and its version: `CPLEX`, `22.2.0.0`."""
 
     name: str
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class GamsStatus(LogEvent):
+class GamsStatus(LogEvent, frozen=True):
     """`*** Status: Normal completion`: GAMS's last word, which says nothing about the solves."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class SolveEnded(LogEvent):
+class SolveEnded(LogEvent, frozen=True):
     """`--- Reading solution for model TIMES`, or the solver's process is over: the solve has ended."""
 
     model: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SolveAborted(LogEvent):
+class SolveAborted(LogEvent, frozen=True):
     """`*** SOLVE aborted`: GAMS did not hand the model to a solver."""
 
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorLine(LogEvent):
+class ErrorLine(LogEvent, frozen=True):
     """An error as the log tells it; `file` and `line` where the log names them, `code` GAMS's error number."""
 
     text: str
@@ -156,8 +138,7 @@ class ErrorLine(LogEvent):
     code: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LicenceMessage(LogEvent):
+class LicenceMessage(LogEvent, frozen=True):
     """Something about a licence. `fatal`: this run cannot go on with it (limit exceeded, expired, invalid)."""
 
     text: str
@@ -167,23 +148,20 @@ class LicenceMessage(LogEvent):
 # --- Options ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class OptionFileRead(LogEvent):
+class OptionFileRead(LogEvent, frozen=True):
     """The solver opened its option file."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class OptionFileMissing(LogEvent):
+class OptionFileMissing(LogEvent, frozen=True):
     """The solver was told to read an option file and could not."""
 
     path: str
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OptionSet(LogEvent):
+class OptionSet(LogEvent, frozen=True):
     """The solver took an option. `original` is what the file asked for where the solver changed (clamped) it."""
 
     name: str
@@ -191,16 +169,14 @@ class OptionSet(LogEvent):
     original: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OptionIgnored(LogEvent):
+class OptionIgnored(LogEvent, frozen=True):
     """The solver skipped a line of the option file: `text` as in the file, `why` in the solver's words."""
 
     text: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class SolverParameter(LogEvent):
+class SolverParameter(LogEvent, frozen=True):
     """A setting that differs from the solver's default, as the solver itself lists it (`CPXPARAM_LPMethod 4`)."""
 
     name: str
@@ -210,8 +186,7 @@ class SolverParameter(LogEvent):
 # --- Inside a solve -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class PresolvedSize(LogEvent):
+class PresolvedSize(LogEvent, frozen=True):
     """What is left after presolve."""
 
     rows: int
@@ -219,8 +194,7 @@ class PresolvedSize(LogEvent):
     nonzeros: int
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseTime(LogEvent):
+class PhaseTime(LogEvent, frozen=True):
     """Seconds (and CPLEX ticks) that the solver says it spent: `what` is presolve, barrier, crossover, total, ..."""
 
     what: str
@@ -228,8 +202,7 @@ class PhaseTime(LogEvent):
     ticks: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SimplexIteration(LogEvent):
+class SimplexIteration(LogEvent, frozen=True):
     """One simplex line.
 
     `label` as printed (`Dual objective`, `Infeasibility`, ...; empty where the table has no label), `flag` CPLEX's two
@@ -243,8 +216,7 @@ class SimplexIteration(LogEvent):
     infeasibility: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BarrierIteration(LogEvent):
+class BarrierIteration(LogEvent, frozen=True):
     """One row of an interior point table. A solver that does not print a column leaves it None."""
 
     iteration: int
@@ -256,23 +228,20 @@ class BarrierIteration(LogEvent):
     inf_ratio: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BarrierEnded(LogEvent):
+class BarrierEnded(LogEvent, frozen=True):
     """The interior point table is over (`Barrier time = 0.01 sec.`)."""
 
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CrossoverStarted(LogEvent):
+class CrossoverStarted(LogEvent, frozen=True):
     """A stage of the crossover begins: `kind` is primal or dual, `total` the variables to push (None: not printed)."""
 
     kind: str
     total: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CrossoverMoves(LogEvent):
+class CrossoverMoves(LogEvent, frozen=True):
     """`28 PMoves:  Infeasibility 1.8e-12  Objective 4.17e+06`: pushes that remain in this stage."""
 
     kind: str
@@ -281,15 +250,13 @@ class CrossoverMoves(LogEvent):
     objective: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CrossoverEnded(LogEvent):
+class CrossoverEnded(LogEvent, frozen=True):
     """The crossover is over."""
 
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SiftingIteration(LogEvent):
+class SiftingIteration(LogEvent, frozen=True):
     """`Sifting iteration    2 [  285]:   Objective = 1074551350.79`; `columns` is the size of the small problem."""
 
     iteration: int
@@ -298,8 +265,7 @@ class SiftingIteration(LogEvent):
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class FirstOrderIteration(LogEvent):
+class FirstOrderIteration(LogEvent, frozen=True):
     """One row of a PDLP/PDHG table."""
 
     iteration: int
@@ -309,8 +275,7 @@ class FirstOrderIteration(LogEvent):
     dual_infeasibility: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MipNode(LogEvent):
+class MipNode(LogEvent, frozen=True):
     """One row of a branch-and-cut table; what the row leaves empty is None. `gap_rel` is 0.01 for 1 %."""
 
     nodes: int
@@ -321,22 +286,19 @@ class MipNode(LogEvent):
     iterations: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Incumbent(LogEvent):
+class Incumbent(LogEvent, frozen=True):
     """The solver announced a better integer solution."""
 
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class ConcurrentWinner(LogEvent):
+class ConcurrentWinner(LogEvent, frozen=True):
     """`Dual simplex solved model.`: which of the methods that ran at once was first."""
 
     method: str
 
 
-@dataclass(frozen=True, slots=True)
-class ConflictLine(LogEvent):
+class ConflictLine(LogEvent, frozen=True):
     """A line of the conflict refiner's (IIS's) report: an equation or bound that takes part in the conflict.
 
     `kind` is equation, lower, upper, or empty where the report does not say.
@@ -346,16 +308,14 @@ class ConflictLine(LogEvent):
     kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ConflictStatus(LogEvent):
+class ConflictStatus(LogEvent, frozen=True):
     """`--- Conflict Refiner status (31): minimal conflict`."""
 
     code: int | None
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class NumericalSign(LogEvent):
+class NumericalSign(LogEvent, frozen=True):
     """Something that speaks of numerical trouble, or of its absence.
 
     `what`: `perturbation`, `pivot tolerance raised`, `condition number`, `unscaled primal infeasibility` and the like,
@@ -366,16 +326,14 @@ class NumericalSign(LogEvent):
     value: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class QualityFigure(LogEvent):
+class QualityFigure(LogEvent, frozen=True):
     """How far the solution is off, in one respect: `primal_residual`, `dual_infeasibility_rel`, `complementarity`."""
 
     name: str
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class SolverEnded(LogEvent):
+class SolverEnded(LogEvent, frozen=True):
     """The solver's own final status: `--- LP status (1): optimal.` gives kind LP, code 1, text `optimal`."""
 
     kind: str
@@ -383,53 +341,46 @@ class SolverEnded(LogEvent):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class SolverStatuses(LogEvent):
+class SolverStatuses(LogEvent, frozen=True):
     """`... Status: Normal (1) / Global Optimal (1)`: solver and model status in GAMS's codes."""
 
     solver_status: int
     model_status: int
 
 
-@dataclass(frozen=True, slots=True)
-class SolverMessage(LogEvent):
+class SolverMessage(LogEvent, frozen=True):
     """A sentence of the solver that explains how it ended (`Resource limit exceeded`, `Row 'a' infeasible, ..`)."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class FinalObjective(LogEvent):
+class FinalObjective(LogEvent, frozen=True):
     """The objective value that the log reports at the end of a solve."""
 
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class FinalBound(LogEvent):
+class FinalBound(LogEvent, frozen=True):
     """The best possible objective that the log reports at the end of a MIP solve."""
 
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class FinalIterations(LogEvent):
+class FinalIterations(LogEvent, frozen=True):
     """Iterations (and nodes) as the log sums them up at the end of a solve."""
 
     iterations: int | None
     nodes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SolverTime(LogEvent):
+class SolverTime(LogEvent, frozen=True):
     """`--- Cplex Time: 0.01sec (det. 16.94 ticks)`."""
 
     seconds: float
     ticks: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PeakMemory(LogEvent):
+class PeakMemory(LogEvent, frozen=True):
     """A memory figure the log prints; `what` says whose."""
 
     what: str

@@ -7,8 +7,9 @@ on without it, and a user's GAMS may be newer than our table: a warning.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from times_doctor_tasks.profiles.option_file import broken_lines, numbered_options
 from times_doctor_tasks.profiles.option_table import OptionRecord, OptionTable, option_table
@@ -28,8 +29,7 @@ class Severity(StrEnum):
     """It runs; the solver may ignore the line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One line of an option file that the solver will not take as it stands."""
 
     severity: Severity

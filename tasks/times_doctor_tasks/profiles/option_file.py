@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 #: Solvers whose GAMS link names what contradicts each other, asked by `iis 1`, and whose words of it are read.
 CONFLICT_SOLVERS = ("cplex", "gurobi", "copt")
 
 
-@dataclass(frozen=True, slots=True)
-class OptionText:
+class OptionText(msgspec.Struct, frozen=True):
     """What an option file says."""
 
     options: tuple[tuple[str, str], ...]
@@ -30,8 +30,7 @@ class OptionText:
         return next((value.lower() for key, value in reversed(self.options) if key.lower() == wanted), default)
 
 
-@dataclass(frozen=True, slots=True)
-class _Syntax:
+class _Syntax(msgspec.Struct, frozen=True):
     comment: tuple[str, ...] = ("*",)
     """What begins a comment line."""
     line_end_comment: tuple[str, ...] = ()
@@ -210,8 +209,7 @@ _INTERIOR = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(msgspec.Struct, frozen=True):
     head: str
     name: str
     value: str

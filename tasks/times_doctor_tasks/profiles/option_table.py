@@ -6,7 +6,6 @@ import difflib
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Literal, TypeAlias
 
@@ -22,8 +21,7 @@ _TRUE, _FALSE = ("true", "t", "1", "on"), ("false", "f", "0", "off")
 _NO_BOUND = 2**31 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class OptionRecord:
+class OptionRecord(msgspec.Struct, frozen=True):
     """One option: its kind, and the range or the words that it takes."""
 
     kind: Kind
@@ -91,8 +89,7 @@ class OptionRecord:
         return number if self.high is None else min(number, self.high)
 
 
-@dataclass(frozen=True, slots=True)
-class OptionTable:
+class OptionTable(msgspec.Struct, frozen=True):
     """The options of one solver of one product."""
 
     product: str
@@ -101,7 +98,7 @@ class OptionTable:
     any_case: bool
     """Names may be written in any case; the table has them in lower case."""
     is_gams: bool = False
-    native: Mapping[str, str | None] = field(default_factory=dict)
+    native: Mapping[str, str | None] = msgspec.field(default_factory=dict)
     """The solver's own name of each option; None: only GAMS has it."""
 
     def find(self, name: str) -> OptionRecord | None:

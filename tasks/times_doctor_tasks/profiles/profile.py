@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class ModelClass(StrEnum):
@@ -28,8 +29,7 @@ class ModelClass(StrEnum):
 SCALED = "scaled"
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(msgspec.Struct, frozen=True):
     """A named solver configuration."""
 
     name: str

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec.structs import replace
 
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.hosts import NATIVE, NATIVE_SOLVERS
@@ -88,7 +89,7 @@ def built_in_profiles(solver: str | None = None, *, engine: str | None = "gams")
 def _native() -> tuple[Profile, ...]:
     """One text serves both worlds: what runs under GAMS runs in the solver alone."""
     texts = (p for p in built_in() if p.engine != "gams" or p.solver in NATIVE_SOLVERS[1:])
-    return tuple(dataclasses.replace(p, engine=p.solver) for p in texts)
+    return tuple(replace(p, engine=p.solver) for p in texts)
 
 
 def resolve(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from times_doctor_tasks.contract.states import Verdict
 from times_doctor_tasks.contract.wording import some_of

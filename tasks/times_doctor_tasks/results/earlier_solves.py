@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from times_doctor_tasks.contract.states import SOLVED
 from times_doctor_tasks.contract.wording import some_of

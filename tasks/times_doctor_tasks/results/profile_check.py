@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from times_doctor_tasks.contract.messages import RunSpec
 from times_doctor_tasks.profiles.option_file import parse_options
@@ -21,8 +22,7 @@ _BUILT_IN = "built in"
 _ECHOING = frozenset({"cplex"})
 
 
-@dataclass(frozen=True, slots=True)
-class Application:
+class Application(msgspec.Struct, frozen=True):
     """Whether a profile was used; None where the files do not show it. The words are empty unless it was not."""
 
     applied: bool | None
@@ -30,8 +30,7 @@ class Application:
     next_step: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True):
     """A line of the model that names a solver or an option file by itself."""
 
     place: str

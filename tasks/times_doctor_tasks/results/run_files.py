@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from times_doctor_tasks.results.log_text import sample
 
@@ -55,8 +57,7 @@ _BEGAN = re.compile(r"^--- Job .+ Start (\S+ \S+)|(\d\d/\d\d/\d\d \d\d:\d\d:\d\d
 _SOURCE = re.compile(r"^--- Job (\S.*?) Start |^ +Input (.+)|^Input +(.+(?:\n {5}\S.*)*)", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class RunFiles:
+class RunFiles(msgspec.Struct, frozen=True):
     """Where a run's files are; None: there is none."""
 
     log: Path | None = None

@@ -7,10 +7,12 @@ Each file is read once, as a stream, whatever its size. A last line without its 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any, cast
+
+import msgspec
+from msgspec.structs import fields, replace
 
 from times_doctor_tasks.contract.hosts import ENGINE_NAMES
 from times_doctor_tasks.contract.states import SOLVED, StopReason, Verdict
@@ -46,8 +48,7 @@ _RETURN_CODES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RunReading:
+class RunReading(msgspec.Struct, frozen=True):
     """What a run's files say. None: no file says it."""
 
     solves: tuple[Solve, ...]
@@ -81,7 +82,7 @@ class RunReading:
     """The conflict (IIS) of the last solve, equations first."""
     compile_errors: tuple[ErrorLine, ...] = ()
     execution_errors: tuple[ErrorLine, ...] = ()
-    peak_mb: dict[str, float] = field(default_factory=dict)
+    peak_mb: dict[str, float] = msgspec.field(default_factory=dict)
     """Memory figures that the log prints, by whose they are (`GAMS`, `GMO`, `CPLEX link`)."""
     complete: bool = False
     """Some file shows that the run came to its end."""
@@ -196,8 +197,8 @@ def _plain(value: object) -> object:
         return [_plain(each) for each in value]
     if isinstance(value, dict):
         return {str(name): _plain(each) for name, each in value.items()}
-    if is_dataclass(value):
-        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, msgspec.Struct):
+        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
     return value
 
 

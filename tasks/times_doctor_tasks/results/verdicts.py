@@ -7,7 +7,7 @@ proof: files that end in the middle never give one, except that the run did not 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from times_doctor_tasks.contract.progress import Phase
 from times_doctor_tasks.contract.states import StopReason, Verdict
@@ -17,8 +17,7 @@ from times_doctor_tasks.parsers.solves.endings import Ending, solve_ending
 from times_doctor_tasks.parsers.solves.solve import Solve
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True):
     """A verdict, why, and what to do about it."""
 
     verdict: Verdict
@@ -26,8 +25,7 @@ class Judgement:
     next_step: str
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(msgspec.Struct, frozen=True):
     """What log, listing and trace say around the solves."""
 
     solver: str = ""

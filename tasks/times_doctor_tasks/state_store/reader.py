@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -41,8 +40,7 @@ logger = logging.getLogger(__name__)
 _Document = TypeVar("_Document", bound=Document)
 
 
-@dataclass(frozen=True, slots=True)
-class RunStatus:
+class RunStatus(msgspec.Struct, frozen=True):
     """The state document of a run."""
 
     state: RunState
@@ -62,8 +60,7 @@ class RunStatus:
 _SEATS = re.compile(rb"(\d{1,9}) (\d{1,12})")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """A run that stands in the line of all hosts."""
 
     scan: str
@@ -73,8 +70,7 @@ class Place:
     solver: str
 
 
-@dataclass(frozen=True, slots=True)
-class ScanStatus:
+class ScanStatus(msgspec.Struct, frozen=True):
     """How a scan stands, all of it read at one moment."""
 
     last_event: str
@@ -84,8 +80,7 @@ class ScanStatus:
     """The newest look at each run that had one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Documents:
+class Documents(msgspec.Struct, frozen=True):
     """What there is of a scan's runs, by run where it is a dict, in the scan's order."""
 
     statuses: dict[str, RunStatus]

@@ -73,29 +73,25 @@ class Owned:
     """Monotonic, by this machine: unless the seat is renewed before, its solver must end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """CLAIM: it has ended; a copy of its message only has to return."""
 
     state: RunState
 
 
-@dataclass(frozen=True, slots=True)
-class Leased:
+class Leased(msgspec.Struct, frozen=True):
     """CLAIM: another host works on it."""
 
     host: str
 
 
-@dataclass(frozen=True, slots=True)
-class Parked:
+class Parked(msgspec.Struct, frozen=True):
     """CLAIM: no room here, or no seat, now; it stands in the line of all hosts."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(msgspec.Struct, frozen=True):
     """CLAIM: no such run (expired, or another prefix)."""
 
 
@@ -112,8 +108,7 @@ class Beat:
     """As in `Owned`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(msgspec.Struct, frozen=True):
     """Threads and megabytes: what a run needs, or what a host has free."""
 
     threads: int

@@ -7,9 +7,10 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+
+import msgspec
 
 from times_doctor_tasks.contract.errors import EngineNotFound
 from times_doctor_tasks.contract.hosts import ENGINE_NAMES, WorkerPlan
@@ -26,8 +27,7 @@ LOAD_S = 60.0
 PACKAGES = {"highs": "highspy", "cplex": "cplex", "gurobi": "gurobipy", "xpress": "xpress", "copt": "coptpy"}
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """What a host has of one engine, and what its people should know."""
 
     engine: Engine | None = None

@@ -11,10 +11,11 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from times_doctor_tasks.contract.errors import EngineNotFound
 from times_doctor_tasks.parsers.gams.trace import read_trace
@@ -51,8 +52,7 @@ _HOW_TO_GET = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class GamsSystem:
+class GamsSystem(msgspec.Struct, frozen=True):
     """A GAMS that was found and asked what it is."""
 
     path: Path

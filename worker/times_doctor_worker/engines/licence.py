@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
+
+import msgspec
 
 from times_doctor_tasks.parsers.gams.licence_refusals import why_refused
 
@@ -14,8 +15,7 @@ WARN_DAYS = 14
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-@dataclass(frozen=True, slots=True)
-class Licence:
+class Licence(msgspec.Struct, frozen=True):
     """What GAMS says about its licence."""
 
     kind: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from times_doctor_tasks.contract.messages import RunSpec
 from times_doctor_tasks.contract.states import StopReason
@@ -17,8 +18,7 @@ from times_doctor_tasks.snapshot.manifest import Manifest
 CONFLICT = "conflict.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """One attempt, ready to be started."""
 
     run: RunSpec
@@ -31,8 +31,7 @@ class Job:
     """What people call the model: the driver's stem as they wrote it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """How the engine is started."""
 
     argv: Sequence[str]

@@ -7,11 +7,11 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from times_doctor_tasks.blob_store.errors import StoreUnreachable
 from times_doctor_tasks.config.resources import load_1m
@@ -70,8 +70,7 @@ class Cancelled(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Bench:
+class Bench(msgspec.Struct, frozen=True):
     """What an attempt works with; the same for all attempts of a worker."""
 
     warden: Warden

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.clock import monotonic_s
@@ -25,8 +26,7 @@ POLL_S = 0.05
 SAMPLE_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class EngineEnd:
+class EngineEnd(msgspec.Struct, frozen=True):
     """How one engine ended."""
 
     returncode: int | None

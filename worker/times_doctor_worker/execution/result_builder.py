@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -35,8 +34,7 @@ _EXCESSES = frozenset({StopReason.OUT_OF_MEMORY, StopReason.LOG_TOO_LARGE})
 _CANCELS = frozenset({StopReason.USER, StopReason.BEATEN, StopReason.CAPPED})
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """What the worker saw of an attempt, beside the files; a stage that knows more makes new ones."""
 
     attempt: int

@@ -8,7 +8,6 @@ taken it, and again when the server's run id changes. FINISH is idempotent for i
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -28,8 +27,7 @@ class SpooledResult(msgspec.Struct, frozen=True, kw_only=True):
     result: RunResult
 
 
-@dataclass
-class _Entry:
+class _Entry(msgspec.Struct):
     spooled: SpooledResult
     taken_by: str = ""
     """Run id of the server that has it."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from dataclasses import dataclass, field
 
+import msgspec
 import redis
 
 from times_doctor_tasks.contract.cancel_flag import StopRequest, parse_flag
@@ -30,8 +30,7 @@ LOOKS_PER_S = 5
 MAX_NOTES = 100
 
 
-@dataclass
-class Line:
+class Line(msgspec.Struct):
     """One run's line to Redis: what is to be said, and what was answered."""
 
     spec: ScanSpec
@@ -42,15 +41,15 @@ class Line:
     stop: StopRequest | None = None
     seat_until_s: float = NO_SEAT_S
     """Monotonic: unless a beat is answered before, its seat may be another's soon, and the solver must end."""
-    closed: threading.Event = field(default_factory=threading.Event)
+    closed: threading.Event = msgspec.field(default_factory=threading.Event)
     """Set when this attempt is over and its solver gone."""
     _known: RunState = RunState.CLAIMED
-    _states: deque[RunState] = field(default_factory=deque)
+    _states: deque[RunState] = msgspec.field(default_factory=deque)
     _look: ProgressMade | None = None
-    _notes: deque[Noted] = field(default_factory=lambda: deque(maxlen=MAX_NOTES))
+    _notes: deque[Noted] = msgspec.field(default_factory=lambda: deque(maxlen=MAX_NOTES))
     _next_look_s: float = 0.0
     _next_beat_s: float = 0.0
-    _sending: threading.Lock = field(default_factory=threading.Lock)
+    _sending: threading.Lock = msgspec.field(default_factory=threading.Lock)
 
     def ids(self) -> dict[str, object]:
         """What a log line about it names."""

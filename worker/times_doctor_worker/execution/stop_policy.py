@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class StopAction(StrEnum):
@@ -17,8 +18,7 @@ class StopAction(StrEnum):
     """SIGKILL to its whole group."""
 
 
-@dataclass(frozen=True, slots=True)
-class StopTimes:
+class StopTimes(msgspec.Struct, frozen=True):
     """The times of the stages, in seconds."""
 
     grace_s: float = 60.0

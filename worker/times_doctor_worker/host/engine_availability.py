@@ -10,8 +10,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import date
+
+import msgspec
 
 from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_worker.engines.discovery import Found
@@ -35,8 +36,7 @@ class HostFault(Exception):
         return self.why
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True):
     """What a host offers at this moment."""
 
     engines: dict[str, str]
@@ -46,7 +46,7 @@ class Offer:
     expires: date | None
     notes: tuple[str, ...]
     """What its people should know."""
-    licences: dict[str, str] = field(default_factory=dict)
+    licences: dict[str, str] = msgspec.field(default_factory=dict)
     """What to say of the licences of engines without GAMS."""
 
     @property

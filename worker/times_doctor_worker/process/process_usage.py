@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-@dataclass(frozen=True, slots=True)
-class TreeUsage:
+class TreeUsage(msgspec.Struct, frozen=True):
     """One look at a tree."""
 
     rss_bytes: int

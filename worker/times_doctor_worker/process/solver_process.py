@@ -9,8 +9,9 @@ import signal
 import socket
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from times_doctor_worker.process import supervisor
 
@@ -22,8 +23,7 @@ END_GROUP_S = 5.0
 _POLL_S = 0.005
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """How an engine ended."""
 
     returncode: int | None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from times_doctor_tasks.state_store.reader import Records
 
@@ -12,16 +13,15 @@ from times_doctor_tasks.state_store.reader import Records
 SHORT_S = 10.0
 
 
-@dataclass
-class Backlog:
+class Backlog(msgspec.Struct):
     """The queues, as one sweep finds them."""
 
     store: Records
     short_s: dict[str, float]
     """Queue to since when it is short, monotonic seconds; handed on from sweep to sweep."""
     now_s: float
-    _queued: Counter[str] = field(default_factory=Counter)
-    _depths: dict[str, int] = field(default_factory=dict)
+    _queued: Counter[str] = msgspec.field(default_factory=Counter)
+    _depths: dict[str, int] = msgspec.field(default_factory=dict)
 
     def count(self, waiting: Iterable[Mapping[str, str]]) -> None:
         """Runs that wait, of every open scan: run to its queue."""

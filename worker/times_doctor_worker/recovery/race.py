@@ -7,7 +7,8 @@ The rule lives with the control worker, not with the client: it holds when nobod
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.messages import ScanSpec
@@ -49,14 +50,13 @@ def runs_to_stop(
     }
 
 
-@dataclass
-class Referee:
+class Referee(msgspec.Struct):
     """What is remembered of one scan's race or cap between two looks."""
 
     spec: ScanSpec
     best_s: float | None = None
     """Seconds of the fastest engine that proved optimal so far."""
-    _known: set[str] = field(default_factory=set)
+    _known: set[str] = msgspec.field(default_factory=set)
 
     def look(self, store: RunStore, statuses: Mapping[str, RunStatus]) -> dict[str, StopReason]:
         """Asks the runs to stop that must; returns them. Costs nothing for a scan with neither race nor cap.

@@ -8,8 +8,9 @@ an outage of Redis restarts nothing that is healthy.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
 
 from times_doctor_tasks.contract.messages import ScanSpec
 from times_doctor_tasks.contract.states import OWNED, TERMINAL, RunState, ScanMode
@@ -40,8 +41,7 @@ class Remedy(StrEnum):
     That message returns at once, and Celery then publishes the successor."""
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(msgspec.Struct, frozen=True):
     """One remedy for one run, with the state it was decided on."""
 
     run: str
@@ -51,8 +51,7 @@ class Action:
     """NUDGE only."""
 
 
-@dataclass
-class _Sight:
+class _Sight(msgspec.Struct):
     status: RunStatus
     published: bool
     since_s: float
@@ -61,12 +60,11 @@ class _Sight:
     taken_patience_s: float = TAKEN_PATIENCE_S
 
 
-@dataclass
-class ScanWatch:
+class ScanWatch(msgspec.Struct):
     """What control has seen of one scan's runs."""
 
     spec: ScanSpec
-    _sights: dict[str, _Sight] = field(default_factory=dict)
+    _sights: dict[str, _Sight] = msgspec.field(default_factory=dict)
     _published: int = 0
 
     def forget(self) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import msgspec
 import redis
 from kombu.exceptions import OperationalError
 
@@ -64,20 +65,19 @@ def alone(scan: str) -> Iterator[None]:
         logger.error("scan left alone: %r", error, extra={"action": "scan_unreadable", "scan": scan})
 
 
-@dataclass
-class _Watched:
+class _Watched(msgspec.Struct):
     """What the sweeper remembers of an open scan."""
 
     spec: ScanSpec
     watch: ScanWatch
     referee: Referee
     all_ended_s: float | None = None
-    queues: dict[str, str] = field(default_factory=dict)
+    queues: dict[str, str] = msgspec.field(default_factory=dict)
     """Run to the queue of its message; read when it is first needed."""
     looked_s: float = float("-inf")
-    statuses: dict[str, RunStatus] = field(default_factory=dict)
+    statuses: dict[str, RunStatus] = msgspec.field(default_factory=dict)
     """As last seen: what has ended is not read again."""
-    published: set[str] = field(default_factory=set)
+    published: set[str] = msgspec.field(default_factory=set)
     """Runs whose message was seen, likewise."""
 
     def unended(self) -> list[str]:
@@ -91,8 +91,7 @@ class _Watched:
         return {run: self.queues[run] for run in queued if run in self.queues}
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRun:
+class OpenRun(msgspec.Struct, frozen=True):
     """A run of an open scan, as the sweeper saw it last."""
 
     state: RunState

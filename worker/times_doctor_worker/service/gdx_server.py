@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import redis
 
 from times_doctor_tasks.blob_store.base import BlobStore
@@ -43,15 +43,14 @@ class _Ending(Exception):
     """This worker ends; its successor goes on where it stopped."""
 
 
-@dataclass
-class _Visit:
+class _Visit(msgspec.Struct):
     """One request while it is served."""
 
     raw: bytes
     request: SendGdx
     size_bytes: int = 0
     beat: int = 0
-    next_word_s: float = field(default_factory=monotonic_s)
+    next_word_s: float = msgspec.field(default_factory=monotonic_s)
 
     def answer(self, state: GdxState, **fields: object) -> GdxAnswer:
         self.beat += 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from times_doctor_tasks.config import resources
 from times_doctor_tasks.config.settings import SETTINGS, Settings
@@ -31,8 +32,7 @@ back. A second signal hands back at once, a third leaves.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(msgspec.Struct, frozen=True):
     """A worker that serves a team."""
 
     plan: WorkerPlan

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from times_doctor_tasks.blob_store.base import StoreSight, see_store
 from times_doctor_tasks.blob_store.factory import open_store
@@ -101,7 +102,7 @@ class SolveRole:
         """What this host offers now."""
         offer = self._rotation.offer()
         note = "" if self._is_private else open_note(self._plan.engines, self._plan.sandbox)
-        return dataclasses.replace(offer, notes=(*offer.notes, note)) if note else offer
+        return replace(offer, notes=(*offer.notes, note)) if note else offer
 
     @property
     def serves(self) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ without Redis is no worse than its Redis) and while looks come in time (a proces
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+import msgspec
 import redis
 
 from times_doctor_tasks.contract.clock import monotonic_s
@@ -32,8 +32,7 @@ SOCKET_TIMEOUT_S = 3.0
 RESTART = 75
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """What there is to see at one moment."""
 
     now_s: float
@@ -50,12 +49,11 @@ class Look:
     """Messages in the queues that are taken from."""
 
 
-@dataclass
-class Watchdog:
+class Watchdog(msgspec.Struct):
     """Looks, remembers since when something is wrong, and says so when it lasts."""
 
     _last: Look | None = None
-    _healthy_s: dict[str, float] = field(default_factory=dict)
+    _healthy_s: dict[str, float] = msgspec.field(default_factory=dict)
 
     def forget(self) -> None:
         """Redis did not answer: begin anew."""

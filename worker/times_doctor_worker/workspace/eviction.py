@@ -8,8 +8,9 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from times_doctor_tasks.snapshot.staging import remove_staged
 from times_doctor_worker.process.file_locks import try_hold
@@ -23,8 +24,7 @@ KEEP_DAYS = 14.0
 KEEP_PARTS_S = 86_400.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(msgspec.Struct, frozen=True):
     """Something that may be removed."""
 
     used_s: float

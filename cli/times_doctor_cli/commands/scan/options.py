@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, fields
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Annotated, TypedDict, TypeVar, get_type_hints
@@ -76,11 +75,14 @@ class ScanOptions(TypedDict):
 
 def takes_scan_options(command: _Command) -> _Command:
     """Shows Typer one parameter for each of `ScanOptions` in place of the command's `**asked`."""
-    defaults = {
-        field.name: Parameter.empty if field.default is MISSING else field.default for field in fields(ScanRequest)
-    }
+    defaults = ScanRequest(run_path=Path())
     shown = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=defaults[name], annotation=hint)
+        Parameter(
+            name,
+            Parameter.KEYWORD_ONLY,
+            default=Parameter.empty if name == "run_path" else getattr(defaults, name),
+            annotation=hint,
+        )
         for name, hint in get_type_hints(ScanOptions, include_extras=True).items()
     ]
     own = signature(command, eval_str=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from times_doctor_cli.reports.attempts import begun_again
 from times_doctor_cli.reports.profile_lines import ProfileLine, profile_lines, time_title
@@ -53,16 +54,14 @@ _RUN_COLUMNS = (
 _TRY_COLUMNS = (("Run", "first"), ("Attempt", "num"), ("Host", ""), ("Began", "num"), ("Lasted", "num"), ("Ended", ""))
 
 
-@dataclass(frozen=True, slots=True)
-class Badge:
+class Badge(msgspec.Struct, frozen=True):
     """A few coloured words."""
 
     words: str
     mood: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True):
     """One cell: text, badges behind it, and a bar of so many percent under it."""
 
     text: str = ""
@@ -70,8 +69,7 @@ class Cell:
     bar_percent: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """Columns of (title, class) and their cells."""
 
     columns: tuple[tuple[str, str], ...]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
+
+import msgspec
 
 from times_doctor_cli.run_folder.gams.dollar import DollarLine
 
@@ -17,8 +18,7 @@ class Reach(IntEnum):
     SURELY = 2
 
 
-@dataclass(frozen=True, slots=True)
-class GdxUse:
+class GdxUse(msgspec.Struct, frozen=True):
     """A `$gdxin` or an `execute_load`, with every name it may have."""
 
     file: Path
@@ -30,8 +30,7 @@ class GdxUse:
     """`execute_load`: looked up in the working directory only."""
 
 
-@dataclass(frozen=True, slots=True)
-class SetUse:
+class SetUse(msgspec.Struct, frozen=True):
     """A `$set` line: its value may be a path, or name a GDX file."""
 
     file: Path
@@ -41,16 +40,14 @@ class SetUse:
     reach: Reach
 
 
-@dataclass(slots=True)
-class Chain:
+class Chain(msgspec.Struct):
     """What reading the chain brought to light, besides the files (those are in the finder)."""
 
-    gdx_uses: list[GdxUse] = field(default_factory=list)
-    set_uses: list[SetUse] = field(default_factory=list)
+    gdx_uses: list[GdxUse] = msgspec.field(default_factory=list)
+    set_uses: list[SetUse] = msgspec.field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Block:
+class Block(msgspec.Struct):
     """One `$ifthen` ... `$endif`."""
 
     reach: Reach
@@ -62,8 +59,7 @@ class Block:
     """The variable without a value for whose sake this branch is taken."""
 
 
-@dataclass(slots=True)
-class FileReading:
+class FileReading(msgspec.Struct):
     """Where the reader stands in one file."""
 
     path: Path
@@ -71,14 +67,14 @@ class FileReading:
     reach: Reach
     lines: list[DollarLine]
     at: int = 0
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[Block] = msgspec.field(default_factory=list)
     until: tuple[str, ...] = ()
     """Keywords that end the text block being skipped."""
     skip_to_label: str = ""
     skip_reach: Reach = Reach.SURELY
     next_line: tuple[int, Reach] | None = None
     """A `$if` without a command applies to the line with this number."""
-    scoped: list[str] = field(default_factory=list)
+    scoped: list[str] = msgspec.field(default_factory=list)
 
     @property
     def line(self) -> int:

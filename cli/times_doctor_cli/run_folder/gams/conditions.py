@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from times_doctor_cli.run_folder.gams.macros import UNKNOWN, Macros, first_token
 
@@ -21,8 +22,7 @@ _ALONE = frozenset({"errorfree", "warnings", "decla_ok"})
 _SETS = frozenset({"set", "setglobal", "setlocal"})
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     """A condition as read."""
 
     truth: bool | None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+import msgspec
 
 from times_doctor_cli.run_folder.hash_cache import FileUnreadable
 
@@ -28,8 +29,7 @@ _VARIABLE = re.compile(rb"%([A-Za-z_]\w*)%")
 _DIRECTIVE = re.compile(r"\s*([A-Za-z]+)(?:\.[A-Za-z0-9_]+)?[ \t]*(.*)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class DollarLine:
+class DollarLine(msgspec.Struct, frozen=True):
     """One line that begins with `$`, blanks and `$$`, or variables that may come to nothing: `%x%$include`."""
 
     number: int
@@ -39,8 +39,7 @@ class DollarLine:
     """Variables before the `$`; one with the value `*` makes the line a comment."""
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(msgspec.Struct, frozen=True):
     """A statement that loads a GDX file while the model runs."""
 
     number: int

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
+
+import msgspec
 
 from times_doctor_cli.run_folder.caseless_names import Folders, base_of
 from times_doctor_cli.run_folder.errors import DriverAmbiguous, DriverNotFound, RunDirUnreadable
@@ -29,14 +30,13 @@ _MAX_WRAPPER_BYTES = 256 * 1024
 _MAX_CASES = 200
 
 
-@dataclass(slots=True)
-class Choice:
+class Choice(msgspec.Struct):
     """A driver, why it is the one, and what a command file says of starting it."""
 
     driver: Path
     why: str
     call: GamsCall | None = None
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
 
 
 def is_lp_file(path: Path) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from times_doctor_cli.run_folder.caseless_names import Folders, base_of, is_absolute
 from times_doctor_cli.run_folder.errors import (
@@ -36,8 +37,7 @@ MOST_MISSING = 20
 _WRITTEN_NAME = re.compile(r"[^\s\"'<>|;,=()]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A file, and the search folder it was found from."""
 
     path: Path

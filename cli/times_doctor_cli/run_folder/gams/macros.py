@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 #: Stands for a part of a text that is not known.
 UNKNOWN = "\x00"
@@ -24,8 +26,7 @@ _TOKEN = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|(\S+))""")
 _WORKING_FOLDER = frozenset({"gams.curdir", "gams.workdir", "gams.wdir", "system.workdir"})
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(msgspec.Struct, frozen=True):
     """Where a variable got a value it may have."""
 
     text: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from times_doctor_cli.run_folder.caseless_names import base_of
 from times_doctor_cli.run_folder.gams.macros import Macros
@@ -15,11 +16,10 @@ ABORTS = frozenset({"abort", "error", "terminate", "stop"})
 _NOT_SET = re.compile(r"not\s+set(?:global|local)?\s+([A-Za-z_]\w*)", re.IGNORECASE)
 
 
-@dataclass(slots=True)
-class _Need:
+class _Need(msgspec.Struct):
     name: str
-    places: dict[str, None] = field(default_factory=dict)
-    fitting: set[str] = field(default_factory=set)
+    places: dict[str, None] = msgspec.field(default_factory=dict)
+    fitting: set[str] = msgspec.field(default_factory=set)
     """Values with which an include names a file that is there."""
 
 

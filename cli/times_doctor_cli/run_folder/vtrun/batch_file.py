@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from times_doctor_cli.run_folder.caseless_names import Folders, base_of, is_absolute
 from times_doctor_cli.run_folder.vtrun.gams_command import (
@@ -46,12 +47,11 @@ _IF = re.compile(
 _WORD = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(msgspec.Struct):
     """What a command file comes to."""
 
-    calls: list[GamsCall] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    calls: list[GamsCall] = msgspec.field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
 
 
 def read_batch(path: Path, folders: Folders, environ: Mapping[str, str]) -> Batch:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 #: `--NAME=value` as GAMS takes it.
 DOUBLE_DASH = re.compile(r"(?:--|-/|//|/-)([A-Za-z_][\w.]*)(?:=(.*))?", re.DOTALL)
@@ -20,8 +21,7 @@ _TAKES_WORD = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Gdx2Veda:
+class Gdx2Veda(msgspec.Struct, frozen=True):
     """A call of `gdx2veda` after GAMS, as text."""
 
     source: str
@@ -32,8 +32,7 @@ class Gdx2Veda:
     """Of the files that it makes, without `.vd`."""
 
 
-@dataclass(slots=True)
-class GamsCall:
+class GamsCall(msgspec.Struct):
     """One start of GAMS, as text; paths as they were written."""
 
     source: str
@@ -41,14 +40,14 @@ class GamsCall:
     folder: Path
     """The working directory."""
     driver: str = ""
-    idirs: list[str] = field(default_factory=list)
+    idirs: list[str] = msgspec.field(default_factory=list)
     """In the order GAMS looks."""
-    parameters: list[tuple[str, str]] = field(default_factory=list)
+    parameters: list[tuple[str, str]] = msgspec.field(default_factory=list)
     """("--NAME", value) and (option in lower case, value)."""
     restart: str | None = None
     gdxpath: str | None = None
     parmfile: str | None = None
-    needs: list[tuple[str, str]] = field(default_factory=list)
+    needs: list[tuple[str, str]] = msgspec.field(default_factory=list)
     """Variables without a value that it needs, and where: only who starts it can set them."""
     veda: Gdx2Veda | None = None
 

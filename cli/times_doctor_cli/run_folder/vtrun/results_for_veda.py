@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from times_doctor_cli.run_folder.caseless_names import base_of
 from times_doctor_cli.run_folder.gams.file_finder import Finder, Found
@@ -18,8 +19,7 @@ TIMES_DEFINITION = "times2veda.vdd"
 _NOT_IN_A_NAME = re.compile(r"[^\w.+@~ ()-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class WantedResults:
+class WantedResults(msgspec.Struct, frozen=True):
     """Results for VEDA, with the definition as a file of this machine."""
 
     name: str

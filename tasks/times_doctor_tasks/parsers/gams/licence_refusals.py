@@ -6,11 +6,11 @@ The words are those of GAMS 54.6.1's own programs; what they mean: GAMS document
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """One kind of refusal."""
 
     what: str

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
 from typing import ClassVar
+
+import msgspec
+from msgspec.structs import replace
 
 from times_doctor_tasks.parsers.cplex.gams_link import CplexLink
 from times_doctor_tasks.parsers.events import ErrorLine, FinalIterations, FinalObjective, LogEvent, SolverTime
@@ -41,8 +43,7 @@ _MAX_REPORT_LINES = 20_000
 _MAX_ERRORS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True):
     """What a listing says about a run."""
 
     solves: tuple[Solve, ...] = ()
@@ -53,7 +54,7 @@ class Listing:
     licence: str | None = None
     gams_version: str | None = None
     input_file: str | None = None
-    options: Options = field(default_factory=Options)
+    options: Options = msgspec.field(default_factory=Options)
     solver_report: bool = False
     """The solver's own report (its option echo, its status line) is in it."""
     solve_begun: bool = False

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from times_doctor_tasks.contract.progress import Phase
 from times_doctor_tasks.parsers.events import Elapsed, JobStarted, JobStopped, LogEvent, PhaseStarted, SolveStarted
@@ -13,8 +15,7 @@ from times_doctor_tasks.parsers.events import Elapsed, JobStarted, JobStopped, L
 _MAX_KEPT = 500
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseRecord:
+class PhaseRecord(msgspec.Struct, frozen=True):
     """A stretch in one phase. Times in seconds since the job's start; None where the log has none."""
 
     phase: Phase

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 #: Columns of traceopt=3 in GAMS's order, used where the file's own header is missing.
 _COLUMNS = (
@@ -15,8 +16,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class TraceRow:
+class TraceRow(msgspec.Struct, frozen=True):
     """One solve. What GAMS wrote as NA, or did not write, is None."""
 
     input_file: str

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 #: The most points a curve has, whatever the length of the solve.
 MAX_POINTS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class CurvePoint:
+class CurvePoint(msgspec.Struct, frozen=True):
     """A point of the convergence chart: a relative gap for barrier and MIP, an infeasibility for simplex."""
 
     t_s: float

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from times_doctor_tasks.contract.progress import Phase
 
@@ -10,8 +11,7 @@ from times_doctor_tasks.contract.progress import Phase
 MAX_SPANS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(msgspec.Struct, frozen=True):
     """A stretch of time in one phase; `end_s` is None while it lasts. Seconds as given to `update`."""
 
     phase: Phase

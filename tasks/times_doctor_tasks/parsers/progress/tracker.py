@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
+
+import msgspec
 
 from times_doctor_tasks.contract.progress import Phase, Progress
 from times_doctor_tasks.parsers.events import (
@@ -60,8 +61,7 @@ _OUTER = frozenset({Phase.SIFTING, Phase.MIP})
 _AROUND = frozenset({Phase.COMPILE, Phase.EXECUTE, Phase.GENERATE, Phase.READ_BACK, Phase.REPORT})
 
 
-@dataclass(slots=True)
-class _Figures:
+class _Figures(msgspec.Struct):
     """What is known inside one phase."""
 
     started_s: float
@@ -73,9 +73,9 @@ class _Figures:
     fraction: float | None = None
     first_row_s: float | None = None
     last_row_s: float = 0.0
-    barrier: BarrierGauge = field(default_factory=BarrierGauge)
-    crossover: CrossoverGauge = field(default_factory=CrossoverGauge)
-    samples: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=_SPEED_SAMPLES))
+    barrier: BarrierGauge = msgspec.field(default_factory=BarrierGauge)
+    crossover: CrossoverGauge = msgspec.field(default_factory=CrossoverGauge)
+    samples: deque[tuple[float, int]] = msgspec.field(default_factory=lambda: deque(maxlen=_SPEED_SAMPLES))
 
 
 class ProgressTracker:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 _RESLIM = "Raise RESLIM: `OPTION RESLIM` in the .run file beats reslim=, "
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(msgspec.Struct, frozen=True):
     """What to do next, for one solver."""
 
     conflict: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
+
+import msgspec
 
 from times_doctor_tasks.contract.progress import Phase
 from times_doctor_tasks.parsers.events import (
@@ -36,15 +37,14 @@ _MAX_ERRORS = 100
 _MAX_OPTIONS = 500
 
 
-@dataclass(slots=True)
-class Options:
+class Options(msgspec.Struct):
     """What the solvers of a run made of their option files, each line once."""
 
     read: str | None = None
     missing: str | None = None
-    taken: dict[tuple[str, str], None] = field(default_factory=dict)
-    clamped: dict[tuple[str, str, str], None] = field(default_factory=dict)
-    ignored: dict[tuple[str, str], None] = field(default_factory=dict)
+    taken: dict[tuple[str, str], None] = msgspec.field(default_factory=dict)
+    clamped: dict[tuple[str, str, str], None] = msgspec.field(default_factory=dict)
+    ignored: dict[tuple[str, str], None] = msgspec.field(default_factory=dict)
 
     def take(self, event: LogEvent) -> bool:
         """Whether `event` was about options."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, ClassVar
+
+from msgspec.structs import replace
 
 from times_doctor_tasks.contract.progress import Phase
 from times_doctor_tasks.parsers.events import (

@@ -7,7 +7,8 @@ Solution": nothing was proved. And GAMS has no model status for CPLEX's "unbound
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from times_doctor_tasks.contract.states import Verdict
 from times_doctor_tasks.contract.wording import some_of
@@ -33,8 +34,7 @@ _CROSSED = re.compile(r"Col +\d+ \(Col (.+)\) has inconsistent bounds")
 _ROW_NAMED = re.compile(r"[Rr]ow '(.+?)' infeasible")
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """A verdict on one solve, why, and what to do about it."""
 
     verdict: Verdict

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from times_doctor_tasks.parsers.gams.status_texts import MODEL_STATUS, SOLVER_STATUS
 from times_doctor_tasks.parsers.gams.trace import TraceRow
@@ -139,10 +140,10 @@ _NEVER_OVERLAID = frozenset({"number", "numerics", "verdict", "basis", "method",
 
 def _overlaid(under: Solve, over: Solve) -> Solve:
     changes: dict[str, Any] = {}
-    for each in fields(Solve):
-        value = getattr(over, each.name)
-        if each.name not in _NEVER_OVERLAID and value is not None and value is not False:
-            changes[each.name] = value
+    for name in Solve.__struct_fields__:
+        value = getattr(over, name)
+        if name not in _NEVER_OVERLAID and value is not None and value is not False:
+            changes[name] = value
     for name in _TUPLES:
         if not getattr(under, name):
             changes[name] = getattr(over, name)

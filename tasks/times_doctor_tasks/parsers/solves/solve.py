@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from times_doctor_tasks.contract.states import Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(msgspec.Struct, frozen=True):
     """Smallest and largest absolute non-zero value of a part of the model."""
 
     minimum: float | None
     maximum: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Numerics:
+class Numerics(msgspec.Struct, frozen=True):
     """What the solver itself said about the quality of its answer. What it did not print is None."""
 
     scaled_infeasibility: float | None = None
@@ -39,8 +37,7 @@ class Numerics:
     """Other lines that speak of numerical trouble, each once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Solve:
+class Solve(msgspec.Struct, frozen=True):
     """One solve of a run. None: no file says it."""
 
     number: int
@@ -79,7 +76,7 @@ class Solve:
     """`vertex`: marginals belong to a basis. `interior`: barrier without crossover. None: unknown."""
     method: str | None = None
     """What ran: `dual simplex`, `barrier`, `sifting`, ..., as far as the log tells."""
-    numerics: Numerics = field(default_factory=Numerics)
+    numerics: Numerics = msgspec.field(default_factory=Numerics)
     quality: tuple[tuple[str, float], ...] = ()
     """How far the solution is off, by the solver's own figures, and what it was asked for: (name, value)."""
     conflict: tuple[str, ...] = ()

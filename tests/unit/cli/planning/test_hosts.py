@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from times_doctor_cli.planning.hosts import Fleet, muster, queues_for, why_unfit
 from times_doctor_cli.planning.request import ScanRequest

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from times_doctor_cli.planning import scaling
 from times_doctor_cli.planning.request import ScanRequest

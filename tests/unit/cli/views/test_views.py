@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import io
 
 import pytest
@@ -60,7 +59,7 @@ def make_busy_board() -> Board:
 
 
 def make_frame(width: int = 80, height: int = 23, **fields: object) -> Frame:
-    return dataclasses.replace(Frame(width=width, height=height, now_ms=T0_MS + 65_000), **fields)  # type: ignore[arg-type]
+    return replace(Frame(width=width, height=height, now_ms=T0_MS + 65_000), **fields)
 
 
 def test_live_table_at_80_columns() -> None:

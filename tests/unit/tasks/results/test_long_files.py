@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.tasks.parsers.cases import FILES, Case, cases, read_contents, reading_of
 from times_doctor_tasks.contract.states import Verdict

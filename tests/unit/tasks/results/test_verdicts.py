@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from times_doctor_tasks.contract.progress import Phase
 from times_doctor_tasks.contract.states import StopReason, Verdict

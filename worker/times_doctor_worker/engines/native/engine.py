@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from times_doctor_tasks.contract.hosts import ENGINE_NAMES
 from times_doctor_tasks.contract.states import StopReason, Verdict
 from times_doctor_tasks.parsers.highs.status import first_reason
@@ -80,7 +82,7 @@ class NativeEngine:
         if reading.verdict is Verdict.COMPILE_ERROR:
             staged, name = str(job.tree / job.manifest.driver), _users_name(job)
             messages = tuple(message.replace(staged, name) for message in reading.messages)
-            return dataclasses.replace(reading, judgement=_unreadable(self.name, name, reading), messages=messages)
+            return replace(reading, judgement=_unreadable(self.name, name, reading), messages=messages)
         return reading if found is None else with_conflict(reading, found)
 
     def finish(self, job: Job) -> str | None:  # noqa: ARG002  # the port's
