@@ -566,6 +566,12 @@ def test_a_run_folder_on_a_read_only_disk_needs_out_and_is_left_alone(
     assert (tmp_path / "out" / "scan_report.csv").is_file()
 
 
+def test_a_folder_that_refuses_files_is_known_before_anything_is_solved(
+    refuse: Refuse, make_case: MakeCase, gams: Path
+) -> None:
+    assert "Reports cannot be written to '/proc/reports'" in refuse(make_case(), "--out", "/proc/reports")
+
+
 def test_a_full_disk_is_said_with_its_folder_and_leaves_whole_files_only(
     cli: Cli, make_case: MakeCase, small_disk: Disk, gams: Path, sockets: Path
 ) -> None:

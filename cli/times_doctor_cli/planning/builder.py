@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -296,8 +296,11 @@ def out_folder(request: ScanRequest, run_dir: RunDir) -> Path:
     """
     folder = request.out or run_dir.root / OUT
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise UsageError(f"Reports cannot be written to {str(folder)!r}: no right to write there. Use --out DIR.")
+    try:
+        # Tried, not asked: shares and /proc say yes and then refuse.
+        Path(tempfile.mkdtemp(prefix=".times-doctor-", dir=nearest)).rmdir()
+    except OSError as error:
+        raise UsageError(f"Reports cannot be written to {str(folder)!r}: {error.strerror}. Use --out DIR.") from error
     return folder
 
 
