@@ -25,7 +25,7 @@ from times_doctor_tasks.parsers.highs.status import unread_model, with_final_ans
 from times_doctor_tasks.parsers.native import LogReader, log_reader
 from times_doctor_tasks.parsers.solves.digest import LogDigest, Options
 from times_doctor_tasks.parsers.solves.endings import solve_ending
-from times_doctor_tasks.parsers.solves.merging import belong_together, merge_solves, rows_of_run
+from times_doctor_tasks.parsers.solves.merging import belong_together, merge_solves, rows_of_run, with_too_many
 from times_doctor_tasks.parsers.solves.solve import Solve
 from times_doctor_tasks.results.earlier_solves import with_earlier_solves
 from times_doctor_tasks.results.log_text import lines_of, pieces
@@ -119,6 +119,14 @@ def read_run(files: RunFiles, *, stop_reason: StopReason | None = None) -> RunRe
     listed = listing or Listing()
     all_listed = listed.complete and not listed.left_out_bytes
     rows = rows_of_run(rows, started=started, solves=len(listed.solves) if all_listed else None)
+    to_end, whole = digest.gams_status and listed.complete, not digest.left_out_bytes
+    odd = with_too_many(logged, listed.solves, rows, whole=whole) if to_end else ""
+    if odd == "listing":
+        listed = Listing(complete=True, left_out_bytes=listed.left_out_bytes)
+    elif odd == "log":
+        logged = _as_many(logged, len(rows))
+    elif odd == "trace":
+        rows = []
     ended = _ended(files, digest, listing, rows)
     solves = _with_verdicts(merge_solves(logged, listed.solves, rows, listing_complete=listed.complete))
     under_way = not ended and (digest.solve_under_way or listed.solve_begun) and not (solves and solves[-1].ended)
@@ -129,9 +137,9 @@ def read_run(files: RunFiles, *, stop_reason: StopReason | None = None) -> RunRe
     judgement = judge(solves[-1] if solves else None, findings, returncode=files.returncode, stop_reason=stop_reason)
     judgement = with_earlier_solves(judgement, solves)
     reading = _reading(digest, listed, phases, solves, judgement, returncode=files.returncode, complete=ended)
-    if stranger is None:
-        return reading
-    return replace(reading, messages=(f"{stranger.name} is of another job and was not read.", *reading.messages))
+    said = [f"{stranger.name} is of another job and was not read."] if stranger is not None else []
+    said += [f"The {odd} shows solves that the run's other files do not: its solves do not count."] if odd else []
+    return replace(reading, messages=(*said, *reading.messages))
 
 
 def read_native_run(
@@ -237,6 +245,12 @@ def _ended(files: RunFiles, digest: LogDigest, listing: Listing | None, rows: li
         return True
     has_other = any(path is not None and path.is_file() for path in (files.log, files.listing))
     return not has_other and (bool(rows) or files.returncode == 0) and (files.returncode or 0) >= 0
+
+
+def _as_many(solves: tuple[Solve, ...], count: int) -> tuple[Solve, ...]:
+    """Those that came to an end, where these are `count`; else none."""
+    ended = tuple(solve for solve in solves if solve.ended and not solve.aborted)
+    return ended if len(ended) == count else ()
 
 
 def _findings(digest: LogDigest, listing: Listing, *, ended: bool, solve_under_way: bool) -> Findings:

@@ -104,6 +104,8 @@ class _ListingReader:
         self._above = ""
         self._left_out_bytes = 0
         self._solver_report = self._user_errors = self._complete = self._input_open = False
+        #: False in a piece that somebody pasted without it: its statuses count all the same.
+        self._has_summary = False
 
     def line(self, line: str) -> None:
         """Take in one line."""
@@ -145,7 +147,8 @@ class _ListingReader:
         elif match := _STATUS.match(line):
             self._status(match[1], int(match[2]), match[3])
         elif match := _OBJECTIVE.match(line):
-            self._current().set(objective=number(match[1]))
+            if self._draft is not None and self._above.startswith("**** MODEL STATUS"):
+                self._draft.set(objective=number(match[1]))
         elif self._errors.stars(line, self._above):
             return
         elif match := _ABORTED.match(line):
@@ -159,6 +162,7 @@ class _ListingReader:
     def _other_stars(self, line: str) -> None:
         if line.startswith("**** FILE SUMMARY"):
             self._complete = True
+            self._end_report()
         elif line.startswith("**** USER ERROR(S) ENCOUNTERED") or _NOT_COMPILED.match(line):
             # The last line of all, or after a compilation the line that nothing but the summary follows.
             self._user_errors = self._complete = True
@@ -179,10 +183,13 @@ class _ListingReader:
             self._execution.append(error)
 
     def _status(self, which: str, code: int, text: str) -> None:
-        draft = self._current()
+        """A summary has each once, one below the other; lines that only look like them stand anywhere."""
+        draft = self._current() if not self._has_summary else self._draft
+        if draft is None or (self._has_summary and (draft.solve.ended or not self._report_left)):
+            return
         if which == "SOLVER":
             draft.set(solver_status=code, solver_status_text=text or SOLVER_STATUS.get(code))
-        else:
+        elif self._above.startswith("**** SOLVER STATUS"):
             draft.set(model_status=code, model_status_text=text or MODEL_STATUS.get(code), ended=True)
 
     def _current(self) -> SolveDraft:
@@ -206,6 +213,7 @@ class _ListingReader:
                 self._close_solve()
             self._end_report()
             self._current()
+            self._has_summary = True
             self._report_left = _MAX_REPORT_LINES
             self._echo = OptionEcho(self._sink)
             self._link = CplexLink(self._sink)

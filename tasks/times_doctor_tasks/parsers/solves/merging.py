@@ -50,6 +50,23 @@ def belong_together(log: Sequence[Solve], listing: Sequence[Solve]) -> bool:
     return abs(logged.objective - listed.objective) <= 1e-3 + 1e-6 * abs(listed.objective)
 
 
+def with_too_many(log: Sequence[Solve], listing: Sequence[Solve], rows: Sequence[TraceRow], *, whole: bool) -> str:
+    """Which of a run's records shows solves that the others do not: `log`, `listing`, `trace`, or nothing.
+
+    Something else wrote lines that look like solves into it. `whole`: all of the log was read; without a trace it is
+    believed. Of very many solves not all are kept, so nothing can be said.
+    """
+    logged, listed = (sum(not solve.aborted for solve in part) for part in (log, listing))
+    most = 2 * MAX_SOLVES_KEPT
+    if not log or not listing:
+        return ""
+    if len(listing) > len(log):
+        return "listing" if len(log) < most and (logged == len(rows) or (whole and not rows)) else ""
+    if len(log) > len(listing):
+        return "log" if 0 < listed == len(rows) < most else ""
+    return "trace" if len(log) < most and listed == logged < len(rows) else ""
+
+
 def merge_solves(
     log: Sequence[Solve], listing: Sequence[Solve], rows: Sequence[TraceRow], *, listing_complete: bool
 ) -> tuple[Solve, ...]:
