@@ -76,5 +76,6 @@ def of_team(keys: Keys, host: str) -> dict[str, str]:
         "line": keys.line(),
         "needs": keys.line_needs(),
         "seats": keys.seats(),
+        "held seats": keys.held_seats(),
         "asked": keys.asked(host),
     }

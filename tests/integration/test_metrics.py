@@ -126,6 +126,22 @@ def test_runs_are_counted_by_state_and_the_longest_wait_by_queue(
     assert waited[1] == pytest.approx(time.time() - 1, abs=60)  # asked for at 1970
 
 
+def test_seats_are_counted_where_they_are_set(store: RunStore, scraped: Scraped) -> None:
+    assert not {"seats", "seats_in_use", "seats_waiting_runs"} & scraped.read().keys()
+    store.set_seats("cplex", 2)
+    store.set_seats("gurobi", 0)
+    soon = store.server_ms() + 60_000
+    store.client.zadd(
+        store.keys.held_seats(), {"cplex h1 s1 cplex.a 1": soon, "cplex garbage": soon, "highs h1 s r 1": 1}
+    )
+    store.client.zadd(store.keys.line(), {"s1 gurobi.c": 1})
+    store.client.hset(store.keys.line_needs(), "s1 gurobi.c", "solve.gams.gurobi gams.gurobi 1 0")
+    found = scraped.read()
+    assert found["seats"] == {("cplex",): 2, ("gurobi",): 0}
+    assert found["seats_in_use"] == {("cplex",): 2, ("gurobi",): 0}
+    assert found["seats_waiting_runs"] == {("cplex",): 0, ("gurobi",): 1}
+
+
 def test_finished_runs_are_those_of_reports_by_verdict_or_state(store: RunStore, scraped: Scraped) -> None:
     make_report(store, "s1", {"cplex.a": RunState.DONE, "cplex.b": RunState.FAILED})
     make_report(store, "s2", {"cplex.a": RunState.DONE, "mine.b": RunState.DONE})

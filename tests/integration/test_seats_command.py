@@ -6,7 +6,7 @@ from msgspec import structs
 from tests.conftest import Server
 from times_doctor_cli.client.seats import SeatLine, read_seats, set_seats
 from times_doctor_cli.client.session import Client
-from times_doctor_cli.commands.team.seats import _number
+from times_doctor_cli.commands.team.seats import _number, _words
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.state_store.run_store import RunStore
@@ -39,6 +39,33 @@ def test_seats_are_set_shown_with_their_holders_and_taken_away(client: Client) -
     assert read_seats(client) == [SeatLine("highs", 2, 60.0, ("h1 s1 highs.a",), 1)]
     assert set_seats(client, "highs", None, lease_s=60.0) == []
     assert read_seats(client) == []
+
+
+GARBAGE = [
+    "highs",
+    "highs  h1 s1 1",
+    "highs h1 s1 highs.a",
+    "highs a b c d e",
+    "highs \t\n x y 1",
+    b"highs \xff\xfe",
+    "",
+    " ",
+]
+
+
+def test_a_holder_that_nobody_can_read_holds_a_seat_all_the_same(client: Client) -> None:
+    store = client.store
+    set_seats(client, "highs", 9, lease_s=60.0)
+    for holder in (*GARBAGE, "highs h1 s1 highs.a 1"):
+        store.client.zadd(store.keys.held_seats(), {holder: store.server_ms() + 60_000})
+    (line,) = read_seats(client)
+    assert sorted(line.holders) == [*[""] * 6, "h1 s1 highs.a"]
+    words = _words(line).splitlines()
+    assert words[0] == "highs: 7 of 9 in use"
+    assert "  h1: highs.a of scan s1" in words
+    assert sum(word.startswith("  nobody knows who: ") for word in words) == 6
+    store.free_seats_of("h1")
+    assert len(store.held_seats()) == 5  # what names h1 second is h1's
 
 
 def test_a_name_that_no_host_has_and_a_host_that_cannot_count_are_said(client: Client) -> None:

@@ -18,7 +18,7 @@ class SeatLine(msgspec.Struct, frozen=True):
     lease_s: float
     """For so long a host that cannot ask keeps its seat; then it stops its solver."""
     holders: tuple[str, ...]
-    """`<host> <scan> <run>` of each."""
+    """`<host> <scan> <run>` of each; empty where what stands there names none."""
     waiting: int
     """Runs in line that need one."""
 
@@ -31,14 +31,14 @@ def read_seats(client: Client) -> list[SeatLine]:
     """
     with client.answering():
         store = client.store
-        held = [holder.split(" ", 1) for holder in store.held_seats()]
+        held = store.held_seats()
         line = [place.solver for place in store.line()]
         return [
             SeatLine(
                 solver,
                 seats,
                 lease_s,
-                tuple(words.rpartition(" ")[0] for name, words in held if name == solver),
+                tuple(words for name, words in held if name == solver),
                 line.count(solver),
             )
             for solver, (seats, lease_s) in sorted(store.seats().items())

@@ -44,7 +44,7 @@ class TeamReader:
             line = {(place.scan, place.run): place.score for place in store.line()}
             cards = [card for card in store.live_hosts() if "solve" in card.roles and card.taking]
             seats = {solver: amount for solver, (amount, _) in store.seats().items()}
-            held = Counter(holder.partition(" ")[0] for holder in store.held_seats())
+            held = Counter(solver for solver, _ in store.held_seats())
         waiting = sorted(self._of(RunState.QUEUED, RunState.PARKED), key=lambda found: self._rank(found, line))
         working = [self._team_run(*found) for found in self._of(*OWNED)]
         return TeamLook(cards, [self._team_run(*found) for found in waiting], working, seats, held)

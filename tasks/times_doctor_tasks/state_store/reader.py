@@ -58,6 +58,8 @@ class RunStatus(msgspec.Struct, frozen=True):
 
 #: How many seats of a solver there are, and the lease of one, ms.
 _SEATS = re.compile(rb"(\d{1,9}) (\d{1,12})")
+#: Who holds a seat. Lua counts by the first word, whatever comes after it.
+_HOLDER = re.compile(rb"(\S+)(?: (\S+ \S+ \S+) \d+$)?")
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -262,11 +264,11 @@ class Records:
         known = {name.decode("utf-8", "replace"): m for name, value in counted if (m := _SEATS.fullmatch(value))}
         return {solver: (int(found[1]), int(found[2]) / 1000) for solver, found in known.items()}
 
-    def held_seats(self) -> list[str]:
-        """`<solver> <host> <scan> <run> <attempt>` of each seat that is held."""
+    def held_seats(self) -> list[tuple[str, str]]:
+        """Solver and `<host> <scan> <run>` of each seat that is held; the second is empty where nobody can read it."""
         held = self._one("zrangebyscore", self.keys.held_seats(), f"({self.server_ms()}", "+inf") or ()
-        names = (name.decode("utf-8", "replace") for name in held)
-        return [name for name in names if len(name.split(" ")) == 5]
+        found = (match.groups(b"") for name in held if (match := _HOLDER.match(name)))
+        return [(solver.decode("utf-8", "replace"), words.decode("utf-8", "replace")) for solver, words in found]
 
     def in_line(self, scan: str, runs: Sequence[str]) -> set[str]:
         """Those of a scan's runs that wait in the line of all hosts."""

@@ -43,6 +43,7 @@ print(len(names))
 """
 
 
+@pytest.mark.timeout(90)
 def test_everything_a_client_imports_is_there_on_windows() -> None:
     done = subprocess.run([sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -58,6 +58,9 @@ METRICS: Mapping[str, tuple[tuple[str, ...], str]] = {
         ("queue", "engine", "solver"),
         "how long the one of them that waits longest has waited",
     ),
+    "times_doctor_seats": (("solver",), "runs of it that may be solved at once over all hosts, where that is set"),
+    "times_doctor_seats_in_use": (("solver",), "those of them that a run holds"),
+    "times_doctor_seats_waiting_runs": (("solver",), "runs in the line of all hosts that need one"),
     "times_doctor_scans_open": ((), "scans without a report"),
     "times_doctor_runs": (("state",), "runs of open scans"),
     "times_doctor_finished_runs": (("engine", "solver", "verdict"), "runs of the newest 1,000 scans with a report"),
@@ -133,7 +136,7 @@ class Team(Collector):
             return
         yield _family("broker_up", {(): 1})
         unread = set()
-        for part in (self._team, self._ended, self._dead_letters, self._memory, self._store):
+        for part in (self._team, self._seats, self._ended, self._dead_letters, self._memory, self._store):
             name = part.__name__.strip("_")
             try:
                 yield from list(part())
@@ -194,6 +197,14 @@ class Team(Collector):
         answers = iter(pipe.execute(raise_on_error=False))
         found = {queue: [next(answers) for _ in names] for queue, names in lists.items()}
         return {queue: sum(numbers) for queue, numbers in found.items() if all(isinstance(n, int) for n in numbers)}
+
+    def _seats(self) -> Iterator[Metric]:
+        seats = dict(sorted(self._records.seats().items())[:MOST_VALUES])
+        held = Counter(solver for solver, _ in self._records.held_seats())
+        waiting = Counter(place.solver for place in self._records.line()) if seats else Counter[str]()
+        yield _family("seats", {(solver,): amount for solver, (amount, _) in seats.items()})
+        yield _family("seats_in_use", {(solver,): held[solver] for solver in seats})
+        yield _family("seats_waiting_runs", {(solver,): waiting[solver] for solver in seats})
 
     def _ended(self) -> Iterator[Metric]:
         scans = self._records.scans(newest=NEWEST)

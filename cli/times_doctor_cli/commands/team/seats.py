@@ -71,5 +71,12 @@ def _number(solver: str, amount: str) -> int | None:
 
 def _words(line: SeatLine) -> str:
     waiting = f", {line.waiting} run{'' if line.waiting == 1 else 's'} waiting" if line.waiting else ""
-    holders = "".join(f"\n  {host}: {run} of scan {scan}" for host, scan, run in map(str.split, line.holders))
+    holders = "".join(f"\n  {_holder(words)}" for words in line.holders)
     return f"{line.solver}: {len(line.holders)} of {line.seats} in use{waiting}{holders}"
+
+
+def _holder(words: str) -> str:
+    if not words:
+        return "nobody knows who: its entry names no host, scan and run; the seat is free when its time is over"
+    host, scan, run = words.split(" ")
+    return f"{host}: {run} of scan {scan}"
