@@ -59,10 +59,11 @@ test: $(VENV)/.dev ## run the tests, but for the long ones, and the examples in 
 test-long: $(VENV)/.dev ## run the long tests only
 	$(PYTEST) -n 2 --dist loadfile -m long
 
-test-attacks: $(VENV)/.dev ## broken messages and keys against real workers
+test-attacks: $(VENV)/.dev ## broken messages, keys, models and floods against real workers
 	$(PYTEST) -q -n 2 tests/attacks
 
-test-all: test test-long ## run both, and with them test-attacks
+test-all: test test-long ## run both, and a part of the attacks and of the mixed versions
+	$(PYTEST) -q -n 2 -m sample tests/attacks tests/upgrade
 
 test-faults: $(VENV)/.dev ## kill, stop and cut off real workers and their broker, many times; the protocol against its model, at length
 	TEST_MODEL_EXAMPLES=1000 $(PYTEST) -q -n 4 tests/faults tests/integration/test_protocol_model.py

@@ -22,11 +22,6 @@ KINDS = {
     "errors": b"*** Error 140 in m.gms\n    Unknown symbol\n" * 24_000,
     "solves": b"--- Generating LP model m\n--- Executing CPLEX (Solvelink=2): elapsed 0:00:00.1\n" * 13_000,
     "stars": b"**** MODEL STATUS 1 Optimal\n" * 37_000,
-    "summaries": (
-        b"               S O L V E      S U M M A R Y\n     MODEL   x                   OBJECTIVE  z\n"
-        b"**** SOLVER STATUS     1 Normal Completion\n**** MODEL STATUS      4 Infeasible\n"
-    )
-    * 6_000,
 }
 _PROGRAM = """
 import re, subprocess, sys

@@ -20,7 +20,7 @@ MODELS = Path(__file__).parents[1] / "recorded" / "models"
 LOG_MB, OTHER_MB = 80, 280
 LOG_MAX_MB = 600
 #: Kinds that take a minute to read, and no more memory than the others: measured once, left out here.
-SLOW = ("stars", "solves", "summaries", "latin")
+SLOW = ("stars", "solves", "latin")
 #: What a worker may take at most, megabytes.
 MOST_MB = 200
 
@@ -52,7 +52,8 @@ def peak_mb(worker: Worker) -> float:
 @pytest.mark.parametrize(
     "flood",
     [f"run.log {kind} {LOG_MB}" for kind in KINDS if kind not in SLOW]
-    + [f"run.lst {kind} {OTHER_MB}" for kind in ("lines", "oneline", "stars", "summaries")]
+    + [f"run.lst {kind} {OTHER_MB}" for kind in ("lines", "oneline")]
+    + [pytest.param(f"run.lst stars {OTHER_MB}", marks=pytest.mark.sample)]
     + [f"{name} lines {OTHER_MB}" for name in ("trace.txt", "stdout.txt", "qa_check.log")],
 )
 def test_a_flood_costs_neither_the_run_nor_the_worker(flooded: tuple[Team, Worker], flood: str) -> None:

@@ -59,6 +59,7 @@ def costs_its_runs_only(team: Team, worker: Worker, spec: ScanSpec) -> None:
     assert peak_mb(worker) < MOST_MB
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_a_manifest_of_somebody_costs_its_runs_only(attacked: tuple[Team, Worker], name: str) -> None:
     team, worker = attacked

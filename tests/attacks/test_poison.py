@@ -47,6 +47,7 @@ def still_works(team: Team, worker: Worker) -> None:
     wait_until(lambda: not team.store.client.exists(key, f"{key}_index"), what="nothing un-acked")
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize("queue", [SOLVE, CONTROL_QUEUE])
 def test_no_malformed_message_ends_a_worker(team: Team, queue: str) -> None:
     worker = team.worker("h1")

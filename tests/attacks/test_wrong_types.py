@@ -154,6 +154,7 @@ def test_cards_of_garbage_cost_one_line_each(team: Team) -> None:
         team.store.client.delete(team.store.keys.host(host))
 
 
+@pytest.mark.sample
 def test_a_run_of_an_engine_that_no_host_has_waits_with_its_reason_and_is_not_pushed_round(team: Team) -> None:
     worker = team.worker("h1")
     runs = {engine: team.submit({"a": ""}, engine=engine, queue="solve.highs.highs") for engine in ("abacus", "gams")}

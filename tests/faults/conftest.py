@@ -9,33 +9,19 @@ pytest.register_assert_rewrite("tests.faults.bed", "tests.faults.invariants", "t
 
 from tests.faults.bed import Bed, PortBroker  # noqa: E402  # after what makes its asserts tell
 from tests.faults.counting import PROPERTY, Tell, rows_of, table_of  # noqa: E402  # after what makes its asserts tell
-from tests.integration.workers import Broker, Team  # noqa: E402  # after what makes its asserts tell
+from tests.integration.workers import broker, team  # noqa: E402, F401  # after what makes its asserts tell
 
 #: A program for child processes: it reads its orders where it is imported.
 collect_ignore = ["mortal_worker.py"]
 
 
 @pytest.fixture
-def broker() -> Iterator[Broker]:
-    broker = Broker()
-    yield broker
-    broker.close()
-
-
-@pytest.fixture
-def team(broker: Broker, tmp_path: Path) -> Iterator[Team]:
-    team = Team(tmp_path, broker)
-    yield team
-    team.close()
-
-
-@pytest.fixture
 def bed(tmp_path: Path) -> Iterator[Bed]:
-    broker = PortBroker()
-    bed = Bed(tmp_path, broker)
+    of_bed = PortBroker()
+    bed = Bed(tmp_path, of_bed)
     yield bed
     bed.close()
-    broker.close()
+    of_bed.close()
 
 
 @pytest.fixture

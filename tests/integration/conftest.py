@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -12,24 +11,10 @@ from times_doctor_tasks.state_store.run_store import RunStore
 
 pytest.register_assert_rewrite("tests.integration.workers")
 
-from tests.integration.workers import Broker, Team  # noqa: E402  # after what makes its asserts tell
+from tests.integration.workers import broker, team  # noqa: E402, F401  # after what makes its asserts tell
 
 Submit = Callable[..., ScanSpec]
 TWO = ("cplex.a", "cplex.b")
-
-
-@pytest.fixture
-def broker() -> Iterator[Broker]:
-    broker = Broker()
-    yield broker
-    broker.close()
-
-
-@pytest.fixture
-def team(broker: Broker, tmp_path: Path) -> Iterator[Team]:
-    team = Team(tmp_path, broker)
-    yield team
-    team.close()
 
 
 def make_scan(mode: ScanMode = ScanMode.CHORD, runs: tuple[str, ...] = TWO, **fields: object) -> ScanSpec:

@@ -15,7 +15,7 @@ from times_doctor_tasks.contract.states import RunState
 from times_doctor_tasks.state_store.run_store import RunStore
 from times_doctor_tasks.testing.fake_host import FakeHost
 from times_doctor_worker.recovery.actions import Remedies
-from times_doctor_worker.recovery.sweeper import ALL_S, NEWEST, RUNS_A_SWEEP, SWEEP_S, Sweeper
+from times_doctor_worker.recovery.sweeper import ALL_S, NEWEST, RUNS_A_S, RUNS_A_SWEEP, SWEEP_S, Sweeper
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(60)]
 
@@ -119,6 +119,16 @@ def test_a_sweep_of_many_open_scans_reads_a_part_of_them_and_the_next_one_the_re
     assert sum(seen) == 2
     bench.sweeper.sweep(bench.now_s + SWEEP_S)
     assert all(one.statuses for one in bench.sweeper._open.values())
+
+
+def test_a_scan_of_very_many_runs_is_looked_at_less_often(bench: Bench) -> None:
+    bench.submit("s1", tuple(f"cplex.{run}" for run in range(500)))
+    bench.submit("s2", ("cplex.a",))
+    bench.sweep(1)
+    before, seconds = bench.calls("hgetall"), 20
+    bench.sweep(seconds)
+    assert bench.calls("hgetall") - before <= 500 * (seconds / (500 / RUNS_A_S) + 1) + 3 * seconds / SWEEP_S
+    assert bench.sweeper._open["s2"].looked_s == bench.now_s - SWEEP_S
 
 
 @pytest.mark.parametrize("key", ["state", "message", "history"])

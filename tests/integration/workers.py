@@ -307,3 +307,20 @@ def point_at(url: str, prefix: str) -> None:
     app._backend_cache = None
     configure(url, prefix=prefix)
     app.finalize()
+
+
+# -- fixtures, for the conftest.py of each folder that wants them --------------------------------------------------
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    broker = Broker()
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+def team(broker: Broker, tmp_path: Path) -> Iterator[Team]:
+    team = Team(tmp_path, broker)
+    yield team
+    team.close()

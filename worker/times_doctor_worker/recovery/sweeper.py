@@ -50,6 +50,8 @@ ALL_S = 30.0
 LOAD_S = 30.0
 #: Runs that one sweep reads, about: with more open ones each scan has its turn, whose last look is the longest ago.
 RUNS_A_SWEEP = 500
+#: Runs of one scan that are read in a second, about: one with more than half as many open is looked at less often.
+RUNS_A_S = 200
 
 
 @contextmanager
@@ -143,8 +145,11 @@ class Sweeper:
         self._backlog.count([watched.waiting() for watched in self._open.values()])
         budget = RUNS_A_SWEEP
         for watched in sorted(self._open.values(), key=lambda one: one.looked_s):
+            open_runs = len(watched.unended())
+            if now_s - watched.looked_s < min(open_runs / RUNS_A_S, GAP_S) - SWEEP_S:
+                continue
             watched.looked_s = now_s
-            budget -= max(1, len(watched.unended()))
+            budget -= max(1, open_runs)
             with alone(watched.spec.scan):
                 self._see_to(watched, now_s)
             if budget <= 0:
