@@ -186,7 +186,7 @@ def _finite(value: object) -> float | None:
 
 
 def write(name: str, product: str, solvers: dict[str, dict[str, Record]]) -> None:
-    """Writes one table, an option a line."""
+    """Writes one table, one option per line."""
     parts = []
     for solver, records in sorted(solvers.items()):
         lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(record)}" for key, record in sorted(records.items()))

@@ -223,7 +223,7 @@ def test_a_watcher_that_is_told_to_end_leaves_the_scan_alone(
     assert "running" in watching.stdout.readline()
     watching.send_signal(number)
     out, err = watching.communicate(timeout=30)
-    assert (watching.returncode, "goes on without this terminal" in out) == (0, True), out + err
+    assert (watching.returncode, "continues without this terminal" in out) == (0, True), out + err
     (row,) = document(laptop.run("status", scan, "--json"))["runs"]
     assert row["state"] == "running"
     laptop.run("cancel", scan, "--now")

@@ -71,7 +71,7 @@ def test_a_run_whose_message_is_broken_ends_as_failed_and_the_others_go_on(team:
         worker = team.worker(f"h{mode}")
         runs = {run.profile: run for run in team.report(spec).runs}
         assert (runs["a"].state, runs["b"].state) == (RunState.FAILED, RunState.DONE)
-        assert runs["a"].sentence == "Its message was put aside: its header 'eta' is wrong."
+        assert runs["a"].sentence == "No worker could read its message: its header 'eta' is wrong."
         assert letters(team).runs() == {}
         worker.kill()
 

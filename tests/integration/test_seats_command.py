@@ -63,7 +63,7 @@ def test_a_holder_that_nobody_can_read_holds_a_seat_all_the_same(client: Client)
     words = _words(line).splitlines()
     assert words[0] == "highs: 7 of 9 in use"
     assert "  h1: highs.a of scan s1" in words
-    assert sum(word.startswith("  nobody knows who: ") for word in words) == 6
+    assert sum(word.startswith("  unknown: ") for word in words) == 6
     store.free_seats_of("h1")
     assert len(store.held_seats()) == 5  # what names h1 second is h1's
 

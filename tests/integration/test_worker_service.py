@@ -120,7 +120,7 @@ def test_a_drained_worker_finishes_what_runs_and_leaves_the_rest(team: Team) -> 
     assert team.status(spec, "runs").state is RunState.DONE
     assert team.status(spec, "waits").state is RunState.QUEUED
     assert team.store.waiting(["solve.highs.highs"]) == 1
-    assert re.search(r"1 of mine go on until \d\d:\d\d:\d\d: \S+ highs.runs", worker.log)
+    assert re.search(r"1 still running, until \d\d:\d\d:\d\d: \S+ highs.runs", worker.log)
 
 
 @pytest.mark.long

@@ -56,7 +56,7 @@ def test_an_option_of_gams_only_is_said_and_left_out(cli: Cli, model: Path, tmp_
     (tmp_path / "cplex.opt").write_text("lpmethod 2\nrerun yes\n")
     done = cli.run("scan", model, "--solver", "cplex", "--opt-file", tmp_path / "cplex.opt")
     assert done.returncode == 0, done.stderr
-    assert "'rerun' is of GAMS only" in " ".join(done.stdout.split())
+    assert "'rerun' exists only in GAMS" in " ".join(done.stdout.split())
 
 
 def test_an_option_that_no_version_knows_stops_the_scan_before_it_starts(cli: Cli, model: Path, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ class Feed:
     def next_events(self, timeout_s: float) -> list[TimedEvent] | None:
         """What happened since the last call; waits up to `timeout_s` for something. None: the report exists.
 
-        While the broker is away it is empty, but for one line that says so.
+        While the broker is unreachable it is empty, except for one line that says so.
 
         Raises:
             InfrastructureError: the broker did not answer for long, or came back without the scan.
@@ -100,7 +100,7 @@ class Feed:
         return [(at_ms, event) for _, at_ms, event in events]
 
     def _lost(self) -> InfrastructureError:
-        """A server may come back empty so soon that nobody saw it away: no answer would ever come."""
+        """A server may restart empty so fast that no outage was seen: no answer would ever come."""
         return InfrastructureError(
             f"The broker {self._client.shown_broker!r} is back without scan {self._spec.scan}: it lost its data. "
             "Have it keep them (appendonly yes), and scan again."
@@ -118,7 +118,7 @@ class Feed:
         if self._away_since_s is None:
             self._away_since_s = now_s
             why = str(error).rstrip(".")
-            words = f"The broker does not answer ({why}). The solves go on; trying for {self._patience_s:.0f} s."
+            words = f"The broker does not answer ({why}). The solves continue; trying for {self._patience_s:.0f} s."
             told = [(client.now_ms(), Noted(text=words, level="warning"))]
         if now_s - self._away_since_s > self._patience_s:
             raise InfrastructureError(

@@ -141,12 +141,12 @@ def check_here(card: HostCard | None, trouble: str = "") -> list[Finding]:
 
 
 def check_environment(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Variables that were meant for us, and that nobody reads."""
+    """Variables with our prefix that nothing reads."""
     for name, likely in unknown_variables(environ).items():
         step = (
             f"Did you mean {likely}?"
             if likely
-            else "Take it away: those that are read stand below, or in docs/team.md."
+            else "Remove it. The variables that are read are listed below and in docs/team.md."
         )
         yield Finding(Level.WARN, "environment", f"{name} is set, and nothing reads it", step)
 
@@ -225,14 +225,14 @@ def check_store(client: Client) -> Finding:
 
 
 def check_dead_letters(letters: DeadLetters) -> Iterator[Finding]:
-    """Messages that were put aside, where there are any."""
+    """The dead letters, if there are any."""
     amount = sum(letters.counts().values())
     if not amount:
         return
     newest = next(iter(letters.newest()), None)
     last = f", last: {newest.queue}, {newest.reason}, {stamp(newest.at_ms)}" if newest else ""
     step = "See them: `times-doctor deadletters`; forget them: `times-doctor deadletters drop`."
-    yield Finding(Level.WARN, "dead letters", f"{amount:,} message{'' if amount == 1 else 's'} put aside{last}", step)
+    yield Finding(Level.WARN, "dead letters", f"{amount:,} rejected message{'' if amount == 1 else 's'}{last}", step)
 
 
 def check_hosts(
@@ -241,7 +241,7 @@ def check_hosts(
     """The hosts that are live, as a client of `version` needs them."""
     solving = [card for card in cards if "solve" in card.roles]
     control = [card for card in cards if "control" in card.roles]
-    yield _check_role(control, "control workers", "`times-doctor worker --role control`: nobody makes reports now")
+    yield _check_role(control, "control workers", "`times-doctor worker --role control`: no reports are made now")
     yield _check_role(solving, "solver hosts", "`times-doctor worker` on a machine with GAMS or HiGHS")
     for card in cards:
         yield from _check_host(card, version=version, today=today)

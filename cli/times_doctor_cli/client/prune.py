@@ -25,7 +25,7 @@ class PrunedStore(msgspec.Struct, frozen=True):
 
 
 def prune(settings: Settings, *, days: float) -> list[PrunedStore]:
-    """Removes what nobody used for `days` from the store of local scans, and from the team's where a broker is set.
+    """Removes what was not used for `days` from the store of local scans, and from the team's where a broker is set.
 
     Raises:
         UsageError: an open scan of the team is older: its hosts may still need what would go.

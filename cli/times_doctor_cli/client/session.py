@@ -30,7 +30,7 @@ from times_doctor_tasks.state_store.run_store import RunStore
 HOST_POLL_S = 0.01
 #: Seconds a worker's control worker may take to register after the worker itself has.
 CONTROL_START_S = 5.0
-#: Seconds a client waits for an answer: somebody looks at a screen that stands still meanwhile.
+#: Seconds a client waits for an answer; the screen does not change meanwhile.
 ANSWER_TIMEOUT_S = 5.0
 #: How often Celery's result backend, which counts the parts of a chord, is asked again: a person waits. Its own rule
 #: takes 20 s.

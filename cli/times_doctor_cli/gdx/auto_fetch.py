@@ -22,7 +22,7 @@ from times_doctor_tasks.state_store.gdx_requests import GDX_FILE, VEDA_FILE
 
 #: The recommended run's GDX comes by itself up to this size: as large as any other file that does.
 UNASKED_BYTES = 50 * 1024 * 1024
-#: Seconds that it may take all in all, and that its host may be silent: nobody asked for it.
+#: Seconds that it may take in total, and that its host may be silent: no user asked for it.
 UNASKED_S = 30.0
 #: Seconds between looks whether somebody wants to leave, and to take a request back when somebody does.
 LOOK_S = 0.05

@@ -137,5 +137,5 @@ def take(client: Client, run: RunResult, what: str, answer: GdxAnswer, out: Path
 def not_taken(run: RunResult, error: Exception, what: str) -> str:
     """The sentence on one that was lost on its way."""
     if isinstance(error, BlobGone | BlobDamaged):  # whose own words are for the files of a model
-        return f"{where(run, what)}: the store lost it before it was here. Fetch again, or copy it from there."
+        return f"{where(run, what)}: the store lost it before it was downloaded. Fetch again, or copy it from there."
     return f"{where(run, what)}: it did not get through. {error}"

@@ -1,4 +1,4 @@
-"""Asking a host for the GDX of one run, and waiting for it: never longer than somebody there moves."""
+"""Asking a host for the GDX of one run, and waiting for it as long as the host makes progress."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Patience(msgspec.Struct, frozen=True):
     silent_s: float = 120.0
     """A host that lives, but neither sends nor says that it is busy with others'."""
     gone_s: float = 10.0
-    """A host whose card has gone: a worker that starts anew is back sooner."""
+    """A host whose card has expired: a worker that restarts is back sooner."""
     repeat_s: float = 5.0
     """Between repetitions of the request, each with a look at the host's card."""
 
@@ -89,7 +89,7 @@ class Asking:
         veda: The results for VEDA that were made of it, instead of the GDX.
 
         Raises:
-            GdxStays: nobody need be asked.
+            GdxStays: no request is needed.
         """
         self._store = client.store
         self._requests = GdxRequests(client.store.client, client.store.keys)
@@ -181,7 +181,7 @@ class Asking:
             case Refusal.GONE:
                 raise GdxStays(
                     f"{self._run.run}: the {self._what} is gone: {self._host} has removed {self._run.directory} "
-                    "(14 days after its last use, or for want of room). Scan again to have it."
+                    "(14 days after its last use, or because space was needed). Scan again to have it."
                 )
             case Refusal.NONE:
                 raise GdxStays(

@@ -58,7 +58,7 @@ class Signals:
             signal.signal(number, handler)
 
     def _install(self, number: signal.Signals, handler: Callable[[int, FrameType | None], None]) -> None:
-        # Ignored on purpose by whoever started us: nohup, or a shell that put us in the background.
+        # Ignored on purpose by the process that started us: nohup, or a shell that put us in the background.
         if signal.getsignal(number) is not signal.SIG_IGN:
             self._before[number] = signal.signal(number, handler)
 
@@ -166,7 +166,7 @@ class Controls:
             self.left = True
 
     def _asks_first(self) -> bool:
-        """Whether to ask before somebody else's scan is cancelled; once is enough."""
+        """Whether to ask before another user's scan is cancelled; once is enough."""
         owner, self._owner = self._owner, ""
         if owner:
             words = f"This scan is {owner}'s. Say it once more to cancel it."

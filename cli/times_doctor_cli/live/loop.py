@@ -55,7 +55,7 @@ class Shown(msgspec.Struct, frozen=True):
 
     ending: ShowEnd
     interrupted: bool
-    """All runs were asked to stop, or whose scan it is was told to end: exit code 130."""
+    """All runs were asked to stop, or the command that owns the scan was: exit code 130."""
 
 
 def show(
@@ -141,5 +141,5 @@ class _Loop(msgspec.Struct, frozen=True):
 
 
 def _forgiving(signals: Signals) -> AbstractContextManager[None]:
-    """After a hang-up the terminal is gone: what is written to it fails, and nobody misses it."""
+    """After a hang-up the terminal is gone: writing to it fails, which does not matter."""
     return contextlib.suppress(*([OSError] if signals.hung_up else []))

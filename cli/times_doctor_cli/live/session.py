@@ -86,7 +86,7 @@ class _Source:
                 self._board.tell(Notice("warning", words))
 
     def _look_round(self) -> None:
-        """Where its runs stand in the team's line, now and then."""
+        """The places of its runs in the team's line, now and then."""
         if self._reader is None or monotonic_s() < self._next_look_s:
             return
         self._next_look_s = monotonic_s() + PLACES_S

@@ -20,11 +20,11 @@ from times_doctor_cli.views.live.title import title_of
 from times_doctor_cli.views.notices import notices_view
 from times_doctor_tasks.contract.messages import AnyEvent
 
-#: At most four frames a second: beyond that nobody reads, and 500 runs would cost a core.
+#: At most four frames a second: more cannot be read, and 500 runs would cost a core.
 FRAME_S = 0.25
 #: At least one, so that the times go on.
 IDLE_FRAME_S = 1.0
-#: A scan that took less rings no bell: whoever started it still looks.
+#: A scan that took less rings no bell: its user is still watching.
 BELL_AFTER_S = 30.0
 
 

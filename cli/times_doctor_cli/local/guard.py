@@ -122,7 +122,7 @@ class _Guard:
         return 0
 
     def _start_server(self, argv: list[str]) -> int:
-        """A guard that is killed takes the server along (Linux): it would wait for nobody, for ever."""
+        """A guard that is killed takes the server along (Linux): otherwise it would run for ever without a client."""
         guard = os.getpid()
         pid = os.fork()
         if pid == 0:

@@ -98,7 +98,7 @@ def local_worker_plan(request: ScanRequest, settings: Settings, broker_url: str,
 
 def private_client(settings: Settings, stack: LocalStack) -> Client:
     """The client of the private broker; blobs stay below the cache folder."""
-    # The private worker would die of it, with words for nobody but us.
+    # The private worker would die of it, and only its log would say why.
     require_cache_folder(settings.cache_dir, settings.origins.get("cache_dir"))
     store = RunStore(connect(stack.broker_url), settings.key_prefix)
     return Client(store, open_store(settings.local_store_url), stack.broker_url, settings)

@@ -23,7 +23,7 @@ class LocalStack:
         self._guard_pid = guard_pid
         self._lifeline = lifeline
         self.is_solving = False
-        """Whether a scan was submitted whose end nobody has seen yet."""
+        """Whether a scan was submitted whose end has not been seen yet."""
 
     @property
     def broker_url(self) -> str:
@@ -94,7 +94,7 @@ class LocalStack:
 
 
 def start_stack() -> LocalStack | None:
-    """Starts server and worker; None when this machine has no server program (said later, in words)."""
+    """Starts server and worker; None when this machine has no server program (reported later)."""
     server = find_server()
     if server is None or sys.platform == "win32":
         return None

@@ -211,7 +211,7 @@ def needless(request: ScanRequest, run_dir: RunDir) -> str:
 
 
 def unheeded(run_dir: RunDir, profiles: Sequence[Profile]) -> str:
-    """A warning where HiGHS will not heed the method that profiles choose; empty where it will."""
+    """A warning if HiGHS will ignore the method that profiles choose; else empty."""
     if run_dir.model_class is ModelClass.LP:
         return ""
     alone = [profile for profile in profiles if profile.engine == "highs"]
@@ -220,7 +220,7 @@ def unheeded(run_dir: RunDir, profiles: Sequence[Profile]) -> str:
         return ""
     return (
         f"HiGHS chooses the method of a {run_dir.model_class} itself and ignores `solver`: {', '.join(choosing)} "
-        "will end as `not applied`. `times-doctor profiles` lists what it heeds."
+        "will end as `not applied`. `times-doctor profiles` lists what it uses."
     )
 
 

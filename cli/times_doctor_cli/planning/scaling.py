@@ -39,7 +39,7 @@ def with_ranges(run_dir: RunDir) -> RunDir:
 
 
 def with_scaled(profiles: Sequence[Profile], request: ScanRequest, run_dir: RunDir) -> tuple[Profile, ...]:
-    """The profiles with the scaled one, where nobody chose any and the model is badly scaled; fitted to its ranges."""
+    """The profiles with the scaled one, if none was chosen and the model is badly scaled; fitted to its ranges."""
     if not run_dir.ranges or all(profile.engine != "highs" for profile in profiles):
         return tuple(profiles)
     (plain,) = (profile for profile in built_in_profiles("highs", engine="highs") if profile.name == SCALED)

@@ -130,5 +130,5 @@ def cannot_write(folder: Path, error: OSError) -> UsageError:
     """The error for a folder that takes no files."""
     return UsageError(
         f"Files cannot be written to {str(folder)!r}: {error.strerror or error}. "
-        "Expected a writable folder with room; choose another with --out DIR."
+        "Expected a writable folder with free space; choose another with --out DIR."
     )

@@ -44,7 +44,7 @@ def _database() -> Iterator[sqlite3.Connection]:
                 database.execute(f"PRAGMA user_version = {_LAYOUT}")
             yield database
     except (OSError, sqlite3.Error) as error:
-        raise UsageError(f"The history {str(path)!r} cannot be used: {error}. Remove it to begin anew.") from error
+        raise UsageError(f"The history {str(path)!r} cannot be used: {error}. Delete it to start a new one.") from error
 
 
 def keep_in_history(records: Sequence[RunRecord]) -> None:

@@ -19,7 +19,7 @@ from times_doctor_tasks.contract.errors import UsageError
 #: An entry hashed this soon after its file's last change is not remembered, seconds: a second change within the
 #: file system's time step would leave the same mtime (2 s on FAT, 1 s on old NFS).
 SETTLE_S = 3.0
-#: Remembered hashes of a model nobody scanned for this long are dropped, seconds.
+#: Seconds after which the remembered hashes of a model that was not scanned are dropped.
 KEEP_S = 90 * 86_400.0
 _CHUNK_BYTES = 1024 * 1024
 _MAX_THREADS = 8

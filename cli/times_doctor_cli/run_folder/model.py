@@ -50,7 +50,7 @@ class InputDir(msgspec.Struct, frozen=True):
     source: str
     """Who named it: "VTRUN.CMD line 3", "--times-src", "TIMES_SRC", ..."""
     name: str
-    """Where it stands in the snapshot: posix, relative, lower-case; "." is the snapshot itself."""
+    """Its path in the snapshot: posix, relative, lower-case; "." is the snapshot itself."""
 
 
 class SearchDir(msgspec.Struct, frozen=True):
@@ -71,7 +71,7 @@ class FoundFile(msgspec.Struct, frozen=True):
     role: Role
     why: str
     workdir_name: str | None = None
-    """Where it must stand in the working directory of a run, for what GAMS finds only there."""
+    """Where it must be in the working directory of a run, for what GAMS finds only there."""
 
 
 class NameUse(msgspec.Struct, frozen=True):
@@ -80,7 +80,7 @@ class NameUse(msgspec.Struct, frozen=True):
     file: Path
     line: int
     raw: str
-    """The name as it stands in the line, latin-1."""
+    """The name as written in the line, latin-1."""
     name: str
     """The same with its macros worked out."""
     target: Path | None
@@ -104,7 +104,7 @@ class InputFile(msgspec.Struct, frozen=True):
 
     path: Path
     name: str
-    """Where it stands in the snapshot: posix, relative, lower-case."""
+    """Its path in the snapshot: posix, relative, lower-case."""
     role: Role
     size_bytes: int
     why: str
@@ -166,7 +166,7 @@ class RunDir(msgspec.Struct, frozen=True):
     model_class: ModelClass = ModelClass.LP
     """Of an LP file's content; what a GAMS model holds is not known before it ran."""
     ranges: Mapping[str, Any] = msgspec.field(default_factory=dict)
-    """How an LP file is scaled (`results.ranges`); empty where nobody read it."""
+    """How an LP file is scaled (`results.ranges`); empty if it was not read."""
     listing: Path | None = None
     """The newest listing in RUN_DIR, of an earlier run."""
     facts: tuple[tuple[str, str], ...] = ()

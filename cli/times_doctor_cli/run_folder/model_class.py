@@ -20,7 +20,7 @@ _MPS_SECTION = re.compile(rb"^[A-Z]+", re.MULTILINE)
 _MPS_INTEGER_COLUMN = re.compile(rb"^[^*\n][^\n]*'INTORG'[^\n]*\n(?![^\n]*'MARKER')", re.MULTILINE)
 _MPS_INTEGER_BOUND = re.compile(rb"^[ \t]+(?:BV|LI|UI|SC|SI)[ \t]", re.MULTILINE)
 _MPS_ENTRY = re.compile(rb"^[ \t]+\S", re.MULTILINE)
-#: HiGHS takes `1,5` for 1, without a word.
+#: HiGHS reads `1,5` as 1, without a warning.
 _MPS_COMMA = re.compile(rb"(?<=[ \t])[-+]?\d+,\d[\d.,]*(?:[eEdD][-+]?\d+)?(?=\s)")
 _MPS_NUMBERS = frozenset({b"COLUMNS", b"RHS", b"RANGES", b"BOUNDS"})
 _LP_COMMENT = re.compile(rb"\\[^\n]*")

@@ -42,7 +42,7 @@ from times_doctor_tasks.snapshot.manifest import KEPT_OPTIONS
 SOLVERS = frozenset(
     {"cplex", "gurobi", "highs", "xpress", "mosek", "copt", "cbc", "conopt", "soplex", "ipopt", "knitro", "odhcplex"}
 )
-#: What an earlier run left is no input, whoever names it.
+#: What an earlier run left is never an input, even if a file names it.
 _OUTPUTS = frozenset({".lst", ".log", ".lxi", ".ref"})
 #: Variables the worker sets itself; the user's value does not travel.
 _OURS = frozenset({"--err_abort", "--gdxpath"})

@@ -1,4 +1,4 @@
-"""Where each input file stands in the snapshot.
+"""The path of each input file in the snapshot.
 
 Files keep their places relative to each other, so that `..\\data\\base.dd` goes on working: each search folder, with
 whatever the model reaches above it, becomes one region of the snapshot; regions that lie in each other are one.

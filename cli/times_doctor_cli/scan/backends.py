@@ -36,7 +36,7 @@ class Backend(msgspec.Struct, frozen=True):
     """What differs between the two places."""
 
     is_private: bool
-    """Broker and worker end with this process: nobody else sees the scan, and it cannot be left."""
+    """Broker and worker end with this process: no other process sees the scan, and it cannot be detached."""
     connect: Callable[[Mapping[str, str]], Client]
     """A client of its broker, given the environment."""
     call_hosts: CallHosts
@@ -93,7 +93,7 @@ def _ask_its_host(client: Client, report: Report, out: Path) -> BringGdx:
     from times_doctor_cli.live.gdx_progress import finish_shown
 
     unasked = Unasked(client, report, out)
-    unasked.begin()  # its host is at work while we fetch the rest
+    unasked.begin()  # its host sends it while we fetch the rest
 
     def finish(console: Console, signals: Signals | None) -> None:
         def is_told_to_end() -> bool:

@@ -76,7 +76,7 @@ def ask_about_many(request: ScanRequest, prepared: Prepared) -> None:
     """The one question a scan may ask.
 
     Raises:
-        UsageError: more runs than usual, and nobody there to say yes.
+        UsageError: more runs than usual, and no user there to confirm.
     """
     amount = len(prepared.runs) - len(prepared.spec.reused)
     if amount <= MANY_RUNS or request.yes:

@@ -174,7 +174,7 @@ def _collect(
     if backend.is_private:
         remember(place.out)
         keep_in_history(records_of(report, place.runs, title=report.spec.model.title))
-    # Whoever has interrupted the scan waits for no other machine.
+    # A user who has interrupted the scan does not wait for another machine.
     asks_gdx = backend.is_private or not shown.interrupted
     bring_gdx = backend.begin_gdx(client, report, place.out) if asks_gdx else None
     try:
@@ -190,7 +190,7 @@ def _collect(
 
 
 def _show_only(report: Report, place: Harvest, *, as_json: bool) -> None:
-    """The report of somebody else's scan, whose files stay where they are."""
+    """The report of another user's scan, whose files stay where they are."""
     from times_doctor_cli.live.report_output import show_results
 
     show_results(report, place, stdout_console(), as_json=as_json)
@@ -222,7 +222,7 @@ def _detached_words(spec: ScanSpec) -> str:
     """What to type next when a scan goes on without this terminal."""
     scan = spec.scan
     return (
-        f"Scan {scan} is detached: it goes on without this terminal.\n"
+        f"Scan {scan} is detached: it continues without this terminal.\n"
         f"  times-doctor watch {scan}     shows it again, from any machine\n"
         f"  times-doctor fetch {scan}     brings its files when it is over\n"
         f"  times-doctor cancel {scan}    stops it"

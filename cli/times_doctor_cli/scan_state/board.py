@@ -21,7 +21,7 @@ from times_doctor_tasks.contract.messages import (
 )
 from times_doctor_tasks.contract.states import OWNED, TERMINAL, WAITING, RunState, ScanMode
 
-#: Ended without an answer, and nobody asked for that.
+#: Ended without an answer, and not because a user asked for it.
 _BROKEN = frozenset({RunState.FAILED, RunState.LOST})
 
 

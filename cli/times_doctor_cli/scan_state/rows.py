@@ -40,7 +40,7 @@ class Row(msgspec.Struct, frozen=True):
     error: str = ""
     """The newest error told about it."""
     expected_s: float | None = None
-    """How long it took before; None where nobody knows."""
+    """How long it took before; None if unknown."""
     is_exact: bool = False
     """Its figures come from its result, not from what was seen on the way."""
 

@@ -40,7 +40,7 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 class Lines:
-    """Finished lines as one renderable. They are never wrapped: whoever made them knew the width."""
+    """Finished lines as one renderable. They are never wrapped: their maker knew the width."""
 
     def __init__(self, lines: Iterable[Text]) -> None:
         self.lines = tuple(lines)

@@ -15,7 +15,7 @@ from times_doctor_tasks.contract.clock import monotonic_s
 
 #: Less is sent before anybody could read a bar.
 WORTH_A_BAR_BYTES = 8_000_000
-#: Seconds of an empty screen that nobody minds: what is over by then shows no bar.
+#: Seconds without a bar: what has ended by then shows none.
 WORTH_A_BAR_S = 1.0
 
 

@@ -1,4 +1,4 @@
-"""Questions: asked on the terminal, answered beforehand by `--yes`, and refused where nobody could answer."""
+"""Questions: asked on the terminal, answered beforehand by `--yes`, and refused where no user can answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def confirm(fact: str, question: str, *, unasked: str) -> None:
         unasked: What to do instead, where there is no terminal.
 
     Raises:
-        UsageError: there is nobody to answer.
+        UsageError: no user can answer.
     """
     if not sys.stdin.isatty():
         raise UsageError(f"{fact} {unasked}")

@@ -96,7 +96,7 @@ def folder_of(report: Report, saved_in: Path | None, to: Path | None) -> Path:
 
 
 def content_of(path: Path) -> str | None:
-    """What stands in an option file, bytes that are no UTF-8 kept; None where there is none.
+    """The content of an option file, bytes that are no UTF-8 kept; None where there is none.
 
     Raises:
         UsageError: it cannot be read.

@@ -1,4 +1,4 @@
-"""Text without the names of somebody's model, paths and machine.
+"""Text without the names of a user's model, paths and machine.
 
 A word of the model's own files goes, unless GAMS or a solver said it about our models too: then it is theirs.
 """

@@ -37,7 +37,7 @@ def dead_letters_view(letters: Sequence[DeadLetter], counts: Mapping[str, int], 
         parts.append(Lines([row_of(columns, [Cell(row[title]) for title in _TITLES], ellipsis=ellipsis)]))
         parts.append(Paragraph(Text(printable(_about(letter)), "dim"), indent=2, hanging=2))
     total = sum(counts.values())
-    parts.append(Text(f"{total:,} put aside in all" + (f", {len(letters)} kept" if total > len(letters) else "")))
+    parts.append(Text(f"{total:,} dead letters in all" + (f", {len(letters)} kept" if total > len(letters) else "")))
     parts += [
         Paragraph(Text(f"{count:,} x {printable(reason)}"), indent=2, hanging=2)
         for reason, count in sorted(counts.items(), key=lambda one: -one[1])
@@ -47,4 +47,4 @@ def dead_letters_view(letters: Sequence[DeadLetter], counts: Mapping[str, int], 
 
 def _about(letter: DeadLetter) -> str:
     run = f" (scan {letter.scan}, run {letter.run})" if letter.run else ""
-    return f"{letter.reason}{run}; put aside by {letter.by}"
+    return f"{letter.reason}{run}; found by {letter.by}"

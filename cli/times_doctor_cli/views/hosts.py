@@ -66,5 +66,5 @@ def _remarks(card: HostCard) -> list[str]:
     if SCHEMA not in card.schemas:
         remarks.insert(0, f"speaks message version {', '.join(map(str, card.schemas))}; this client speaks {SCHEMA}")
     if not card.taking:
-        remarks.insert(0, "is ending: what runs goes on, nothing new is taken")
+        remarks.insert(0, "is draining: running solves continue, no new ones start")
     return remarks

@@ -14,7 +14,7 @@ _ESCAPED = str.maketrans({char: f"\\{char}" for char in "\\|*_`[]<>"})
 
 
 def report_markdown(report: Report) -> str:
-    """Model, advice, reasons and the table; columns that nobody has a value for are left out."""
+    """Model, advice, reasons and the table; columns without any value are left out."""
     lines = [f"## {_plain(report.spec.model.title)}: scan {report.scan}", ""]
     if not report.comparison.agree:
         lines += ["**The runs do not agree.**", "", *_bullets(report.comparison.findings), ""]

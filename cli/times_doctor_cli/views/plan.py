@@ -64,7 +64,7 @@ def plan_view(plan: PlanView, *, width: int, unicode: bool) -> Group:
 
 
 def _facts(facts: Sequence[PlanFact], width: int) -> Lines:
-    """One fact a line; a source that does not fit stands on the line below. Nothing is cut: paths are copied."""
+    """One fact per line; a source that does not fit is on the line below. Nothing is cut: paths are copied."""
     label = max((cell_len(fact.label) for fact in facts), default=0)
     value = min(max((cell_len(fact.value) for fact in facts), default=0), max(10, width // 2))
     lines: list[Text] = []

@@ -37,7 +37,7 @@ _NEEDED = 4
 
 
 class ReportFiles(msgspec.Struct, frozen=True):
-    """Where a person finds what the scan left, as he would type it."""
+    """The path of the scan's files, as a user would type it."""
 
     folder: str
     reports: tuple[str, ...] = ()
@@ -177,7 +177,7 @@ def _ending(run: RunResult) -> str:
 
 
 def _columns(values: Sequence[dict[str, str]], report: Report, width: int) -> list[Column]:
-    """As many columns as `width` holds; those that nobody has a value for are left out."""
+    """As many columns as `width` holds; those without any value are left out."""
     titles = titles_of(values, report)
     columns = [Column("", 1)]
     for place, key in enumerate(values[0] if values else ()):
@@ -249,7 +249,7 @@ def _histories(report: Report) -> list[RenderableType]:
     for run, tries in list(begun_again(report).items())[:_MOST_HISTORIES]:
         told = ", ".join(f"{each.host} {runtime(each.lasted_s)} ({each.ended_as})" for each in tries)
         head = Text(printable(run), "bold")
-        head.append(f" was begun {len(tries)} times: {printable(told)}", "not bold")
+        head.append(f" was started {len(tries)} times: {printable(told)}", "not bold")
         parts.append(Paragraph(head, hanging=2))
     return parts
 

@@ -38,7 +38,7 @@ class Candidate(msgspec.Struct, frozen=True):
     runs: tuple[RunResult, ...]
     """In the order of the scan."""
     same_path: tuple[str, ...] = ()
-    """Other profiles that did the very same work."""
+    """Other profiles that did exactly the same work."""
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from times_doctor_tasks.analysis.comparison import INTERIOR
 from times_doctor_tasks.contract.messages import RunResult
 from times_doctor_tasks.profiles.profile import SCALED
 
-#: A solution that is off by more than so many times the tolerance it was asked for is worse than one that is not.
+#: A solution that misses its tolerance by more than this factor is worse than one that does not.
 WORSE_FACTOR = 10.0
 #: Profiles that solve as `SCALED` does, without its scaling.
 _UNSCALED = ("dual", "default")

@@ -1,7 +1,7 @@
 """Which profile to use, by a rule that is written down (docs/recommendation.md) and reasons in words.
 
 1. Only runs that ended optimal, with their profile applied, are candidates; the repeats of a profile are one
-   candidate, and only if none of them failed to reach the optimum; profiles that did the very same work are one.
+   candidate, and only if none of them failed to reach the optimum; profiles that did exactly the same work are one.
 2. Runs that disagree make no recommendation, with one exception: when nothing but solutions without crossover is off
    and at least two vertex solutions agree, those without crossover that are off are left out.
 3. Where some solution is within its tolerances, one that is off by more than ten times what it was asked for is

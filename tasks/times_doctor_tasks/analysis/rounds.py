@@ -1,6 +1,6 @@
 """Which profiles run again, when the runs so far do not tell them apart: a pure function of the ended runs.
 
-Whoever asks gets the same answer: several control workers may.
+Every caller gets the same answer: several control workers may ask.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from times_doctor_tasks.analysis.ranking import MOST_ROUNDS, Pace
 from times_doctor_tasks.contract.messages import RunResult, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import StopReason
 
-#: All rounds together take at most so many times what the first one took.
+#: All rounds together take at most this multiple of the time of the first one.
 BUDGET_ROUNDS = 4.0
 
 
@@ -44,7 +44,7 @@ def next_repeats(spec: ScanSpec, runs: Sequence[RunSpec], results: Mapping[str, 
 def next_round(results: Sequence[RunResult], *, seed: str, budget_s: float | None = None) -> tuple[str, ...]:
     """Names of the profiles that run once more, in the order in which they shall; none where that would not help.
 
-    Whoever is proved to be slower is not repeated, and nobody comes back who sat out a round. It ends when nothing is
+    A profile proved to be slower is not repeated, and none returns after a missed round. It ends when nothing is
     open any more, after `MOST_ROUNDS`, or when the next round would exceed the budget.
 
     Args:

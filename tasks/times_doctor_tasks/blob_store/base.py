@@ -84,7 +84,7 @@ class BlobStore(Protocol):
     def identity(self) -> str:
         """What tells this store from all others, whatever each machine calls it: a mark in the store itself.
 
-        Whoever asks first makes it. One that lost its data gets a new one.
+        The first process that asks makes it. A store that lost its data gets a new one.
         """
 
     def missing(self, names: Iterable[str]) -> set[str]:
@@ -93,7 +93,7 @@ class BlobStore(Protocol):
     def put(self, blobs: Mapping[str, Content], on_sent: OnSent | None = None) -> Sent:
         """Stores what is missing, in order; when it returns, every blob is there whole.
 
-        When it fails, blobs that were sent before stay for a while, so that a repetition is short; for want of room,
+        When it fails, blobs that were sent before stay for a while, so that a repetition is short; for lack of space,
         or where `on_sent` raises `Unwanted`, what was sent is taken back. What was there before is never touched.
 
         Raises:
@@ -117,7 +117,7 @@ class BlobStore(Protocol):
         """The whole blobs, those longest without use first; not those that expire by themselves before long."""
 
     def drop(self, blobs: Collection[StoredBlob]) -> tuple[int, int]:
-        """Removes those that nobody used since they were listed: how many went, and their bytes."""
+        """Removes those that were not used since they were listed: how many, and their bytes."""
 
     def tidy(self) -> None:
         """Removes expired leftovers of uploads, and mends the accounts."""

@@ -23,7 +23,7 @@ def megabytes(size_bytes: float) -> str:
 
 
 class Unwanted(Exception):  # a decision, not a failure
-    """Raised by whoever is told how far an upload is: nobody wants it any more. What was sent of it is taken back."""
+    """Raised by the progress callback of an upload that is not wanted any more. What was sent of it is deleted."""
 
 
 class StoreFull(StoreFailed):
@@ -77,7 +77,7 @@ class BlobGone(StoreFailed):
         name, where = self.args
         return (
             f"Blob {name[:_SHOWN_DIGITS]}... is not in the store at {where!r}: it expired, was pruned, or never "
-            "arrived. Scan again to send it anew."
+            "arrived. Scan again to send it once more."
         )
 
 
@@ -91,7 +91,7 @@ class BlobDamaged(StoreFailed):
         name, where = self.args
         return (
             f"Blob {name[:_SHOWN_DIGITS]}... in the store at {where!r} was damaged, and has been removed. "
-            "Scan again to send it anew."
+            "Scan again to send it once more."
         )
 
 

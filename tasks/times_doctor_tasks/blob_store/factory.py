@@ -14,7 +14,7 @@ from times_doctor_tasks.config.atomic_file import replacing
 from times_doctor_tasks.config.settings import BROKER_SCHEMES
 from times_doctor_tasks.contract.errors import UsageError
 
-#: The kinds of store there are, as a person writes them. `s3://bucket/prefix` is to come.
+#: The kinds of store, as a user writes them. `s3://` does not exist yet.
 KNOWN = "redis (the broker itself), redis://, rediss:// or redis+socket:// (a server of its own), file:///folder"
 
 

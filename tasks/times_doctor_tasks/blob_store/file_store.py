@@ -32,7 +32,7 @@ from times_doctor_tasks.blob_store.errors import BlobDamaged, BlobGone, StoreFul
 from times_doctor_tasks.blob_store.transfer_progress import OnSent, Tally
 from times_doctor_tasks.contract.errors import StoreFailed
 
-#: Bytes of the disk that no upload touches: whoever shares it can go on.
+#: Bytes of the disk that no upload uses, so that others on the same disk can continue.
 FREE_BYTES = 256 << 20
 #: A use is noted again after this many seconds: a whole model is looked up with one call a file, not two.
 RENEW_AFTER_S = 3600.0
@@ -252,7 +252,7 @@ def _use(path: Path) -> bool:
 
 
 def _protect(path: Path) -> None:
-    """Lets everybody read a blob, for hosts run as others, and nobody change it by accident."""
+    """Lets every user read a blob (hosts run as other users), and none change it by accident."""
     if sys.platform != "win32":  # there it would also keep `drop` from removing it
         path.chmod(0o444)
 

@@ -1,4 +1,4 @@
-"""Frees room in a store: blobs that nobody used for long, and what broken uploads left."""
+"""Frees space in a store: blobs that were not used for long, and parts of failed uploads."""
 
 from __future__ import annotations
 

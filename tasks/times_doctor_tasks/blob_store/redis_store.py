@@ -118,7 +118,7 @@ class RedisBlobs:
         return len(gone), sum(gone)
 
     def tidy(self) -> None:
-        """Leaves leftovers to their expiry, forgets blobs that were lost before theirs, and counts anew."""
+        """Leaves leftovers to their expiry, forgets blobs that were lost before theirs, and counts all again."""
         with translated(self._where):
             ttl_ms = self._scripts.limits.ttl_ms
             self._scripts.drop((blob.name, (), blob.used_ms + ttl_ms) for blob, head in self._lasting() if not head)
@@ -159,7 +159,7 @@ class RedisBlobs:
         return heads
 
     def _lasting(self) -> list[tuple[StoredBlob, BlobHead | None]]:
-        """The index, but for what may belong to an upload under way, and expires with it if that breaks off."""
+        """The index, except what may belong to an upload under way, and expires with it if that breaks off."""
         rows = []
         with translated(self._where):
             seconds, _ = self._client.time()

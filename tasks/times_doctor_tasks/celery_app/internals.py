@@ -109,7 +109,7 @@ def stop_consuming(controller: Any, code: int) -> None:
         if controller.blueprint.state == RUN:
             raise WorkerShutdown(code)
 
-    state.should_stop = code  # looked at wherever the loop, or its connecting, begins anew
+    state.should_stop = code  # checked wherever the loop, or its connecting, starts again
     call_in_loop(controller, end)  # wakes a loop that waits
 
 

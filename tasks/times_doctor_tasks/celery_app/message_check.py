@@ -33,7 +33,7 @@ _SAID_ORIGIN = re.compile(rb'"origin": ?"([\w.@-]{1,200})"')
 
 
 class Refused(Exception):  # a decision, not a failure
-    """Why a message is put aside, in a few words of ours."""
+    """Why a message becomes a dead letter, in a few words."""
 
 
 def judged(raw: bytes) -> bytes:

@@ -1,8 +1,8 @@
 """A result backend that counts chord parts, keeps nothing else, and never takes a worker's slot with it.
 
 A task that ends while Redis answers OOM or READONLY makes Celery's own backend raise twice in the pool thread; the
-slot is never given back and the worker goes deaf for good (measured, 6 of 6). Our results live in our own documents:
-Celery's would cost four round trips a task, half a second of every slot on a line of 100 ms, and nobody reads them. So
+slot is never given back and the worker takes no messages (measured, 6 of 6). Our results live in our own documents:
+Celery's would cost four round trips a task, half a second of every slot at a latency of 100 ms, and they are unused. So
 an error here only delays the chord: the sweeper makes the report all the same.
 """
 
@@ -30,7 +30,7 @@ class ErrorProofBackend(RedisBackend):  # type: ignore[misc]  # celery has no ty
         return result
 
     def restore_group(self, _group_id: str, **_: Any) -> None:
-        """Nothing is kept of a group: the headers of our chords are plain tasks, whose values nobody joins."""
+        """Nothing is kept of a group: the headers of our chords are plain tasks, whose values are not joined."""
 
     def on_chord_part_return(self, request: Any, state: str, result: Any, **kwargs: Any) -> None:
         """As Celery's, but never raises."""
@@ -40,7 +40,7 @@ class ErrorProofBackend(RedisBackend):  # type: ignore[misc]  # celery has no ty
             logger.warning("chord part %s not counted", request.id, exc_info=True, extra={"action": "part_lost"})
 
     def on_task_call(self, producer: Any, task_id: str) -> None:
-        """Subscribes to nothing: nobody waits for a Celery result here, our documents are read instead."""
+        """Subscribes to nothing: our documents are read instead of Celery's results."""
 
     def remove_pending_result(self, result: Any) -> Any:
         """Nothing was subscribed to: Celery's own would connect again at exit, to a broker that may be gone."""

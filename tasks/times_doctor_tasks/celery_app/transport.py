@@ -83,12 +83,12 @@ class GuardedQoS(kombu_redis.QoS):
         self._healing(lambda: super(GuardedQoS, self).restore_visible(*args, **kwargs))
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
-        """As kombu's; an entry that cannot be read is put aside, or every start of a worker would end on it."""
+        """As kombu's; an unreadable entry becomes a dead letter; every start of a worker would fail on it."""
         try:
             super().restore_by_tag(tag, client=client, leftmost=leftmost)
         except (*_OUTAGE, redis.WatchError, redis.ResponseError):
             raise
-        except Exception as error:  # noqa: BLE001  # a broken entry raises anything, and is put aside with its name
+        except Exception as error:  # noqa: BLE001  # a broken entry raises anything, and becomes a dead letter
             raw = internals.unacked_entry(self, tag)
             self.channel.put_aside("unacked", raw, f"its un-acked copy cannot be read ({type(error).__name__})")
             internals.forget_unacked(self, tag)
@@ -106,7 +106,7 @@ class GuardedChannel(kombu_redis.Channel):
         """Keeps the head of a message; raises nothing but an outage."""
         scan, run = subject(raw)
         logger.error(
-            "message put aside from %s: %s", queue, reason,
+            "dead letter from %s: %s", queue, reason,
             extra={"action": "put_aside", "scan": scan, "run": run, "bytes": len(raw)},
         )  # fmt: skip
         letter = DeadLetter(

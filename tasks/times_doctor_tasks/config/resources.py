@@ -37,7 +37,7 @@ def memory_mb(*, cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
 
 
 def memory_used_mb(*, cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS, meminfo: Path = _MEMINFO) -> int | None:
-    """What of `memory_mb` is in use, but for files that would make room; None where the platform does not say.
+    """How much of `memory_mb` is in use, without caches that the kernel can free; None where the platform does not say.
 
     Within a limit of its control group (version 2) the group's use counts, else the machine's (proc_meminfo(5)).
     """

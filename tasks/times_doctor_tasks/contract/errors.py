@@ -2,7 +2,7 @@
 
     TimesDoctorError
     |-- UsageError             the person at the keyboard: a path, a name, an option (exit code 2)
-    `-- InfrastructureError    whoever runs the machines: broker, store, hosts, GAMS (exit code 5)
+    `-- InfrastructureError    the operator: broker, store, hosts, GAMS (exit code 5)
         |-- BrokerUnavailable
         |-- NoHostForSolver
         |-- EngineNotFound

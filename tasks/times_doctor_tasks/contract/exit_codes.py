@@ -20,7 +20,7 @@ INFRASTRUCTURE = 5
 DISAGREE = 6
 #: Ctrl-C, SIGHUP, SIGTERM.
 INTERRUPTED = 130
-#: Whoever read our output has closed it (`| head`): the code of a program that SIGPIPE ended.
+#: The reader of our output has closed it (`| head`): the code of a program that SIGPIPE ended.
 CLOSED_PIPE = 141
 
 _PLANNED = frozenset({StopReason.BEATEN, StopReason.CAPPED})

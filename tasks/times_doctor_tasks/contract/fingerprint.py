@@ -27,7 +27,7 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     stems: tuple[str, ...] = ()
     """Hashes of the beginnings of its rows' and columns' names; under GAMS, of its files' names."""
     ranges: tuple[int, int] | None = None
-    """Powers of ten of the least and largest coefficient; None where nobody read them."""
+    """Powers of ten of the least and largest coefficient; None if they were not read."""
 
     @classmethod
     def of(

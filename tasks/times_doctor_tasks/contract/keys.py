@@ -1,8 +1,8 @@
-"""Every key in Redis. Nobody else writes a colon string.
+"""Every key in Redis. No other module builds key names.
 
-Writing roles (one per key; section 12 of the design turns them into ACL rules): `client` asks, `worker` solves,
-`control` aggregates and recovers (a control worker holds the worker's rights too: recovery ends runs whose worker
-is gone; `admin` sets seats; of a scan's cancel flag, and of the specifications of later rounds, it is a second writer).
+Writing roles: `client` asks, `worker` solves, `control` aggregates and recovers, `admin` sets seats. Most keys have one
+writer. `control` also writes what the worker writes of a run, because recovery ends runs whose worker is lost, and it
+is the second writer of a scan's cancel flag and of the specifications of later rounds.
 deploy/users.acl has those rules; a key that a script only reads counts as written there: EVALSHA declares all its
 keys so. All keys of a scan share its TTL: they live `SCAN_TTL_S` after their last write.
 """
@@ -44,15 +44,15 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:scans"
 
     def hosts(self) -> str:
-        """ZSET host -> last beat, ms by its own clock, until it says goodbye. Writer worker."""
+        """ZSET host -> last beat, ms by its own clock, removed at a clean shutdown. TTL 30 days. Writer worker."""
         return f"{self.prefix}:hosts"
 
     def host(self, host: str) -> str:
-        """STRING HostCard. TTL three host beats: absent = not live. Writer worker. Readers all."""
+        """STRING HostCard. TTL 20 s, four heartbeats: absent = not live. Writers worker, control. Readers all."""
         return f"{self.prefix}:host:{host}"
 
     def line(self) -> str:
-        """ZSET `<scan> <run>` -> step and arrival: runs that found no room or no seat, of all hosts.
+        """ZSET `<scan> <run>` -> step and arrival: runs without free capacity or a free seat, of all hosts.
 
         TTL as a scan's. Writer worker (CLAIM, FINISH, RELEASE), control (CONCLUDE).
         """
@@ -66,7 +66,7 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:line:needs"
 
     def seats(self) -> str:
-        """HASH solver -> `<how many> <lease ms>`. It lasts. Writer admin; readers all."""
+        """HASH solver -> `<how many> <lease ms>`. No expiry. Writer admin; readers all."""
         return f"{self.prefix}:seats"
 
     def held_seats(self) -> str:
@@ -77,11 +77,11 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:seats:held"
 
     def asked(self, host: str) -> str:
-        """ZSET SendGdx -> server ms until which somebody waits for it. TTL a minute. Writer client, reader worker."""
+        """ZSET SendGdx -> server ms until which a client waits for it. TTL a minute. Writer client, reader worker."""
         return f"{self.prefix}:asked:{host}"
 
     def bell(self, host: str) -> str:
-        """CHANNEL, no key: rung with each request of `asked`. Publisher client, subscriber worker."""
+        """CHANNEL, no key: notified of each request of `asked`. Publisher client, subscriber worker."""
         return f"{self.prefix}:bell:{host}"
 
     def answer(self, ask: str) -> str:
@@ -143,7 +143,7 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:run:{scan}:{run}:history"
 
     def progress(self, scan: str, run: str) -> str:
-        """STRING ProgressMade: the newest look. Writer worker."""
+        """STRING ProgressMade: the newest snapshot. Writer worker."""
         return f"{self.prefix}:run:{scan}:{run}:progress"
 
     def result(self, scan: str, run: str) -> str:
@@ -160,18 +160,18 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:dead"
 
     def dead_counts(self) -> str:
-        """HASH why messages were put aside -> how many. TTL, writers and readers as `dead`."""
+        """HASH why messages became dead letters -> how many. TTL, writers and readers as `dead`."""
         return f"{self.prefix}:dead:counts"
 
     def dead_runs(self) -> str:
-        """HASH `<scan> <run>` -> why its message was put aside, until control has ended the run.
+        """HASH `<scan> <run>` -> why its message became a dead letter, until control has ended the run.
 
         TTL and writers as `dead`. Reader control.
         """
         return f"{self.prefix}:dead:runs"
 
     def past_runs(self) -> str:
-        """ZSET RunRecord JSON -> ms at which the run ended, the newest 2,000. It lasts. Writer control; readers all."""
+        """ZSET RunRecord JSON -> ms at which the run ended, newest 2,000. No expiry. Writer control; readers all."""
         return f"{self.prefix}:past"
 
     # -- blobs (blob_redis.py): in the broker, or in a server of their own -----------------------------------------
@@ -179,7 +179,7 @@ class Keys(msgspec.Struct, frozen=True):
     def blobs(self) -> str:
         """ZSET blob name -> server ms at which it expires unless it is used.
 
-        TTL the longest of its members'. Writers client (snapshots), worker (artefacts), control (prune). Readers all.
+        TTL the longest of its members'. Writers client (snapshots, prune), worker (artefacts). Readers all.
         """
         return f"{self.prefix}:blobs"
 
@@ -191,9 +191,9 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:blobs:bytes"
 
     def blob_store(self) -> str:
-        """STRING a random mark, by which client and hosts know whether they use the same store.
+        """STRING a random mark: client and hosts compare it to see whether they use the same store.
 
-        TTL 30 days after it was last asked for. Writer whoever asks first: client, worker. Readers both.
+        TTL 30 days after it was last read. Writer the first that asks: client or worker. Readers both.
         """
         return f"{self.prefix}:blobs:store"
 
@@ -201,7 +201,7 @@ class Keys(msgspec.Struct, frozen=True):
         """STRING BlobHead: size and chunks. It exists only while every chunk does.
 
         TTL from its last use: 14 days; 6 hours until the upload it came with is complete.
-        Writers client, worker; nobody changes one that is there. Readers client, worker.
+        Writers client, worker; an existing one is never changed. Readers client, worker.
         """
         return f"{self.prefix}:blob:{name}"
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-#: Seconds of silence after which a run is taken from its owner. Hosts beat twice a second; who waits for more than an
-#: hour has no recovery.
+#: Seconds without a heartbeat after which a run is taken from its owner. Heartbeats come twice a second; with more
+#: than an hour there would be no recovery.
 LEASE_S: Final = (1.0, 3600.0)
-#: How often a run that loses its host is begun.
+#: Attempts of a run that loses its host.
 ATTEMPTS: Final = (1, 100)
 #: Seconds without log growth or CPU time after which a solver that was asked to stop is made to: up to a day.
 GRACE_S: Final = (1.0, 86_400.0)

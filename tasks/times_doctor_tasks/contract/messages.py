@@ -2,7 +2,7 @@
 
 Task messages are strict: an unknown field or another schema major is an error, because acting on half a message
 is worse than refusing it. Documents and events ignore unknown fields, so that hosts can be upgraded one by one.
-All times are milliseconds since 1970 on the clock of whoever wrote them, unless a name says otherwise.
+All times are milliseconds since 1970 on the clock of the writer, unless a name says otherwise.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ SPOKEN_SCHEMAS: frozenset[int] = frozenset({SCHEMA})
 #: Option files beyond this are refused, in bytes: CPLEX's whole manual of options is a tenth of it.
 MAX_OPTION_BYTES = 64 * 1024
 
-#: A scan, run, solver or engine as it stands in keys, queues and file names on a host: nothing that leads elsewhere.
-#: Whoever writes to the broker is not trusted with a path.
+#: A scan, run, solver or engine in keys, queues and file names on a host: no character that leads out of a folder.
+#: Writers to the broker are not trusted with a path.
 Id = Annotated[str, msgspec.Meta(pattern=r"^\w[\w.+@-]{0,199}\Z")]
 SolverName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]\w{0,39}\Z")]
 OptionText = Annotated[str, msgspec.Meta(max_length=MAX_OPTION_BYTES)]
@@ -93,17 +93,17 @@ class RunSpec(Document, frozen=True, kw_only=True):
     queue: str = ""
     priority: int = 5
     """Step of its message, 0 first .. 9 last: rounds of its owner's own runs that go before it (`fair_order.py`)."""
-    expected_s: float | None = None  # that it took before
-    expected_mb: int | None = None  # that its model and profile took before: what it needs where `mem_mb` does not say
+    expected_s: float | None = None  # that earlier runs took
+    expected_mb: int | None = None  # peak memory of earlier runs; reserved unless `mem_mb` is set
 
     @classmethod
     def stand_in(cls, scan: str, run: str, index: int) -> RunSpec:
-        """For a run whose own document is gone or cannot be read: what its id says."""
+        """For a run whose own document is missing or unreadable: made from its id."""
         solver, _, profile = run.partition(".")
         return cls(scan=scan, run=run, index=index, engine="", solver=solver, profile=profile, options="")
 
     reused: RunResult | None = None
-    """Of an earlier run with the same inputs, taken instead of a solve (`--resume`)."""
+    """The result of an earlier run with the same inputs, used instead of a solve (`--resume`)."""
     veda: VedaResults | None = None
 
 
@@ -111,9 +111,9 @@ class ModelRef(Document, frozen=True, kw_only=True):
     """Which model a scan runs."""
 
     title: str
-    """What people call it: the driver's stem."""
+    """Its name for users: the driver's stem."""
     run_dir: str
-    """Where it lies on the client, for people; no host ever opens it."""
+    """Its path on the client, for users; no host ever opens it."""
     snapshot: str
     """sha256 of the manifest; the manifest is a blob under that name."""
     driver: str
@@ -123,14 +123,14 @@ class ModelRef(Document, frozen=True, kw_only=True):
 
 
 class RoundPlan(Document, frozen=True, kw_only=True):
-    """How a scan goes on when its runs have ended (`celery_app/rounds.py`)."""
+    """How a scan continues when its runs have ended (`celery_app/rounds.py`)."""
 
     planner: str
-    """Which function works out the next round."""
+    """Which planner chooses the next round."""
     seed: str = ""
-    """What it draws from."""
+    """Its random seed."""
     budget_s: float | None = None
-    """Seconds of solving that all rounds may take together; None: what the planner allows."""
+    """Seconds of solving for all rounds together; None: the planner's default."""
 
 
 class ScanSpec(Document, frozen=True, kw_only=True):
@@ -141,8 +141,8 @@ class ScanSpec(Document, frozen=True, kw_only=True):
     mode: ScanMode
     model: ModelRef
     runs: tuple[Id, ...]
-    client: str = ""  # user@host of whoever asked
-    priority: int = 5  # among the scans of the same person, and nobody else's; 0 first .. 9 last
+    client: str = ""  # user@host of the client
+    priority: int = 5  # among the same user's scans only; 0 first .. 9 last
     lease_s: Annotated[float, msgspec.Meta(ge=LEASE_S[0], le=LEASE_S[1])] = 30.0
     max_attempts: Annotated[int, msgspec.Meta(ge=ATTEMPTS[0], le=ATTEMPTS[1])] = 3
     grace_s: Annotated[float, msgspec.Meta(ge=GRACE_S[0], le=GRACE_S[1])] = 60.0
@@ -154,9 +154,9 @@ class ScanSpec(Document, frozen=True, kw_only=True):
     interior_tol_rel: float = 1e-5
     """The same where one of the two is an interior solution."""
     rounds: RoundPlan | None = None
-    """None: these runs are all."""
+    """None: there are no further rounds."""
     reused: tuple[str, ...] = ()
-    """Runs that are not run: each one's specification holds the result of an earlier run with the same inputs."""
+    """Runs that are not started: the specification of each has the result of an earlier run with the same inputs."""
 
 
 class SolveRecord(Document, frozen=True, kw_only=True):
@@ -199,17 +199,17 @@ class CurvePoint(Document, frozen=True, kw_only=True):
 
 
 class Artefact(Document, frozen=True, kw_only=True):
-    """A file that a run left, kept in the blob store."""
+    """A file of a run, in the blob store."""
 
     name: str
     sha256: str
     size_bytes: int
     kept_bytes: int
-    """Smaller than `size_bytes` where only head and tail were kept."""
+    """Smaller than `size_bytes` if only the beginning and the end are stored."""
 
 
 class AttemptRecord(Document, frozen=True, kw_only=True):
-    """One try of a run on one host."""
+    """One attempt of a run on one host."""
 
     attempt: int
     host: str
@@ -232,11 +232,11 @@ class RunResult(Document, frozen=True, kw_only=True):
     verdict: Verdict | None = None
     stop_reason: StopReason | None = None
     stopped_by: str = ""
-    """Who cancelled it, as user@host; empty where nobody did, or an older client does not say."""
+    """Who cancelled it, as user@host; empty if it was not cancelled, or by an older client."""
     sentence: str = ""
     """What happened, in one sentence for a modeller."""
     next_step: str = ""
-    """What to do about it; empty where nothing need be done."""
+    """What to do about it; empty if nothing."""
     model_status: int | None = None
     model_status_text: str | None = None
     solver_status: int | None = None
@@ -250,7 +250,7 @@ class RunResult(Document, frozen=True, kw_only=True):
     columns: int | None = None
     nonzeros: int | None = None
     presolved_rows: int | None = None
-    """What presolve left, where the log says it."""
+    """The size after presolve, if the log has it."""
     presolved_columns: int | None = None
     presolved_nonzeros: int | None = None
     matrix_min: float | None = None
@@ -260,8 +260,8 @@ class RunResult(Document, frozen=True, kw_only=True):
     numerics: dict[str, float] = {}
     """Signs of numerical trouble by name, e.g. max_unscaled_infeasibility, refactorings."""
     quality: dict[str, float] = {}
-    """How far the solution is off, by the solver's own figures: primal_residual, dual_residual, complementarity and
-    gap, absolute and relative (`_rel`), beside primal_tolerance, dual_tolerance and gap_tolerance it was asked for."""
+    """The errors of the solution, by the solver's own figures: primal_residual, dual_residual, complementarity and
+    gap, absolute and relative (`_rel`), with the requested primal_tolerance, dual_tolerance and gap_tolerance."""
     solves: tuple[SolveRecord, ...] = ()
     """The last 20 solves, oldest first."""
     solve_count: int = 0
@@ -277,7 +277,7 @@ class RunResult(Document, frozen=True, kw_only=True):
     runtime_s: float | None = None
     """Wall seconds of the engine, from its start to its end."""
     cpu_s: float | None = None
-    """User and system seconds of the engine's whole process tree, exact; None where nobody saw its end."""
+    """User and system seconds of the engine's whole process tree, exact; None if its end was not seen."""
     run_delay_s: float | None = None
     """Seconds that its threads were ready and waited for a core, sampled; None where the system does not say."""
     load_1m: float | None = None
@@ -287,13 +287,13 @@ class RunResult(Document, frozen=True, kw_only=True):
     peak_memory_mb: float | None = None
     threads: int | None = None
     applied: bool | None = None
-    """Whether the profile was really used; None where that could not be seen."""
+    """Whether the profile was really used; None if unknown."""
     options_ignored: tuple[str, ...] = ()
     options_clamped: tuple[str, ...] = ()
     conflict: tuple[str, ...] = ()
     """Lines of the irreducible infeasible set, where one was computed."""
     messages: tuple[str, ...] = ()
-    """Errors and warnings worth a person's eyes, with file and line."""
+    """Important errors and warnings, with file and line."""
     returncode: int | None = None
     engine_version: str | None = None
     solver_version: str | None = None
@@ -308,7 +308,7 @@ class RunResult(Document, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, run: RunSpec, state: RunState) -> RunResult:
-        """What the request alone says of a run that is now in `state`."""
+        """The result of a run in `state`, made from its request alone."""
         return cls(scan=run.scan, run=run.run, engine=run.engine, solver=run.solver, profile=run.profile, state=state)
 
 
@@ -324,14 +324,14 @@ class Comparison(Document, frozen=True, kw_only=True):
 
 
 class Contender(Document, frozen=True, kw_only=True):
-    """A profile that could have been recommended, all its repeats together, beside the fastest of them."""
+    """A profile that could have been recommended, with all its repeats, compared with the fastest profile."""
 
     profile: str
     """`<solver>.<profile>`."""
     runs: tuple[str, ...]
     """Ids of the runs whose times count."""
     same_path: tuple[str, ...] = ()
-    """Other profiles that did the very same work; they stand for nothing of their own."""
+    """Other profiles that did exactly the same work; they are not listed separately."""
     time_s: float
     """Geometric mean of its times, by `Recommendation.compared_by`, as if it had run in every round."""
     low_s: float
@@ -345,19 +345,19 @@ class Contender(Document, frozen=True, kw_only=True):
     ratio_high: float
     """The 95 % interval of `ratio`."""
     speed: float | None = None
-    """How many times as fast as `Recommendation.against` it is; None where that is not decided."""
+    """How many times as fast as `Recommendation.against` it is; None if not decided."""
 
 
 class Recommendation(Document, frozen=True, kw_only=True):
     """Which profile to use and why."""
 
     run: str | None
-    """The run whose files stand for the recommended profile; None where none can be, and the reasons say why."""
+    """The run whose files represent the recommended profile; None if there is none, and the reasons say why."""
     reasons: tuple[str, ...]
     runner_up: str | None = None
-    """The run that stands for the second-best profile."""
+    """The run that represents the second-best profile."""
     speedup: float | None = None
-    """Time of `against` over the recommended one's; None where that is not decided."""
+    """Time of `against` divided by the recommended one's; None if not decided."""
     profile: str | None = None
     """`<solver>.<profile>` that is recommended."""
     outcome: str | None = None
@@ -365,7 +365,7 @@ class Recommendation(Document, frozen=True, kw_only=True):
     compared_by: str | None = None
     """"quiet_s" (wall time without the wait for a core), "cpu_s" or "wall"; the same for all runs."""
     busy_share: float | None = None
-    """Which share of their time the runs waited for a core; None where that is not known."""
+    """Share of their time for which the runs waited for a core; None if unknown."""
     against: str | None = None
     """Profile that the speeds are measured against: today's option file, else the slowest that ended optimal."""
     speedup_low: float | None = None
@@ -376,7 +376,7 @@ class Recommendation(Document, frozen=True, kw_only=True):
 
 
 class Report(Document, frozen=True, kw_only=True):
-    """The aggregate: what every run ended as, the comparison, the recommendation."""
+    """The report of a scan: how every run ended, the comparison, the recommendation."""
 
     scan: str
     spec: ScanSpec
@@ -387,11 +387,11 @@ class Report(Document, frozen=True, kw_only=True):
     created_ms: int
     """When the report was made."""
     warnings: tuple[str, ...] = ()
-    """What the client adds when it knows more than the hosts: other sizes than in RUN_DIR's own listing."""
+    """What the client adds, such as other sizes than in RUN_DIR's own listing."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
-    """Something that happened in a scan, as told to everyone who watches."""
+    """Something that happened in a scan, for all watchers."""
 
     run: str = ""
     attempt: int = 0
@@ -407,7 +407,7 @@ class StateChanged(Event, frozen=True, kw_only=True, tag="state"):
 
 
 class ProgressMade(Event, frozen=True, kw_only=True, tag="progress"):
-    """A look at a running solve."""
+    """A progress snapshot of a running solve."""
 
     progress: Progress
     runtime_s: float = 0.0
@@ -416,7 +416,7 @@ class ProgressMade(Event, frozen=True, kw_only=True, tag="progress"):
 
 
 class Noted(Event, frozen=True, kw_only=True, tag="note"):
-    """A line for people: an error at once, a warning, an advice."""
+    """A line for users: an immediate error, a warning, advice."""
 
     text: str
     level: str = "warning"

@@ -70,6 +70,6 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     speed_per_s: float | None = None
     """Iterations a second over the last seconds."""
     eta_s: float | None = None
-    """Seconds to the end of this phase at the present pace; None where nobody can know."""
+    """Seconds to the end of this phase at the present pace; None if unknown."""
     detail: str | None = None
     """A few words for people: the file being compiled, "dual objective", "crossover: dual push"."""

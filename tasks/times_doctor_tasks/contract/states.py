@@ -32,7 +32,7 @@ class RunState(StrEnum):
     FAILED = "failed"
     """It ended without an answer from the solver."""
     CANCELLED = "cancelled"
-    """It was stopped, or never started, because somebody asked or another run won the race."""
+    """It was stopped, or never started, because a user asked or another run won the race."""
     LOST = "lost"
     """Its attempts ended with their host gone. One that took several workers with it is `failed`: see remedies."""
 
@@ -41,7 +41,7 @@ class RunState(StrEnum):
 OWNED = frozenset({RunState.CLAIMED, RunState.STAGING, RunState.RUNNING, RunState.COLLECTING})
 #: Nothing more will happen to it.
 TERMINAL = frozenset({RunState.DONE, RunState.FAILED, RunState.CANCELLED, RunState.LOST})
-#: It waits for somebody to take it.
+#: It waits for a host to take it.
 WAITING = frozenset({RunState.PENDING, RunState.QUEUED, RunState.PARKED})
 #: It ended, and not with an answer.
 UNSUCCESSFUL = TERMINAL - {RunState.DONE}
@@ -77,7 +77,7 @@ class StopReason(StrEnum):
     """Why we stopped a run that would have gone on."""
 
     USER = "user"
-    """Somebody cancelled it."""
+    """A user cancelled it."""
     TIMEOUT = "timeout"
     """It reached its time limit (`--timeout-seconds`)."""
     BEATEN = "beaten"
@@ -91,7 +91,7 @@ class StopReason(StrEnum):
     HOST_LOST = "host_lost"
     """Its host, or the connection to it, went away."""
     SHUTDOWN = "shutdown"
-    """Its worker was told to end; the run goes back to the queue."""
+    """Its worker was asked to stop; the run goes back to the queue."""
 
 
 #: Stopped on purpose by the scan itself: not a failure (exit code 0 stays possible).

@@ -1,4 +1,4 @@
-"""The server's users, one a role: `users.acl` beside this module is what deploy/users.acl is a copy of."""
+"""The server's users, one per role: `users.acl` beside this module is what deploy/users.acl is a copy of."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a line of an engine's log says, as small typed facts.
 
 Every reader in this package turns text into these and nothing else. They carry no time: a log has no clock
-(CPLEX prints none on its iterations), so whoever feeds a reader stamps the arrival.
+(CPLEX prints none on its iterations), so the caller of a reader adds the time of arrival.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ _LEFT_OUT = re.compile(r"\*{3} (\d+) bytes left out by times-doctor \*{3}")
 
 
 def left_out(size_bytes: int) -> str:
-    """What stands in place of the middle of a long log or listing.
+    """The text in place of the middle of a long log or listing.
 
     >>> bytes_left_out(left_out(123)), bytes_left_out("*** Status: Normal completion")
     (123, 0)

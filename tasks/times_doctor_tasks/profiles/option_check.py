@@ -39,7 +39,7 @@ class Finding(msgspec.Struct, frozen=True):
     """The option, as written."""
     sentence: str
     suggestion: str = ""
-    """What to write instead; empty where nobody can tell."""
+    """What to write instead; empty if unknown."""
 
     def words(self, origin: str) -> str:
         """Where it stands, what is wrong, what to do."""
@@ -119,13 +119,13 @@ def _instead(line: str, name: str, value: str) -> str:
 
 def _unknown(text: str, solver: str, table: OptionTable, severity: Severity) -> Iterator[Finding]:
     who = f"{solver.upper()} under {table.product}" if table.is_gams else table.product
-    goes_on = " The scan goes on; the solver may ignore the line." if severity is Severity.WARNING else ""
+    goes_on = " The scan continues; the solver may ignore the line." if severity is Severity.WARNING else ""
     for number, name, value in numbered_options(text, solver):
         if table.is_gams and (not value or "." in name or "(" in name):
             continue  # under GAMS `names` alone means `names 1`, and `x.feaspref 1` is of a variable or equation
         record = table.find(name)
         if not table.is_gams and table.natively(name) is None:
-            sentence = f"{name!r} is of GAMS only: without GAMS the run goes on without it."
+            sentence = f"{name!r} exists only in GAMS: without GAMS the run continues without it."
             yield Finding(Severity.WARNING, number, name, sentence)
         elif record is None:
             near = table.near(name)

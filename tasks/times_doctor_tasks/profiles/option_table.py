@@ -67,7 +67,7 @@ class OptionRecord(msgspec.Struct, frozen=True):
         return f"{noun}, {low} or more" if low else f"{noun}, {high} or less" if high else noun
 
     def instead(self, value: str) -> str:
-        """The value that was likely meant; empty where nobody can tell.
+        """The value that was likely meant; empty if unknown.
 
         >>> OptionRecord("integer", 0, 8).instead("9"), OptionRecord("boolean").instead("yes")
         ('8', 'true')

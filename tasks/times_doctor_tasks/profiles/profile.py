@@ -8,7 +8,7 @@ import msgspec
 
 
 class ModelClass(StrEnum):
-    """What kind of problem a model file holds: it decides which options a solver heeds."""
+    """What kind of problem a model file holds: it decides which options a solver uses."""
 
     LP = "LP"
     """Linear, all columns continuous."""

@@ -1,6 +1,6 @@
 """Options by which an option file reaches beyond its run: they name files, programs or networks of the host.
 
-Tables say which options take a text; all of them name something, but for those listed here. What no table knows is
+Tables say which options take a text; all of them name something, except those listed here. What no table knows is
 judged by its name, so that a newer solver's options are refused too.
 """
 

@@ -18,7 +18,7 @@ from times_doctor_tasks.profiles.profile import Profile
 
 #: Name of the profile that is RUN_DIR's own option file; the others are measured against it.
 CURRENT = "current"
-#: What runs where nobody names a profile.
+#: What runs if no profile is named.
 DEFAULT_SET = "default"
 #: Sets that a model's class asks for; a solver without one has its default set for every class.
 _BY_CLASS = frozenset(name for name, _ in DEFAULT_SETS.values())
@@ -26,7 +26,7 @@ _NOT_IN_A_NAME = re.compile(r"[^\w.+-]+")
 
 
 def own_profile(name: str, solver: str, options: str, *, origin: str, engine: str = "gams") -> Profile:
-    """A profile of the user's, its text as it is in his file.
+    """A profile of the user's, with the text of its file.
 
     Characters that could not stand in a run id or a file name become `_`. Bytes that are not UTF-8 (surrogate escapes)
     are read as Windows' own letters: they stand in comments, and a message carries text only.

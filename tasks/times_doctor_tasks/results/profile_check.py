@@ -77,7 +77,7 @@ def _correction(run: RunSpec) -> str:
     if run.origin == _BUILT_IN and run.solver.lower() == "highs":
         return (
             "HiGHS chooses the method for a MIP or QP itself. "
-            "Scan with option files that it heeds there (--opt-file), such as `random_seed = 2`."
+            "Scan with option files that it uses there (--opt-file), such as `random_seed = 2`."
         )
     if run.origin == _BUILT_IN:
         return "This version of the solver does not know them: scan with an option file of yours (--opt-file)."

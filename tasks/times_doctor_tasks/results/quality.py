@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from times_doctor_tasks.parsers.solves.solve import Solve
 from times_doctor_tasks.results.run_reader import RunReading
 
-#: By solver: the option that sets a tolerance, and its value where nobody sets it.
+#: By solver: the option that sets a tolerance, and its default.
 _TOLERANCES: Mapping[str, Mapping[str, tuple[str, float]]] = {
     "CPLEX": {"primal_tolerance": ("eprhs", 1e-6), "dual_tolerance": ("epopt", 1e-6)},
     "XPRESS": {"primal_tolerance": ("feastol", 1e-6), "dual_tolerance": ("optimalitytol", 1e-6)},

@@ -330,9 +330,7 @@ def _messages(digest: LogDigest, listing: Listing, last: Solve | None) -> tuple[
     texts: dict[str, None] = {}
     for file, size_bytes in (("log", digest.left_out_bytes), ("listing", listing.left_out_bytes)):
         if size_bytes:
-            texts[
-                f"Of the {file} {size_bytes:,} bytes in its middle were left out: what stands there is not known."
-            ] = None
+            texts[f"Of the {file} {size_bytes:,} bytes in its middle were left out; their content is unknown."] = None
     for error in (*digest.errors, *listing.compile_errors, *listing.execution_errors):
         at = ", ".join(part for part in (error.file or "", f"line {error.line}" if error.line else "") if part)
         texts[f"{error.text} ({at})" if at else error.text] = None

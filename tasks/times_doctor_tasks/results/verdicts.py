@@ -196,7 +196,7 @@ def _signal(returncode: int) -> int | None:
 def _cut_short(
     ending: Ending | None, findings: Findings, whole: int, returncode: int | None, stop_reason: StopReason | None
 ) -> Judgement:
-    """The files end in the middle: somebody stopped the run, something killed it, or it is still running."""
+    """The files end in the middle: the run was stopped or killed, or it is still running."""
     where = f" in phase {findings.last_phase.value!r}" if findings.last_phase is not None else ""
     before = f" The last solve that ended: {ending.sentence}" if ending is not None else ""
     if stop_reason is not None:

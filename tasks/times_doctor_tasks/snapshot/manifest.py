@@ -51,7 +51,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class HostileName(UsageError):
-    """A file's name cannot stand in a snapshot."""
+    """A file's name is not allowed in a snapshot."""
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(name, why)

@@ -28,7 +28,7 @@ class BlobMismatch(StoreFailed):
 
     def __str__(self) -> str:
         path, expected, found = self.args
-        return f"The stored content of {path!r} is {found}, expected {expected}. Scan again to upload it anew."
+        return f"The stored content of {path!r} is {found}, expected {expected}. Scan again to upload it once more."
 
 
 FetchBlob: TypeAlias = Callable[[str], Path | BinaryIO]
@@ -42,7 +42,7 @@ def stage(manifest: Manifest, fetch_blob: FetchBlob, target: Path) -> None:
     Where another process stages the same tree at the same time, the first one wins and both are content.
 
     Raises:
-        BadManifest, HostileName, NameCollision: the manifest is checked again, whoever sent it.
+        BadManifest, HostileName, NameCollision: the manifest is checked again, from any sender.
         BlobMismatch: a blob's content is not what the manifest says.
         FileExistsError: `target` is there and is not an untouched snapshot; `remove_staged` it first.
     """

@@ -1,4 +1,4 @@
-"""Connections to the server, with the time-outs that keep a black hole from making anyone deaf.
+"""Connections to the server, with timeouts, so that a dead network connection does not block a process.
 
 Without them a lost network leaves a client blocked for 0.8 times the length of the outage after it is over
 (measured). `socket_keepalive` with a unix socket is a TypeError: it is left out there.
@@ -42,7 +42,7 @@ class PatientScripts:
         """The script's SHA1.
 
         Raises:
-            NoPermissionError: it may not be loaded, and nobody else has done so in time.
+            NoPermissionError: it may not be loaded, and no other process has done so in time.
         """
         asked: Any = super()
         try:
@@ -74,7 +74,7 @@ LAST_ID = "last possible ID"
 
 
 def is_wrong_type(error: Exception) -> bool:
-    """Whether Redis, or a script of ours, refused because somebody has made a key of ours something else."""
+    """Whether Redis, or a script of ours, refused because a key of ours has the wrong type."""
     if type(error) is not redis.ResponseError:  # OOM, READONLY and their kind are classes of their own
         return False
     words = str(error)
@@ -108,7 +108,7 @@ def check(client: redis.Redis, url: str) -> str:
     try:
         info: Any = client.info("server")
     except redis.AuthenticationError as error:
-        # Without a password redis-py shows what its HELLO was answered: a paragraph that helps nobody.
+        # Without a password redis-py shows what its HELLO was answered: a paragraph that does not help.
         refused = "" if "WRONGPASS" not in str(error) and "invalid" not in str(error) else ", and not this one"
         raise BrokerUnavailable(
             shown_url(url), f"it wants a password{refused}: redis://user:password@host, in the environment or a file"

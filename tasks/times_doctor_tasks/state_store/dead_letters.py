@@ -1,4 +1,4 @@
-"""Messages that no worker can take: put aside, counted, and the runs they were about."""
+"""Messages that no worker can read: stored and counted, with their runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEAD_BYTES = 2048
 
 
 class DeadLetter(Document, frozen=True, kw_only=True):
-    """A message that was put aside."""
+    """A message that no worker could read."""
 
     at_ms: int
     """By the clock of the host that put it aside."""
@@ -46,11 +46,11 @@ class DeadLetters:
         self._keys = keys
 
     def put_aside(self, letter: DeadLetter) -> None:
-        """Keeps a letter and counts it; where its run exists, control is told to end that."""
+        """Stores a letter and counts it; if its run exists, control will end the run."""
         k = self._keys
         for key, kind in ((k.dead(), b"list"), (k.dead_counts(), b"hash"), (k.dead_runs(), b"hash")):
             if self._client.type(key) not in (kind, b"none"):
-                self._client.delete(key)  # somebody made it something else: nothing of ours is in it
+                self._client.delete(key)  # it has another type: nothing of ours is in it
         pipe = self._client.pipeline(transaction=True)
         pipe.lpush(k.dead(), encode(letter))
         pipe.ltrim(k.dead(), 0, KEPT - 1)
@@ -73,7 +73,7 @@ class DeadLetters:
         return letters
 
     def counts(self) -> dict[str, int]:
-        """How many were put aside, by reason, since they were dropped last."""
+        """How many there were by reason, since the last drop."""
         return {
             reason.decode("utf-8", "replace"): int(count)
             for reason, count in self._hash(self._keys.dead_counts()).items()
@@ -81,7 +81,7 @@ class DeadLetters:
         }
 
     def runs(self) -> dict[tuple[str, str], str]:
-        """(scan, run) to the reason: those whose message was put aside and that control has not ended yet."""
+        """(scan, run) to the reason: those with a dead letter that control has not ended yet."""
         found = {}
         for member, reason in self._hash(self._keys.dead_runs()).items():
             scan, _, run = member.decode("utf-8", "replace").partition(" ")

@@ -1,7 +1,7 @@
 """Fair order: at which step of a queue's priorities each run of a scan is published (docs/adr/0012).
 
-Celery's queues stay the queue. Whoever has many runs waiting gets later steps for them, so that a colleague's first
-runs come with the next slots that free. Nothing is taken from whoever works already.
+Celery's queues stay the queue. A user with many waiting runs gets later steps for them, so that a colleague's first
+runs come with the next slots that free. Running solves are not interrupted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from times_doctor_tasks.contract.messages import RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import OWNED, TERMINAL, ScanMode
 from times_doctor_tasks.state_store.reader import Records
 
-#: The last step of a queue; whoever is that far behind is served in order of arrival.
+#: The last step of a queue; beyond it the order is first come, first served.
 LAST_STEP = 9
 
 

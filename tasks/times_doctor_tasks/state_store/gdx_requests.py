@@ -1,4 +1,4 @@
-"""Requests for GDX files: a client asks the host that has one, the host puts it into the store and says how far it is.
+"""Requests for GDX files: a client asks a host, the host puts the file into the store and reports its progress.
 
 Not Celery tasks: a host whose slots are all busy for hours would not see them. A host reads its list of requests when
 the bell rings, and once a second, in a thread of its own. A request stands only while its client repeats it, so nothing
@@ -21,20 +21,20 @@ from times_doctor_tasks.contract.messages import Document, Id, TaskMessage, deco
 if TYPE_CHECKING:
     import redis
 
-#: Name of the file, in an attempt's working folder and where it comes to.
+#: Name of the file, in an attempt's working folder and at the client.
 GDX_FILE = "run.gdx"
 #: The results for VEDA that were made of it, an archive.
 VEDA_FILE = "veda.zip"
-#: What a host that reads this list says on its card.
+#: What a host that supports requests has on its card.
 SERVED = "gdx"
 #: The same of a host that sends results for VEDA too.
 SERVED_VEDA = "veda"
-#: Seconds that a request stands after it was last repeated.
+#: Seconds after its last repetition until a request expires.
 STANDS_S = 30
-#: Life of a host's list and of an answer after their last write, seconds.
+#: Expiry of a host's list and of an answer after their last write, seconds.
 ASKED_TTL_S = 60
 ANSWER_TTL_S = 600
-#: Requests that are looked at together; the others wait.
+#: Requests that are read together; the others wait.
 MOST = 50
 
 
@@ -58,29 +58,29 @@ class SendGdx(TaskMessage, frozen=True, kw_only=True):
 
 
 class GdxState(StrEnum):
-    """How far a host is with a request."""
+    """The state of a request at its host."""
 
     WAITING = "waiting"
-    """Another one is being served."""
+    """It waits: another one is being served."""
     SENDING = "sending"
     """The file is being read, or on its way into the store."""
     SENT = "sent"
     """It is in the store, under its hash."""
     REFUSED = "refused"
-    """It will not come; see `refusal`."""
+    """It will not be sent; see `refusal`."""
 
 
 class Refusal(StrEnum):
-    """Why a GDX does not come."""
+    """Why a GDX is not sent."""
 
     GONE = "gone"
     """Its folder is not on the host any more."""
     NONE = "none"
-    """Its run has left none."""
+    """Its run has made none."""
     TOO_LARGE = "too large"
     """It is larger than the request allows."""
     STORE = "store"
-    """The store has no room, or does not answer."""
+    """The store is full, or does not answer."""
     UNREADABLE = "unreadable"
     """The host cannot read it."""
     MISUNDERSTOOD = "misunderstood"
@@ -88,39 +88,39 @@ class Refusal(StrEnum):
 
 
 class GdxAnswer(Document, frozen=True, kw_only=True):
-    """What a host says to one request."""
+    """A host's answer to one request."""
 
     ask: str
     state: GdxState
     refusal: str = ""
     """A `Refusal`; a later version may know more of them."""
     words: str = ""
-    """What the host knows about its refusal, as a sentence."""
+    """The reason of the refusal, as a sentence."""
     beat: int = 0
-    """Counts what was said: whoever looks twice sees that the request is not forgotten."""
+    """Grows with each message, so that a reader sees that the request is still served."""
     done_bytes: int = 0
     size_bytes: int = 0
     sha256: str = ""
     was_there: bool = False
-    """The store had it before, for somebody else's sake."""
+    """The store had it before, for another use."""
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more will be said."""
+        """Whether this is the last answer."""
         return self.state in (GdxState.SENT, GdxState.REFUSED)
 
 
 class _AnyRequest(msgspec.Struct, frozen=True):
-    """What even a request of another major says."""
+    """The fields that requests of all majors have."""
 
     ask: Id
 
 
 def read_request(raw: bytes) -> SendGdx:
-    """A request as it stands in a host's list.
+    """A request in a host's list.
 
     Raises:
-        SchemaMismatch: it is none, or of a major that this version does not speak.
+        SchemaMismatch: it is not a request, or has a major that this version does not read.
     """
     try:
         plain = msgspec.json.decode(raw)
@@ -130,7 +130,7 @@ def read_request(raw: bytes) -> SendGdx:
 
 
 def ask_of(raw: bytes) -> str:
-    """Which answer a request waits for, also one that cannot be read otherwise; empty when it says nothing of it."""
+    """The id of the answer that a request waits for, even if the rest is unreadable; empty if it has none."""
     try:
         return msgspec.json.decode(raw, type=_AnyRequest).ask
     except msgspec.DecodeError:
@@ -147,7 +147,7 @@ class GdxRequests:
     # -- client ---------------------------------------------------------------------------------------------------
 
     def ask(self, host: str, request: SendGdx) -> None:
-        """Asks, or says that the request still stands; to be repeated well within `STANDS_S`."""
+        """Makes or renews a request; call it again well within `STANDS_S`."""
         key = self._keys.asked(host)
         now_ms = self._now_ms()
         pipe = self._client.pipeline(transaction=True)
@@ -158,11 +158,11 @@ class GdxRequests:
         pipe.execute()
 
     def withdraw(self, host: str, request: SendGdx) -> None:
-        """Nobody waits for it any more."""
+        """No client waits for it any more."""
         self._client.zrem(self._keys.asked(host), encode(request))
 
     def answer(self, ask: str) -> GdxAnswer | None:
-        """What the host said last; None while it has said nothing.
+        """The host's last answer; None if there is none yet.
 
         Raises:
             SchemaMismatch: it speaks another major.
@@ -173,11 +173,11 @@ class GdxRequests:
     # -- worker ---------------------------------------------------------------------------------------------------
 
     def bell(self, host: str) -> Bell:
-        """What rings when somebody asks `host`."""
+        """The subscription that is notified of requests to `host`."""
         return Bell(self._client, self._keys.bell(host))
 
     def open(self, host: str) -> list[bytes]:
-        """Requests that stand and have no final answer, those repeated last first."""
+        """Requests that have not expired and have no final answer, the latest repeated first."""
         pipe = self._client.pipeline(transaction=False)
         pipe.time()
         pipe.zrange(self._keys.asked(host), 0, MOST - 1, desc=True, withscores=True)
@@ -188,7 +188,7 @@ class GdxRequests:
         return [raw for raw, answer in zip(standing, answers, strict=True) if not _is_final(answer)]
 
     def say(self, answers: Sequence[GdxAnswer]) -> None:
-        """Says how far the host is with its requests."""
+        """Writes answers to the host's requests."""
         pipe = self._client.pipeline(transaction=False)
         for answer in answers:
             pipe.set(self._keys.answer(answer.ask), encode(answer), ex=ANSWER_TTL_S)
@@ -200,14 +200,14 @@ class GdxRequests:
 
 
 class Bell:
-    """Rings when somebody asks. One that nobody heard costs no more than the wait for the next look."""
+    """Notified of each request. A lost notification costs only the wait for the next poll."""
 
     def __init__(self, client: Any, channel: str) -> None:
         self._channel = channel
         self._pubsub = client.pubsub(ignore_subscribe_messages=True)
 
     def wait(self, timeout_s: float) -> None:
-        """Returns when it rings or rang since the last call, or after `timeout_s`. May raise `redis.RedisError`."""
+        """Returns at a notification (also an earlier one), or after `timeout_s`. May raise `redis.RedisError`."""
         if not self._pubsub.subscribed:
             self._pubsub.subscribe(self._channel)
         self._pubsub.get_message(timeout=timeout_s)

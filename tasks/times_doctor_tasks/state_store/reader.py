@@ -1,4 +1,4 @@
-"""What Redis holds of scans, runs and hosts, for whoever reads; `store.RunStore` adds the verbs that write.
+"""Reads scans, runs and hosts from Redis; `store.RunStore` adds the verbs that write.
 
 Readers tolerate absence: everything here expires. What somebody else has written there, a key of another type or a
 document that cannot be read, is as good as absent, and is told once. Every method may raise `redis.RedisError`.
@@ -53,7 +53,7 @@ class RunStatus(msgspec.Struct, frozen=True):
     instance: str = ""
     """Which start of that host's worker claimed it."""
     lease_ms: int = 0
-    """Until when its owner's last beat holds, server ms; 0 where nobody owns it."""
+    """Until when its owner's last beat holds, server ms; 0 if it has no owner."""
 
 
 #: How many seats of a solver there are, and the lease of one, ms.
@@ -63,7 +63,7 @@ _HOLDER = re.compile(rb"(\S+)(?: (\S+ \S+ \S+) \d+$)?")
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A run that stands in the line of all hosts."""
+    """A run that waits in the line of all hosts."""
 
     scan: str
     run: str
@@ -157,7 +157,7 @@ class Records:
         }
 
     def cancelled_by(self, scans: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """Who asked for runs of `scans` to stop, each person once; scans that nobody cancelled are left out."""
+        """Who asked for runs of `scans` to stop, each person once; scans that were not cancelled are left out."""
         pipe = self.client.pipeline(transaction=False)
         for scan in scans:
             pipe.hvals(self.keys.cancel(scan))
@@ -242,7 +242,7 @@ class Records:
         return {name.decode("utf-8", "replace"): value for name, value in kept.items()}
 
     def published(self, spec: ScanSpec, runs: Sequence[str] | None = None) -> dict[str, bool]:
-        """Whether a message of each run, or of those named, was ever kept."""
+        """Whether a message of each run, or of those named, was ever stored."""
         names = spec.runs if runs is None else runs
         pipe = self.client.pipeline(transaction=False)
         for run in names:
@@ -259,13 +259,13 @@ class Records:
         return [place for place in places if place is not None]
 
     def seats(self) -> dict[str, tuple[int, float]]:
-        """Solver to how many there are, and the lease of one in seconds; those that nobody counts are left out."""
+        """Solver to how many there are, and the lease of one in seconds; solvers without a limit are left out."""
         counted = (self._one("hgetall", self.keys.seats()) or {}).items()
         known = {name.decode("utf-8", "replace"): m for name, value in counted if (m := _SEATS.fullmatch(value))}
         return {solver: (int(found[1]), int(found[2]) / 1000) for solver, found in known.items()}
 
     def held_seats(self) -> list[tuple[str, str]]:
-        """Solver and `<host> <scan> <run>` of each seat that is held; the second is empty where nobody can read it."""
+        """Solver and `<host> <scan> <run>` of each seat that is held; the second is empty if it cannot be read."""
         held = self._one("zrangebyscore", self.keys.held_seats(), f"({self.server_ms()}", "+inf") or ()
         found = (match.groups(b"") for name in held if (match := _HOLDER.match(name)))
         return [(solver.decode("utf-8", "replace"), words.decode("utf-8", "replace")) for solver, words in found]
@@ -329,7 +329,7 @@ class Records:
         return sorted(cards, key=lambda card: card.host)
 
     def waiting(self, queues: Iterable[str]) -> int:
-        """Messages in these queues that nobody has taken."""
+        """Messages in these queues that no worker has taken."""
         pipe = self.client.pipeline(transaction=False)
         for queue in queues:
             for name in self.keys.queue_lists(queue):

@@ -33,7 +33,7 @@ from times_doctor_tasks.contract.states import RunState, ScanMode, StopReason, V
 from times_doctor_tasks.state_store.done_mark import DoneMark
 from times_doctor_tasks.state_store.fair_order import LAST_STEP
 from times_doctor_tasks.state_store.reader import Records, initial_state
-from times_doctor_tasks.state_store.reader import RunStatus as RunStatus  # what the verbs are told was seen
+from times_doctor_tasks.state_store.reader import RunStatus as RunStatus  # what the caller has read, for the verbs
 from times_doctor_tasks.state_store.scripts import register
 
 if TYPE_CHECKING:
@@ -41,14 +41,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Seconds for which a run in line is kept for the host that takes it.
+#: Seconds for which a run in line is reserved for the host that takes it.
 KEPT_S = 10.0
-#: Seconds after its holder had to stop before a seat is given on: a solver is killed seven seconds after it was told.
+#: Seconds between the end of a seat's lease and its next holder: a solver is killed seven seconds after a stop request.
 SEAT_MARGIN_S = 10.0
-#: Seconds for which a host that cannot ask keeps its seat; then its solver is stopped.
+#: Seconds for which a host that cannot reach Redis keeps its seat; then its solver is stopped.
 SEAT_LEASE_S = 900.0
 _MARGIN_MS = int(SEAT_MARGIN_S * 1000)
-#: Until when a run may go on that holds no seat, because nobody counts its solver.
+#: Until when a run without a seat may continue: its solver has no limit.
 NO_SEAT_S = float("inf")
 _END_OF_RACE = StopRequest(StopReason.BEATEN, now=True).flag()
 
@@ -60,7 +60,7 @@ class Fence:
     attempt: int
     token: str
     seat: str = field(default="", compare=False)
-    """By which name it holds a seat, where its solver is counted: `<solver> <host> <scan> <run> <attempt>`."""
+    """The name under which it holds a seat, if its solver has a limit: `<solver> <host> <scan> <run> <attempt>`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +74,19 @@ class Owned:
 
 
 class Done(msgspec.Struct, frozen=True):
-    """CLAIM: it has ended; a copy of its message only has to return."""
+    """CLAIM: the run has ended; the task of this duplicate message only has to return."""
 
     state: RunState
 
 
 class Leased(msgspec.Struct, frozen=True):
-    """CLAIM: another host works on it."""
+    """CLAIM: another host owns the run."""
 
     host: str
 
 
 class Parked(msgspec.Struct, frozen=True):
-    """CLAIM: no room here, or no seat, now; it stands in the line of all hosts."""
+    """CLAIM: no free capacity here, or no free seat; it waits in the line of all hosts."""
 
     reason: str
 
@@ -140,7 +140,7 @@ class RunStore(Records):
         self._execute(pipe, {self.keys.scans(): b"zset"})
 
     def keep_message(self, scan: str, run: str, message: dict[str, bytes]) -> None:
-        """Keeps the exact message of a run, so that recovery can publish the same one again."""
+        """Stores the exact message of a run, so that recovery can publish the same one again."""
         key = self.keys.message(scan, run)
         pipe = self.client.pipeline(transaction=True)
         pipe.hset(key, mapping=message)
@@ -172,8 +172,8 @@ class RunStore(Records):
         """CLAIM: may `host` run this now? See lua/claim.lua.
 
         Args:
-            instance: Which start of the host's worker asks.
-            closed: Why the host takes nothing of this kind now: the run stands in line with these words.
+            instance: The id of this start of the host's worker.
+            closed: Why the host takes no such runs now: the run waits in line with this reason.
         """
         k, scan, name, asked_s = self.keys, spec.scan, run.run, monotonic_s()
         keys = [k.state(scan, name), k.run(scan, name), k.cancel(scan), k.line(), k.line_needs(), k.events(scan)]
@@ -186,7 +186,7 @@ class RunStore(Records):
         return _claim_answer(answer, token, seat, asked_s)
 
     def beat(self, spec: ScanSpec, run: str, fence: Fence, *, state: RunState) -> Beat:
-        """BEAT: renew leases, learn of a cancel flag. `state` is where the owner believes the run to be."""
+        """BEAT: renew leases, read the cancel flag. `state` is the run's state as the owner knows it."""
         k, asked_s = self.keys, monotonic_s()
         seat = [fence.seat.partition(" ")[0], fence.seat, _MARGIN_MS, k.seats()]
         answer = self._scripts["beat"](
@@ -200,7 +200,7 @@ class RunStore(Records):
         )
 
     def advance(self, spec: ScanSpec, run: str, fence: Fence, after: RunState) -> bool:
-        """ADVANCE: the owner goes to the next state; False when the run is not his any more.
+        """ADVANCE: the owner goes to the next state; False if it does not own the run any more.
 
         Raises:
             ValueError: the table of transitions forbids it (a defect of the caller).
@@ -218,7 +218,7 @@ class RunStore(Records):
         """FINISH: end the run, once, as its owner.
 
         Returns:
-            For the winner, however often he asks, how many runs of the scan have ended (reused ones not counted); for
+            For the winner, also in a repeated call, how many runs of the scan have ended (reused ones not counted); for
             anybody else 0.
         """
         run = result.run
@@ -241,7 +241,7 @@ class RunStore(Records):
         return int(answer[1]) if answer[0] == b"won" else 0
 
     def conclude(self, spec: ScanSpec, result: RunResult, *, seen: RunStatus | None = None) -> bool:
-        """CONCLUDE: end a run nobody owns, or (with `seen`) one whose owner has not beaten since."""
+        """CONCLUDE: end a run without an owner, or (with `seen`) one whose owner has sent no heartbeat since."""
         run = result.run
         answer = self._scripts["conclude"](
             keys=self._ending_keys(spec, run),
@@ -275,7 +275,7 @@ class RunStore(Records):
 
         Args:
             counted: The attempt counts all the same.
-            waiting: The run, where it shall stand in line instead, and be taken by no host for `waits_s`.
+            waiting: The run, if it must wait in line instead; no host takes it for `waits_s`.
         """
         k, scan = self.keys, spec.scan
         need = need_words(waiting, Room(waiting.threads, waiting.mem_mb or waiting.expected_mb or 0)) if waiting else ""
@@ -298,7 +298,7 @@ class RunStore(Records):
     def take(
         self, host: str, free: Room, *, queues: Sequence[str], offers: Sequence[str]
     ) -> tuple[str, str, Room] | None:
-        """TAKE: the first run in line that fits `host`, kept for it for `KEPT_S`; see lua/take.lua.
+        """TAKE: the first run in line that fits `host`, reserved for it for `KEPT_S`; see lua/take.lua.
 
         Args:
             offers: `<engine>.<solver>` that the host has.
@@ -325,18 +325,18 @@ class RunStore(Records):
         return scan, run, Room(int(answer[2]), int(answer[3]))
 
     def set_seats(self, solver: str, amount: int | None, *, lease_s: float = SEAT_LEASE_S) -> None:
-        """How many runs of a solver may be solved at once over all hosts; None: nobody counts. For an admin."""
+        """How many runs of a solver may be solved at once over all hosts; None: no limit. For an admin."""
         if amount is None:
             self.client.hdel(self.keys.seats(), solver)
         else:
             self.client.hset(self.keys.seats(), solver, f"{amount} {int(lease_s * 1000)}")
 
     def free_seat(self, fence: Fence) -> None:
-        """Gives a seat back: the solver of this attempt has surely ended."""
+        """Gives a seat back: the solver of this attempt has ended for certain."""
         self.client.zrem(self.keys.held_seats(), fence.seat)
 
     def free_seats_of(self, host: str) -> None:
-        """Gives back what an earlier worker of `host` held; the caller has seen to it that it is dead."""
+        """Gives back the seats of an earlier worker of `host`; the caller knows that it is dead."""
         held = self._one("zrange", self.keys.held_seats(), 0, -1) or ()
         mine = [holder for holder in held if holder.split(b" ")[1:2] == [host.encode()]]
         if mine:
@@ -345,7 +345,7 @@ class RunStore(Records):
     # -- events ---------------------------------------------------------------------------------------------------
 
     def tell(self, scan: str, event: AnyEvent) -> None:
-        """Adds an event; a `ProgressMade` is also kept as the run's newest look."""
+        """Adds an event; a `ProgressMade` is also stored as the run's newest progress."""
         pipe = self.client.pipeline(transaction=False)
         if isinstance(event, ProgressMade):
             pipe.set(self.keys.progress(scan, event.run), encode(event), ex=SCAN_TTL_S)
@@ -355,7 +355,7 @@ class RunStore(Records):
     # -- hosts ----------------------------------------------------------------------------------------------------
 
     def register_host(self, card: HostCard, *, ttl_s: int) -> None:
-        """Says that a host lives; to be repeated well within `ttl_s`."""
+        """The heartbeat of a host; call it again well within `ttl_s`."""
         pipe = self.client.pipeline(transaction=True)
         pipe.set(self.keys.host(card.host), encode(card), ex=ttl_s)
         pipe.zadd(self.keys.hosts(), {card.host: now_ms()})
@@ -363,7 +363,7 @@ class RunStore(Records):
         self._execute(pipe, {self.keys.hosts(): b"zset"})
 
     def drop_host(self, host: str) -> None:
-        """A host says goodbye."""
+        """A host stops cleanly."""
         pipe = self.client.pipeline(transaction=True)
         pipe.delete(self.keys.host(host))
         pipe.zrem(self.keys.hosts(), host)
@@ -375,7 +375,7 @@ class RunStore(Records):
         """EXTEND: add a round to a scan that has no report yet; see lua/extend.lua.
 
         Args:
-            spec: The scan as the round was worked out from.
+            spec: The scan for which the round was planned, as read.
 
         Returns:
             The scan with it, for the one caller who added it; None when its runs are not those of `spec` any more.
@@ -402,12 +402,12 @@ class RunStore(Records):
         pipe.set(self.keys.aggregating(scan), token, nx=True, ex=lease_s)
         pipe.ttl(self.keys.aggregating(scan))
         is_reported, is_ours, left_s = pipe.execute()
-        if left_s < 0:  # a lease without an end is nobody's
+        if left_s < 0:  # a lease without an expiry has no owner
             self.client.delete(self.keys.aggregating(scan))
         return bool(is_ours) and not is_reported
 
     def write_report(self, report: Report) -> None:
-        """Writes the report, sets the done mark and tells everyone: all of it or nothing, and idempotent."""
+        """Writes the report, sets the done mark and adds the event: all or nothing, and idempotent."""
         scan = report.scan
         pipe = self.client.pipeline(transaction=True)
         pipe.set(self.keys.report(scan), encode(report), ex=SCAN_TTL_S)
@@ -420,7 +420,7 @@ class RunStore(Records):
         pipe.expire(self.keys.events(scan), SCAN_TTL_S)
 
     def _execute(self, pipe: Any, kinds: Mapping[str, bytes]) -> None:
-        """Executes; a key that is of another type than `kinds` says is begun anew, and all of it done once more."""
+        """Executes; a key of another type than `kinds` says is created again, and all of it is done once more."""
         commands = list(pipe.command_stack)
         try:
             pipe.execute()
@@ -431,7 +431,7 @@ class RunStore(Records):
                 raise
             for key, kind in kinds.items():
                 if self.client.type(key) not in (kind, b"none") or LAST_ID in str(error):
-                    logger.error("the key %s is of another type: begun anew", key, extra={"action": "key_begun_anew"})
+                    logger.error("the key %s has another type: created again", key, extra={"action": "key_begun_anew"})
                     self.client.delete(key)
             pipe.command_stack = commands
             pipe.execute()
@@ -457,7 +457,7 @@ def _chain(spec: ScanSpec) -> list[str]:
 
 
 def need_words(run: RunSpec, need: Room) -> str:
-    """What a run in line needs, as it stands there."""
+    """What a run in line needs, in the line's format."""
     queue = run.queue.replace(" ", "-") or "-"
     return f"{queue} {run.engine}.{run.solver} {need.threads} {need.mem_mb}"
 

@@ -9,7 +9,7 @@ import msgspec
 
 from times_doctor_tasks.parsers.gams.licence_refusals import why_refused
 
-#: From so many days before its end on, a licence is worth a warning.
+#: Days before the end of a licence from which on there is a warning.
 WARN_DAYS = 14
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -33,7 +33,7 @@ class Licence(msgspec.Struct, frozen=True):
         return None if self.expires is None else (self.expires - today).days
 
     def warning(self, today: date) -> str:
-        """One sentence where somebody has to act within two weeks, else ""."""
+        """One sentence if the operator has to act within two weeks, else ""."""
         days = self.days_left(today)
         if self.kind == "none":
             refusal = why_refused(self.text)

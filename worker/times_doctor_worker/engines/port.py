@@ -69,7 +69,7 @@ class Engine(Protocol):
     def conflict_search(self, job: Job) -> Command | None:
         """How to ask which rows of an infeasible model contradict each other; None where the solve itself says it.
 
-        It writes `CONFLICT` into the working folder, which `read` heeds.
+        It writes `CONFLICT` into the working folder, which `read` uses.
         """
 
     def reader(self) -> LogReader:

@@ -1,4 +1,4 @@
-"""Files of a run that go back to whoever asked: into the store, the huge ones by head and tail."""
+"""Files of a run that go back to the client: into the store, of huge files the beginning and the end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def keep_artefacts(store: BlobStore, paths: Sequence[Path]) -> list[Artefact]:
     """Puts the files into the store: together, a far store answers once for all of them.
 
     Where not all of them fit, one after the other, smallest first: a full store keeps the most telling ones. What it
-    refuses is left out, with a warning: hours of solving do not become a failure for want of room.
+    refuses is left out, with a warning: hours of solving do not become a failure because space is short.
     """
     smallest_first = sorted(paths, key=lambda path: path.stat().st_size)
     if sum(min(path.stat().st_size, MAX_BYTES) for path in paths) <= TOGETHER_BYTES:

@@ -63,7 +63,7 @@ class Disowned(Exception):
 
 
 class Cancelled(Exception):
-    """The run was cancelled, or its worker was told to end, before its engine started."""
+    """The run was cancelled, or its worker was asked to stop, before its engine started."""
 
     def __init__(self, reason: StopReason) -> None:
         super().__init__(reason)
@@ -96,7 +96,7 @@ class Attempt:
         self._run = line.run
         self._spec = line.spec
         self._tracker = ProgressTracker()
-        #: How many processes the kernel killed for want of memory while the engine ran, whosoever they were.
+        #: How many processes of this machine the kernel's OOM killer killed while the engine ran.
         self._memory_kills = 0
         self.facts = Facts(attempt=line.fence.attempt, host=bench.host, claimed_ms=now_ms())
 

@@ -22,7 +22,7 @@ from times_doctor_worker.process.solver_process import SolverProcess
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between looks at the search, and at whoever wants it ended.
+#: Seconds between looks at the search, and at requests to stop it.
 LOOK_S = 0.2
 #: Seconds from one SIGKILL to the next.
 KILL_S = 5.0
@@ -70,7 +70,7 @@ def _taken_over(folder: Path) -> bool:
 def _watch(
     process: SolverProcess, line: Line, folder: Path, runtime_s: float, is_worker_ending: Callable[[], bool]
 ) -> bool:
-    """Returns when the search is over, or was ended by its limits; whether somebody wanted it ended."""
+    """Returns when the search is over, or was ended by its limits; whether its end was requested."""
     start_s, meter, most_bytes = monotonic_s(), TreeMeter(process.pid), limit_bytes(line.run.mem_mb)
     while process.wait(LOOK_S) is None:
         passed_s = monotonic_s() - start_s

@@ -23,7 +23,7 @@ _OF_ENGINE = frozenset({Verdict.LICENCE, Verdict.SOLVER_FAILURE})
 
 
 class HostFaults:
-    """Judges failed runs of one host. A private worker has nobody to hand a run to: it blames nobody."""
+    """Judges failed runs of one host. A private worker has no other host to hand a run to, so it never judges."""
 
     def __init__(self, store: RunStore, rotation: Rotation, workspace: Workspace, *, is_private: bool) -> None:
         self._store = store

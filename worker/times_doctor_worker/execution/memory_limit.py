@@ -1,4 +1,4 @@
-"""A run's memory: noticing that it took more than it was given, and that it ended for want of memory."""
+"""A run's memory: noticing that it used more than its limit, and that it ended out of memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def limit_bytes(mem_mb: int | None) -> float:
 
 
 def said_so(returncode: int | None, logs: Iterable[Path]) -> bool:
-    """Whether an engine that we did not stop says that it ended for want of memory."""
+    """Whether an engine that we did not stop says that it ran out of memory."""
     return returncode in _RETURN_CODES and any(_SAID.search(_tail(path)) for path in logs)
 
 

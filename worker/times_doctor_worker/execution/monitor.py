@@ -1,4 +1,4 @@
-"""Watches one running engine: its log, its memory, its time limit, and whoever wants it stopped."""
+"""Watches one running engine: its log, its memory, its time limit, and requests to stop it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class EngineEnd(msgspec.Struct, frozen=True):
     """How long its threads waited for a core."""
     peak_memory_mb: float | None
     stop_reason: StopReason | None
-    """Why it was told to end; None where it ended by itself."""
+    """Why it was asked to stop; None if it ended by itself."""
 
 
 class RunWatch:

@@ -99,7 +99,7 @@ def unsolved(
 
 
 def with_canceller(result: RunResult, by: str) -> RunResult:
-    """Says who cancelled it (user@host), in its field and in its sentence; as it is where nobody is known."""
+    """Says who cancelled it (user@host), in its field and in its sentence; unchanged if that is unknown."""
     if not by:
         return result
     sentence = re.sub(r"^Cancelled(?: by a user)?", lambda _: f"Cancelled by {by}", result.sentence)

@@ -180,7 +180,7 @@ class Uplink:
                 for line in self.lines():
                     self._send(line)
             except redis.RedisError as error:
-                logger.warning("beats: %s; tried again, solving goes on", error, extra={"action": "redis_away"})
+                logger.warning("heartbeats: %s; trying again, solving continues", error, extra={"action": "redis_away"})
                 threading.Event().wait(0.5)
 
     def _send(self, line: Line) -> None:
@@ -189,7 +189,7 @@ class Uplink:
         except redis.RedisError as error:
             if not is_wrong_type(error):
                 raise
-            # A key of this run that somebody has made something else.
+            # A key of this run has the wrong type.
             logger.error("not told: %s", error, extra={"action": "key_wrong_type", **line.ids()})
             line.skip()
         except Exception:

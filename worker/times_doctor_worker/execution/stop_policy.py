@@ -26,7 +26,7 @@ class StopTimes(msgspec.Struct, frozen=True):
     stop_cap_s: float = 900.0
     """After so long it is ended although it works. A real TIMES run writes reports for minutes after a SIGINT."""
     hurry_s: float = 2.0
-    """The same for whoever cannot wait: a race that was lost, a cap, `--now`."""
+    """The same for requests that do not wait: a race that was lost, a cap, `--now`."""
     kill_after_s: float = 5.0
     """From SIGTERM to SIGKILL, and to each further SIGKILL."""
     repeat_s: float = 10.0
@@ -40,7 +40,7 @@ CPU_WINDOW_S = 5.0
 
 
 class StagedStop:
-    """Decides what to do to a solver that somebody wants stopped. Feed it with `step`, every second or faster.
+    """Decides what to do with a solver that must stop. Feed it with `step`, every second or faster.
 
     `ask` begins it and may be called again. The first SIGINT comes at once. Another follows, `repeat_s` later or more,
     where it is asked for, or where a solver goes on writing: it did not hear (measured: 2 of 12 that came in its first
@@ -61,7 +61,7 @@ class StagedStop:
         self._window_cpu_s = 0.0
 
     def ask(self, *, now: bool = False) -> None:
-        """Somebody wants it stopped; `now`: they do not wait for reports."""
+        """Requests a stop; `now`: without waiting for reports."""
         self._wants_interrupt = True
         self._hurry = self._hurry or now
 

@@ -60,7 +60,7 @@ class Admission:
             return scan, run
 
     def _free(self) -> Room:
-        """What nobody uses."""
+        """What is free."""
         self._kept = {member: kept for member, kept in self._kept.items() if kept[1] > monotonic_s()}
         booked = [*self._used.values(), *(need for need, _ in self._kept.values())]
         return Room(

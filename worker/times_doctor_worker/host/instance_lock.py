@@ -34,8 +34,8 @@ class NameTaken(InfrastructureError):
     def __str__(self) -> str:
         host, pid, started = self.args
         return (
-            f"A worker called {host!r} is already live at this broker (pid {pid}, started {started}). Two of one name "
-            "would take each other's runs for their own. Stop that one, or start this one with --name NAME."
+            f"A worker called {host!r} is already live at this broker (pid {pid}, started {started}). Two workers with "
+            "one name would treat each other's runs as their own. Stop that one, or start this one with --name NAME."
         )
 
 
@@ -65,7 +65,7 @@ class Tenure:
         return self.folder / "spool"
 
     def take(self, read_card: Callable[[], HostCard | None], wait: Callable[[float], object] = time.sleep) -> None:
-        """Waits until nobody else of this name can be alive; at once where that is plain.
+        """Waits until no other worker of this name can be alive; returns at once if that is certain.
 
         Raises:
             NameTaken: another one beats.
@@ -102,7 +102,7 @@ class Tenure:
         return ended
 
     def close(self, *, forget: bool) -> None:
-        """Lets go. `forget`: nobody will come after us (the broker was private), so nothing need be kept."""
+        """Releases the lock. `forget`: there is no next worker (the broker was private), so nothing is kept."""
         if forget:
             shutil.rmtree(self.folder, ignore_errors=True)
         if self._lock >= 0:

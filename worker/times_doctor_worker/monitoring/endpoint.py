@@ -103,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def version_string(self) -> str:
-        """Who we are is nobody's business."""
+        """Does not tell our name and version."""
         return "times-doctor"
 
     def log_message(self, *_: object) -> None:

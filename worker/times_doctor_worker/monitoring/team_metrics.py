@@ -78,7 +78,7 @@ MOST_VALUES = 500
 #: Newest scans whose reports are counted, and reports read in one go: after a start it takes some scrapes.
 NEWEST = 1000
 REPORTS_A_SCRAPE = 100
-#: Milliseconds for which a host that went without a goodbye is shown as down.
+#: Milliseconds for which a host that was lost without a clean shutdown is shown as down.
 DOWN_SHOWN_MS = 86_400_000
 _MB = 1 << 20
 

@@ -11,12 +11,12 @@ def share(fd: int) -> None:
 
 
 def hold(fd: int) -> None:
-    """Waits for the lock that nobody else holds."""
+    """Waits until it gets the exclusive lock."""
     fcntl.flock(fd, fcntl.LOCK_EX)
 
 
 def try_hold(fd: int) -> bool:
-    """Takes that lock if nobody has one; whether it did.
+    """Takes the exclusive lock if it is free; whether it did.
 
     Raises:
         OSError: the file system has no locks.

@@ -68,7 +68,7 @@ class Warden:
 
         Args:
             argv: The first is the path of the program: no search, no shell.
-            env: Its whole environment, but for the variable that names its marker.
+            env: Its whole environment, except the variable that names its marker.
             marker: Where to note its pid and start time while it runs; one file per run, in a folder that holds
                 nothing else (`processes.end_leftovers`).
             stdout_path: Emptied first; none is the null device. `stderr_path` may be the same file.
@@ -129,7 +129,7 @@ class Warden:
         try:
             os.waitpid(self.pid, 0)
         except ChildProcessError:
-            # Somebody else's wait took it; it is gone, which is all we want.
+            # Another wait reaped it; it is gone, which is all we need.
             return
 
 
@@ -219,5 +219,5 @@ def _order(
 
 
 def _absolute(path: str | os.PathLike[str]) -> bytes:
-    """The warden stands in the root folder; relative names mean the worker's."""
+    """The warden's working directory is /; relative names are relative to the worker's."""
     return os.fsencode(os.path.abspath(path))  # noqa: PTH100  pathlib is an import too heavy for here

@@ -19,7 +19,7 @@ class LogTail:
     """Reads what was appended to a file since the last look, over a file that stays open.
 
     The caller polls (20 times a second gives 50 ms; a watch on the file system would fail on NFS). A poll that finds
-    nothing costs one system call, and two more when the file stands still, to see that it is still the same file.
+    nothing costs one system call, and two more if the file has not grown, to see that it is still the same file.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

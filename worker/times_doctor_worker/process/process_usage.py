@@ -142,7 +142,7 @@ else:
 
 
 def oom_kills() -> int:
-    """How many processes the kernel has killed for want of memory since it started; 0 where it does not say."""
+    """How many processes the OOM killer has killed since the kernel started; 0 where it does not say."""
     try:
         lines = Path("/proc/vmstat").read_text("ascii").splitlines()
     except OSError:

@@ -27,7 +27,7 @@ class Ended(msgspec.Struct, frozen=True):
     """How an engine ended."""
 
     returncode: int | None
-    """As from `subprocess`: negative for a signal; None where nobody was left to see it."""
+    """As from `subprocess`: negative for a signal; None if no process was left to see it."""
     wall_s: float
     """From its start to its end."""
     max_rss_bytes: int | None
@@ -74,7 +74,7 @@ class SolverProcess:
         process = cls(channel, marker)
         try:
             process._read_start()
-        except BaseException:  # also Ctrl-C: the channel is nobody's then
+        except BaseException:  # also Ctrl-C: the channel has no owner then
             channel.close()
             raise
         return process

@@ -3,13 +3,13 @@
     worker ---channel (a socket pair)--- supervisor --> engine (GAMS) --> gamscmex --> solver     own process group
                                               \\--pipe-- sentinel (a shell, in its own session)
 
-Two pipes that nobody writes to in time of need keep the promise that no solver works for nobody; the kernel closes
-them for whoever dies, however they die:
+Two pipes ensure that no solver outlives its worker, and nothing has to be written to them: the kernel closes the pipes
+of a process that dies, however it dies:
 
 - the worker dies: the channel ends, the supervisor kills the engine's group;
 - the supervisor dies: the sentinel's pipe ends, the sentinel kills the engine's group, and so does the worker;
 - both at once: the sentinel acts alone. It is a shell and not Python, so that it costs 1 MB, and is still there
-  after somebody ended every Python process of the machine.
+  after every Python process of the machine was killed.
 
 A *stopped* worker (SIGSTOP, a suspended laptop, a host that hangs) ends nothing: the pipes stay open. A heartbeat
 would see it, and would throw away hours of a healthy solve for a lid that was closed. Whether another host may take
@@ -265,7 +265,7 @@ class Supervisor:
             self._max_rss_bytes = max(self._max_rss_bytes, rss_bytes)
 
     def _replace_sentinel(self) -> None:
-        """Somebody killed the sentinel, not the solve: a new one keeps the promise and the hours of work."""
+        """The sentinel was killed, not the solve: a new one protects the hours of work."""
         os.close(self._sentinel.pipe)
         self._sentinel = _Sentinel(self._engine_pid)
 

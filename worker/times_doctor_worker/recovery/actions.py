@@ -1,4 +1,4 @@
-"""What is done to a run that nobody carries on: published again, or ended."""
+"""What is done to a run without a live owner: published again, or ended."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Publisher(Protocol):
     """Publishes messages of runs."""
 
     def again(self, scan: str, run: str, *, to_head: bool = False) -> bool:
-        """The kept message of a run; False when none was ever published."""
+        """The stored message of a run; False when none was ever published."""
 
     def fresh(self, spec: ScanSpec, run: str) -> None:
         """A new message for a run that never had one."""
@@ -38,12 +38,12 @@ class Remedies:
         self._publisher = publisher
 
     def publish(self, spec: ScanSpec, run: str, *, to_head: bool = False) -> None:
-        """Publishes the message of a run again; a copy too many dies at CLAIM."""
+        """Publishes the message of a run again; CLAIM rejects a duplicate."""
         if not self._publisher.again(spec.scan, run, to_head=to_head):
             self._publisher.fresh(spec, run)
 
     def requeue(self, spec: ScanSpec, run: str, seen: RunStatus, *, reason: str) -> None:
-        """Gives a run to whoever takes it next.
+        """Gives a run to the next host that takes it.
 
         Marked after the publication: a death in between leaves a silent run, which the next look finds.
         """
@@ -66,8 +66,8 @@ class Remedies:
         self._conclude(spec, run, RunState.CANCELLED, request.reason, "Cancelled before it started.", by=request.by)
 
     def refuse(self, spec: ScanSpec, run: str, why: str) -> None:
-        """Ends a run whose message was put aside; in a chain, publishes what follows, which only that one carried."""
-        self._give_up(spec, run, f"Its message was put aside: {why}.")
+        """Ends a run with a dead letter; in a chain, publishes what follows, which only that one carried."""
+        self._give_up(spec, run, f"No worker could read its message: {why}.")
 
     def lost_document(self, spec: ScanSpec, run: str) -> None:
         """Ends a run that waits and whose document no host can read; likewise."""

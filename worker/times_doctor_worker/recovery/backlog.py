@@ -9,7 +9,7 @@ import msgspec
 
 from times_doctor_tasks.state_store.reader import Records
 
-#: Seconds for which a queue may have fewer messages than runs that wait there: somebody has just taken one.
+#: Seconds for which a queue may have fewer messages than runs that wait there: a worker has just taken one.
 SHORT_S = 10.0
 
 

@@ -31,6 +31,6 @@ def give_back_own(store: RunStore, remedies: Remedies, *, host: str, instance: s
                 else:
                     remedies.requeue(spec, run, status, reason=f"the worker on {host} was started again")
                 ids = {"scan": spec.scan, "run": run, "attempt": status.attempt}
-                logger.warning("my predecessor's run given back", extra={"action": "leftover_run", **ids})
+                logger.warning("a run of the previous process handed back", extra={"action": "leftover_run", **ids})
                 given.append(f"{spec.scan} {run}")
     return given

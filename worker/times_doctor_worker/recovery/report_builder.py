@@ -46,7 +46,7 @@ class Reporter:
         if any(status.state not in TERMINAL for status in found.statuses.values()):
             return "open"  # the callback of a chain whose last run was dropped: the sweeper calls again
         if go_on(self._store, spec, found):
-            logger.info("scan %s goes on", scan, extra={"action": "round_added", "scan": scan})
+            logger.info("scan %s continues with another round", scan, extra={"action": "round_added", "scan": scan})
             return "goes on"
         if not self._store.begin_report(scan, secrets.token_hex(8), lease_s=AGGREGATE_LEASE_S):
             return "done"

@@ -34,7 +34,7 @@ class Remedy(StrEnum):
     LOSE = "lose"
     """Its owner is silent and all attempts are used up: end it as lost."""
     PUBLISH = "publish"
-    """It waits without end: publish its message again (a copy too many dies at CLAIM)."""
+    """It waits without end: publish its message again (CLAIM rejects a duplicate)."""
     NUDGE = "nudge"
     """Its predecessor in the chain ended, but it was never published: publish the predecessor's message again.
 
@@ -85,7 +85,7 @@ class ScanWatch(msgspec.Struct):
 
         Args:
             statuses: State of every run, in the scan's order.
-            published: Whether a message of the run was ever kept.
+            published: Whether a message of the run was ever stored.
             now_s: Monotonic seconds.
             taken: Runs whose message is in no queue, because that is empty.
             waits: Runs whose message is where it should be: they wait, and nothing is wrong.

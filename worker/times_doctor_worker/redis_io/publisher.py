@@ -15,7 +15,7 @@ class Postman:
         self._store = store
 
     def again(self, scan: str, run: str, *, to_head: bool = False) -> bool:
-        """Publishes the kept message of a run to its own queue; False when none was ever published."""
+        """Publishes the stored message of a run to its own queue; False when none was ever published."""
         return publish_again(app, self._store, scan, run, head=to_head)
 
     def to_host(self, scan: str, run: str, host: str) -> bool:

@@ -26,7 +26,7 @@ LONGEST_PAUSE_S = 2.0
 SAY_AGAIN_S = 30.0
 
 
-#: Tries of what Redis refuses because of a key that somebody has broken: some seconds.
+#: Tries of what Redis refuses because of a corrupted key: some seconds.
 BROKEN_TRIES = 8
 
 
@@ -43,7 +43,7 @@ def insist(call: Callable[[], _T], *, what: str, ending: threading.Event | None 
         ending: Set when the worker must end; None = never give up.
 
     Raises:
-        GivenUp: `ending` was set while Redis did not answer; or a key that somebody has broken stays so.
+        GivenUp: `ending` was set while Redis did not answer; or a corrupted key stays so.
     """
     pause_s, since_s, tries = FIRST_PAUSE_S, monotonic_s(), 0
     say_at_s = since_s

@@ -113,7 +113,7 @@ class GdxDesk:
         try:
             answer = self._answer(visit)
         except (Unwanted, _Ending) as stop:
-            why = "this worker ends" if isinstance(stop, _Ending) else "nobody waits for it any more"
+            why = "this worker ends" if isinstance(stop, _Ending) else "no client waits for it any more"
             logger.info("gdx not sent: %s", why, extra={"action": "gdx_unwanted", **_ids(visit.request)})
             return
         self._requests.say([answer])
@@ -162,7 +162,7 @@ class GdxDesk:
     def _require_room(self, size_bytes: int) -> None:
         """Sends nothing of a file that the store could not hold if it were empty: it would be full for all meanwhile.
 
-        A GDX does not shrink by compression. What is there of it from an earlier try counts as used.
+        A GDX does not shrink by compression. What the store has of it from an earlier try counts as used.
         """
         if size_bytes < WORTH_A_LOOK_BYTES:
             return
@@ -200,7 +200,7 @@ class GdxDesk:
             waiting = [GdxAnswer(ask=ask, state=GdxState.WAITING, beat=visit.beat) for ask in others]
             self._requests.say([visit.answer(GdxState.SENDING, done_bytes=done_bytes), *waiting])
         except redis.RedisError as error:
-            logger.debug("not told how far: %s", error, extra={"action": "gdx_untold"})
+            logger.debug("progress not sent: %s", error, extra={"action": "gdx_untold"})
 
 
 def _ids(request: SendGdx) -> dict[str, object]:

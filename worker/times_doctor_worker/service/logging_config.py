@@ -34,7 +34,7 @@ def _masked(text: str) -> str:
 
 
 def _stamp(record: logging.LogRecord) -> str:
-    """Local time with its distance from UTC: hosts of a team may stand in several zones."""
+    """Local time with its distance from UTC: hosts of a team may be in several time zones."""
     return datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="seconds")
 
 
@@ -100,7 +100,7 @@ class OutageFilter(logging.Filter):
 
 
 class LineFormatter(logging.Formatter):
-    """`2026-11-23T14:02:11+01:00 WARNING h1: told to end: no more work is taken (action=draining code=0)`."""
+    """`2026-11-23T14:02:11+01:00 WARNING h1: asked to stop: no more work is taken (action=draining code=0)`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One record on one line, whatever others put into it; a traceback follows on lines of its own."""

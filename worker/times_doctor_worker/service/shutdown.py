@@ -24,11 +24,11 @@ from times_doctor_tasks.contract.clock import monotonic_s
 
 logger = logging.getLogger(__name__)
 
-#: Seconds to hand runs back: a solver is killed seven seconds after it was told to stop, then Redis has to answer.
+#: Seconds to hand runs back: a solver is killed seven seconds after it was asked to stop, then Redis has to answer.
 HAND_BACK_S = 20.0
 #: Seconds for Celery to end when nothing runs any more; a loop that is blocked never does.
 LEAVE_S = 30.0
-#: Exit code of a worker that was told to leave with runs in its hands; their leases run out.
+#: Exit code of a worker that had to exit while runs were still its own; their leases run out.
 LEFT = 1
 ENDED_WELL = 0
 _LOOK_S = 0.02
@@ -102,16 +102,16 @@ class Drain:
     def urge(self) -> None:
         """One more signal: one stage further."""
         if not self.is_begun:
-            self.begin("told to end", wait_s=self._drain_s)
+            self.begin("asked to stop", wait_s=self._drain_s)
         elif not self.handing_back.is_set():
-            logger.warning("told again: what runs is handed back now", extra={"action": "hand_back_urged"})
+            logger.warning("asked again to stop: handing back running solves now", extra={"action": "hand_back_urged"})
             self.handing_back.set()
         else:
-            logger.warning("told a third time: leaving", extra={"action": "left"})
+            logger.warning("asked a third time to stop: exiting at once", extra={"action": "left"})
             self._leave(LEFT)
 
     def hand_back(self, why: str) -> None:
-        """Stage 3 at once: nobody waits for these solves."""
+        """Stage 3 at once, without waiting for these solves."""
         self.begin(why, wait_s=0.0)
         self.handing_back.set()
 
@@ -121,7 +121,7 @@ class Drain:
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT urge; after it they are ignored: who is told to end while he ends has still ended well.
+        """SIGTERM and SIGINT urge; after it they are ignored: one more then leaves the exit code as it is.
 
         A handler runs between any two steps of the main thread, so it only writes to a pipe.
         """
@@ -151,7 +151,7 @@ class Drain:
         self._intake.stop_taking()
         if running := self._running():
             logger.warning(
-                "%d of mine go on %s: %s",
+                "%d still running, %s: %s",
                 len(running),
                 "as long as they take" if self._deadline_s is None else f"until {_clock(self._deadline_s)}",
                 ", ".join(running),
@@ -169,7 +169,7 @@ class Drain:
         logger.warning("leaving", extra={"action": "leaving", "code": self._code})
         self._intake.shut_down(self._code)
         if not self._ended.wait(self._leave_s):
-            logger.error("celery does not end: leaving by force", extra={"action": "left", "code": self._code})
+            logger.error("celery does not stop: exiting by force", extra={"action": "left", "code": self._code})
             self._leave(self._code)
 
     def _wait(self, deadline_s: float | None, sooner: threading.Event) -> None:

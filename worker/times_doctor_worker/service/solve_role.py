@@ -202,7 +202,7 @@ class SolveRole:
         prune(self._workspace.cache, limit_bytes=self._cache_bytes or 0)
 
     def _tell_offer(self) -> None:
-        """What this host offers, and what it lacks and how to get it, for whoever reads its log."""
+        """What this host offers, what it lacks, and how to get that, for its log."""
         offer, plan = self.offer(), self._plan
         engines = ", ".join(f"{name} {version}" for name, version in offer.engines.items())
         logger.info(

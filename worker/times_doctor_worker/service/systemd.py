@@ -10,7 +10,7 @@ SOCKET_VARIABLE = "NOTIFY_SOCKET"
 
 
 def tell_systemd(words: str) -> bool:
-    """Sends `words`, an assignment a line; whether somebody got them. It never raises and never waits."""
+    """Sends `words`, one assignment per line; whether systemd received them. It never raises and never waits."""
     place = os.environ.get(SOCKET_VARIABLE, "")
     if not place.startswith(("/", "@")):
         return False

@@ -1,6 +1,6 @@
 """The watchdog: notices a consumer that lives and takes nothing, which `inspect ping` calls OK.
 
-Rules only, over looks a second apart; whoever feeds them acts. A look counts only while Redis answers (a consumer
+Rules only, over looks a second apart; the caller acts. A look counts only while Redis answers (a consumer
 without Redis is no worse than its Redis) and while looks come in time (a process that was stopped is not deaf).
 """
 
@@ -20,7 +20,7 @@ from times_doctor_worker.service.systemd import tell_systemd
 BLOCKED_S = 60.0
 #: Seconds that Celery counts more tasks than run: a slot has leaked.
 LEAKED_S = 15.0
-#: Seconds with a free slot and messages waiting, and none taken: deaf.
+#: Seconds with a free slot and waiting messages, of which none is taken: hung.
 DEAF_S = 30.0
 #: A gap between two looks after which what was seen before says nothing.
 GAP_S = 5.0
@@ -56,7 +56,7 @@ class Watchdog(msgspec.Struct):
     _healthy_s: dict[str, float] = msgspec.field(default_factory=dict)
 
     def forget(self) -> None:
-        """Redis did not answer: begin anew."""
+        """Redis did not answer: start counting again."""
         self._last = None
 
     def see(self, look: Look) -> str:

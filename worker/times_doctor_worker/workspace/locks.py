@@ -1,4 +1,4 @@
-"""Locks beside folders of the workspace: whoever uses a folder shares its lock; who would remove it takes it alone."""
+"""Locks beside folders of the workspace: a user of a folder shares its lock; its remover needs it alone."""
 
 from __future__ import annotations
 

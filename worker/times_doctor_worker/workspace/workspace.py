@@ -3,7 +3,7 @@
 <cache>/staged/<snapshot>/    read-only tree, checked (size, mtime, ctime, inode) before each reuse
 <cache>/runs/<scan>/<run>.<attempt>/    working folder; kept, because GDX files stay on their host
 
-Whoever uses a folder holds a shared lock on the file beside it, so that nobody prunes it, in this process or another.
+A user of a folder holds a shared lock on the file beside it, so that no process prunes it.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Workspace:
             yield None
             return
         try:
-            # Not made anew: its lock went with a folder that was pruned.
+            # Not created again: its lock was removed with a folder that was pruned.
             lock = used_still(lock_beside(folder))
         except FileNotFoundError:
             yield None

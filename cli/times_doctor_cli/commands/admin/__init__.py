@@ -1,3 +1,3 @@
-"""Commands for whoever keeps a team running."""
+"""Commands for the operators of a team."""
 
 from __future__ import annotations

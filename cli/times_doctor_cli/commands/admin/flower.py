@@ -1,4 +1,4 @@
-"""`times-doctor flower`: the dashboard of whoever runs the hosts."""
+"""`times-doctor flower`: the dashboard for operators of hosts."""
 
 from __future__ import annotations
 

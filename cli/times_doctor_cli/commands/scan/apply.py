@@ -94,7 +94,7 @@ def _applied(place: Placement, back: str, *, dry_run: bool) -> str:
         kept = "" if place.before is None else f" {place.target.name} would be kept beside it as a backup."
         return f"Nothing was written.{kept}"
     backup = apply(place)
-    kept = "No such file stood there." if backup is None else f"The file before is {backup.name} beside it."
+    kept = "There was no such file before." if backup is None else f"The file before is {backup.name} beside it."
     return f"Written, and noted in {place.target.name}{RECORD}. {kept}\nTo take it back: {back}"
 
 

@@ -46,7 +46,7 @@ def verify(
         )
     write_atomically(out, msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
     wrong = list(misses(record))
-    say("\n".join([*wrong, f"Wrote {out}: look into it, and mail it to whoever asked for it."]))
+    say("\n".join([*wrong, f"Wrote {out}: check what it contains, then mail it to the person who asked for it."]))
     if wrong:
         raise typer.Exit(exit_codes.RUN_FAILED)
 

@@ -41,6 +41,6 @@ def deadletters(
     if json:
         emit_json({"broker": client.shown_broker, "counts": counts, "letters": letters})
     elif not counts and not letters:
-        say(f"No message was put aside at {client.shown_broker}.")
+        say(f"No dead letters at {client.shown_broker}.")
     else:
         show(dead_letters_view(letters, counts, unicode=shows_unicode(console)), console)

@@ -56,7 +56,7 @@ def seats(
     if json:
         emit_json({"broker": client.shown_broker, "seats": lines})
     elif not lines:
-        say(f"No seats are counted at {client.shown_broker}: every host solves as much as it has room for.")
+        say(f"No seat limits are set at {client.shown_broker}: every host solves as many runs as fit.")
     for line in [] if json else lines:
         say(_words(line))
 
@@ -77,6 +77,6 @@ def _words(line: SeatLine) -> str:
 
 def _holder(words: str) -> str:
     if not words:
-        return "nobody knows who: its entry names no host, scan and run; the seat is free when its time is over"
+        return "unknown: its entry names no host, scan and run; the seat is free when its lease ends"
     host, scan, run = words.split(" ")
     return f"{host}: {run} of scan {scan}"

@@ -26,7 +26,7 @@ def chart_data(report: Report) -> dict[str, Any]:
 
 
 def convergence(runs: Sequence[RunResult]) -> list[dict[str, Any]]:
-    """One series a run: how far it was from its end, over seconds since its engine started.
+    """One series per run: how far it was from its end, over seconds since its engine started.
 
     A run whose solver prints no residual shows the distance of its objective from its last value instead
     (`by_objective`).
@@ -45,7 +45,7 @@ def convergence(runs: Sequence[RunResult]) -> list[dict[str, Any]]:
 
 
 def timeline(report: Report, runs: Sequence[RunResult]) -> list[dict[str, Any]]:
-    """One row a run that a host took, by host and start: where its time went, in seconds since the scan was asked."""
+    """One row per run that a host took, by host and start: how it used its time, in seconds since the request."""
     zero_ms = report.spec.created_ms
     rows = []
     for result in sorted(runs, key=lambda r: (r.host or "", r.claimed_ms or 0)):

@@ -35,7 +35,7 @@ Cell = str | int | float | None
 
 
 def write_csv(report: Report, directory: Path) -> Path:
-    """Writes the table of `report` into `directory`, one row a run in the order of the scan.
+    """Writes the table of `report` into `directory`, one row per run in the order of the scan.
 
     `dir` and `lst` name the run's fetched files below `directory`, and are empty where there are none.
     """

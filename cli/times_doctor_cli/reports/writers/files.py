@@ -24,6 +24,6 @@ def write_atomically(path: Path, content: str | bytes) -> Path:
     except OSError as error:
         raise UsageError(
             f"The file {str(path)!r} could not be written: {error.strerror or error}. "
-            "Expected a writable folder with room; choose another with --out."
+            "Expected a writable folder with free space; choose another with --out."
         ) from error
     return path

@@ -79,7 +79,7 @@ class Table(msgspec.Struct, frozen=True):
 def page_data(
     report: Report, *, specs: Mapping[str, RunSpec], log_tails: Mapping[str, str], charts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Everything that the template draws but for styles and scripts."""
+    """Everything that the template draws, except styles and scripts."""
     failed = [run for run in report.runs if _needs_words(run)]
     told = failed[:_FAILURES_MAX]
     said = () if report.comparison.agree else report.comparison.findings
@@ -167,7 +167,7 @@ def _tries(report: Report) -> Table:
 
 
 def _facts(report: Report) -> dict[str, str]:
-    """Model, versions and limits, for whoever wants to repeat it."""
+    """Model, versions and limits, to repeat the scan."""
     model, runs = report.spec.model, report.runs
     versions = {f"{r.engine.upper()} {r.engine_version}" for r in runs if r.engine_version}
     versions |= {f"{r.solver.upper()} {r.solver_version}" for r in runs if r.solver_version}

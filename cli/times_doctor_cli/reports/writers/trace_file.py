@@ -36,13 +36,13 @@ _STATUS_BY_VERDICT = {
 
 
 def write_trace(report: Report, path: Path) -> Path:
-    """Writes one record a run, in the order of the scan, from its last solve.
+    """Writes one record per run, in the order of the scan, from its last solve.
 
     Runs that never began are left out, as GAMS writes no record then; so are runs whose profile was not applied: their
     times would stand under a name they have no right to.
 
     The option-file column holds the run's id, so that PAVER's `--optfileisrunname` tells the runs apart. `SolverTime`
-    is the solver's own, as in GAMS's trace; the wall time stands in the user column.
+    is the solver's own, as in GAMS's trace; the wall time is in the user column.
     """
     shown = [r for r in report.runs if r.started_ms is not None and r.applied is not False]
     records = [_record(report, r) for r in shown]

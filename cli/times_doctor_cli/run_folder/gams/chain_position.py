@@ -60,7 +60,7 @@ class Block(msgspec.Struct):
 
 
 class FileReading(msgspec.Struct):
-    """Where the reader stands in one file."""
+    """The reader's position in one file."""
 
     path: Path
     args: tuple[str, ...] | None

@@ -45,7 +45,7 @@ def read_condition(
         text: the rest of the line.
         macros: the variables known so far.
         args: arguments of the batinclude being read.
-        exists: whether a file (as written) can be found now; None where nobody knows.
+        exists: whether a file (as written) can be found now; None if unknown.
     """
     negated = bool(match := _NOT.match(text))
     body = text[match.end() :] if match else text
@@ -103,6 +103,6 @@ def _flip(truth: bool | None, negated: bool) -> bool | None:
 
 
 def _command_part(text: str) -> str:
-    """The dollar command behind an expression nobody reads here."""
+    """The dollar command after an expression that is not evaluated here."""
     position = text.find("$")
     return text[position:] if position >= 0 else ""

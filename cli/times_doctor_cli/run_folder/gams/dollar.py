@@ -34,7 +34,7 @@ class DollarLine(msgspec.Struct, frozen=True):
 
     number: int
     text: str
-    """What follows the `$`, as latin-1: one character a byte, so that nothing is lost."""
+    """What follows the `$`, as latin-1: one character per byte, so that nothing is lost."""
     prefix: str = ""
     """Variables before the `$`; one with the value `*` makes the line a comment."""
 

@@ -185,7 +185,7 @@ def _included_names(path: Path) -> set[str]:
 
 
 def _cases_below(root: Path) -> tuple[str, ...]:
-    """Folders in `root` that hold a driver: somebody who names the folder of all cases means one of them."""
+    """Folders in `root` that hold a driver: a user who names the folder of all cases means one of them."""
     with contextlib.suppress(OSError):
         below = sorted(path for path in root.iterdir() if path.is_dir())[:_MAX_CASES]
         return tuple(path.name for path in below if _has_driver(path))

@@ -235,7 +235,7 @@ class Finder:
         self._take_outside(files, known)
 
     def _take_outside(self, files: Sequence[Path], known: set[str]) -> None:
-        """What the source includes by name and the model has (`msaddf.dd`), but for what the source itself writes."""
+        """What the source includes by name and the model has (`msaddf.dd`), except what the source writes."""
         named = [(path, *use) for path in files for use in outside_names(path)]
         for _, _, kind, text in named:
             if kind == "call":

@@ -84,7 +84,7 @@ class Macros:
             self._values[name.lower()] = [replace(value, certain=False, meant=False) for value in known]
 
     def doubt_all(self) -> None:
-        """Somebody whose text is not read here may have changed any variable."""
+        """Text that is not read here may have changed any variable."""
         for name, known in self._values.items():
             if name not in self._fixed:
                 self._values[name] = [replace(value, certain=False) for value in known]

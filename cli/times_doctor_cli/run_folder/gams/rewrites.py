@@ -104,7 +104,7 @@ def _with_slashes(raw: str) -> str | None:
 
 
 def _as_bytes(text: str) -> str:
-    """Text as it stands in a UTF-8 file, one character a byte."""
+    """Text as in a UTF-8 file, one character per byte."""
     return text.encode().decode("latin-1")
 
 

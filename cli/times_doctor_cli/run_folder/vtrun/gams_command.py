@@ -1,4 +1,4 @@
-"""A GAMS command line, as somebody wrote it: what it says of the driver, the folders and the parameters."""
+"""A GAMS command line as written: what it says of the driver, the folders and the parameters."""
 
 from __future__ import annotations
 

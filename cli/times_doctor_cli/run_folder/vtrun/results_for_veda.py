@@ -27,7 +27,7 @@ class WantedResults(msgspec.Struct, frozen=True):
 
 
 def wanted_results(call: GamsCall | None, driver: Path, finder: Finder, *, by_user: bool) -> WantedResults | None:
-    """What to make; its definition is counted among the model's inputs. None where nobody wants any.
+    """What to make; its definition is counted among the model's inputs. None if they are not wanted.
 
     The definition is where VTRUN.CMD says, or, as paths of another machine are, under its name in the TIMES source.
 

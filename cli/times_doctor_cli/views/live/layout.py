@@ -74,7 +74,7 @@ def columns_for(rows: Sequence[Row], width: int) -> list[Column]:
 
 
 def _spend(columns: dict[str, Column], spare: int, name_width: int) -> None:
-    """Give spare columns to whoever gains most; take missing ones from the progress, then from the name."""
+    """Give spare columns to the part that gains most; take missing ones from the progress, then from the name."""
     for title, widest in (("progress", 18), ("run", name_width), ("progress", 23), ("host", 14), ("progress", 28)):
         if title in columns and spare > 0:
             more = max(0, min(spare, widest - columns[title].width))

@@ -96,7 +96,7 @@ def _value_words(look: Progress) -> list[str]:
 
 
 def _mip_words(look: Progress) -> list[str]:
-    """Gap and incumbent: a bar would say how much is done, which nobody knows of a MIP."""
+    """Gap and incumbent: a bar would say how much is done, which is unknown for a MIP."""
     if look.objective is None:
         nodes = "" if look.iteration is None else f", {look.iteration:,} nodes"
         return [f"no solution yet{nodes}", "no solution yet", "none yet"]

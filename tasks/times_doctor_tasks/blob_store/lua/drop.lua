@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- DROP: take a blob out, if nobody has used it since.
+-- DROP: delete a blob, if it has not been used since.
 -- KEYS  1 index  2 sizes  3.. head and chunks
 -- ARGV  1 name  2 latest expiry_ms at which it may go
 -- Returns bytes given back, or -1 when it has been used since

@@ -1,6 +1,6 @@
 """What GAMS's CPLEX link adds around CPLEX's own log: status, time, conflict (IIS), solution quality, final figures.
 
-The same lines stand in the listing, so that its reader uses this too.
+The listing has the same lines, so its reader uses this too.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-_RESLIM = "Raise RESLIM: `OPTION RESLIM` in the .run file beats reslim=, "
+_RESLIM = "Raise RESLIM: `OPTION RESLIM` in the .run file overrides reslim=, "
 
 
 class Advice(msgspec.Struct, frozen=True):
@@ -29,7 +29,7 @@ _CPLEX = Advice(
     either="Run once with `preind 0` and `iis 1` in cplex.opt: then it is one or the other, with the reason.",
     smaller_gap="a smaller OPTCR asks for a smaller gap",
     limits={
-        "time limit": f"{_RESLIM}`tilim` in cplex.opt beats both.",
+        "time limit": f"{_RESLIM}`tilim` in cplex.opt overrides both.",
         "iteration limit": "Raise ITERLIM in the .run file, or itlim/baritlim in the option file.",
     },
 )
@@ -40,7 +40,7 @@ _OTHER_UNDER_GAMS = Advice(
     either="Solve it once by CPLEX with `preind 0` and `iis 1` in cplex.opt: then it is one or the other.",
     smaller_gap=_CPLEX.smaller_gap,
     limits={
-        "time limit": f"{_RESLIM}a limit in the solver's option file may beat both.",
+        "time limit": f"{_RESLIM}a limit in the solver's option file may override both.",
         "iteration limit": "Raise ITERLIM in the .run file, or the limit in the solver's option file.",
     },
 )

@@ -41,7 +41,7 @@ class Ending(msgspec.Struct, frozen=True):
     sentence: str
     next_step: str
     kept: str = ""
-    """Of a solve that was interrupted: a sentence on the solution that it had, for whoever says himself why."""
+    """Of a solve that was interrupted: a sentence on the solution that it had, for callers that say why themselves."""
 
 
 def solve_ending(solve: Solve) -> Ending | None:

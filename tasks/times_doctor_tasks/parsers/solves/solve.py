@@ -32,7 +32,7 @@ class Numerics(msgspec.Struct, frozen=True):
     refactorings: int = 0
     """Announced refactorings or singularities."""
     barrier_restarts: int = 0
-    """How often the barrier's numbers broke down and it began anew."""
+    """How often the barrier had numerical trouble and restarted."""
     signs: tuple[str, ...] = ()
     """Other lines that speak of numerical trouble, each once."""
 

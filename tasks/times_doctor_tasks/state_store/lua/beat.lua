@@ -1,4 +1,4 @@
--- BEAT: the owner lives. Also accepted from a late owner whom nobody has replaced: he gets the run back.
+-- BEAT: the owner's heartbeat. Also accepted from a late owner that has not been replaced: it gets the run back.
 -- KEYS  1 state  2 cancel  3 events  4 held seats
 -- ARGV  1 run  2 attempt  3 token  4 lease_ms  5 ttl_s  6 events_max  7 state the owner is in
 --       8 solver  9 holder of a seat, with its attempt  10 margin_ms  11 key of the seats

@@ -1,4 +1,4 @@
--- CLAIM: may this host run this run now? What finds no room or no seat here stands in the line of all hosts.
+-- CLAIM: may this host run this run now? A run without free capacity or a free seat here waits in the line of all hosts.
 -- KEYS  1 state  2 run spec  3 cancel  4 line  5 needs  6 events  7 history  8 held seats
 -- ARGV  1 run  2 member  3 host  4 token  5 initial state  6 lease_ms  7 ttl_s  8 events_max
 --       9 need threads  10 need mb  11 free threads  12 free mb  13 step  14 instance of the host's worker
@@ -19,7 +19,7 @@ if is_terminal(state) or (is_owned(state) and now_ms() < (tonumber(h[3]) or 0)) 
   return {'leased', h[4] or ''}
 end
 
--- A seat that is free belongs to whoever has waited for it, unless TAKE has kept it for this very run.
+-- A free seat belongs to the first run that waits for it, unless TAKE has kept it for this very run.
 local function somebody_is_before()
   local mine = redis.call('ZSCORE', KEYS[4], ARGV[2])
   -- Who comes now is behind one that came in this very millisecond.

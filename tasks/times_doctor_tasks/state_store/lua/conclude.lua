@@ -1,7 +1,7 @@
--- CONCLUDE: control ends a run that nobody owns (cancelled while it waited) or whose owner is gone for good (lost).
+-- CONCLUDE: control ends a run without an owner (cancelled while it waited) or whose owner is lost.
 -- KEYS  as FINISH
 -- ARGV  1 run  2 final state  3 result  4 ttl_s  5 events_max  6 initial state
---       7 attempt as seen  8 beat as seen ('' and '' = only if nobody owns it)  9 member
+--       7 attempt as seen  8 beat as seen ('' and '' = only if it has no owner)  9 member
 --       10.. runs of the chain
 -- Returns {'concluded', ended} | {'not so', state}
 -- Atomic because a host may claim, or a late owner beat, between control's look and its act.

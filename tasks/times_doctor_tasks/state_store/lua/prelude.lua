@@ -30,7 +30,7 @@ local function is_owned(state)
   return state == 'claimed' or state == 'staging' or state == 'running' or state == 'collecting'
 end
 
--- A late owner's run may have been parked elsewhere meanwhile: it is at his host again.
+-- A late owner's run may have been parked elsewhere meanwhile: it is at the owner's host again.
 local function come_back(key, owner)
   redis.call('HSET', key, 'host', owner or '')
 end

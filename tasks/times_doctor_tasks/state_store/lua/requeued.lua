@@ -3,7 +3,7 @@
 -- ARGV  1 run  2 attempt as seen  3 beat as seen  4 reason  5 ttl_s  6 events_max
 -- Returns {'ok'} | {'not so', state}
 -- Atomic because the owner may beat, or the copy be claimed, between control's look and its mark.
--- The token stays: a late owner whom nobody replaces gets the run back with his next beat.
+-- The token stays: a late owner that has not been replaced gets the run back with its next heartbeat.
 local h = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'beat')
 if not is_owned(h[1] or '') or h[2] ~= ARGV[2] or h[3] ~= ARGV[3] then return {'not so', h[1] or ''} end
 redis.call('HSET', KEYS[1], 'lease_ms', 0)

@@ -1,5 +1,5 @@
 -- TAKE: a host that has room gets the first run in line, in fair order, that fits it; it is kept for it for a moment.
--- Then it publishes the run's message to its own queue, and CLAIM decides as ever. If the host dies, the next one takes it.
+-- Then it publishes the run's message to its own queue, and CLAIM decides as usual. If the host dies, the next one takes it.
 -- KEYS  1 line  2 needs  3 held seats  4.. lists of the messages that the host may take, step by step
 -- ARGV  1 host  2 free threads  3 free mb  4 " queue queue "  5 " engine.solver engine.solver "  6 for how long it is kept
 --       7 margin_ms  8 ttl_s  9 lists a step  10 key of the seats

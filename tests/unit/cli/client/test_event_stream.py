@@ -128,7 +128,7 @@ def texts(events: object) -> list[str]:
 def test_an_outage_is_told_once_and_its_end_too(spec: ScanSpec) -> None:
     source = make_feed(spec, None, None, [NEWS])
     assert source.next_events(0) == []
-    assert "does not answer (Connection refused). The solves go on" in texts(source.next_events(0))[0]
+    assert "does not answer (Connection refused). The solves continue" in texts(source.next_events(0))[0]
     assert source.next_events(0) == []
     back = source.next_events(0)
     assert texts(back) == ["The broker answers again."]

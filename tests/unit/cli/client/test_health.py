@@ -105,7 +105,7 @@ def test_variables_that_nobody_reads_are_named_with_the_likely_one() -> None:
         "TIMES_DOCTOR_METRIC_PORT is set, and nothing reads it",
         "Did you mean TIMES_DOCTOR_METRICS_PORT?",
     )
-    assert far.next_step.startswith("Take it away")
+    assert far.next_step.startswith("Remove it.")
     assert {near.level, far.level} == {Level.WARN}
 
 

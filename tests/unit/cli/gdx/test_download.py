@@ -152,7 +152,7 @@ def test_a_store_that_loses_it_again_and_again_is_said(team: Team, make_run: Mak
     team.serve = serve
     (outcome,) = team.fetch(team.keep(make_run()))
     assert (outcome.came, len(served)) == (False, TRIES)
-    assert "the store lost it before it was here. Fetch again" in outcome.why
+    assert "the store lost it before it was downloaded. Fetch again" in outcome.why
 
 
 def test_a_reused_run_is_asked_for_under_the_ids_of_the_scan_that_ran_it(team: Team, make_run: MakeResult) -> None:

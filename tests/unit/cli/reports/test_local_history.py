@@ -64,5 +64,5 @@ def test_what_is_no_database_costs_the_history_and_no_scan(data_folder: Path) ->
     (path := data_folder / "times-doctor" / "history.sqlite3").parent.mkdir(parents=True)
     path.write_text("no database, and long enough to be told from one")
     keep_in_history([record(1)])
-    with pytest.raises(UsageError, match="Remove it to begin anew"):
+    with pytest.raises(UsageError, match="Delete it to start a new one"):
         local_history()

@@ -38,7 +38,7 @@ def test_hosts_at_80_columns() -> None:
         "    brings a newer one.",
         "solver-02 solve          0/4    16 31.2 GB",
         "  HiGHS 54.6",
-        "  ! is ending: what runs goes on, nothing new is taken",
+        "  ! is draining: running solves continue, no new ones start",
         "  ! speaks message version 2; this client speaks 1",
     ]
 

@@ -429,9 +429,9 @@ def test_a_run_that_was_begun_more_than_once_says_where_for_how_long_and_why_it_
 
     text = drawn(report_view(make_report(*runs), width=80, unicode=True))
 
-    told = "cplex.bar was begun 3 times: h1 12.0 s (host lost), h2 0.50 s (handed back by h2), h3 5.00 s (done)"
+    told = "cplex.bar was started 3 times: h1 12.0 s (host lost), h2 0.50 s (handed back by h2), h3 5.00 s (done)"
     assert told in " ".join(text.split())
-    assert "cplex.dual was begun" not in text
+    assert "cplex.dual was started" not in text
 
 
 def test_long_reports_point_to_the_files_for_the_rest() -> None:

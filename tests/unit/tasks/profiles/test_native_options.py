@@ -44,7 +44,12 @@ def findings(solver: str, text: str, version: str = "1.0") -> list[tuple[Severit
         ("cplex", "lpmehtod 4\n", Severity.ERROR, "'lpmehtod' is no option of CPLEX 22.2.0.1."),
         ("gurobi", "method 99\n", Severity.ERROR, "GUROBI 13.0.3 expects a whole number from -1 to 6."),
         ("copt", "Threads 1000\n", Severity.ERROR, "COPT 8.0.7 expects a whole number from -1 to 128."),
-        ("cplex", "rerun yes\n", Severity.WARNING, "'rerun' is of GAMS only: without GAMS the run goes on without it."),
+        (
+            "cplex",
+            "rerun yes\n",
+            Severity.WARNING,
+            "'rerun' exists only in GAMS: without GAMS the run continues without it.",
+        ),
         ("gurobi", "resultfile /tmp/x\n", Severity.ERROR, "'resultfile' names a file"),
         ("cplex", "workdir /tmp\n", Severity.ERROR, "'workdir' names a file"),
         ("xpress", "logfile /tmp/x\n", Severity.ERROR, "'logfile' names a file"),

@@ -123,7 +123,7 @@ def test_under_gams_a_line_is_a_warning(solver: str, line: str, name: str, sugge
     assert said(found) == [(WARNING, 2, name, suggestion)]
     (words,) = warnings([(profile, found[0])])
     assert f"{solver.upper()} under GAMS 54.6.1" in words
-    assert "The scan goes on" in words
+    assert "The scan continues" in words
     assert refusal([(profile, found[0])]) == ""
 
 
