@@ -119,8 +119,7 @@ def read_run(files: RunFiles, *, stop_reason: StopReason | None = None) -> RunRe
     listed = listing or Listing()
     all_listed = listed.complete and not listed.left_out_bytes
     rows = rows_of_run(rows, started=started, solves=len(listed.solves) if all_listed else None)
-    to_end, whole = digest.gams_status and listed.complete, not digest.left_out_bytes
-    odd = with_too_many(logged, listed.solves, rows, whole=whole) if to_end else ""
+    odd = with_too_many(logged, listed.solves, rows) if digest.gams_status and listed.complete else ""
     if odd == "listing":
         listed = Listing(complete=True, left_out_bytes=listed.left_out_bytes)
     elif odd == "log":

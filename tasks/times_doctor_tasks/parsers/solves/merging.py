@@ -50,20 +50,20 @@ def belong_together(log: Sequence[Solve], listing: Sequence[Solve]) -> bool:
     return abs(logged.objective - listed.objective) <= 1e-3 + 1e-6 * abs(listed.objective)
 
 
-def with_too_many(log: Sequence[Solve], listing: Sequence[Solve], rows: Sequence[TraceRow], *, whole: bool) -> str:
+def with_too_many(log: Sequence[Solve], listing: Sequence[Solve], rows: Sequence[TraceRow]) -> str:
     """Which of a run's records shows solves that the others do not: `log`, `listing`, `trace`, or nothing.
 
-    Something else wrote lines that look like solves into it. `whole`: all of the log was read; without a trace it is
-    believed. Of very many solves not all are kept, so nothing can be said.
+    Something else wrote lines that look like solves into it. Two of the three must agree: a log alone may miss solves
+    (those of a grid, those of a quiet solver). Of very many solves not all are kept, so nothing can be said.
     """
     logged, listed = (sum(not solve.aborted for solve in part) for part in (log, listing))
     most = 2 * MAX_SOLVES_KEPT
-    if not log or not listing:
+    if not log or not listing or not rows:
         return ""
     if len(listing) > len(log):
-        return "listing" if len(log) < most and (logged == len(rows) or (whole and not rows)) else ""
+        return "listing" if len(log) < most and logged == len(rows) else ""
     if len(log) > len(listing):
-        return "log" if 0 < listed == len(rows) < most else ""
+        return "log" if listed == len(rows) < most else ""
     return "trace" if len(log) < most and listed == logged < len(rows) else ""
 
 

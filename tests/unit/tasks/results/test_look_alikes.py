@@ -82,9 +82,8 @@ def test_the_record_that_shows_more_solves_is_named() -> None:
     assert content is not None
     more = flooded(content, LINES[LISTING][5], 1.0, 1000)
     assert read("gen_dense_dual", {LISTING: more}).messages[0].startswith("The listing shows solves that ")
-    # Without a trace the log is believed.
-    alone = read("gen_dense_dual", {LISTING: more, TRACE: None})
-    assert (alone.verdict, len(alone.solves)) == (Verdict.OPTIMAL, 1)
+    # Without a trace there is no third one to say which is right.
+    assert "shows solves" not in "".join(read("gen_dense_dual", {LISTING: more, TRACE: None}).messages)
 
 
 @pytest.mark.parametrize(
