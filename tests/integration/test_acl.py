@@ -83,10 +83,16 @@ class Desk:
         return path
 
 
-def start(team: Team, broker: GuardedBroker, name: str, role: str) -> Worker:
+def start(team: Team, broker: GuardedBroker, name: str, role: str, *, notify_file: str = "") -> Worker:
     words = ("--role", role, *(("--slots", "1", "--threads", "1") if role == "solve" else ()))
     user = "worker" if role == "solve" else "control"
-    return team.worker(name, *words, TIMES_DOCTOR_BROKER_URL=broker.url_of(user), TIMES_DOCTOR_STORE_URL="")
+    return team.worker(
+        name,
+        *words,
+        TIMES_DOCTOR_BROKER_URL=broker.url_of(user),
+        TIMES_DOCTOR_STORE_URL="",
+        TIMES_DOCTOR_NOTIFY_FILE=notify_file,
+    )
 
 
 def watch(broker: GuardedBroker, folder: Path) -> Dashboard:
@@ -102,7 +108,9 @@ def watch(broker: GuardedBroker, folder: Path) -> Dashboard:
 def test_every_role_may_do_what_it_does_and_nothing_is_refused(
     team: Team, broker: GuardedBroker, tmp_path: Path
 ) -> None:
-    start(team, broker, "c", "control")
+    targets = tmp_path / "notify.toml"
+    targets.write_text('[targets]\nops = ["json://127.0.0.1:1"]\n')  # nobody listens there
+    control = start(team, broker, "c", "control", notify_file=str(targets))
     wait_until(lambda: broker.knows(BEAT), timeout_s=PATIENCE_S, what="control has loaded the scripts")
     dashboard = watch(broker, tmp_path)
     host = start(team, broker, "h1", "solve")
@@ -112,7 +120,11 @@ def test_every_role_may_do_what_it_does_and_nothing_is_refused(
     admin.client.close()
     tiny, long = desk.model("tiny.mps", TINY_MPS), desk.model("long.mps", endless_mps())
 
-    parallel = desk.run("scan", tiny, "--queue", "--parallel", "-p", "bar", "--repeat", 3, "--threads", 1)
+    parallel = desk.run(
+        "scan", tiny, "--queue", "--parallel", "-p", "bar", "--repeat", 3, "--threads", 1, "--notify", "ops"
+    )
+    wait_until(lambda: control.has_said("notify_failed"), timeout_s=PATIENCE_S, what="a message that nobody takes")
+    assert team.store.client.smembers(team.store.keys.told(parallel["scan"])) == {b"ended"}
     assert [run["verdict"] for run in parallel["runs"]] == ["optimal"] * 3
     chain = desk.run("scan", tiny, "--queue", "--race", "-p", "bar", "-p", "dual", "--threads", 1)
     assert chain["runs"][0]["verdict"] == "optimal"
@@ -141,6 +153,7 @@ def test_every_role_may_do_what_it_does_and_nothing_is_refused(
         ("client", Keys().report("s1")),
         ("worker", Keys().report("s1")),
         ("worker", Keys().scan("s1")),
+        *((role, Keys().told("s1")) for role in ("client", "worker")),
         ("control", Keys().scans()),
         ("control", Keys().blob("0" * 64)),
         *((role, Keys().seats()) for role in ("client", "worker", "control", "flower")),

@@ -181,6 +181,8 @@ def prepare(
     rooms = [(card.cores, card.slots) for card in fleet.fit if any(card in fleet.having(one) for one in needed)]
     capacity = share_out(request, amount := len(profiles) * (request.repeat or 1), rooms)
     crowding = "" if fleet.missing and request.queue else crowded(request, amount, rooms)
+    untold = fleet.untold(request.notify)
+    remarks = (needless(request, run_dir), unheeded(run_dir, profiles), crowding, *own_options, untold)
     scan = new_scan_id()
     runs = make_runs(request, scan, profiles, capacity.threads, veda=run_dir.veda)
     if request.queue:
@@ -194,7 +196,7 @@ def prepare(
         fleet,
         out_folder(request, run_dir) / scan,
         why_these="" if request.profiles else why_these(run_dir, profiles),
-        remarks=tuple(filter(None, (needless(request, run_dir), unheeded(run_dir, profiles), crowding, *own_options))),
+        remarks=tuple(filter(None, remarks)),
     )
 
 
@@ -259,6 +261,7 @@ def _spec(
         ),
         race=request.race,
         cap_factor=request.cap_factor,
+        notify=request.notify or "",
     )
 
 

@@ -24,6 +24,7 @@ from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import EngineNotFound, NoHostForSolver
 from times_doctor_tasks.contract.hosts import ENGINE_NAMES, HostCard, engine_for
 from times_doctor_tasks.contract.keys import host_queue, solve_queue
+from times_doctor_tasks.contract.limits import NOBODY
 from times_doctor_tasks.contract.messages import SCHEMA, RunSpec
 from times_doctor_tasks.contract.wording import some_of
 
@@ -123,6 +124,14 @@ class Fleet(msgspec.Struct, frozen=True):
                     f"{run.run} took {run.expected_mb:,} MB before, and {where} has {max(rooms):,} MB. Leave it out, "
                     "or say --mem MB to try it with less."
                 )
+
+    def untold(self, name: str | None) -> str:
+        """Why nobody would be told of this scan though a `name` was given, in a sentence; else empty."""
+        known = sorted({one for card in self.live for one in card.notify})
+        if self.missing or name in (None, NOBODY, *known):
+            return ""
+        words = f"it knows {some_of(known, 10)}" if known else "it knows no name (docs/team.md)"
+        return f"--notify {name}: the control worker does not know that name, so nobody is told; {words}."
 
     def left_out(self) -> tuple[str, ...]:
         """Why hosts take no part, a sentence each."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from msgspec.structs import replace
 
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import UsageError
+from times_doctor_tasks.contract.limits import NOTIFY_NAME
 
 #: Priorities by name, among the scans of one person; 0 is served first.
 PRIORITIES = {"high": 2, "normal": 5, "low": 8}
@@ -63,6 +63,8 @@ class ScanRequest(msgspec.Struct, frozen=True, kw_only=True):
     cap_factor: float | None = None
     gams_args: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Compile-time variables for GAMS, by name."""
+    notify: str | None = None
+    """A name that the team's control worker knows, to be told of this scan; "none": nobody; None: its default."""
     resume: bool = False
     """Take results of earlier runs with the same inputs."""
 
@@ -100,6 +102,14 @@ class ScanRequest(msgspec.Struct, frozen=True, kw_only=True):
         yield (
             self.detach and self.trace is not None,
             "--trace with --detach: the scan has not ended then. Use `times-doctor report SCAN --trace FILE` later.",
+        )
+        yield (
+            self.notify is not None and not queue,
+            "--notify needs --queue: a team's control worker sends the messages.",
+        )
+        yield (  # what was typed may be an address, with a password in it
+            self.notify is not None and not NOTIFY_NAME.fullmatch(self.notify),
+            "--notify: expected a name that the team's control worker knows, or none; an address belongs in its file.",
         )
         auto = self.repeat is None
         yield self.repeat_budget_s is not None and not auto, "--repeat-budget needs --repeat auto: it says when to end."
@@ -143,23 +153,6 @@ def parse_repeat(text: str) -> int | None:
         UsageError: neither.
     """
     return _number_or_auto("--repeat", text)
-
-
-def parse_duration(option: str, text: str | None) -> float | None:
-    """The value of an option that takes a time, in seconds.
-
-    >>> [parse_duration("--x", text) for text in ("90", "90s", "1.5 min", "2h")]
-    [90.0, 90.0, 90.0, 7200.0]
-
-    Raises:
-        UsageError: it is no time.
-    """
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) *(s|min|h|)", text.strip(), re.ASCII)
-    if found is None:
-        raise UsageError(f"{option} {text!r}: expected a time such as 90s, 10min or 2h.")
-    return float(found[1]) * {"h": 3600, "min": 60}.get(found[2], 1)
 
 
 def _number_or_auto(option: str, text: str) -> int | None:

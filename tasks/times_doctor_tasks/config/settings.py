@@ -138,6 +138,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_workers", "TD_MAX_WORKERS", _within((1, _MOST), int), "a whole number, 1 or more"),
     Setting("timeout_s", "TD_TIMEOUT_SECONDS", _positive, "seconds, more than 0"),
     Setting("notify", "TIMES_DOCTOR_NOTIFY", _switch, "on or off"),
+    Setting("notify_file", "TIMES_DOCTOR_NOTIFY_FILE", _path, "a file that says whom a control worker tells of scans"),
 )
 
 
@@ -211,6 +212,8 @@ class Settings(msgspec.Struct, frozen=True):
     """Time limit of each run."""
     notify: bool = True
     """Whether a scan keeps the terminal's title and rings its bell at the end."""
+    notify_file: Path | None = None
+    """Whom a control worker tells that a scan has ended, waits or lost a host: names and their addresses, in TOML."""
     origins: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     @property
@@ -281,6 +284,23 @@ class Settings(msgspec.Struct, frozen=True):
                 f'redis://broker.example:6379/0, or put broker_url = "..." into {CONFIG_NAME}.'
             )
         return self.broker_url
+
+
+def parse_duration(option: str, text: str | None) -> float | None:
+    """The value of an option that takes a time, in seconds.
+
+    >>> [parse_duration("--x", text) for text in ("90", "90s", "1.5 min", "2h")]
+    [90.0, 90.0, 90.0, 7200.0]
+
+    Raises:
+        UsageError: it is no time.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) *(s|min|h|)", text.strip(), re.ASCII)
+    if found is None:
+        raise UsageError(f"{option} {text!r}: expected a time such as 90s, 10min or 2h.")
+    return float(found[1]) * {"h": 3600, "min": 60}.get(found[2], 1)
 
 
 def _tls_for_nothing(values: Mapping[str, Any], origins: Mapping[str, str]) -> list[str]:

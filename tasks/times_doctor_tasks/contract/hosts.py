@@ -82,6 +82,8 @@ class HostCard(Document, frozen=True, kw_only=True):
     """It takes from the one line of all hosts, and counts seats; a version that parks at itself says nothing."""
     brings_control: bool = False
     """It starts a control worker beside itself, which has a card of its own some moments later."""
+    notify: tuple[str, ...] = ()
+    """Names that it can tell of a scan (`--notify`)."""
 
     def __post_init__(self) -> None:
         if self.licence_expires is not None:

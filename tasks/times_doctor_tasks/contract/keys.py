@@ -119,6 +119,10 @@ class Keys(msgspec.Struct, frozen=True):
         """STRING created_ms: the done mark, written after the report. Writer control."""
         return f"{self.prefix}:scan:{scan}:reported"
 
+    def told(self, scan: str) -> str:
+        """SET of what somebody was told of: `ended`, `waits`, `lost <run> <attempt>`. Writer and reader control."""
+        return f"{self.prefix}:scan:{scan}:told"
+
     def run(self, scan: str, run: str) -> str:
         """STRING RunSpec. Writer client; control those of later rounds (EXTEND)."""
         return f"{self.prefix}:run:{scan}:{run}:spec"

@@ -5,6 +5,7 @@ Checked where a person sets it and where a host reads it.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 #: Seconds without a heartbeat after which a run is taken from its owner. Heartbeats come twice a second; with more
@@ -16,3 +17,7 @@ ATTEMPTS: Final = (1, 100)
 GRACE_S: Final = (1.0, 86_400.0)
 #: Seconds after which it is made to although it works on: up to a week.
 STOP_CAP_S: Final = (1.0, 604_800.0)
+#: A name to tell of a scan; what it stands for, only the control worker knows.
+NOTIFY_NAME: Final = re.compile(r"\w[\w.+@-]{0,59}", re.ASCII)
+#: The name of nobody: it switches a person's default off.
+NOBODY: Final = "none"

@@ -153,10 +153,10 @@ class ScanSpec(Document, frozen=True, kw_only=True):
     """Largest relative difference of objectives between vertex solutions that still counts as agreement."""
     interior_tol_rel: float = 1e-5
     """The same where one of the two is an interior solution."""
-    rounds: RoundPlan | None = None
-    """None: there are no further rounds."""
+    rounds: RoundPlan | None = None  # None: there are no further rounds
     reused: tuple[str, ...] = ()
     """Runs that are not started: the specification of each has the result of an earlier run with the same inputs."""
+    notify: str = ""  # the name to tell; "none": nobody; empty: the default of `client`, which control knows
 
 
 class SolveRecord(Document, frozen=True, kw_only=True):

@@ -48,6 +48,8 @@ class Offer(msgspec.Struct, frozen=True):
     """What its people should know."""
     licences: dict[str, str] = msgspec.field(default_factory=dict)
     """What to say of the licences of engines without GAMS."""
+    notify: tuple[str, ...] = ()
+    """Names that it can tell of a scan."""
 
     @property
     def queues(self) -> list[str]:

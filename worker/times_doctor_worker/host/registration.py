@@ -101,6 +101,7 @@ class Registration:
             licence=offer.licence,
             licences=offer.licences,
             licence_expires=offer.expires.isoformat() if offer.expires else None,
+            notify=offer.notify,
             notes=(*offer.notes, *([sight.fault] if sight.fault else [])),
             store=sight.where,
             store_id=sight.identity,

@@ -41,6 +41,8 @@ CALLBACK_GRACE_S = 2.0
 CALLBACK_TRIPS = 20
 #: Round trips that are remembered: the shortest of them says how far Redis is, whatever held up the others.
 TRIPS_KEPT = 20
+#: Losses that are remembered where nobody tells people.
+LOSSES_KEPT = 1000
 #: A pause between two looks after which what was seen before says nothing about silence.
 GAP_S = 5.0
 #: Newest scans among which new ones are looked for at each sweep, and seconds between two looks through all of them.
@@ -112,6 +114,8 @@ class Sweeper:
     remedies: Remedies
     swept_s: float | None = None
     """When it last came to the end of a look; None: not yet."""
+    losses: deque[tuple[ScanSpec, Action]] = field(default_factory=lambda: deque(maxlen=LOSSES_KEPT))
+    """Runs that were taken from silent hosts, oldest first; whoever tells people takes them out."""
     _open: dict[str, _Watched] = field(default_factory=dict)
     _backlog: Backlog = field(init=False)
     _all_s: float = float("-inf")
@@ -162,6 +166,14 @@ class Sweeper:
             OpenRun(status.state, status.since_ms or one.spec.created_ms, one.queues.get(run, ""))
             for one in watched
             for run, status in one.statuses.items()
+        ]
+
+    def waiting(self) -> list[tuple[ScanSpec, list[int]]]:
+        """Every open scan, with the times since which each of its runs waits for a host, server ms. For any thread."""
+        asks = (RunState.QUEUED, RunState.PARKED)
+        return [
+            (one.spec, [s.since_ms or one.spec.created_ms for s in one.statuses.values() if s.state in asks])
+            for one in list(self._open.values())
         ]
 
     def _end_refused(self) -> None:
@@ -257,6 +269,8 @@ class Sweeper:
         return {run for run, host in parked.items() if run in in_line or host in older}
 
     def _apply(self, spec: ScanSpec, action: Action) -> None:
+        if action.remedy in (Remedy.LOSE, Remedy.REQUEUE):
+            self.losses.append((spec, action))
         match action.remedy:
             case Remedy.LOSE:
                 self.remedies.lose(spec, action.run, action.seen)

@@ -55,6 +55,8 @@ class Service(msgspec.Struct, frozen=True):
     metrics_port: int | None
     """Where it answers itself; its control child answers where it was asked to."""
     metrics_address: str
+    notify_file: Path | None
+    """Whom its control worker tells of scans."""
 
     @property
     def card_name(self) -> str:
@@ -85,6 +87,7 @@ def read_words(words: Sequence[str], environ: Mapping[str, str], *, folder: Path
         has_lifeline=parsed.lifeline,
         metrics_port=settings.metrics_port and settings.metrics_port + (parsed.role == "both"),
         metrics_address=settings.metrics_address,
+        notify_file=settings.notify_file,
     )
 
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from times_doctor_tasks import __version__
 from times_doctor_tasks.celery_app import ports
@@ -40,13 +41,15 @@ from times_doctor_worker.service.shutdown import ENDED_WELL, Drain, Stint
 from times_doctor_worker.service.solve_role import SolveRole, queues_beside_solving
 from times_doctor_worker.service.watchdog import PERIOD_S, SOCKET_TIMEOUT_S, Watchdog, watch
 
+if TYPE_CHECKING:
+    from times_doctor_worker.notification.targets import Targets
+
 logger = logging.getLogger(__name__)
 
 #: Exit code of a worker whose name another one has taken over.
 NAME_LOST = 5
 #: Seconds between looks whether a worker that came for a while may end.
 STINT_LOOK_S = 1.0
-_NOTHING = Offer(engines={}, solvers=(), licence="", expires=None, notes=())
 
 
 class Worker:
@@ -63,19 +66,19 @@ class Worker:
         version: str = "",
         child_words: Sequence[str] = (),
         listen: tuple[str, int] | None = None,
-        idle_s: float | None = None,
-        most_s: float | None = None,
+        stays_s: tuple[float | None, float | None] = (None, None),
+        targets: Targets | None = None,
     ) -> None:
         """A private one serves one scan on this machine. `child_words` start the control worker beside it, if any.
 
-        `listen`: the address and port where it says how it is. `idle_s`, `most_s`: see `Stint`.
+        `listen`: the address and port where it says how it is. `stays_s`: see `Stint`. `targets`: whom control tells.
         """
         self._plan = plan
         self._is_private = is_private
         self._version = version
-        self._child_words = child_words
-        self._listen = listen
+        self._child_words, self._listen = child_words, listen
         self._sweeper: Sweeper | None = None
+        self._targets = targets
         # One more try, for a pooled connection that the server closed; all longer waiting is said and done by us.
         self._client = connect(plan.broker_url, retries=1)
         self._store = RunStore(self._client, plan.key_prefix)
@@ -90,7 +93,7 @@ class Worker:
         #: The host card says something new, and should say it soon.
         self._card_changed = threading.Event()
         self.drain = Drain(self._intake, running=self._busy, drain_s=drain_s, on_begin=self._card_changed.set)
-        self._stays_s = idle_s, most_s
+        self._stays_s = stays_s
         self._solve_role = self._make_solve_role(warden, cache_bytes) if is_solver else None
 
     def _make_solve_role(self, warden: Warden, cache_bytes: int | None) -> SolveRole:
@@ -190,6 +193,11 @@ class Worker:
                 sweeper = self._sweeper = Sweeper(self._store, reporter, remedies)
                 sweeper.start()
                 stack.callback(sweeper.stop)
+                if self._targets is not None and self._targets.urls:
+                    from times_doctor_worker.notification.notifier import LOOK_S, Notifier  # only who tells pays for it
+
+                    notifier = Notifier(self._store, self._targets, sweeper)
+                    stack.enter_context(Repeating(notifier.look, period_s=LOOK_S, name="notifier"))
             yield
 
     @contextmanager
@@ -199,7 +207,7 @@ class Worker:
             self._store,
             self._plan,
             self._tenure.instance,
-            offer=lambda: self._solve_role.offer() if self._solve_role else _NOTHING,
+            offer=self._solve_role.offer if self._solve_role else lambda: _offer_of_control(self._targets),
             store_sight=lambda: self._solve_role.store_sight if self._solve_role else None,
             running=self._busy,
             is_taking=lambda: not self.drain.is_begun,
@@ -243,6 +251,22 @@ class Worker:
         return self._solve_role.busy() if self._solve_role else []
 
 
+def _offer_of_control(targets: Targets | None) -> Offer:
+    notes, names = (targets.faults, tuple(targets.urls)) if targets else ((), ())
+    return Offer(engines={}, solvers=(), licence="", expires=None, notes=notes, notify=names)
+
+
+def _targets_of(service: Service) -> Targets | None:
+    if service.notify_file is None or "control" not in service.plan.roles:
+        return None
+    from times_doctor_worker.notification.targets import read_targets  # as above
+
+    targets = read_targets(service.notify_file)
+    for fault in targets.faults:
+        logger.error("%s", fault, extra={"action": "notify_file"})
+    return targets
+
+
 def end_with_lifeline(worker: Worker, fd: int) -> None:
     """Ends the worker when the other end of `fd` is closed: whoever started it is gone."""
 
@@ -278,8 +302,8 @@ def run_service(service: Service, warden: Warden) -> int:
         version=__version__,
         child_words=child_words if service.has_control_child else (),
         listen=(service.metrics_address, service.metrics_port) if service.metrics_port else None,
-        idle_s=service.idle_s,
-        most_s=service.most_s,
+        stays_s=(service.idle_s, service.most_s),
+        targets=_targets_of(service),
     )
     if service.has_lifeline:
         end_with_lifeline(worker, 0)

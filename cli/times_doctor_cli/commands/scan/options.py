@@ -59,6 +59,12 @@ class ScanOptions(TypedDict):
         typer.Option("--cap", metavar="FACTOR", help="Stop runs that take FACTOR times the best run's time."),
     ]
     detach: Annotated[bool, typer.Option("--detach", help="Submit the scan and return at once (--queue).")]
+    notify: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Tell NAME when the scan ends, waits long or loses a host (--queue); none: nobody."
+        ),
+    ]
     resume: Annotated[bool, typer.Option("--resume", help="Reuse results of earlier runs with the same inputs.")]
     gams_path: Annotated[Path | None, typer.Option(help="GAMS system folder or executable.")]
     times_src: Annotated[Path | None, typer.Option(help="Folder of the TIMES source.")]

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -181,3 +182,25 @@ def test_a_run_that_took_more_memory_than_any_host_has_is_refused() -> None:
     fleet.require_memory(runs)
     with pytest.raises(NoHostForSolver, match="took 64,001 MB before, and h2, the largest host, has 64,000 MB"):
         fleet.require_memory([*runs, make_run_spec(expected_mb=64_001)])
+
+
+@pytest.mark.parametrize(
+    ("known", "name", "words"),
+    [
+        (
+            ("anna", "ops"),
+            "ann",
+            "--notify ann: the control worker does not know that name, so nobody is told; it knows anna, ops.",
+        ),
+        ((), "anna", "nobody is told; it knows no name (docs/team.md)."),
+        (("anna",), "anna", ""),
+        (("anna",), "none", ""),
+        ((), None, ""),
+    ],
+)
+def test_a_name_that_no_control_worker_knows_is_warned_of(known: tuple[str, ...], name: str | None, words: str) -> None:
+    control = msgspec.structs.replace(CONTROL, notify=known)
+    fleet = muster([control, make_card()], make_request(), "gams", broker="redis://b", today=TODAY)
+    said = fleet.untold(name)
+    assert said.endswith(words)
+    assert bool(said) == bool(words)

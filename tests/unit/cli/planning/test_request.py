@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from times_doctor_cli.planning.request import ScanRequest, parse_duration, parse_repeat
-from times_doctor_tasks.config.settings import Settings
+from times_doctor_cli.planning.request import ScanRequest, parse_repeat
+from times_doctor_tasks.config.settings import Settings, parse_duration
 from times_doctor_tasks.contract.errors import UsageError
 
 
@@ -23,12 +23,26 @@ from times_doctor_tasks.contract.errors import UsageError
         ({"repeat": None, "resume": True}, "--resume with --repeat auto"),
         ({"priority": "urgent"}, "--priority 'urgent'"),
         ({"wait_licence_min": -1.0}, "--wait-for-licence -1"),
+        ({"notify": "anna"}, "--notify needs --queue: a team's control worker sends the messages"),
+        ({"queue": True, "notify": ""}, "--notify: expected a name that the team's control worker knows, or none"),
     ],
 )
 def test_flags_that_make_no_sense_are_refused_in_one_line(fields: dict[str, object], words: str) -> None:
     with pytest.raises(UsageError, match=words) as caught:
         ScanRequest(run_path=Path(), **fields)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["mailto://anna:hunter2@h", "hunter2 anna", "-x", "hunter2" * 9, "hunter2\n"])
+def test_an_address_in_place_of_a_name_is_refused_and_not_shown(name: str) -> None:
+    with pytest.raises(UsageError, match="an address belongs in its file") as caught:
+        ScanRequest(run_path=Path(), queue=True, notify=name)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["anna", "anna@desk", "team-1.x", "none"])
+def test_a_name_to_tell_is_taken(name: str) -> None:
+    assert ScanRequest(run_path=Path(), queue=True, notify=name).notify == name
 
 
 def test_race_and_cap_go_with_and_without_the_queue() -> None:

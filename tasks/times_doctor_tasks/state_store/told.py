@@ -1,0 +1,26 @@
+"""What people were told of a scan, so that one of several control workers tells it, once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import redis
+
+from times_doctor_tasks.contract.keys import SCAN_TTL_S
+from times_doctor_tasks.state_store.reader import Records
+
+logger = logging.getLogger(__name__)
+
+
+def mark_told(store: Records, scan: str, events: Sequence[str]) -> list[str]:
+    """Marks events of a scan as told; those that were not yet, for the caller to tell. None where an ACL forbids it."""
+    pipe = store.client.pipeline(transaction=True)
+    for event in events:
+        pipe.sadd(store.keys.told(scan), event)
+    pipe.expire(store.keys.told(scan), SCAN_TTL_S)
+    try:
+        return [event for event, added in zip(events, pipe.execute(), strict=False) if added]
+    except redis.ResponseError as error:
+        logger.warning("nobody is told: %s", error, extra={"action": "not_told", "scan": scan})
+        return []
