@@ -150,7 +150,7 @@ class Sweeper:
         budget = RUNS_A_SWEEP
         for watched in sorted(self._open.values(), key=lambda one: one.looked_s):
             open_runs = len(watched.unended())
-            if now_s - watched.looked_s < min(open_runs / RUNS_A_S, GAP_S) - SWEEP_S:
+            if now_s - watched.looked_s < min(open_runs / RUNS_A_S, GAP_S) - SWEEP_S / 2:
                 continue
             watched.looked_s = now_s
             budget -= max(1, open_runs)
