@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from msgspec import structs
+from redis.connection import AbstractConnection
 
 from tests.conftest import Server
 from tests.integration.conftest import make_runs, make_scan
@@ -84,6 +87,27 @@ def test_a_list_says_where_the_first_waiting_run_of_a_scan_stands(office: Office
         "a1": "next",
         "b1": "behind 2 runs of anna",
     }
+
+
+def test_a_list_of_many_open_scans_takes_no_more_round_trips_than_one_of_few(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trips: list[object] = []
+    send: Callable[..., None] = AbstractConnection.send_packed_command
+
+    def count(self: AbstractConnection, command: object, check_health: bool = True) -> None:
+        trips.append(command)
+        send(self, command, check_health)
+
+    monkeypatch.setattr(AbstractConnection, "send_packed_command", count)
+    found = []
+    for number in range(40):
+        office.submit("anna", f"a{number}", 2)
+        if number in (1, 39):
+            trips.clear()
+            assert len(scan_lines(office.client, newest=1)) == 1
+            found.append(len(trips))
+    assert found[0] == found[1]
 
 
 def test_a_run_whose_host_is_silent_says_so_before_its_lease_is_over(office: Office) -> None:

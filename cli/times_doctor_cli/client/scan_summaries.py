@@ -61,11 +61,11 @@ def scan_lines(client: Client, *, newest: int, only_open: bool = False) -> list[
         specs = client.store.specs([scan for scan in scans if not (only_open and scan in reported)])
         by = client.store.cancelled_by([spec.scan for spec in specs])
         reader = TeamReader(client)
-        look = reader.look()
+        look, statuses = reader.look(), client.store.all_statuses(specs)
         return [
             ScanLine(
                 spec,
-                Counter(status.state for status in client.store.statuses(spec).values()),
+                Counter(status.state for status in statuses[spec.scan].values()),
                 reported.get(spec.scan),
                 by.get(spec.scan, ()),
                 next(iter(reader.words(look, spec.scan).values()), ""),

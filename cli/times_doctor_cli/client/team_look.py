@@ -23,7 +23,7 @@ class TeamReader:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._runs: dict[str, dict[str, RunSpec]] = {}
-        self._statuses: dict[str, Mapping[str, RunStatus]] = {}
+        self._statuses: dict[str, dict[str, RunStatus]] = {}
         self._specs: dict[str, ScanSpec] = {}
         self._now_ms = 0
 
@@ -36,10 +36,10 @@ class TeamReader:
         with self._client.answering():
             store = self._client.store
             self._specs = {spec.scan: spec for spec in store.open_specs()}
-            self._statuses = {scan: store.statuses(spec) for scan, spec in self._specs.items()}
-            for scan, spec in self._specs.items():
-                if len(self._runs.get(scan, ())) != len(spec.runs):
-                    self._runs[scan] = {run.run: run for run in store.runs(spec)}
+            specs = list(self._specs.values())
+            self._statuses = store.all_statuses(specs)
+            new = [spec for spec in specs if len(self._runs.get(spec.scan, ())) != len(spec.runs)]
+            self._runs |= {scan: {run.run: run for run in runs} for scan, runs in store.all_runs(new).items()}
             self._now_ms = store.server_ms()
             line = {(place.scan, place.run): place.score for place in store.line()}
             cards = [card for card in store.live_hosts() if "solve" in card.roles and card.taking]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -204,10 +204,18 @@ class Records:
     def statuses(self, spec: ScanSpec, runs: Sequence[str] | None = None) -> dict[str, RunStatus]:
         """State of every run, or of those named, in order."""
         names = spec.runs if runs is None else runs
-        pipe = self.client.pipeline(transaction=False)
-        for run in names:
-            pipe.hgetall(self.keys.state(spec.scan, run))
-        return {run: _status(raw, initial_state(spec, run)) for run, raw in zip(names, _answers(pipe), strict=True)}
+        return dict(zip(names, self._states([(spec, run) for run in names]), strict=True))
+
+    def all_statuses(self, specs: Sequence[ScanSpec]) -> dict[str, dict[str, RunStatus]]:
+        """State of every run of each scan, in one round trip."""
+        found = self._states([(spec, run) for spec in specs for run in spec.runs])
+        return {spec.scan: {run: next(found) for run in spec.runs} for spec in specs}
+
+    def all_runs(self, specs: Sequence[ScanSpec]) -> dict[str, list[RunSpec]]:
+        """Every run of each scan, likewise; those whose document is gone or unreadable are left out."""
+        names = [self.keys.run(spec.scan, run) for spec in specs for run in spec.runs]
+        raws = iter(self.client.mget(names) if names else ())
+        return {spec.scan: self._of_runs(spec.scan, spec.runs, [next(raws) for _ in spec.runs]) for spec in specs}
 
     def result(self, spec: ScanSpec, run: str) -> RunResult | None:
         """One run's result, with its history of attempts; None while there is none."""
@@ -344,6 +352,12 @@ class Records:
         """The server's clock, which every event and state is told in."""
         seconds, micros = self.client.time()
         return int(seconds) * 1000 + int(micros) // 1000
+
+    def _states(self, runs: Sequence[tuple[ScanSpec, str]]) -> Iterator[RunStatus]:
+        pipe = self.client.pipeline(transaction=False)
+        for spec, run in runs:
+            pipe.hgetall(self.keys.state(spec.scan, run))
+        return (_status(raw, initial_state(*of)) for of, raw in zip(runs, _answers(pipe), strict=True))
 
     def _runs(self, scan: str, runs: Sequence[str]) -> list[RunSpec]:
         raws = self.client.mget([self.keys.run(scan, run) for run in runs]) if runs else []
