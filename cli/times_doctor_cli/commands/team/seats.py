@@ -77,6 +77,6 @@ def _words(line: SeatLine) -> str:
 
 def _holder(words: str) -> str:
     if not words:
-        return "unknown: its entry names no host, scan and run; the seat is free when its lease ends"
+        return "unknown: its entry names no host, scan and run; free when its lease ends"
     host, scan, run = words.split(" ")
     return f"{host}: {run} of scan {scan}"
