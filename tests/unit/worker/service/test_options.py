@@ -45,6 +45,13 @@ def test_settings_come_from_the_configuration_file_too(tmp_path: Path) -> None:
     assert (service.plan.broker_url, service.drain_s, service.cache_bytes) == ("redis://b/1", 5.0, 500_000_000)
 
 
+def test_whom_to_tell_is_a_file_that_both_roles_are_given_and_control_reads(tmp_path: Path) -> None:
+    for role in ("both", "control"):
+        service = read(tmp_path, "--role", role, TIMES_DOCTOR_NOTIFY_FILE="/etc/td/notify.toml")
+        assert service.notify_file == Path("/etc/td/notify.toml")
+    assert read(tmp_path).notify_file is None
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
