@@ -304,10 +304,10 @@ def test_every_line_that_highs_would_refuse_is_named_at_once(refuse: Refuse, tmp
     (tmp_path / "k.opt").write_text("# mine\ntime_limit soon\n")
     message = refuse(tmp_path / "m.lp", "--opt-file", tmp_path / "h.opt", "--opt-file", tmp_path / "k.opt")
     assert "3 lines of option files would be refused" in message
-    assert f"Line 1 of the option file '{tmp_path}/h.opt': 'presolv' is no option of HiGHS" in message
+    assert f"Line 1 of the option file '{tmp_path}/h.opt': 'presolv' is not an option of HiGHS" in message
     assert "Did you mean 'presolve'?" in message
     assert f"Line 2 of the option file '{tmp_path}/h.opt': threads = '2.5'" in message
-    assert f"Line 2 of the option file '{tmp_path}/k.opt': 'time_limit soon' is no option" in message
+    assert f"Line 2 of the option file '{tmp_path}/k.opt': 'time_limit soon' is not an option" in message
 
 
 @pytest.mark.parametrize("name", ["TD_MAX_WORKERS", "TD_TIMEOUT_SECONDS"])
@@ -342,7 +342,7 @@ def test_an_option_file_that_is_a_pipe_is_refused_and_not_waited_for(
     path.parent.mkdir(parents=True, exist_ok=True)
     os.mkfifo(path)
     message = refuse(case, *([] if path.parent.parent != case.parent else ["--opt-file", path]))
-    assert f"The option file {str(path)!r} is no file that can be read" in message
+    assert f"The option file {str(path)!r} is not a readable file" in message
 
 
 def test_pipes_elsewhere_in_a_run_folder_are_not_read(cli: Cli, make_case: MakeCase, gams: Path) -> None:

@@ -63,7 +63,7 @@ def test_an_option_that_no_version_knows_stops_the_scan_before_it_starts(cli: Cl
     (tmp_path / "gurobi.opt").write_text("metod 2\n")
     done = cli.run("scan", model, "--solver", "gurobi", "--opt-file", tmp_path / "gurobi.opt")
     assert done.returncode == 2
-    assert "'metod' is no option of GUROBI" in done.stderr
+    assert "'metod' is not an option of GUROBI" in done.stderr
     assert "Did you mean 'method'?" in done.stderr
 
 

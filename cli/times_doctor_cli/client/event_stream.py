@@ -123,7 +123,7 @@ class Feed:
         if now_s - self._away_since_s > self._patience_s:
             raise InfrastructureError(
                 f"The broker {client.shown_broker!r} has not answered for {self._patience_s:.0f} s: {error}. Hosts "
-                f"that run go on. Once it is back, `times-doctor watch {self._spec.scan}` shows the scan again."
+                f"that run will continue. Once it is back, `times-doctor watch {self._spec.scan}` shows the scan again."
             ) from error
         time.sleep(timeout_s)
         return told

@@ -119,7 +119,7 @@ def check_times_source(settings: Settings) -> Finding:
     if not folder.is_dir():
         origin = settings.origins.get("times_src", "configuration")
         return Finding(
-            Level.FAIL, "TIMES source", f"{folder} is no folder (from {origin})", "Correct it, or leave it out."
+            Level.FAIL, "TIMES source", f"{folder} is not a folder (from {origin})", "Correct it, or leave it out."
         )
     return Finding(Level.OK, "TIMES source", str(folder))
 

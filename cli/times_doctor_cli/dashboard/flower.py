@@ -49,7 +49,7 @@ def read_accounts(environ: Mapping[str, str], file: Path | None, *, address: str
     """Who may see the dashboard.
 
     Raises:
-        UsageError: nobody is named and `no_auth` was not asked, or not allowed here; or an entry is no user:password.
+        UsageError: nobody is named and `no_auth` was not asked, or not allowed here; or an entry is not user:password.
     """
     if no_auth:
         if not is_loopback(address):
@@ -67,7 +67,7 @@ def read_accounts(environ: Mapping[str, str], file: Path | None, *, address: str
     for number, entry in enumerate(entries, 1):
         user, _, password = entry.partition(":")
         if not user or not password or not entry.isascii():
-            raise UsageError(f"Entry {number} in {origin} is no user:password in ASCII letters.")
+            raise UsageError(f"Entry {number} in {origin} is not user:password in ASCII letters.")
     return entries
 
 

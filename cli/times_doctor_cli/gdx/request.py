@@ -230,7 +230,7 @@ def _request(run: RunResult, max_bytes: int | None, *, veda: bool) -> SendGdx:
         return msgspec.convert(plain | made | {"attempt": int(attempt)}, type=SendGdx)
     except ValueError as error:  # msgspec's errors are ValueErrors
         raise GdxStays(
-            f"The GDX of {run.run} stays on {run.host}: {run.directory} is no folder of a run. Copy it from there."
+            f"The GDX of {run.run} stays on {run.host}: {run.directory} is not the folder of a run. Copy it from there."
         ) from error
 
 

@@ -170,11 +170,11 @@ def muster(
         store: Where the model goes, as this machine sees it.
 
     Raises:
-        NoHostForSolver: nobody would solve, or nobody would make the report; says who lacks what.
+        NoHostForSolver: no host would solve, or none would make the report; says what is missing.
     """
     if not any(makes_reports(card) for card in cards):
         raise NoHostForSolver(
-            f"No control worker is live at {broker!r}, so nobody would make the report. "
+            f"No control worker is live at {broker!r}, so there would be no report. "
             "Start `times-doctor worker` on a host (it brings one), or `times-doctor worker --role control`."
         )
     solving = [card for card in cards if "solve" in card.roles]

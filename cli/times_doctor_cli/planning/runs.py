@@ -153,7 +153,7 @@ def read_options(path: Path) -> str:
         UsageError: it cannot be read.
     """
     if path.exists() and not path.is_file():  # to read a pipe could take for ever
-        raise UsageError(f"The option file {str(path)!r} is no file that can be read. Name a plain file.")
+        raise UsageError(f"The option file {str(path)!r} is not a readable file. Name a plain file.")
     try:
         return path.read_text("utf-8", "surrogateescape")
     except OSError as error:

@@ -43,7 +43,7 @@ def find_saved(path: Path, *, newest: bool) -> SavedReport | None:
     try:
         report, runs = _read(folder / JSON)
     except (SchemaMismatch, msgspec.DecodeError) as error:
-        raise UsageError(f"{str(folder / JSON)!r} is no report that this version can read: {error}") from error
+        raise UsageError(f"{str(folder / JSON)!r} is not a report that this version can read: {error}") from error
     own = folder / report.scan
     return SavedReport(own if own.is_dir() else folder, report, runs)
 

@@ -105,7 +105,7 @@ def _broken(text: str, solver: str) -> Iterator[Finding]:
             Severity.ERROR,
             number,
             name,
-            f"{line!r} is no option: HiGHS reads `key = value` only, and would drop the whole file and "
+            f"{line!r} is not an option: HiGHS reads `key = value` only, and would drop the whole file and "
             "solve with its defaults.",
             _instead(line, name, value),
         )
@@ -129,7 +129,7 @@ def _unknown(text: str, solver: str, table: OptionTable, severity: Severity) -> 
             yield Finding(Severity.WARNING, number, name, sentence)
         elif record is None:
             near = table.near(name)
-            sentence = f"{name!r} is no option of {who}.{goes_on}"
+            sentence = f"{name!r} is not an option of {who}.{goes_on}"
             yield Finding(severity, number, name, sentence, f"Did you mean {near!r}?" if near else "")
         elif not record.takes(value) and not (table.any_case and _is_code(value, record)):
             sentence = f"{name} = {value!r}: {who} expects {record.expected()}.{goes_on}"

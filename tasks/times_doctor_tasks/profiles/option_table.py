@@ -141,7 +141,7 @@ def option_table(engine: str, solver: str) -> OptionTable | None:
 def native_options(text: str, solver: str) -> list[tuple[int, str, str | None, str]]:
     """(line from 1, name as written, the solver's own name, value) of each option, in order.
 
-    What is no option stands as its own name: no solver knows it. None as its own name: only GAMS has it.
+    What is not an option stands as its own name: no solver knows it. None as its own name: only GAMS has it.
 
     >>> native_options("names no\\nLPMethod 5\\n", "cplex")
     [(1, 'names', None, 'no'), (2, 'LPMethod', 'lpmethod', '5')]

@@ -24,7 +24,7 @@ def with_earlier_solves(judgement: Judgement, solves: Sequence[Solve]) -> Judgem
     kinds = Counter(str(solve.verdict).replace("_", " ") for solve in failed)
     ended = ", ".join(_count(count, word, len(solves)) for word, count in kinds.most_common())
     which = some_of([f"{solve.number} {solve.model or ''}".strip() for solve in failed], _NAMED)
-    look = f"Look at solve {which} too: a model that continues after such a solve uses values that are no solution."
+    look = f"Look at solve {which} too: a model that continues after such a solve uses values that are not a solution."
     before = judgement.next_step if judgement.verdict not in SOLVED else ""
     return replace(
         judgement,

@@ -184,7 +184,7 @@ class SolveRole:
         insist(spool.offer, what="offering spooled results", ending=leaving)
         insist(
             lambda: give_back_own(self._store, remedies, host=host, instance=instance),
-            what="giving back runs of my predecessor",
+            what="handing back runs of the previous process",
             ending=leaving,
         )
 

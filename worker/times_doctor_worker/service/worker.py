@@ -169,7 +169,7 @@ class Worker:
         )
         ended = self._tenure.end_leftovers()
         if ended:
-            logger.warning("ended %d engines of my predecessor", len(ended), extra={"action": "leftovers"})
+            logger.warning("ended %d engines of the previous process", len(ended), extra={"action": "leftovers"})
 
     def _pause(self, seconds: float) -> None:
         if self.drain.leaving.wait(seconds):
@@ -224,7 +224,7 @@ class Worker:
 
     def _on_replaced(self) -> None:
         self.drain.begin(
-            f"another worker beats as {self._name!r}: it took this one for dead", wait_s=None, code=NAME_LOST
+            f"another worker uses the name {self._name!r}: it considered this one dead", wait_s=None, code=NAME_LOST
         )
 
     @contextmanager

@@ -116,5 +116,5 @@ def _chosen(model: str, records: Sequence[RunRecord]) -> tuple[Judge, Judge | No
     names = sorted({label_of(record) for record in records})
     if model not in names:
         known = f"Known names: {some_of(names, 10)}." if names else "No run is remembered."
-        raise UsageError(f"{model!r} is no folder or file, nor a name in the history. {known}")
+        raise UsageError(f"{model!r} is neither a folder nor a file nor a name in the history. {known}")
     return (lambda record: label_of(record) == model), None

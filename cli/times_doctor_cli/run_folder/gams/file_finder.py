@@ -270,4 +270,4 @@ class Finder:
 def _why_no_file(path: Path) -> str:
     if path.is_symlink() and not path.exists():
         return f"is a link to {str(path.readlink())!r}, where nothing is"
-    return "is a folder" if path.is_dir() else "is no file that can be read"
+    return "is a folder" if path.is_dir() else "is not a readable file"

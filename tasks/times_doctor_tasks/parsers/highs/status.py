@@ -30,7 +30,9 @@ _CODES: dict[str, tuple[int | None, int]] = {
     "interrupted by user": (None, 8),
 }
 #: Our word for an "optimal" whose objective is no number: some cost, bound or coefficient is none.
-NO_OBJECTIVE = "Optimal, but the objective is not a number (nan): look for a cost, bound or coefficient that is none"
+NO_OBJECTIVE = (
+    "Optimal, but the objective is not a number (nan): look for a cost, bound or coefficient that is not a number"
+)
 #: HiGHS's word for a model without rows and columns: also where it could not read the file.
 _EMPTY = "empty"
 #: Our word for a log that ends with it.

@@ -206,7 +206,7 @@ def _limit(solve: Solve, which: str) -> Ending:
     elif solve.model_status in _INFEASIBLE:
         reached = "no solution was found yet; nothing was proved infeasible"
     else:
-        reached = "what it had by then is no solution yet"
+        reached = "what it had by then is not a solution yet"
     raise_it = _advice(solve).limits.get(which, f"Raise the {which} or take it out.")
     return Ending(Verdict.LIMIT, f"The {which} ended the solve: {reached}.", raise_it)
 

@@ -43,7 +43,7 @@ def test_the_file_holds_an_account_a_line_and_goes_before_the_variable(tmp_path:
 def test_an_entry_that_is_no_account_is_named_without_being_shown(tmp_path: Path, entry: str) -> None:
     file = tmp_path / "accounts"
     file.write_text(f"a:b\n{entry}\n", "utf-8")
-    with pytest.raises(UsageError, match=r"Entry 2 in .*accounts is no user:password") as refused:
+    with pytest.raises(UsageError, match=r"Entry 2 in .*accounts is not user:password") as refused:
         read_accounts({}, file, address=HERE, no_auth=False)
     assert "secret" not in str(refused.value)
 

@@ -223,7 +223,7 @@ def test_a_run_that_can_have_none_asks_nobody(team: Team, make_run: MakeResult, 
 
 def test_a_folder_that_no_run_can_have_is_not_asked_for(team: Team, make_run: MakeResult) -> None:
     (outcome,) = team.fetch(make_run(directory="/etc/.."))
-    assert "/etc/.. is no folder of a run" in outcome.why
+    assert "/etc/.. is not the folder of a run" in outcome.why
     assert team.steps == []
 
 

@@ -41,7 +41,7 @@ def findings(solver: str, text: str, version: str = "1.0") -> list[tuple[Severit
 @pytest.mark.parametrize(
     ("solver", "text", "severity", "words"),
     [
-        ("cplex", "lpmehtod 4\n", Severity.ERROR, "'lpmehtod' is no option of CPLEX 22.2.0.1."),
+        ("cplex", "lpmehtod 4\n", Severity.ERROR, "'lpmehtod' is not an option of CPLEX 22.2.0.1."),
         ("gurobi", "method 99\n", Severity.ERROR, "GUROBI 13.0.3 expects a whole number from -1 to 6."),
         ("copt", "Threads 1000\n", Severity.ERROR, "COPT 8.0.7 expects a whole number from -1 to 128."),
         (

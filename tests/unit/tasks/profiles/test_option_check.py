@@ -68,8 +68,8 @@ def test_all_lines_of_all_files_are_refused_at_once() -> None:
     found = [(profile, finding) for profile in profiles for finding in check_profile(profile)]
     assert refusal(found) == (
         "3 lines of option files would be refused:\n"
-        "  Line 1 of the option file 'x.opt': 'presolv' is no option of HiGHS 1.16.0. Did you mean 'presolve'?\n"
-        "  Line 2 of the option file 'x.opt': 'solver ipm' is no option: HiGHS reads `key = value` only, and would "
+        "  Line 1 of the option file 'x.opt': 'presolv' is not an option of HiGHS 1.16.0. Did you mean 'presolve'?\n"
+        "  Line 2 of the option file 'x.opt': 'solver ipm' is not an option: HiGHS reads `key = value` only, and would "
         "drop the whole file and solve with its defaults. Write `solver = ipm`.\n"
         "  Line 2 of the option file 'y.opt': threads = '-1': HiGHS 1.16.0 expects a whole number, 0 or more. "
         "Did you mean 0?"
@@ -80,7 +80,7 @@ def test_all_lines_of_all_files_are_refused_at_once() -> None:
 def test_a_single_line_is_refused_in_one_sentence() -> None:
     profile = made("foo = 1\n")
     (finding,) = check_profile(profile)
-    assert refusal([(profile, finding)]) == "Line 1 of the option file 'x.opt': 'foo' is no option of HiGHS 1.16.0."
+    assert refusal([(profile, finding)]) == "Line 1 of the option file 'x.opt': 'foo' is not an option of HiGHS 1.16.0."
 
 
 def test_many_lines_are_cut() -> None:

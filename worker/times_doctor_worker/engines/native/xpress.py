@@ -57,7 +57,7 @@ class Xpress(Adapter):
     def solve(self) -> None:
         self.ask(self._xpress.optimize)
         if self._xpress.attributes.stopstatus == 11:
-            raise NoLicence("it stopped for want of a licence")
+            raise NoLicence("it stopped because it has no licence")
 
     def stop(self) -> None:
         self._xpress.interrupt()
