@@ -122,7 +122,7 @@ def run(arguments: Sequence[str], stack: LocalStack | None) -> int:
 
 
 def _end_politely() -> None:
-    """SIGTERM and SIGHUP end a command as Ctrl-C does, unless somebody had them ignored (nohup)."""
+    """SIGTERM and SIGHUP end a command as Ctrl-C does, unless they are ignored (nohup)."""
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:

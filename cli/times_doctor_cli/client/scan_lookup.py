@@ -9,7 +9,7 @@ from times_doctor_cli.client.session import Client
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import ScanSpec
 
-#: The newest scan of whoever asks.
+#: The newest scan of the caller.
 LAST = "last"
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 #: Ids named when several begin alike.

@@ -25,7 +25,7 @@ class ScanLine(msgspec.Struct, frozen=True):
     cancelled_by: tuple[str, ...] = ()
     """Who cancelled runs of it."""
     place: str = ""
-    """Where the first of its runs that waits stands in the team's line."""
+    """The place in the team's line of its first waiting run."""
     is_local: bool = False
     """Whether it ran on this machine, without a broker of the team's."""
 

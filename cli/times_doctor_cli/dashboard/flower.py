@@ -49,7 +49,7 @@ def read_accounts(environ: Mapping[str, str], file: Path | None, *, address: str
     """Who may see the dashboard.
 
     Raises:
-        UsageError: nobody is named and `no_auth` was not asked, or not allowed here; or an entry is not user:password.
+        UsageError: no user is named and `no_auth` was not asked, or not allowed here; or an entry is not user:password.
     """
     if no_auth:
         if not is_loopback(address):
@@ -157,7 +157,7 @@ def _make(settings: Settings, door: Door) -> Any:
 
 
 def as_shown(task: Any) -> Any:
-    """A task as its row shows it: the scan stands in the first column already, and a row must fit a screen."""
+    """A task as its row shows it: the scan is in the first column already, and a row must fit a screen."""
     task.args = (task.args or "").rsplit(", scan ", 1)[0]
     task.result = (task.result or "").strip("'")
     return task

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class HostInspector(Inspector):  # type: ignore[misc]  # flower has no types
-    """Flower's inspector, without the broadcast that nobody would answer.
+    """Flower's inspector, without the broadcast, which no worker would answer.
 
     Flower calls `_inspect` once for each of `inspect_methods` (2.2); all of them come from one card.
     """

@@ -24,7 +24,7 @@ from times_doctor_tasks.state_store.gdx_requests import GDX_FILE, VEDA_FILE
 UNASKED_BYTES = 50 * 1024 * 1024
 #: Seconds that it may take in total, and that its host may be silent: no user asked for it.
 UNASKED_S = 30.0
-#: Seconds between looks whether somebody wants to leave, and to take a request back when somebody does.
+#: Seconds between checks for Ctrl-C, and to withdraw a request after it.
 LOOK_S = 0.05
 LEAVE_S = 1.0
 UNASKED_PATIENCE = Patience(silent_s=10.0, gone_s=5.0, repeat_s=2.0)
@@ -119,7 +119,7 @@ class Unasked:
 
 
 def _ignore(_: GdxStep) -> None:
-    """Nobody looks."""
+    """Shows nothing."""
 
 
 def _lost(run: RunResult, what: str, why: str) -> GdxOutcome:

@@ -127,7 +127,7 @@ def take(client: Client, run: RunResult, what: str, answer: GdxAnswer, out: Path
     if what == RESULTS:
         unpack(saved, run, target)
         saved.unlink()
-    if not answer.was_there:  # else it is there for somebody else's sake: a model's input, or another's `fetch`
+    if not answer.was_there:  # else the store has it for another use: a model's input, or another `fetch`
         with contextlib.suppress(StoreFailed):  # then it expires, or `prune` takes it
             used_ms = client.now_ms() + _DAY_MS  # whatever the store's clock says: it was used just now, by us
             client.blobs.drop([StoredBlob(answer.sha256, answer.size_bytes, used_ms)])

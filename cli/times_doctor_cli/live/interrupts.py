@@ -29,7 +29,7 @@ _CANCEL_WORDS = {
 class Signals:
     """Counts Ctrl-C and notes a hang-up; the handlers do nothing else, and the old ones come back at the end."""
 
-    #: Somebody else wants us to end. Absent names do not exist on this platform.
+    #: Another process asks us to end. Absent names do not exist on this platform.
     _ENDING = ("SIGHUP", "SIGTERM", "SIGBREAK")
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ class Controls:
         self._on_choice = on_choice
         self._can_detach = can_detach
         self._is_mine = is_mine
-        #: Whose scan it is, where it is somebody else's and the person has not been asked yet.
+        #: The owner, if the scan is another user's and this user has not been asked yet.
         self._owner = owner
         self._last_press_ms: int | None = None
         self._cancelled_ms = 0

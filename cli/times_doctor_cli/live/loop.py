@@ -82,7 +82,7 @@ def show(
         result_of: the result of a run that has ended; None: not to be had now, and its objective is not shown.
         can_detach: it can go on without this terminal: one that closes, or SIGTERM, ends the show, else cancels all.
         is_mine: this terminal asked for it: Ctrl-C where no menu can be shown cancels all, else it ends the show.
-        owner: somebody else whose scan it is: then the menu asks again before it cancels.
+        owner: Another user who owns the scan: the menu then asks again before it cancels.
         signals: noted since before the scan was submitted. notify: keep the terminal's title, ring its bell at the end.
     """
     frames = shows_frames(console)

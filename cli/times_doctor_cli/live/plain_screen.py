@@ -65,7 +65,7 @@ class PlainScreen:
 
     def refresh(self, now_ms: int, menu: Menu | None, *, hint: str = "", urgent: bool = False) -> None:
         """Say that the scan is alive when nothing was said for long."""
-        del menu, hint, urgent  # there is nobody to show a menu to
+        del menu, hint, urgent  # no user can see a menu
         for notice in self._board.take_notices():
             self._print(now_ms, notice_words(notice))
         if self._last_line_ms is None:

@@ -68,7 +68,7 @@ def fork_guard(folder: str, server: Sequence[str], worker: Sequence[str]) -> tup
 
 
 def _fill_standard_streams() -> None:
-    """Whoever starts us with one of them closed (cron, `<&-`) gets /dev/null: its number must not become our pipe's."""
+    """One that is closed when we start (cron, `<&-`) becomes /dev/null: its number must not become our pipe's."""
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(fd)

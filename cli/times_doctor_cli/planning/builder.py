@@ -124,10 +124,10 @@ def plan_scan(
 
 
 def plan_without_hosts(request: ScanRequest, environ: Mapping[str, str], missing: str) -> Prepared:
-    """The plan of a scan that nobody could run now, to look at: whatever it needs but has not is taken for granted.
+    """The plan of a scan that cannot run now, for display: it assumes that whatever is missing exists.
 
     Args:
-        missing: Why nobody could, in sentences.
+        missing: Why it cannot run, in sentences.
     """
     settings = Settings.load(environ)
     request = request.with_configured(settings)

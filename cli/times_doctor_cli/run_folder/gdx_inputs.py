@@ -166,7 +166,7 @@ class GdxReader:
             self.plan.source = self.plan.source or why
             name = f"{STAGED_GDXPATH}{name}"
         self._finder.take(found, Role.GDX, why, workdir_name=name)
-        if len(parts_of(need.value)) > 1:  # it names a path: the staged file stands in the GDX folder itself
+        if len(parts_of(need.value)) > 1:  # it names a path: the staged file is in the GDX folder itself
             base = base_of(need.value).lower()
             self._rewrite_sets(need.control.lower(), need.value, base)
             self.plan.parameters[need.control.lower()] = base

@@ -155,7 +155,7 @@ class _Look:
         return self._assembled(chain, gdx, restart_path, restart_source, veda)
 
     def _command_words(self) -> list[Parameter]:
-        """The words of GAMS's command line: those that somebody wrote down, then those of `--gams-arg`, which win."""
+        """The words of GAMS's command line: those of a file, then those of `--gams-arg`, which win."""
         words = {}
         if self._call is not None:
             path = [(_GDXPATH, self._call.gdxpath)] if self._call.gdxpath else []

@@ -50,10 +50,10 @@ def apply(placement: Placement) -> Path | None:
 
 
 def last_applied(folder: Path, solvers: set[str]) -> tuple[Path, Applied]:
-    """The option file in `folder` that `apply` wrote and nobody has changed since, and the record of it.
+    """The option file in `folder` that `apply` wrote and that has not changed since, and the record of it.
 
     Raises:
-        UsageError: `apply` wrote none of these solvers' here, or somebody has changed it.
+        UsageError: `apply` wrote none of these solvers' here, or it has been changed.
     """
     for solver in sorted(solvers):
         target = as_spelled(folder, f"{solver}.opt")

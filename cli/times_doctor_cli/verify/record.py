@@ -45,7 +45,7 @@ def case_record(
     """What became of one model.
 
     Args:
-        expected: The verdict that it must come to; None for a model of somebody else's.
+        expected: The verdict that it must come to; None for a user's model.
         secret: Words that must not be told, unless they are `known`.
     """
     runs = []

@@ -25,7 +25,7 @@ _EACH = (
     Column("solves", 6, right=True),
     Column("time", 8, right=True),
 )
-#: A file's name is not cut where nobody looks at columns.
+#: A file's name is not cut in output without columns.
 _WHOLE_NAME = 4_096
 
 

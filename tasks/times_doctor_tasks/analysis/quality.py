@@ -23,7 +23,7 @@ _MEASURES = {
 
 
 def is_within_tolerance(result: RunResult) -> bool:
-    """Whether nothing is off by more than `WORSE_FACTOR` times what was asked for; what nobody measured is not.
+    """Whether nothing is off by more than `WORSE_FACTOR` times what was asked for; what was not measured is not.
 
     >>> from times_doctor_tasks.testing.documents import make_result
     >>> off = {"primal_residual": 1e-4, "primal_tolerance": 1e-6}

@@ -15,7 +15,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """Gives a name beside `path` to write to, which takes `path`'s place when the block ends well.
 
     When it does not, nothing is left and what stood at `path` still stands there. The name is short, since
-    `path`'s own may be as long as a name can be, and nobody else's: two writers of one file do not meet.
+    `path`'s own may be as long as a name can be, and is unique: two writers of one file do not meet.
 
     Raises:
         OSError: what was written cannot take the place of `path`.

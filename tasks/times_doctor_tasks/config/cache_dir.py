@@ -12,7 +12,7 @@ def require_cache_folder(folder: Path, origin: str | None) -> None:
     """Makes the folder where it is not there yet, and sees to it that files can be written in it.
 
     Raises:
-        UsageError: the folder that somebody named (`origin`: a variable or file) cannot be used.
+        UsageError: the configured folder (`origin`: a variable or file) cannot be used.
         InfrastructureError: the default one cannot.
     """
     try:

@@ -120,7 +120,7 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:scan:{scan}:reported"
 
     def told(self, scan: str) -> str:
-        """SET of what somebody was told of: `ended`, `waits`, `lost <run> <attempt>`. Writer and reader control."""
+        """SET of messages sent to people: `ended`, `waits`, `lost <run> <attempt>`. Writer and reader control."""
         return f"{self.prefix}:scan:{scan}:told"
 
     def run(self, scan: str, run: str) -> str:

@@ -19,5 +19,5 @@ GRACE_S: Final = (1.0, 86_400.0)
 STOP_CAP_S: Final = (1.0, 604_800.0)
 #: A name to tell of a scan; what it stands for, only the control worker knows.
 NOTIFY_NAME: Final = re.compile(r"\w[\w.+@-]{0,59}", re.ASCII)
-#: The name of nobody: it switches a person's default off.
+#: The name for no recipient: it switches a person's default off.
 NOBODY: Final = "none"

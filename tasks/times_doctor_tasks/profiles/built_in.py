@@ -19,7 +19,7 @@ from times_doctor_tasks.profiles.profile import ModelClass, Profile
 
 #: The files, in the order in which profiles are listed.
 FILES = ("cplex", "highs", "highs_alone", "gurobi", "xpress", "copt", "mosek")
-#: The set that runs under HiGHS alone where nobody names a profile, and why it is this one.
+#: The set that runs under HiGHS alone if no profile is named, and why it is this one.
 DEFAULT_SETS: Mapping[ModelClass, tuple[str, str]] = {
     ModelClass.LP: ("default", "the method decides how long an LP takes"),
     ModelClass.MIP: ("mip", "HiGHS chooses the method of a MIP itself"),

@@ -123,7 +123,7 @@ class _File(msgspec.Struct):
 
 @functools.cache
 def option_table(engine: str, solver: str) -> OptionTable | None:
-    """The options of a solver under GAMS, else of the solver itself; None for one that nobody has written down."""
+    """The options of a solver under GAMS, else of the solver itself; None for one without a table."""
     name = engine if engine in ("gams", "highs") else "native"
     text = files(__package__).joinpath("option_tables", f"{name}.json").read_bytes()
     file = msgspec.json.decode(text, type=_File)

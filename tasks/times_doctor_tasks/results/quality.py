@@ -15,7 +15,7 @@ _TOLERANCES: Mapping[str, Mapping[str, tuple[str, float]]] = {
 
 
 def quality_of(reading: RunReading) -> dict[str, float]:
-    """Residuals, complementarity, gap, absolute and relative (`_rel`), and tolerances, by name; what nobody says lacks.
+    """Residuals, complementarity, gap, absolute and relative (`_rel`), and tolerances, by name, if known.
 
     A residual is the larger of two figures: how far rows and bounds are broken, and how far `A x` is from the rows.
     """

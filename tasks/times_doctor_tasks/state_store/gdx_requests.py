@@ -2,7 +2,7 @@
 
 Not Celery tasks: a host whose slots are all busy for hours would not see them. A host reads its list of requests when
 the bell rings, and once a second, in a thread of its own. A request stands only while its client repeats it, so nothing
-is sent for somebody who has left, and a worker that starts anew finds what its predecessor was asked. See
+is sent for somebody who has left, and a worker that restarts finds what the previous one was asked. See
 docs/adr/0010-gdx-on-request.md.
 """
 

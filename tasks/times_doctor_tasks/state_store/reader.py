@@ -438,7 +438,7 @@ def _card(raw: bytes, name: str, key: str) -> HostCard:
     notes = "Its card is of another version: not everything about it can be read."
     try:
         other = msgspec.json.decode(raw, type=_AnyCard)
-    except (ValueError, RecursionError):  # somebody else's bytes: one host that takes no part
+    except (ValueError, RecursionError):  # corrupted bytes: one host that takes no part
         other, notes = _AnyCard(host=name), "Its card cannot be read: is another program writing there?"
     return HostCard(
         host=name,

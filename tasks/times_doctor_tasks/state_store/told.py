@@ -22,5 +22,5 @@ def mark_told(store: Records, scan: str, events: Sequence[str]) -> list[str]:
     try:
         return [event for event, added in zip(events, pipe.execute(), strict=False) if added]
     except redis.ResponseError as error:
-        logger.warning("nobody is told: %s", error, extra={"action": "not_told", "scan": scan})
+        logger.warning("no message is sent: %s", error, extra={"action": "not_told", "scan": scan})
         return []

@@ -152,7 +152,7 @@ def _bundled() -> Path | None:
 
 
 def clean_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """What of an environment GAMS gets: an allow-list, so that a credential nobody thought of stays out as well.
+    """What of an environment GAMS gets: an allow-list, so that unexpected credentials stay out as well.
 
     >>> clean_environ({"PATH": "/bin", "LC_ALL": "C", "TIMES_DOCTOR_BROKER_URL": "redis://:x@h", "AWS_PROFILE": "p"})
     {'PATH': '/bin', 'LC_ALL': 'C'}

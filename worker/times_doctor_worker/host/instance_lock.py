@@ -133,7 +133,7 @@ def _lock(path: Path) -> int:
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except FileNotFoundError:
-        return -1  # removed by somebody else meanwhile
+        return -1  # removed by another process meanwhile
     if try_hold(fd):
         return fd
     os.close(fd)

@@ -166,7 +166,7 @@ def serve(control_fd: int) -> None:
 
 
 def _let_go_of_everything_but(kept: int) -> None:
-    """Holds no file, folder, terminal or pipe of others: whoever waits for a pipe to end would wait for us."""
+    """Holds no file, folder, terminal or pipe of others: a reader of a pipe would wait for us."""
     os.chdir("/")
     os.closerange(3, kept)
     os.closerange(kept + 1, min(os.sysconf("SC_OPEN_MAX"), 1 << 20))

@@ -11,7 +11,7 @@ from times_doctor_tasks.parsers.lines import left_out
 
 #: At most this much comes back from one `poll`: a solver that floods its log must not hold up the other runs' tails.
 MAX_POLL_BYTES = 1 << 20
-#: With more than this still to read, all is left out but the last so many bytes: nobody can follow a flood.
+#: With more than this still to read, all is left out but the last so many bytes: no reader can follow a flood.
 BEHIND_BYTES, TAIL_BYTES = 8 << 20, 4 << 20
 
 

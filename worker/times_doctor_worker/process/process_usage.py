@@ -137,7 +137,7 @@ else:
             times = process.cpu_times()
             return group, process.memory_info().rss, times.user + times.system
         except (psutil.Error, OSError):
-            # Ended meanwhile, or somebody else's.
+            # Ended meanwhile, or another user's.
             return None
 
 

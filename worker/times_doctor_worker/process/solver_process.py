@@ -184,7 +184,7 @@ class SolverProcess:
 def end_group(group: int, leader_started_at: int, marker: str) -> bool:
     """Kills what is left of an engine's process group and waits until it is gone; whether there was anything.
 
-    A number may have passed to somebody else's group: only processes are killed that are the engine itself (pid and
+    A number may belong to another group by now: only processes are killed that are the engine itself (pid and
     start time) or carry its marker in their environment.
     """
     found = False
@@ -232,7 +232,7 @@ def _living_members(group: int, leader_started_at: int, marker: str) -> list[int
             if is_engine or process.environ().get(supervisor.MARKER_VARIABLE) == marker:
                 members.append(process.pid)
         except (psutil.Error, OSError):
-            # It ended while we looked, or it is somebody else's: either way none of ours.
+            # It ended while we looked, or it is another user's: either way none of ours.
             continue
     return members
 

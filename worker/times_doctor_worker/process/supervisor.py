@@ -183,7 +183,7 @@ class _Sentinel:
         os.write(self.pipe, b"%d\n" % group)
 
     def end(self) -> None:
-        """Sends it away before the pipe ends: the group's number may belong to somebody else by then."""
+        """Sends it away before the pipe ends: the group's number may belong to another process by then."""
         os.kill(self.pid, signal.SIGKILL)
         os.close(self.pipe)
         os.waitpid(self.pid, 0)
@@ -302,7 +302,7 @@ class Supervisor:
         try:
             self._channel.sendall(line.encode("utf-8", "surrogateescape") + b"\n")
         except OSError:
-            # The worker is gone: nobody to tell, and the next look at the channel says so.
+            # The worker is gone: there is no reader, and the next look at the channel says so.
             return
 
 
@@ -328,7 +328,7 @@ def _start_engine(order: Order, sentinel: _Sentinel) -> int:
 
 def _become_engine(order: Order, sentinel: _Sentinel, problems: int) -> None:
     try:
-        # Group, sentinel and marker come first: from here on there is no moment in which nobody would find us.
+        # Group, sentinel and marker come first: from here on we can be found at any moment.
         os.setpgid(0, 0)
         sentinel.watch(os.getpid())
         _write_marker(order.marker_path)

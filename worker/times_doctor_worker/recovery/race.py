@@ -1,6 +1,6 @@
 """Races and caps: which runs of a scan stop because of how others ended.
 
-The rule lives with the control worker, not with the client: it holds when nobody watches. A sweeper keeps one
+The rule lives with the control worker, not with the client: it also works without a watcher. A sweeper keeps one
 `Referee` per open scan and calls `look` each time it has read the states.
 """
 
@@ -31,7 +31,7 @@ def runs_to_stop(
     still start, and then has as long as any other.
 
     Args:
-        asked: Runs that were asked to stop before (`*`: all of them); nobody is asked twice.
+        asked: Runs that were asked to stop before (`*`: all of them); no run is asked twice.
         best_s: Seconds of the fastest engine that proved optimal; None while there is none.
         now_ms: On the clock of the states, the server's.
     """

@@ -1,7 +1,7 @@
 """Recovery as pure rules: what to do about runs whose owner went silent or whose message must be lost.
 
 Time is this process's monotonic clock, fed in. A run counts as silent when the same (attempt, beat) was seen for
-a whole lease while Redis answered without a break: after an outage, or our own start, the watch begins anew, so that
+a whole lease while Redis answered without a break: after an outage, or our own start, the watch restarts, so that
 an outage of Redis restarts nothing that is healthy.
 """
 
@@ -21,7 +21,7 @@ FIRST_PATIENCE_S = 30.0
 LONGEST_PATIENCE_S = 600.0
 #: The same at first for a run that was never published: nothing can be in a queue.
 UNPUBLISHED_PATIENCE_S = 3.0
-#: The same at first for a run whose queue is empty: whoever has taken its message claims it at once, or never will
+#: The same at first for a run whose queue is empty: a worker that has taken its message claims it at once, or never
 #: (Redis pops a message for a client that is gone). Under load a queue is never empty: hence the patience above.
 TAKEN_PATIENCE_S = 5.0
 

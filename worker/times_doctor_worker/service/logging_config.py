@@ -23,7 +23,7 @@ _SECRETS = (
 #: Celery's consumer, and how its lines about a lost connection begin.
 _CONSUMER = "celery.worker.consumer.consumer"
 _LOST = ("consumer: Cannot connect", "consumer: Connection to broker lost")
-#: Seconds after an outage for which nobody begins another one.
+#: Seconds after an outage in which no new outage is reported.
 LATE_S = 10.0
 
 
@@ -156,7 +156,7 @@ def configure_logging(level: str, *, who: str, form: str = "text") -> None:
             "filters": {"outage": {"()": OutageFilter, "shows_all": level == "DEBUG"}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": form, "filters": ["outage"]}},
             "root": {"handlers": ["stderr"], "level": level},
-            # What Celery and kombu say in passing is about Celery. Its backend tells each second of an outage anew,
+            # What Celery and kombu say in passing is about Celery. Its backend logs each second of an outage again,
             # with a traceback; the consumer beside it says the same in a line.
             "loggers": {
                 "celery": {"level": "WARNING"},

@@ -46,7 +46,7 @@ class _Kept(msgspec.Struct, frozen=True):
                 remove_staged(self.path)
             else:
                 shutil.rmtree(self.path, ignore_errors=True)
-                # Its name is never used again, so nobody can hold the file that goes; a snapshot's stays.
+                # Its name is never used again, so no process can hold the removed file; a snapshot's stays.
                 self.lock.unlink(missing_ok=True)
         except OSError:
             return False
@@ -57,7 +57,7 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 def prune(cache: Path, *, limit_bytes: int, now_s: float | None = None) -> int:
-    """Removes what nobody used for `KEEP_DAYS`, then the least recently used beyond `limit_bytes`; bytes removed."""
+    """Removes what was not used for `KEEP_DAYS`, then the least recently used beyond `limit_bytes`; bytes removed."""
     now_s = time.time() if now_s is None else now_s
     oldest_s = now_s - KEEP_DAYS * 86_400
     _remove_parts(cache, now_s - KEEP_PARTS_S)

@@ -17,7 +17,7 @@ def lock_beside(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def used(lock: Path) -> Iterator[None]:
-    """Shares a lock with others who use the same thing; a pruner takes it alone, and so only what nobody uses."""
+    """Shares a lock with other users of the same thing; a pruner takes it alone, so it removes only what is unused."""
     with opened(lock) as fd:
         share(fd)
         yield

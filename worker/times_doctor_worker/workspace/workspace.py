@@ -71,7 +71,7 @@ class Workspace:
     def tree(self, snapshot: str, manifest: Manifest) -> Iterator[Path]:
         """The staged tree of a snapshot: the one that is there when it is untouched, else a new one.
 
-        Nobody prunes it while the context is open.
+        It is not pruned while the context is open.
 
         Raises:
             DiskFull: it does not fit; nothing was staged.
@@ -95,7 +95,7 @@ class Workspace:
     def attempt_folder(self, scan: str, run: str, fence: Fence, *, tree: Path, manifest: Manifest) -> Iterator[Path]:
         """A fresh working folder, with what GAMS finds in its working directory only.
 
-        Nobody prunes it while the context is open; it stays when it ends.
+        It is not pruned while the context is open; it stays when it ends.
         """
         folder = self.cache / "runs" / scan / f"{run}.{fence.attempt}"
         with used(lock_beside(folder)):
@@ -111,7 +111,7 @@ class Workspace:
     def kept_folder(self, scan: str, run: str, attempt: int) -> Iterator[Path | None]:
         """The working folder of an attempt that is over; None when it is not here any more.
 
-        Nobody prunes it while the context is open. Whoever names it comes from outside: what leads out of the cache
+        It is not pruned while the context is open. Its name comes from outside: what leads out of the cache
         is not here either.
         """
         runs = (self.cache / "runs").resolve()

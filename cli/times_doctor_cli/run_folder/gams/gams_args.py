@@ -43,7 +43,7 @@ def parse_gams_args(texts: Iterable[str]) -> dict[str, str]:
 
 
 def refuse_own_parameters(given: Mapping[str, str], mentioned: Iterable[str]) -> None:
-    """Sees to it that nobody sets what he takes for a parameter of GAMS: `--LP=cplex` would change nothing.
+    """Refuses names that look like parameters of GAMS: `--LP=cplex` would change nothing.
 
     Args:
         mentioned: Variables that the model's text names, in lower case: `%case%` is one though GAMS has a parameter

@@ -1,6 +1,6 @@
 """Compile-time variables (`$set`, `--NAME=value`, `%name%`), evaluated as far as the text allows.
 
-A variable holds the set of values it may have: a `$set` under a condition nobody can decide here adds to it. A name
+A variable holds the set of values it may have: a `$set` under an undecided condition adds to it. A name
 is worked out when one value is left, tried in every way when there are several, and a pattern when one is unknown.
 """
 

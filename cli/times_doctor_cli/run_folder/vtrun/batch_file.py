@@ -5,7 +5,7 @@ VEDA 2 writes (seen in public run folders; the path and the case name vary):
     SET "$case_name=demos_007"
     CALL ..\..\GAMS_SrcTIMES.v4.7.0\VT_GAMS %$case_name% ..\GAMS_SrcTIMES.v4.7.0 GAMSSAVE\%$case_name% '' ..\ lo=1 2>&1 | tee ...
 
-VT_GAMS.CMD stands in the TIMES source folder. It is read as well where it is there; elsewhere its five arguments are
+VT_GAMS.CMD is in the TIMES source folder. It is read as well where it is there; elsewhere its five arguments are
 enough: case, source folder as seen from the data folder, GDX, restart file, data folder, then words for GAMS.
 """  # noqa: E501
 

@@ -104,7 +104,7 @@ class _ListingReader:
         self._above = ""
         self._left_out_bytes = 0
         self._solver_report = self._user_errors = self._complete = self._input_open = False
-        #: False in a piece that somebody pasted without it: its statuses count all the same.
+        #: False in a pasted piece without it: its statuses count all the same.
         self._has_summary = False
 
     def line(self, line: str) -> None:

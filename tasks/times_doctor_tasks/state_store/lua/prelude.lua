@@ -1,5 +1,5 @@
 -- Shared head of every script; `scripts.py` puts the table TRANSITIONS (from states.py) in front of it.
--- A key that somebody has made another type, or a number that none can be added to, is as good as gone: it costs its
+-- A key of another type, or a number that none can be added to, is treated as missing: it costs its
 -- run what was in it, and no host its beats.
 local server = redis
 local broken = {'WRONGTYPE', 'not an integer', 'overflow', 'last possible ID', 'equal or smaller'}

@@ -1,7 +1,7 @@
 -- RELEASE: the owner hands the run back unfinished; the attempt is not counted, unless the host failed it.
 -- KEYS  1 state  2 events  3 history  4 line  5 needs
 -- ARGV  1 run  2 attempt  3 token  4 reason  5 ttl_s  6 events_max  7 handbacks to add (0: it counts)
---       8 member  9 need as in the line ('' = its message is published again)  10 step  11 ms for which nobody takes it
+--       8 member  9 need as in the line ('' = its message is published again)  10 step  11 ms for which no host takes it
 -- Returns {'ok'} | {'not yours'}
 -- Atomic because a replacement may be claimed between the check and the hand-back.
 local h = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'token')

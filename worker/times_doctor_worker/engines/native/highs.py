@@ -30,7 +30,7 @@ QUALITY = {
     "gap_rel": "primal_dual_objective_error",
     "integrality": "max_integrality_violation",
 }
-#: `kkt_tolerance` where nobody set it.
+#: The default of `kkt_tolerance`.
 DEFAULT_TOLERANCE = 1e-7
 #: Options whose values are this program's own.
 _OURS = frozenset({"output_flag", "log_to_console"})
