@@ -9,7 +9,7 @@ from times_doctor_cli.client.session import Client
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import ScanSpec
 
-#: The newest scan of the caller.
+#: The newest scan of whoever asks.
 LAST = "last"
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 #: Ids named when several begin alike.
@@ -35,9 +35,7 @@ def find_scan(client: Client, text: str, *, me: str) -> ScanSpec:
         if text == LAST:
             return _last(client.store.specs(client.store.scans()), me)
         if not looks_like_scan(text):
-            raise UsageError(
-                f"{text!r} is not a scan id. Expected one like 261123-142305-a1f3, its beginning, or 'last'."
-            )
+            raise UsageError(f"{text!r} is no scan id. Expected one like 261123-142305-a1f3, its beginning, or 'last'.")
         exact = client.store.scan(text)
         if exact is not None:
             return exact

@@ -71,7 +71,7 @@ class Executor:
         self._busy: dict[str, int] = {}
         self._lock = threading.Lock()
         self._somebody_waits = True
-        """Whether a run waited in line at last look: asking each time would make a freed slot wait for the answer."""
+        """Whether a run stood in line at the last look: who asks each time makes a freed slot wait for the answer."""
 
     def busy(self) -> list[str]:
         """`<scan> <run>` of every delivery that is being dealt with."""
@@ -110,8 +110,8 @@ class Executor:
             while self._is_taking() and (taken := self._admission.take(ask)) is not None:
                 self._postman.to_host(*taken, bench.host)
         except (redis.RedisError, OperationalError):
-            # Redis does not answer: a run that was taken and not published stays in line, and is taken again.
-            logger.warning("no run taken from the line", exc_info=True, extra={"action": "pick_failed"})
+            # Redis is away: who was taken and not published stays in line, and is taken again.
+            logger.warning("nobody taken from the line", exc_info=True, extra={"action": "pick_failed"})
 
     def _solve(self, task: SolveTask) -> str | None:
         try:
@@ -249,7 +249,7 @@ class Executor:
         return result.state
 
     def _waits_for_licence(self, line: Line) -> bool:
-        """Whether a run that was refused a licence now waits in line, to be tried again, as long as it was told."""
+        """Whether a run that was refused a licence now stands in line, to be tried again, as long as it was told."""
         spec, run, longest_s = line.spec, line.run, line.run.wait_licence_s
         if not longest_s:
             return False
@@ -268,7 +268,7 @@ class Executor:
         )
 
     def _goes_to_larger(self, line: Line) -> bool:
-        """Whether a run that ended out of memory now waits in line for a larger host.
+        """Whether a run that ended for want of memory now stands in line for a larger host.
 
         Once, and not where `--mem` said what it may take.
         """

@@ -34,7 +34,7 @@ class Intake:
     """Takes messages from queues and gives each to a thread of the pool."""
 
     def __init__(self, *, nodename: str, slots: int, sends_events: bool = False) -> None:
-        """`sends_events`: of tasks and of its own life, for a dashboard: without remote control they are always sent."""
+        """`sends_events`: of tasks and of its own life, for a dashboard; always, since remote control is off."""
         self.slots = slots
         self._sends_events = sends_events
         self._nodename = nodename
