@@ -78,7 +78,7 @@ def make_app(names: Iterable[str] = tuple(COMMANDS)) -> typer.Typer:
     """The application with these commands: building all of them takes longer than most commands' own start."""
     app = typer.Typer(
         name="times-doctor",
-        help="Run one TIMES/VEDA model under several solver profiles and learn which one to use and why.",
+        help="Compare solver settings (profiles) for one TIMES or other model, and say which to use and why.",
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,

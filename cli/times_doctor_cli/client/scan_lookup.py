@@ -35,7 +35,7 @@ def find_scan(client: Client, text: str, *, me: str) -> ScanSpec:
         if text == LAST:
             return _last(client.store.specs(client.store.scans()), me)
         if not looks_like_scan(text):
-            raise UsageError(f"{text!r} is no scan id. Expected one like 261123-142305-a1f3, its beginning, or 'last'.")
+            raise UsageError(f"{text!r} is no scan id. Expected one like 261123-142305-a1f3, its prefix, or 'last'.")
         exact = client.store.scan(text)
         if exact is not None:
             return exact

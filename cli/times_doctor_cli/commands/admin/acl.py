@@ -19,7 +19,7 @@ def acl(
         str | None, typer.Option(metavar="NAME", help="Key prefix of the team; default: the configured one.")
     ] = None,
 ) -> None:
-    """Print the broker's users, one a role, with new passwords."""
+    """Print the broker's users, one per role, with new passwords."""
     import os
     import sys
 

@@ -24,7 +24,7 @@ EXAMPLES = """Examples:
 
   times-doctor apply last -p dual --to AppData    another profile, elsewhere
 
-  times-doctor apply last --undo                  the file as it was before
+  times-doctor apply last --undo                  restore the previous file
 """
 
 
@@ -32,19 +32,19 @@ def apply(
     scan: Annotated[
         str,
         typer.Argument(
-            metavar="SCAN", help="A scan's id, its beginning or 'last'; its folder; or a scanned run folder or model."
+            metavar="SCAN", help="A scan id or its prefix; 'last': your newest scan; a scan's folder; a scanned model."
         ),
     ],
     profile: Annotated[
-        str | None, typer.Option("--profile", "-p", help="This profile's option file, not the recommended one's.")
+        str | None, typer.Option("--profile", "-p", help="Apply this profile, not the recommended one.")
     ] = None,
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="DIR", help="Into this folder, not into the model's run folder.")
+        Path | None, typer.Option("--to", metavar="DIR", help="Copy to this folder instead of the model's run folder.")
     ] = None,
-    undo: Annotated[bool, typer.Option("--undo", help="Restore the file that was there before.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Restore the previous file.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")] = False,
 ) -> None:
-    """Put the recommended option file where your model runs."""
+    """Copy the recommended option file into the run folder."""
     from times_doctor_cli.terminal.console import say
     from times_doctor_cli.veda import placement
 
@@ -91,11 +91,11 @@ def _applied(place: Placement, back: str, *, dry_run: bool) -> str:
     from times_doctor_cli.veda.applied_file import RECORD, apply
 
     if dry_run:
-        kept = "" if place.before is None else f" {place.target.name} would be kept beside it as a backup."
+        kept = "" if place.before is None else f" {place.target.name} would be kept as a backup."
         return f"Nothing was written.{kept}"
     backup = apply(place)
-    kept = "There was no such file before." if backup is None else f"The file before is {backup.name} beside it."
-    return f"Written, and noted in {place.target.name}{RECORD}. {kept}\nTo take it back: {back}"
+    kept = "There was no such file before." if backup is None else f"The previous file is kept as {backup.name}."
+    return f"Written, and noted in {place.target.name}{RECORD}. {kept}\nTo undo: {back}"
 
 
 def _undone(folder: Path, solvers: set[str], *, dry_run: bool) -> str:

@@ -14,12 +14,12 @@ import typer
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write it.")] = Path("demo"),
     solvers: Annotated[
-        bool, typer.Option("--solvers", help="Scan a small one now with CPLEX, without GAMS (times-doctor[cplex]).")
+        bool, typer.Option("--solvers", help="Also write a small model file and scan it with CPLEX, without GAMS.")
     ] = False,
 ) -> None:
     """Write a small energy-system model to try scans with.
 
-    As a run folder for GAMS, and as a larger LP file that HiGHS solves without GAMS.
+    Writes a run folder for GAMS, and a larger model file that HiGHS solves without GAMS.
     """
     from times_doctor_cli.demo.files import SMALL_NAME, write_demo
     from times_doctor_cli.terminal.console import say

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 EXAMPLES = """Examples:
 
-  times-doctor diagnose model.mps        solve it once, by HiGHS, and say all of it
+  times-doctor diagnose model.mps        solve with HiGHS and report
 
-  times-doctor diagnose run.log          what the log of an earlier run says
+  times-doctor diagnose run.log          read an earlier run's log
 
-  times-doctor diagnose my_run           the run folder's newest scan or run
+  times-doctor diagnose my_run           its newest scan, else its log
 """
 
 
@@ -25,19 +25,19 @@ def diagnose(
     what: Annotated[
         Path,
         typer.Argument(
-            metavar="MODEL|LOG|RUN_DIR", help="A .mps or .lp file; a log or listing; or the folder of runs or a scan."
+            metavar="MODEL|LOG|RUN_DIR", help="A .mps or .lp file; a log or listing; or a folder with a scan or runs."
         ),
     ],
-    timeout_seconds: Annotated[float, typer.Option(help="Time limit for solving a model file.")] = 60.0,
+    timeout_seconds: Annotated[float, typer.Option(metavar="S", help="Time limit for solving a model file.")] = 60.0,
     iis_seconds: Annotated[
-        float, typer.Option(help="Time to find the rows that make a model infeasible, in seconds; 0: do not search.")
+        float, typer.Option(metavar="S", help="Time to find the rows that make the model infeasible; 0: do not search.")
     ] = 60.0,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Say what is wrong with a model, without a scan.
+    """Find what is wrong with a model, without a scan.
 
-    It says why there is no solution, how good a solution is, and how the model is scaled. HiGHS solves a model file
-    once; everything else is read.
+    Shows why there is no solution, how accurate a solution is, and how the model is scaled. A model file is solved once
+    with HiGHS. Logs, listings and scans are read, not solved again.
     """
     from times_doctor_cli.terminal.console import emit_json, show, shows_unicode, stdout_console
     from times_doctor_cli.views.diagnosis import diagnosis_view

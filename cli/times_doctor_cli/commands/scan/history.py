@@ -19,9 +19,9 @@ EXAMPLES = """Examples:
 
   times-doctor history                   the models scanned on this machine
 
-  times-doctor history my_run            what was best for one, and for those like it
+  times-doctor history my_run            what was best for this model
 
-  times-doctor history my_run --queue    the same in the team's scans
+  times-doctor history my_run --queue    the same, from the team's scans
 """
 
 
@@ -34,13 +34,13 @@ def history(
     ] = False,
     forget: Annotated[
         bool,
-        typer.Option("--forget", help="Delete the records of MODEL, or all; for a team this needs the control role."),
+        typer.Option("--forget", help="Delete MODEL's records, or all; asks nothing (--queue: control role only)."),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Show which profiles were best for a model before.
 
-    Also for similar models, if the model's files are here.
+    Includes similar models, if the model's files are on this machine.
 
     The newest 2,000 runs are kept. A team keeps hashes instead of a model's names.
     """

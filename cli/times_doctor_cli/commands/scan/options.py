@@ -23,60 +23,63 @@ class ScanOptions(TypedDict):
     profiles: Annotated[
         list[str], typer.Option("--profiles", "-p", help="A profile, solver:profile, or a set (@hard). Repeatable.")
     ]
-    solver: Annotated[str, typer.Option(help="cplex, gurobi, highs, ..., or auto, both, all.")]
+    solver: Annotated[
+        str,
+        typer.Option(help="cplex, gurobi, ...; both (cplex, gurobi); all; auto: of your option files, else the first."),
+    ]
     opt_files: Annotated[list[Path], typer.Option("--opt-file", help="An option file to use as a profile. Repeatable.")]
-    parallel: Annotated[bool, typer.Option("--parallel", help="Run the profiles at the same time.")]
-    queue: Annotated[bool, typer.Option("--queue", help="Run them on the team's hosts.")]
+    parallel: Annotated[bool, typer.Option("--parallel", help="Run all profiles at the same time.")]
+    queue: Annotated[bool, typer.Option("--queue", help="Run on the team's hosts, not on this machine.")]
     max_workers: Annotated[
         int | None,
         typer.Option(
             envvar="TD_MAX_WORKERS",
-            help="Largest number of runs at once (with --queue: of runs that share a host's cores).",
+            help="Most runs at the same time (--queue: only to divide the cores between the runs).",
         ),
     ]
     timeout_s: Annotated[
         float | None, typer.Option("--timeout-seconds", envvar="TD_TIMEOUT_SECONDS", help="Time limit of each run.")
     ]
     wait_licence_min: Annotated[
-        float, typer.Option("--wait-for-licence", metavar="MIN", help="Minutes to wait for a licence that is refused.")
+        float, typer.Option("--wait-for-licence", metavar="MIN", help="Retry a refused licence for MIN minutes.")
     ]
     iis: Annotated[
-        bool, typer.Option("--iis", help="GAMS: ask CPLEX, Gurobi or COPT which equations make a model infeasible.")
+        bool, typer.Option("--iis", help="GAMS: let CPLEX, Gurobi or COPT find what makes a model infeasible.")
     ]
     iis_s: Annotated[
         float,
         typer.Option(
             "--iis-seconds",
-            help="HiGHS: time to find the rows that make a model infeasible, in seconds; 0: do not search.",
+            help="Model files: seconds for HiGHS to find the rows that make the model infeasible; 0: do not search.",
         ),
     ]
-    mem_mb: Annotated[int | None, typer.Option("--mem", help="Memory that a run needs, in MB.")]
-    priority: Annotated[str, typer.Option(help="Order among your own scans: low, normal or high.")]
-    hosts: Annotated[list[str], typer.Option(metavar="NAME", help="Use this host only (--queue). Repeatable.")]
-    race: Annotated[bool, typer.Option("--race", help="The first run that is optimal stops the others.")]
+    mem_mb: Annotated[int | None, typer.Option("--mem", help="Memory to reserve per run, in MB.")]
+    priority: Annotated[str, typer.Option(help="Order of your own scans: low, normal or high.")]
+    hosts: Annotated[list[str], typer.Option(metavar="NAME", help="Use only this host (--queue). Repeatable.")]
+    race: Annotated[bool, typer.Option("--race", help="Stop all other runs when the first is optimal.")]
     cap_factor: Annotated[
         float | None,
-        typer.Option("--cap", metavar="FACTOR", help="Stop runs that take FACTOR times the best run's time."),
+        typer.Option("--cap", metavar="FACTOR", help="Stop runs that take FACTOR times the fastest."),
     ]
-    detach: Annotated[bool, typer.Option("--detach", help="Submit the scan and return at once (--queue).")]
+    detach: Annotated[bool, typer.Option("--detach", help="Submit the scan and exit (--queue).")]
     notify: Annotated[
         str | None,
         typer.Option(
             metavar="NAME", help="Tell NAME when the scan ends, waits long or loses a host (--queue); none: nobody."
         ),
     ]
-    resume: Annotated[bool, typer.Option("--resume", help="Reuse results of earlier runs with the same inputs.")]
+    resume: Annotated[bool, typer.Option("--resume", help="Reuse results of identical earlier runs.")]
     gams_path: Annotated[Path | None, typer.Option(help="GAMS system folder or executable.")]
     times_src: Annotated[Path | None, typer.Option(help="Folder of the TIMES source.")]
     includes: Annotated[list[Path], typer.Option("--include", help="Another file that the model needs. Repeatable.")]
     restart: Annotated[str, typer.Option(help="Restart file: auto (as in VTRUN.CMD), none, or a .g00 file.")]
     vd: Annotated[
         bool | None,
-        typer.Option("--vd/--no-vd", help="Write results for VEDA (.vd), or not; default: as in VTRUN.CMD."),
+        typer.Option("--vd/--no-vd", help="Write results for VEDA (.vd) or not (default: as VTRUN.CMD does)."),
     ]
     out: Annotated[Path | None, typer.Option(help="Folder for reports instead of RUN_DIR/times_doctor_out.")]
     trace: Annotated[Path | None, typer.Option(help="Also write the scan as a GAMS trace file (for PAVER).")]
-    yes: Annotated[bool, typer.Option("--yes", help="Start more than 20 runs without asking.")]
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before more than 20 runs.")]
 
 
 def takes_scan_options(command: _Command) -> _Command:

@@ -8,7 +8,7 @@ import typer
 
 
 def profiles(
-    solver: Annotated[str | None, typer.Option(help="Only those of one solver.")] = None,
+    solver: Annotated[str | None, typer.Option(metavar="NAME", help="Only the profiles of this solver.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """List the built-in profiles."""

@@ -17,21 +17,21 @@ def report(
         str,
         typer.Argument(
             metavar="SCAN|RUN_DIR|LOG",
-            help="A scan's id, its beginning or 'last'; the folder of a scan; or a run folder, a log or a listing.",
+            help="A scan id or its prefix; 'last': your newest scan; a scan's or run's folder; a log or listing.",
         ),
     ],
-    html: Annotated[bool, typer.Option("--html", help="Write a scan's HTML page and say where it is.")] = False,
-    open_page: Annotated[bool, typer.Option("--open", help="Open that page in the browser.")] = False,
-    trace: Annotated[Path | None, typer.Option(help="Write a scan as a GAMS trace file (PAVER) and stop.")] = None,
+    html: Annotated[bool, typer.Option("--html", help="Write the HTML report and show its path.")] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the HTML report in the browser.")] = False,
+    trace: Annotated[Path | None, typer.Option(help="Only write the scan as a GAMS trace file (PAVER).")] = None,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="A scan's table as Markdown, for a mail or ticket.")
+        bool, typer.Option("--markdown", help="Print the scan's table as Markdown, for an email or issue.")
     ] = False,
-    each: Annotated[bool, typer.Option("--each", help="One line for every log in a folder and below it.")] = False,
+    each: Annotated[bool, typer.Option("--each", help="One line per log in the folder and its subfolders.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Show a scan's report, or how an existing run ended.
 
-    A run is read from its log, listing and trace; times-doctor need not have started it.
+    Runs that were not started by times-doctor are read from their log, listing and trace.
     """
     from times_doctor_cli.reports.reader import find_saved
     from times_doctor_tasks.contract.errors import UsageError

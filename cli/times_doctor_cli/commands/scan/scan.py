@@ -14,19 +14,19 @@ from times_doctor_tasks.contract.errors import UsageError
 
 EXAMPLES = """Examples:
 
-  times-doctor scan my_run               one profile after the other
+  times-doctor scan my_run               one profile after another
 
-  times-doctor scan my_run --parallel    at once, the cores shared
+  times-doctor scan my_run --parallel    all at the same time
 
   times-doctor scan my_run -p dual -p bar         only these two
 
-  times-doctor scan my_run --opt-file try1.opt    an option file of yours
+  times-doctor scan my_run --opt-file try1.opt    your own option file
 
-  times-doctor scan model.mps            an LP file, by HiGHS (--solver all: each)
+  times-doctor scan model.mps            a model file, with HiGHS
 
-  times-doctor scan my_run --parallel --queue      spread over the team's hosts
+  times-doctor scan my_run --parallel --queue      on the team's hosts
 
-  times-doctor scan my_run --queue --detach        and leave it to them
+  times-doctor scan my_run --queue --detach        submit and exit
 """
 
 NO_LLM = (
@@ -39,15 +39,15 @@ NO_LLM = (
 def scan(
     *,
     context: typer.Context,
-    threads: Annotated[str, typer.Option(help="Threads for each solve: a number, or auto.")] = "auto",
-    repeat: Annotated[str, typer.Option(help="Runs of each profile; auto: until the times decide, at most 7.")] = "1",
+    threads: Annotated[str, typer.Option(help="Threads per solve; auto: divide all cores between the runs.")] = "auto",
+    repeat: Annotated[str, typer.Option(help="Runs per profile; auto: up to 7, while too close to call.")] = "1",
     repeat_budget: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="Limit of the solver time of --repeat auto: 90s, 10min, 2h.")
+        str | None, typer.Option(metavar="DURATION", help="Most solver time of --repeat auto, such as 90s or 2h.")
     ] = None,
     gams_arg: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A variable (%NAME%) for GAMS. Repeatable.")
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Pass --NAME=VALUE to GAMS. Repeatable.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and stop.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and exit.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout; the rest on stderr.")] = False,
     llm: Annotated[bool, typer.Option("--llm", hidden=True)] = False,
     **asked: Unpack[ScanOptions],

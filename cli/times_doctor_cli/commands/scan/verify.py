@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 def verify(
-    run_dir: Annotated[Path | None, typer.Argument(metavar="[RUN_DIR]", help="A model of yours, run too.")] = None,
+    run_dir: Annotated[Path | None, typer.Argument(metavar="[RUN_DIR]", help="Also test this model.")] = None,
     gams_path: Annotated[Path | None, typer.Option(help="GAMS system folder or executable.")] = None,
-    timeout_seconds: Annotated[float, typer.Option(help="Time limit of each run of your model.")] = 600.0,
+    timeout_seconds: Annotated[float, typer.Option(metavar="S", help="Time limit of each run of your model.")] = 600.0,
     keep_names: Annotated[
-        bool, typer.Option("--keep-names", help="Keep your model's names, paths and machine in the file.")
+        bool, typer.Option("--keep-names", help="Keep the names of your model and machine, and paths.")
     ] = False,
-    out: Annotated[Path, typer.Option(help="The file.")] = Path("times-doctor-verify.json"),
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("times-doctor-verify.json"),
 ) -> None:
-    """Try times-doctor with your GAMS, and write a file to mail.
+    """Test times-doctor with your GAMS, and write the results.
 
-    Six small models and, if you name one, your own, under two profiles each. The file has versions, verdicts, timings
-    and the logs, without names of your model's rows and columns, paths or machine.
+    Runs six small models, and yours if you name one, under two profiles each. The file has versions, verdicts, timings
+    and the first and last lines of each log. Names and paths are removed unless --keep-names is given.
     """
     import tempfile
 

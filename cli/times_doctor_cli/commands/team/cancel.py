@@ -8,13 +8,13 @@ import typer
 
 
 def cancel(
-    scan: Annotated[str, typer.Argument(metavar="SCAN", help="A scan's id, its beginning, or 'last'.")],
+    scan: Annotated[str, typer.Argument(metavar="SCAN", help="A scan id or its prefix; 'last': your newest scan.")],
     profile: Annotated[
-        list[str] | None, typer.Option("--profile", "-p", help="Only this profile or run. Repeatable.")
+        list[str] | None, typer.Option("--profile", "-p", metavar="NAME", help="Only this profile or run. Repeatable.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Cancel another person's scan without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before cancelling another user's scan.")] = False,
     now: Annotated[
-        bool, typer.Option("--now", help="Kill the solvers at once; what they have so far is lost.")
+        bool, typer.Option("--now", help="Do not give the solvers time (15 min at most) to write results.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:

@@ -16,22 +16,20 @@ if TYPE_CHECKING:
 
 
 def fetch(
-    scan: Annotated[str, typer.Argument(metavar="SCAN", help="A scan's id, its beginning, or 'last'.")],
+    scan: Annotated[str, typer.Argument(metavar="SCAN", help="A scan id or its prefix; 'last': your newest scan.")],
     out: Annotated[
         Path | None, typer.Option(help="Folder for the scan's folder, instead of RUN_DIR/times_doctor_out.")
     ] = None,
-    gdx: Annotated[
-        bool, typer.Option("--gdx", help="Also the GDX of every run, from the hosts that keep them.")
-    ] = False,
+    gdx: Annotated[bool, typer.Option("--gdx", help="Also download the GDX of every run from its host.")] = False,
     profile: Annotated[
         list[str] | None,
-        typer.Option("--profile", "-p", help="With --gdx: only those of this profile or run. Repeatable."),
+        typer.Option("--profile", "-p", help="With --gdx: only for this profile or run. Repeatable."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Bring a scan's reports and its runs' files to this machine.
+    """Download a scan's reports and its runs' files.
 
-    Listings, logs, option files, traces and the recommended run's GDX are brought; other GDX files with --gdx.
+    Downloads listings, logs, option files, traces and the recommended run's GDX (up to 50 MB); other GDX with --gdx.
     """
     from times_doctor_cli.api import connect, find
     from times_doctor_cli.terminal.console import emit_json

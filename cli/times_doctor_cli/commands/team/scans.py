@@ -17,12 +17,12 @@ NEWEST = 200
 
 
 def list_scans(
-    newest: Annotated[int, typer.Option("--newest", "-n", min=1, help="How many.")] = 20,
+    newest: Annotated[int, typer.Option("--newest", "-n", min=1, metavar="N", help="How many.")] = 20,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """List scans, newest first.
 
-    All scans of the broker, if one is configured, and those that ran on this machine alone.
+    Lists the scans of all users of the broker, if one is set, and the local scans of this machine.
     """
     from times_doctor_cli.api import list_scans as newest_scans
     from times_doctor_cli.terminal.console import emit_json, say
@@ -39,7 +39,7 @@ def list_scans(
 
 def status(
     scan: Annotated[
-        str | None, typer.Argument(metavar="[SCAN]", help="A scan's id, its beginning, or 'last'; none: all open ones.")
+        str | None, typer.Argument(metavar="[SCAN]", help="A scan id or its prefix; 'last'; default: all running.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:

@@ -8,7 +8,7 @@ import typer
 
 
 def watch(
-    scan: Annotated[str, typer.Argument(metavar="SCAN", help="A scan's id, its beginning, or 'last'.")] = "last",
+    scan: Annotated[str, typer.Argument(metavar="SCAN", help="A scan id or prefix; 'last': your newest.")] = "last",
     json: Annotated[bool, typer.Option("--json", help="The report as one JSON document; the rest on stderr.")] = False,
 ) -> None:
     """Show a scan as it runs, and then its report. What happened before is shown first."""

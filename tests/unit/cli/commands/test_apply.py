@@ -80,7 +80,7 @@ def test_the_command_that_it_prints_takes_it_back(
 ) -> None:
     (tmp_path / "App Data").mkdir()
     assert run(["apply", str(case), "--to", str(tmp_path / "App Data")], None) == 0
-    command = capsys.readouterr().out.partition("To take it back: times-doctor ")[2]
+    command = capsys.readouterr().out.partition("To undo: times-doctor ")[2]
     assert run(shlex.split(command), None) == 0
     assert list((tmp_path / "App Data").iterdir()) == []
 
