@@ -78,7 +78,7 @@ def headline(report: Report, signs: Glyphs) -> str:
         return no_winner_words(report.runs)
     words = f"Use {printable(advice.profile or advice.run)}"
     if advice.against == advice.profile and advice.profile and advice.profile.endswith(f".{CURRENT}"):
-        words += ": what you use today"
+        words += ": your current options"
     elif advice.against is not None and advice.speedup is not None and advice.speedup > 1:
         words += f": {times_words(advice.speedup)} {signs.times} as fast as {printable(advice.against)}"
         words += f", saves {saved}" if (saved := saving_words(report)) else ""

@@ -80,7 +80,7 @@ def outcome_words(race: Race, why: str, results: Sequence[RunResult]) -> list[st
         results: All of the scan.
     """
     outcome, words = outcome_of(race), []
-    taken = f"Taken: {race.winner.name} ({why})."
+    taken = f"Chosen: {race.winner.name} ({why})."
     if outcome == TIE:
         names = listed([c.name for c in race.left])
         words.append(f"As fast as each other, within {MIN_GAIN_REL * 100:.0f} % or {MIN_GAIN_S} s: {names}. {taken}")
@@ -89,7 +89,9 @@ def outcome_words(race: Race, why: str, results: Sequence[RunResult]) -> list[st
         words.append(_what_would_tell(race))
     words.append(f"{_figures(race)}{_only(race, results)}.{_faster(race)}")
     merged = [c for c in race.candidates if c.same_path]
-    words += [f"Same path as {c.name}, to the last iteration: {listed(c.same_path)}. They are one." for c in merged]
+    words += [
+        f"Same path as {c.name}, to the last iteration: {listed(c.same_path)}. They count as one." for c in merged
+    ]
     return words
 
 
@@ -190,11 +192,11 @@ def _only(race: Race, results: Sequence[RunResult]) -> str:
 def _faster(race: Race) -> str:
     against, speedup = race.against, race.speedup
     if race.winner.is_baseline:
-        return " It is what you use today: nothing need be changed."
+        return " These are your current options: no change is needed."
     if against is None or speedup is None:
         return ""
     ratio, low, high = (times_words(part) for part in speedup)
-    what = "what you use today" if against.is_baseline else "the slowest that ended optimal"
+    what = "your current options" if against.is_baseline else "the slowest that ended optimal"
     return f" {ratio} times as fast as {against.name} ({low} to {high}), {what}."
 
 
@@ -221,8 +223,8 @@ def _what_would_tell(race: Race) -> str:
     for rounds in range(done + 1, MOST_ROUNDS + 1):
         if all(race.ranking.pace(c.name, fastest, rounds=rounds) is not Pace.OPEN for c in left):
             cost = seconds_text(rounds * sum(statistics.fmean(r.runtime_s or 0.0 for r in c.runs) for c in left))
-            return f"--repeat auto would tell, if times stay as they are: about {cost} for these."
-    return "More repeats would hardly tell: take either, or compare them on a quieter machine."
+            return f"--repeat auto would decide this, if times stay as they are: about {cost} for these."
+    return "More repeats would hardly help: use either, or repeat the scan on a quieter machine."
 
 
 def _by(measure: Measure) -> str:

@@ -51,7 +51,7 @@ def quality_sentence(quality: Mapping[str, float], *, interior: bool) -> str:
         end = f": the {_MEASURES[worst][0]} is {excess[worst]:,.0f} times what was asked for"
     else:
         which = f"the {listed(judged)} " if 0 < len(judged) < len(parts) else ""
-        end = f", {which}as asked for (tolerances from {min(asked):.0e})" if judged and asked else ""
+        end = f", {which}within its tolerances (from {min(asked):.0e})" if judged and asked else ""
     return f"Its solution is off by: {', '.join(parts)}{end}."
 
 

@@ -7,7 +7,7 @@
 3. Where some solution is within its tolerances, one that is off by more than ten times what it was asked for is
    left out (`quality.is_within_tolerance`).
 4. Who is proved to be slower than the fastest (`ranking`) is out. Among those that are left and lost no more than what
-   decides nothing, in this order: vertex solutions before interior ones; fewest signs of numerical trouble; least
+   decides nothing, in this order: vertex solutions before interior ones; the fewest numerical warnings; least
    memory, where it differs by more than `SIMILAR_MEMORY_REL`; the baseline; the fastest.
 5. When the chosen one is interior, the best vertex solution is named beside it: marginals differ.
 
@@ -202,10 +202,10 @@ def _least_memory(candidate: Candidate, others: Sequence[Candidate]) -> bool:
 
 #: Who stays, judged within those who are left, and the reason in words.
 _TIE_BREAKS: tuple[tuple[Callable[[Candidate, Sequence[Candidate]], bool], str], ...] = (
-    (lambda c, _: not c.is_interior, "vertex solution: its marginals are those of a basis"),
-    (lambda c, all_: len(c.trouble) == min(len(o.trouble) for o in all_), "fewest signs of numerical trouble"),
-    (_least_memory, "least memory"),
-    (lambda c, _: c.is_baseline, "what is used today"),
+    (lambda c, _: not c.is_interior, "a vertex solution, so its marginals are those of a basis"),
+    (lambda c, all_: len(c.trouble) == min(len(o.trouble) for o in all_), "the fewest numerical warnings"),
+    (_least_memory, "the least memory"),
+    (lambda c, _: c.is_baseline, "your current options"),
 )
 
 
@@ -225,14 +225,14 @@ def _not_ended(results: Sequence[RunResult]) -> list[str]:
     words = _cancel_words(_cancelled(results))
     beaten = [r.run for r in results if r.stop_reason is StopReason.BEATEN]
     if beaten:
-        words.append(f"The race ended with it: {listed(beaten)} had not ended by then.")
+        words.append(f"The race ended with it: {listed(beaten)} had not finished.")
     capped = [r.run for r in results if r.stop_reason is StopReason.CAPPED]
     if capped:
         words.append(f"Stopped for taking too long beside the best: {listed(capped)}.")
     for result in results:
         if result.profile == CURRENT and not is_good(result) and not stopped_by_us(result):
             ending = str(result.verdict or result.state).replace("_", " ")
-            words.append(f"{result.run}, what you use today, did not reach the optimum: {ending}.")
+            words.append(f"{result.run}, your current options, did not reach the optimum: {ending}.")
     return words
 
 
@@ -241,14 +241,14 @@ def _cautions(race: Race) -> list[str]:
     words = []
     if race.winner.trouble:
         signs = listed([n.replace("_", " ") for n in race.winner.trouble])
-        words.append(f"It shows signs of numerical trouble: {signs}.")
+        words.append(f"It shows numerical warnings: {signs}.")
     threads = sorted({r.threads for c in race.candidates for r in c.runs if r.threads})
     if len(threads) > 1:
         words.append(f"The runs had different numbers of threads: {listed([str(t) for t in threads])}.")
     unsteady = [c.name for c in race.candidates if not c.is_steady]
     if unsteady:
         words.append(
-            f"Repeats of {listed(unsteady)} differ in their work: not deterministic, so that times scatter by "
-            "themselves, not by the machine's load."
+            f"Repeats of {listed(unsteady)} differ in their work: they are not deterministic, so their times "
+            "vary even on a quiet machine."
         )
     return words

@@ -13,7 +13,7 @@ def test_a_report_can_go_into_a_mail() -> None:
         "\n"
         "**Use cplex.sift: 3.1 \u00d7 as fast as cplex.current; all 3 optimal runs agree within 2e-11.**\n"
         "\n"
-        "- cplex.sift: 9.20 s. 3.1 times as fast as cplex.current (2.6 to 3.6), what you use today.\n"
+        "- cplex.sift: 9.20 s. 3.1 times as fast as cplex.current (2.6 to 3.6), your current options.\n"
         "\n"
         "| run | verdict | objective | quiet time | vs current | pace | iterations | basis | wall | host | memory "
         "| tries |\n"

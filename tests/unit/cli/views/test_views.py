@@ -329,8 +329,8 @@ def test_report_at_80_columns_recommends_first() -> None:
     assert drawn(report_view(make_report(*make_four_runs()), width=80, unicode=True, files=files)) == (
         "Use cplex.sift: 3.1 \u00d7 as fast as cplex.current; all 3 optimal runs agree within\n"
         "2e-11.\n"
-        "  cplex.sift: 9.20 s. 3.1 times as fast as cplex.current (2.6 to 3.6), what you\n"
-        "  use today.\n"
+        "  cplex.sift: 9.20 s. 3.1 times as fast as cplex.current (2.6 to 3.6), your\n"
+        "  current options.\n"
         "\n"
         "  run           verdict           objective quiet time vs current pace\n"
         "▸ cplex.sift    optimal    6407967.4563         9.20 s        3.1 fastest\n"
