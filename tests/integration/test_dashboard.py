@@ -68,7 +68,7 @@ class Prometheus:
 
 @pytest.fixture
 def watched(team: Team, tmp_path: Path) -> Iterator[Prometheus]:
-    """A team with a run that ended, one that runs, two that wait, a dead letter and a licence."""
+    """A team with a run that ended, one that runs, two that wait, seats, a dead letter and a licence."""
     port = free_port()
     team.worker("c", "--role", "control", f"--metrics-port={port}", TIMES_DOCTOR_STORE_URL="")
     team.worker("h1", "--role", "solve", "--slots", "1")
@@ -84,6 +84,7 @@ def watched(team: Team, tmp_path: Path) -> Iterator[Prometheus]:
     licensed = msgspec.structs.replace(card, host="h2", licence_expires="2099-01-01")
     team.store.client.set(team.store.keys.host("h2"), encode(licensed))
     team.store.client.zadd(team.store.keys.hosts(), {"h2": 9e15})
+    team.store.set_seats("cplex", 1)
     team.store.client.hset(team.store.keys.dead_counts(), "it is no object", 1)
     prometheus = Prometheus(tmp_path / "prometheus", port)
     yield prometheus
