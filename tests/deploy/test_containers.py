@@ -18,7 +18,7 @@ from times_doctor_cli.local.server_binary import find_server
 from times_doctor_tasks.config.settings import SETTINGS
 from times_doctor_tasks.state_store.connection import connect
 from times_doctor_worker.service.options import read_words
-from times_doctor_worker.service.shutdown import HAND_BACK_S
+from times_doctor_worker.service.shutdown import HAND_BACK_S, LEAVE_S
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text("utf-8")
@@ -95,7 +95,8 @@ def test_a_solver_has_the_time_to_drain() -> None:
     assert re.search(r"DRAIN_S:-60\}", COMPOSE)
     stop = re.search(r"SOLVER_STOP:-(\d+)s\}", COMPOSE)
     assert stop is not None
-    assert int(stop[1]) > 60 + HAND_BACK_S
+    assert int(stop[1]) >= 60 + HAND_BACK_S + LEAVE_S
+    assert f"#SOLVER_STOP={stop[1]}s" in EXAMPLE
 
 
 def test_each_worker_is_asked_for_its_health_where_it_answers() -> None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from times_doctor_cli.main import make_app
 from times_doctor_tasks.config.settings import SETTINGS
 from times_doctor_worker.service.options import read_words
-from times_doctor_worker.service.shutdown import HAND_BACK_S
+from times_doctor_worker.service.shutdown import HAND_BACK_S, LEAVE_S
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
@@ -114,7 +114,7 @@ def test_a_worker_has_the_time_to_drain_and_its_solvers_are_not_told_to_end() ->
     (unit,) = (unit for unit in UNITS if "worker" in unit.name)
     settings = settings_of(unit)
     drain_s = float(dict(value.split("=", 1) for value in settings["Environment"])["TIMES_DOCTOR_DRAIN_S"])
-    assert seconds(settings["TimeoutStopSec"][0]) > drain_s + HAND_BACK_S
+    assert seconds(settings["TimeoutStopSec"][0]) >= drain_s + HAND_BACK_S + LEAVE_S
     assert settings["KillMode"] == ["mixed"]
     assert settings["OOMPolicy"] == ["continue"]
 

@@ -32,7 +32,7 @@ from times_doctor_worker.recovery.script_loader import load_scripts
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 
-ROLES = ("client", "worker", "control", "admin", "flower")
+ROLES = ("client", "worker", "control", "admin", "flower", "ops")
 
 
 BEAT = scripts.source("beat")
@@ -187,7 +187,8 @@ FORBIDDEN = (
 def test_no_role_has_a_command_that_it_does_not_need(broker: GuardedBroker, role: str) -> None:
     client = connect(broker.url_of(role))
     allowed = []
-    for line in (*FORBIDDEN, *([] if role == "control" else ["SCRIPT LOAD return(1)"])):
+    needed = {"control": "SCRIPT LOAD return(1)", "ops": "PSYNC ? -1"}.get(role)
+    for line in {*FORBIDDEN, "SCRIPT LOAD return(1)", "ACL SETUSER x", "ACL GETUSER client"} - {needed}:
         try:
             client.execute_command(*line.split())  # type: ignore[no-untyped-call]
             allowed.append(line)
@@ -195,6 +196,22 @@ def test_no_role_has_a_command_that_it_does_not_need(broker: GuardedBroker, role
             pass
     client.close()
     assert allowed == []
+
+
+@pytest.mark.parametrize("command", [["prune", "--days", "1"], ["deadletters"], ["list"]])
+def test_a_user_that_may_not_is_named_and_no_server_is_blamed(
+    broker: GuardedBroker, tmp_path: Path, command: list[str]
+) -> None:
+    load_scripts(connect(broker.url_of("control")))
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TIMES_DOCTOR_BROKER_URL": broker.url_of("ops")}
+    argv = [sys.executable, "-c", "from times_doctor_cli.entry import main; main()", *command]
+    for user in ("ops", *(("control", "admin") if "prune" in command else ())):
+        environ["TIMES_DOCTOR_BROKER_URL"] = broker.url_of(user)
+        done = subprocess.run(argv, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 5, done.stderr
+        assert "may not do this" in done.stderr or "only client and worker" in done.stderr
+        assert "version 7" not in done.stderr
+        assert words_of(user) not in done.stderr
 
 
 @pytest.mark.parametrize("queue", ["solve.highs.highs", "host.h1", "control", "unacked", "unacked_index"])

@@ -168,7 +168,7 @@ def test_what_the_broker_the_store_and_dead_letters_take_is_said(store: RunStore
     store.client.hset(store.keys.dead_counts(), mapping={"it has callbacks": 3, "it is no object": 1})
     store.client.hset(store.keys.blob_bytes(), mapping={"used": 12345, "0" * 64: 12345})
     found = scraped.read()
-    assert found["messages_put_aside_total"] == {("it has callbacks",): 3, ("it is no object",): 1}
+    assert found["dead_letters"] == {("it has callbacks",): 3, ("it is no object",): 1}
     assert found["store_used_bytes"] == {(): 12345}
     assert found["broker_used_bytes"][()] > 0
     assert found["broker_limit_bytes"] == {(): 0}

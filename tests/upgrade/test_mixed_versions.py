@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -17,7 +18,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import wait_until
+from tests.integration.guarded import USERS, GuardedBroker, words_of
 from tests.integration.workers import PATIENCE_S, TINY_MPS, Team, Worker, endless_mps
+from times_doctor_cli.local.server_binary import find_server
 
 pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(240)]
 
@@ -25,6 +28,8 @@ ROOT = Path(__file__).parents[2]
 #: 0.1.0 of the changelog.
 BEFORE = "ce5cebe"
 PARTS = ("client", "solve", "control")
+#: Name, role and user of each worker, in the order of an upgrade.
+_TEAM = (("c", "control", "control"), ("h", "solve", "worker"))
 
 
 @pytest.fixture(scope="session")
@@ -60,13 +65,15 @@ class Mixed:
         self.team = team
         self._path = {part: {"PYTHONPATH": before} if part in old else {} for part in PARTS}
 
-    def worker(self, name: str, role: str) -> Worker:
+    def worker(self, name: str, role: str, url: str = "") -> Worker:
         words = ("--slots", "1", "--threads", "1") if role == "solve" else ()
         path = self._path[role]
         python = Path(path["PYTHONPATH"].split(os.pathsep)[0]).parent / "python" / "bin" / "python" if path else None
+        if url:
+            path = path | {"TIMES_DOCTOR_BROKER_URL": url, "TIMES_DOCTOR_STORE_URL": ""}
         return self.team.worker(name, "--role", role, *words, python=python, **path)  # type: ignore[arg-type]  # its environment
 
-    def run(self, *words: object) -> dict[str, Any]:
+    def run(self, *words: object, **more: str) -> dict[str, Any]:
         home = self.team.folder / "desk"
         home.mkdir(exist_ok=True)
         environ = {
@@ -78,6 +85,7 @@ class Mixed:
             "TIMES_DOCTOR_LEASE_S": "5",
             "GAMS_PATH": "/nonexistent",
             **self._path["client"],
+            **more,
         }
         argv = [sys.executable, "-c", "from times_doctor_cli.entry import main; main()", *map(str, words), "--json"]
         done = subprocess.run(argv, env=environ, cwd=home, capture_output=True, text=True, timeout=100)
@@ -150,3 +158,48 @@ def test_an_older_worker_gets_no_runs_of_a_solver_with_seats(team: Team, before:
     model = mixed.model(TINY_MPS)
     report = mixed.run("scan", model, "--queue", "--parallel", "-p", "dual", "-p", "bar", "--repeat", 2, "--threads", 1)
     assert [(run["verdict"], run["host"]) for run in report["runs"]] == [("optimal", "h2")] * 4
+
+
+def _renew_users(broker: GuardedBroker, folder: Path, rules: str) -> None:
+    text = re.sub(r"([A-Z]+)_PASSWORD", lambda role: words_of(role[1].lower()), rules)
+    default = "user default on nopass ~* &* +@all"
+    (folder / "users.acl").write_text(re.sub(r"^user default .*$", default, text, flags=re.MULTILINE))
+    broker.client.acl_load()
+
+
+def test_the_users_are_renewed_before_the_first_worker_is_upgraded(tmp_path: Path, before: str) -> None:
+    program = find_server()
+    if program is None:
+        pytest.skip("no valkey or redis server program")
+    old_rules = subprocess.run(["git", "show", f"{BEFORE}:deploy/users.acl"], cwd=ROOT, capture_output=True, text=True)
+    broker = GuardedBroker(tmp_path, str(program))
+    team = Team(tmp_path, broker)
+
+    def scan(mixed: Mixed) -> list[str]:
+        words = ("--queue", "--parallel", "-p", "dual", "-p", "bar", "--threads", 1)
+        report = mixed.run(
+            "scan",
+            mixed.model(TINY_MPS),
+            *words,
+            TIMES_DOCTOR_BROKER_URL=broker.url_of("client"),
+            TIMES_DOCTOR_STORE_URL="",
+        )
+        return [run["verdict"] for run in report["runs"]]
+
+    try:
+        _renew_users(broker, tmp_path, old_rules.stdout)
+        old, new = Mixed(team, before, PARTS), Mixed(team, before, ())
+        workers = [old.worker(name, role, broker.url_of(user)) for name, role, user in _TEAM]
+        assert scan(old) == ["optimal", "optimal"]
+
+        _renew_users(broker, tmp_path, USERS.read_text("utf-8"))
+        assert scan(old) == ["optimal", "optimal"]
+
+        for worker, (name, role, user) in zip(workers, _TEAM, strict=True):
+            worker.kill()
+            new.worker(f"new-{name}", role, broker.url_of(user))
+        assert scan(old) == ["optimal", "optimal"]
+        assert scan(new) == ["optimal", "optimal"]
+    finally:
+        team.close()
+        broker.close()

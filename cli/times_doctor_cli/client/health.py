@@ -143,11 +143,7 @@ def check_here(card: HostCard | None, trouble: str = "") -> list[Finding]:
 def check_environment(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Variables with our prefix that nothing reads."""
     for name, likely in unknown_variables(environ).items():
-        step = (
-            f"Did you mean {likely}?"
-            if likely
-            else "Remove it. The variables that are read are listed below and in docs/team.md."
-        )
+        step = f"Did you mean {likely}?" if likely else "Remove it. The variables that are read are listed below."
         yield Finding(Level.WARN, "environment", f"{name} is set, and nothing reads it", step)
 
 
@@ -205,10 +201,12 @@ def _check_memory(info: dict[str, Any]) -> Finding:
             Level.FAIL,
             "broker memory",
             f"{words}; it evicts keys when full ({policy})",
-            "Set `maxmemory-policy noeviction` on the server: a key that is gone is a run that is lost.",
+            "Set `maxmemory-policy noeviction` on the server: an evicted key is a lost run.",
         )
     if limit and used > 0.9 * limit:
-        return Finding(Level.WARN, "broker memory", words, "Give it more memory, or free some: `times-doctor prune`.")
+        return Finding(
+            Level.WARN, "broker memory", words, "Raise maxmemory, or free some: `times-doctor prune --days 1`."
+        )
     return Finding(Level.OK, "broker memory", words)
 
 
@@ -220,7 +218,9 @@ def check_store(client: Client) -> Finding:
         return Finding(Level.FAIL, "store", str(error), "Check TIMES_DOCTOR_STORE_URL; hosts need the same one.")
     words = f"{client.blobs.where}: {size(usage.used_bytes)} used, {size(usage.room_bytes)} free ({usage.limit})"
     little = usage.room_bytes < 0.1 * (usage.used_bytes + usage.room_bytes)
-    step = "Free some with `times-doctor prune`, or set TIMES_DOCTOR_STORE_URL to a larger one." if little else ""
+    step = (
+        "Free some with `times-doctor prune --days 1`, or set TIMES_DOCTOR_STORE_URL to a larger one." if little else ""
+    )
     return Finding(Level.WARN if little else Level.OK, "store", words, step)
 
 
@@ -231,7 +231,7 @@ def check_dead_letters(letters: DeadLetters) -> Iterator[Finding]:
         return
     newest = next(iter(letters.newest()), None)
     last = f", last: {newest.queue}, {newest.reason}, {stamp(newest.at_ms)}" if newest else ""
-    step = "See them: `times-doctor deadletters`; forget them: `times-doctor deadletters drop`."
+    step = "Show them: `times-doctor deadletters`; drop them: `times-doctor deadletters drop`."
     yield Finding(Level.WARN, "dead letters", f"{amount:,} rejected message{'' if amount == 1 else 's'}{last}", step)
 
 

@@ -104,9 +104,15 @@ class Client:
 
         Raises:
             BrokerUnavailable: it does not answer, or refuses.
+            InfrastructureError: its user may not do this.
         """
         try:
             yield
+        except redis.exceptions.NoPermissionError as error:
+            raise InfrastructureError(
+                f"The user of {self.shown_broker!r} may not do this: {str(error).rstrip('.?')}. Give the URL of the "
+                "user `client`, or of the role that --help names, in TIMES_DOCTOR_BROKER_URL."
+            ) from error
         except redis.RedisError as error:
             raise BrokerUnavailable(self.shown_broker, str(error).rstrip(".") or type(error).__name__) from error
 

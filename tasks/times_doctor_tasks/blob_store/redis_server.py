@@ -42,7 +42,8 @@ def translated(where: str) -> Iterator[None]:
     try:
         yield
     except (AuthenticationError, NoPermissionError) as error:  # the first is a ConnectionError, but no try mends it
-        raise StoreFailed(f"The store at {where!r} refuses us: {error}. Check user and password in its URL.") from error
+        step = "Check user and password in its URL; of the users for each role only client and worker may use a store."
+        raise StoreFailed(f"The store at {where!r} refuses us: {str(error).rstrip('.?')}. {step}") from error
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise StoreUnreachable(where, str(error) or type(error).__name__) from error
     except redis.RedisError as error:

@@ -163,7 +163,7 @@ class Settings(msgspec.Struct, frozen=True):
     """The values in force. `origins` says where each came from."""
 
     broker_url: str | None = None
-    """The team's Redis or Valkey server; a scan on this machine needs none."""
+    """The team's Redis or Valkey server; local scans need none."""
     tls_ca: Path | None = None
     """The CA that signed the broker's certificate; none: the system's CAs."""
     tls_cert: Path | None = None
@@ -171,45 +171,45 @@ class Settings(msgspec.Struct, frozen=True):
     tls_key: Path | None = None
     """The private key of `tls_cert`."""
     store_url: str | None = None
-    """Where models and results travel; none: through the broker."""
+    """Store of models and results, the same on every machine; none: the broker."""
     store_quota_mb: float | None = None
-    """What blobs may take of the server's memory; None: 1 GiB, or a quarter of its maxmemory if that is less."""
+    """Megabytes of Redis for models and results; none: a quarter of maxmemory, at most 1 GiB."""
     key_prefix: str = "td"
-    """First word of every key in Redis: teams with different prefixes do not see each other."""
+    """First word of every key in Redis: keeps teams apart that trust each other, and protects none."""
     lease_s: float = 30.0
-    """Silence after which a run is taken from its host."""
+    """Seconds without a heartbeat after which a run is taken from its host."""
     max_attempts: int = 3
-    """How often a run that loses its host is begun."""
+    """Maximum attempts of a run whose host is lost."""
     grace_s: float = 60.0
-    """Idleness after which a solver that was asked to stop is made to."""
+    """Seconds without progress after which a solver that was asked to stop is killed."""
     stop_cap_s: float = 900.0
-    """Time after which it is made to although it works on."""
+    """Seconds after which it is killed although it makes progress."""
     drain_s: float = 60.0
-    """How long a worker that must end lets its solves run on before it hands them back."""
+    """Seconds that a worker which stops lets its solves run; read when it starts."""
     cache_dir: Path = msgspec.field(default_factory=lambda: FOLDERS.user_cache_path)
-    """Where models, run folders and hashes of files are kept."""
+    """Folder for models, run folders and hashes of files."""
     cache_gb: float = 20.0
-    """What staged models and run folders may take on a host."""
+    """Disk that models and run folders may take on a host, in gigabytes."""
     log_max_mb: float = 2_000.0
-    """What a run's log, listing or output may grow to before its solver is stopped."""
+    """Largest log, listing or output of a run, in megabytes; its solver is stopped beyond."""
     host: str = msgspec.field(default_factory=lambda: default_host())
     """This machine's name among the team's hosts."""
     engines: tuple[str, ...] = ENGINES
-    """Engines that a worker offers, where it finds them."""
+    """Engines that a worker offers, if it finds them."""
     sandbox: str = SANDBOXES[0]
-    """Whose solvers see their model and their run folder only."""
+    """Engines whose solvers see only their model and their run folder."""
     metrics_port: int | None = None
-    """Where a worker answers `/healthz`, and a control worker `/metrics`; with both roles the solver's is the next."""
+    """Port for `/healthz`, of a control worker also `/metrics`; with both roles the solver uses the next one."""
     metrics_address: str = "127.0.0.1"
     """The address of this machine that `metrics_port` is opened on."""
     gams_path: Path | None = None
-    """GAMS; none: the one on PATH, else gamspy-base's."""
+    """GAMS; none: the one on PATH, else the one of gamspy-base."""
     times_src: Path | None = None
     """The TIMES source, where the run folder does not say."""
     max_workers: int | None = None
     """Most runs at once; none: what cores and memory allow."""
     timeout_s: float | None = None
-    """Time limit of each run."""
+    """Time limit of each run, in seconds."""
     notify: bool = True
     """Whether a scan keeps the terminal's title and rings its bell at the end."""
     notify_file: Path | None = None

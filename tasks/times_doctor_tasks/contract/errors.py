@@ -49,7 +49,7 @@ class BrokerUnavailable(InfrastructureError):
         url, why = self.args
         return (
             f"The broker {url!r} cannot be used: {why}. "
-            "Expected a Redis or Valkey server of version 7 or newer there. "
+            "It must be Redis or Valkey, version 7 or newer. "
             "Check TIMES_DOCTOR_BROKER_URL, and that the server runs."
         )
 

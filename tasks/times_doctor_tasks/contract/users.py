@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 
 #: Bytes of chance in a password; written as letters and digits, for it becomes part of a URL.
@@ -13,18 +13,37 @@ _BYTES = 32
 OWN = "td"
 
 
-def users_acl(prefix: str = OWN, *, password: Callable[[], str] = lambda: secrets.token_hex(_BYTES)) -> str:
-    """The lines of an ACL file for one tenant, each user with a password of its own.
+def kept_passwords(text: str) -> dict[str, str]:
+    """Each user of an ACL file with its passwords, as the file has them: `>password` or `#hash`, one or more.
 
-    Another tenant than `td` gets users of its own, to stand beside the others in one file: `acme-client`.
+    >>> kept_passwords("user client on >old >new resetkeys\\nuser default off")
+    {'client': '>old >new'}
+    """
+    rules = re.findall(r"^user (\S+) (.+)$", text, re.MULTILINE)
+    found = {user: " ".join(word for word in words.split() if word[0] in ">#") for user, words in rules}
+    return {user: words for user, words in found.items() if words}
+
+
+def users_acl(
+    prefix: str = OWN,
+    *,
+    password: Callable[[], str] = lambda: secrets.token_hex(_BYTES),
+    kept: Mapping[str, str] | None = None,
+) -> str:
+    """The lines of an ACL file for one tenant, each user with its password of `kept`, else a new one.
+
+    Another tenant than `td` gets users of its own, for the same file: `acme-client`. The operator of the server,
+    `ops`, is there once.
 
     >>> users_acl("acme", password=lambda: "x").splitlines()[0][:50]
     'user acme-client on >x resetkeys %R~acme:* ~acme:a'
     """
     text = files(__package__).joinpath("users.acl").read_text("utf-8")
-    text = re.sub(r"[A-Z]+_PASSWORD", lambda _: password(), text)
-    if prefix == OWN:
-        return text
-    text = re.sub(rf"(?<=[~&]){OWN}:", f"{prefix}:", text)
-    text = re.sub(r"^user default .*\n", "", text, flags=re.MULTILINE)  # a file names each user once
-    return re.sub(r"^user ", f"user {prefix}-", text, flags=re.MULTILINE)
+    if prefix != OWN:
+        text = re.sub(rf"(?<=[~&]){OWN}:", f"{prefix}:", text)
+        text = re.sub(r"^user (default|ops) .*\n", "", text, flags=re.MULTILINE)  # a file names each user once
+        text = re.sub(r"^user ", f"user {prefix}-", text, flags=re.MULTILINE)
+    known = kept or {}
+    return re.sub(
+        r"(?<=user )(\S+) on >[A-Z]+_PASSWORD", lambda m: f"{m[1]} on {known.get(m[1]) or f'>{password()}'}", text
+    )

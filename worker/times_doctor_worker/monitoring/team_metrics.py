@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import redis
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from times_doctor_tasks.config.settings import BROKER_SCHEMES, ENGINES
@@ -33,41 +33,41 @@ logger = logging.getLogger(__name__)
 
 #: Name to its labels and what it says. docs/operations.md has the same table.
 METRICS: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "times_doctor_build_info": (("version",), "1, with the version of this control worker"),
-    "times_doctor_broker_up": ((), "1 while the broker answers; without it there are only this and the sweep's age"),
-    "times_doctor_sweep_age_seconds": ((), "since this control worker last looked at all that is open"),
-    "times_doctor_unreadable": (("part",), "1 for a part of these metrics that could not be read"),
-    "times_doctor_host_up": (("host",), "1 while a host beats, 0 for a day after it stopped without a goodbye"),
-    "times_doctor_host_taking": (("host",), "1 while it takes runs, 0 while it ends"),
-    "times_doctor_host_solvers": (("host",), "solvers that it offers now: 0 is out of rotation"),
-    "times_doctor_host_slots": (("host",), "runs that it carries at once"),
+    "times_doctor_build_info": (("version",), "always 1; the label is the version of this control worker"),
+    "times_doctor_broker_up": ((), "1: Redis answers; 0: only this, build_info and sweep_age are exported"),
+    "times_doctor_sweep_age_seconds": ((), "seconds since this control worker last checked all open scans"),
+    "times_doctor_unreadable": (("part",), "1: this part of the metrics could not be read"),
+    "times_doctor_host_up": (("host",), "1: sends heartbeats; 0: lost without a clean shutdown in the last 24 h"),
+    "times_doctor_host_taking": (("host",), "1: takes runs; 0: drains"),
+    "times_doctor_host_solvers": (("host",), "solvers offered now; 0: out of rotation"),
+    "times_doctor_host_slots": (("host",), "runs that it can carry at once"),
     "times_doctor_host_running_runs": (("host",), "runs that it carries now"),
     "times_doctor_host_cores": (("host",), "threads that its runs share"),
-    "times_doctor_host_load1": (("host",), "load average of its last minute"),
-    "times_doctor_host_memory_bytes": (("host",), "memory of the machine, or what its control group allows"),
-    "times_doctor_host_memory_used_bytes": (("host",), "what is in use of that"),
-    "times_doctor_host_disk_bytes": (("host",), "the disk of its cache folder"),
-    "times_doctor_host_disk_used_bytes": (("host",), "what is in use of that"),
+    "times_doctor_host_load1": (("host",), "load average of the last minute"),
+    "times_doctor_host_memory_bytes": (("host",), "memory of the machine, or the limit of its control group"),
+    "times_doctor_host_memory_used_bytes": (("host",), "memory used"),
+    "times_doctor_host_disk_bytes": (("host",), "size of the disk that holds its cache"),
+    "times_doctor_host_disk_used_bytes": (("host",), "used on that disk"),
     "times_doctor_licence_expiry_timestamp_seconds": (
         ("host",),
-        "when its GAMS licence ends, seconds since 1970; not of a demo that has ended where other solvers are served",
+        "end of its GAMS licence, seconds since 1970; absent for an expired demo where other solvers are served",
     ),
-    "times_doctor_queue_messages": (("queue", "engine", "solver"), "messages that nobody has taken"),
-    "times_doctor_waiting_runs": (("queue", "engine", "solver"), "runs that wait there, or in the line of all hosts"),
-    "times_doctor_oldest_waiting_run_seconds": (
+    "times_doctor_queue_messages": (("queue", "engine", "solver"), "messages in the queue that no worker has taken"),
+    "times_doctor_waiting_runs": (
         ("queue", "engine", "solver"),
-        "how long the one of them that waits longest has waited",
+        "runs that wait, in the queue or for a host that fits",
     ),
-    "times_doctor_seats": (("solver",), "runs of it that may be solved at once over all hosts, where that is set"),
-    "times_doctor_seats_in_use": (("solver",), "those of them that a run holds"),
-    "times_doctor_seats_waiting_runs": (("solver",), "runs in the line of all hosts that need one"),
+    "times_doctor_oldest_waiting_run_seconds": (("queue", "engine", "solver"), "age of the oldest of those runs"),
+    "times_doctor_seats": (("solver",), "limit of solves at once over all hosts, where one is set"),
+    "times_doctor_seats_in_use": (("solver",), "seats that runs hold"),
+    "times_doctor_seats_waiting_runs": (("solver",), "runs that wait for a seat"),
     "times_doctor_scans_open": ((), "scans without a report"),
     "times_doctor_runs": (("state",), "runs of open scans"),
     "times_doctor_finished_runs": (("engine", "solver", "verdict"), "runs of the newest 1,000 scans with a report"),
-    "times_doctor_messages_put_aside_total": (("reason",), "dead letters since they were dropped last"),
-    "times_doctor_broker_used_bytes": ((), "memory of the broker"),
-    "times_doctor_broker_limit_bytes": ((), "its maxmemory; 0: none"),
-    "times_doctor_store_used_bytes": ((), "what models and results take, where the store is in Redis"),
+    "times_doctor_dead_letters": (("reason",), "rejected messages since the last `deadletters drop`"),
+    "times_doctor_broker_used_bytes": ((), "memory that Redis uses"),
+    "times_doctor_broker_limit_bytes": ((), "its maxmemory; 0: no limit"),
+    "times_doctor_store_used_bytes": ((), "models and results in Redis, where the store is in Redis"),
 }
 #: Seconds to wait for Redis: Prometheus gives up after ten.
 SOCKET_TIMEOUT_S = 3.0
@@ -236,7 +236,7 @@ class Team(Collector):
         counts = Counter(DeadLetters(self._records.client, self._records.keys).counts())
         common = dict(counts.most_common(MOST_VALUES))
         rest = counts.total() - sum(common.values())
-        yield _family("messages_put_aside_total", {(why,): n for why, n in (common | {OTHER: rest}).items() if n})
+        yield _family("dead_letters", {(why,): n for why, n in (common | {OTHER: rest}).items() if n})
 
     def _memory(self) -> Iterator[Metric]:
         info = self._records.client.info("memory")
@@ -255,8 +255,7 @@ def _connect(url: str) -> redis.Redis:
 
 def _family(name: str, samples: Mapping[tuple[str, ...], float]) -> Metric:
     labels, words = METRICS[f"times_doctor_{name}"]
-    kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
-    family = kind(f"times_doctor_{name}", words, labels=labels)
+    family = GaugeMetricFamily(f"times_doctor_{name}", words, labels=labels)
     for values, number in samples.items():
         family.add_metric(values, number)
     return family

@@ -15,7 +15,8 @@ from times_doctor_worker.redis_io.retry import SAY_AGAIN_S
 #: Words of `extra` that a line shows, in this order.
 SHOWN = ("action", "host", "scan", "run", "attempt", "engine", "code")
 _SECRETS = (
-    (re.compile(r"(?<=://)[^\s'\"]*@"), "***@"),  # user and password of a URL, whatever they are made of
+    # User and password of a URL, whatever they are made of; a user whose password is masked already stays.
+    (re.compile(r"(?<=://)(?![\w.-]+:\*{3}@[^\s'\"@]*(?:[\s'\"]|$))[^\s'\"]*@"), "***@"),
     (re.compile(r"\bG\d{6}[^\s,;]+"), "(licence)"),  # a GAMS licence names its owner
 )
 

@@ -26,9 +26,11 @@ Examples:
   times-doctor worker --role control    only reports and recovery
   times-doctor worker --role solve --until-idle 10      a job of a batch system
 
-TIMES_DOCTOR_BROKER_URL or times-doctor.toml names the broker. SIGTERM or Ctrl-C
-drains: runs may finish within TIMES_DOCTOR_DRAIN_S (60), then they are handed
-back. A second signal hands back at once, a third leaves.
+TIMES_DOCTOR_BROKER_URL or times-doctor.toml names Redis; `times-doctor check`
+lists all settings. SIGTERM or Ctrl-C drains: runs may finish within
+TIMES_DOCTOR_DRAIN_S (60 s), then they return to the queue. A second signal
+returns them at once, a third exits immediately. Exit codes: 0 stopped, 1 third
+signal, 2 wrong option, 5 Redis refuses, 75 needs a restart (watchdog).
 """
 
 
@@ -121,19 +123,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="times-doctor worker",
         usage="%(prog)s [OPTIONS]",
-        description="Serve a team: solve runs from its broker on this machine.",
+        description="Serve a team: solve its runs on this machine, and make reports (control).",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     role = "solve, control (reports and recovery) or both; default: both"
     parser.add_argument("--role", choices=ROLES, default="both", metavar="ROLE", help=role)
-    parser.add_argument("--slots", type=_count, metavar="N", help="runs at once; default: one a core")
-    parser.add_argument("--threads", type=_count, metavar="N", help="threads that all runs share; default: the cores")
-    parser.add_argument("--name", metavar="H", help="name of this host among all; default: the machine's")
+    parser.add_argument("--slots", type=_count, metavar="N", help="runs at once; default: one per core")
+    parser.add_argument("--threads", type=_count, metavar="N", help="threads for all runs together; default: the cores")
+    parser.add_argument("--name", metavar="H", help="unique host name; default: the machine's")
     idle = "end after MIN minutes without a run"
     parser.add_argument("--until-idle", type=_seconds_of(60), metavar="MIN", help=idle)
-    hours = "take no more after H hours; what is solved then goes on to its end"
+    hours = "take no runs after H hours; a running solve goes on to its end"
     parser.add_argument("--max-hours", type=_seconds_of(3600), metavar="H", help=hours)
     levels = ("debug", "info", "warning", "error")
     parser.add_argument(
@@ -142,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--log-format", choices=("text", "json"), default="text", metavar="F", help="text or json; default: text"
     )
-    port = "serve /healthz (control: /metrics too) on port P of 127.0.0.1; of both roles the solver's is P + 1"
+    port = "serve /healthz (control: /metrics too) on 127.0.0.1:P; with role both the solver uses P + 1"
     parser.add_argument("--metrics-port", type=_port, metavar="P", help=port)
     parser.add_argument("--lifeline", action="store_true", help=argparse.SUPPRESS)
     return parser

@@ -17,12 +17,10 @@ def flower(
         Path | None,
         typer.Option(
             envvar="TIMES_DOCTOR_FLOWER_AUTH_FILE",
-            help="File with one user:password a line; else the variable TIMES_DOCTOR_FLOWER_AUTH.",
+            help="File with one user:password per line; default: the variable TIMES_DOCTOR_FLOWER_AUTH.",
         ),
     ] = None,
-    no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Ask for no password. Only allowed on this machine's own address.")
-    ] = False,
+    no_auth: Annotated[bool, typer.Option("--no-auth", help="Ask for no password; only with 127.0.0.1.")] = False,
 ) -> None:
     """Show hosts, queues and tasks in a browser (Flower).
 

@@ -1,4 +1,4 @@
-"""`times-doctor prune`: frees room in stores."""
+"""`times-doctor prune`: frees space in stores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ def prune(
 ) -> None:
     """Remove models and results that were not used lately.
 
-    Only from the stores: reports in run folders are kept.
+    From this machine's cache, and from the broker's store with the URL of the user `client`. Redis removes what was
+    not used for 14 days by itself: to free its memory now, give fewer --days. Run folders are not touched.
     """
     import os
 

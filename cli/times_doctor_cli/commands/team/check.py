@@ -13,7 +13,8 @@ def check(
 ) -> None:
     """Check this machine and the team, and say what to fix.
 
-    Looks at this machine, its configuration, and broker, store and hosts where they are configured.
+    Checks this machine and its settings; if a broker is set, also broker, store and hosts, with the URL of the user
+    client or worker. Exit code 5 if something is wrong.
     """
     import os
     from datetime import date

@@ -16,12 +16,12 @@ class Act(StrEnum):
 
 
 def deadletters(
-    act: Annotated[Act, typer.Argument(help="show them, or drop them (needs the control role).")] = Act.SHOW,
+    act: Annotated[Act, typer.Argument(metavar="[ACTION]", help="show, or drop (with control's URL).")] = Act.SHOW,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Show or drop messages that no worker could take.
+    """Show or drop messages that no worker can read.
 
-    The newest 200 are kept, all are counted. A run whose message is among them has ended as failed.
+    The newest 200 are kept, all are counted. A run with such a message has failed.
     """
     from times_doctor_cli import api
     from times_doctor_cli.client.dead_letters import drop_dead_letters, read_dead_letters

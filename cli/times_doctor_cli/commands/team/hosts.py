@@ -8,7 +8,10 @@ import typer
 
 
 def hosts(json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False) -> None:
-    """List the team's hosts: free slots, solvers, licences."""
+    """List the team's hosts: slots, solvers, licences.
+
+    Load is the average of the last minute. A host without heartbeats disappears after 20 seconds.
+    """
     from times_doctor_cli import api
     from times_doctor_cli.terminal.console import emit_json, say, show, shows_unicode, stdout_console
     from times_doctor_cli.views.hosts import hosts_view

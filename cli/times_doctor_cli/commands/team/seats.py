@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 EXAMPLES = """Examples:
 
-  times-doctor seats                  who holds how many
+  times-doctor seats                  limits, and which runs hold a seat
 
-  times-doctor seats set cplex 2      two runs of cplex at once, over all hosts
+  times-doctor seats set cplex 2      two runs of cplex at once
 
-  times-doctor seats set cplex none   they are not counted any more
+  times-doctor seats set cplex none   remove the limit
 """
 
 
@@ -28,12 +28,14 @@ class Act(StrEnum):
 
 
 def seats(
-    act: Annotated[Act, typer.Argument(help="show, or set (needs the admin role).")] = Act.SHOW,
+    act: Annotated[
+        Act, typer.Argument(metavar="[ACTION]", help="show, or set (with the URL of user admin).")
+    ] = Act.SHOW,
     solver: Annotated[str, typer.Argument(metavar="[SOLVER]", help="As in `hosts`: cplex.")] = "",
-    amount: Annotated[str, typer.Argument(metavar="[N]", help="The limit, or none: no limit.")] = "",
+    amount: Annotated[str, typer.Argument(metavar="[N]", help="The limit, or `none` to remove it.")] = "",
     lease_s: Annotated[
         float,
-        typer.Option("--lease-seconds", min=10, max=604_800, help="A host that is cut off for this long must stop."),
+        typer.Option("--lease-seconds", min=10, max=604_800, help="A host cut off for this long stops its solver."),
     ] = 900.0,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from times_doctor_tasks.blob_store import redis_scripts
 from times_doctor_tasks.celery_app.internals import scripts_of_others
-from times_doctor_tasks.contract.users import users_acl
+from times_doctor_tasks.contract.users import kept_passwords, users_acl
 from times_doctor_tasks.state_store import scripts
 
 DEPLOYED = Path(__file__).parents[4] / "deploy" / "users.acl"
@@ -20,7 +20,26 @@ def test_the_file_of_the_deployment_is_what_the_command_fills_in() -> None:
 
 def test_every_user_gets_a_password_of_its_own() -> None:
     passwords = re.findall(r"on >([0-9a-f]{64}) ", users_acl())
-    assert len(set(passwords)) == len(passwords) == 5
+    assert len(set(passwords)) == len(passwords) == 6
+
+
+def test_new_rules_keep_every_password_of_the_file_that_is_in_use() -> None:
+    used = re.sub(r"user client on (\S+) .*", r"user client on \1 >second #0123 ~old:rule", users_acl())
+    renewed = users_acl(kept=kept_passwords(used))
+    assert kept_passwords(renewed) == kept_passwords(used)
+    assert "~old:rule" not in renewed
+
+
+def test_a_user_that_the_file_lacks_gets_a_new_password() -> None:
+    kept = kept_passwords("user client on >mine\nuser default on nopass\n# >no #user\n\nuser\n")
+    assert kept == {"client": ">mine"}
+    assert re.search(r"^user ops on >[0-9a-f]{64} ", users_acl(kept=kept), re.MULTILINE)
+
+
+def test_a_tenant_keeps_the_passwords_of_its_own_users() -> None:
+    both = users_acl() + users_acl("acme")
+    renewed = users_acl("acme", kept=kept_passwords(both))
+    assert kept_passwords(renewed).items() <= kept_passwords(both).items()
 
 
 def test_a_tenant_has_its_own_users_and_reaches_its_own_keys_only() -> None:

@@ -39,6 +39,11 @@ def test_a_traceback_follows_the_ids() -> None:
 
 def test_passwords_and_licences_never_reach_a_log() -> None:
     assert line("no answer from redis://ops:s3cret@host:6379/0") == "INFO h1: no answer from redis://***@host:6379/0"
+    assert line("at redis://ops:***@host:6379/0, 'redis://ops:***@h'").endswith(
+        "ops:***@host:6379/0, 'redis://ops:***@h'"
+    )
+    for more in ("@host", "x@host", ",s3cret@host"):
+        assert line(f"at redis://ops:***@s3cret{more}") == "INFO h1: at redis://***@host"
     assert line("as rediss://:s3cret@host") == "INFO h1: as rediss://***@host"
     assert line("licence G123456/0001CB-GEN is of nobody") == "INFO h1: licence (licence) is of nobody"
 
