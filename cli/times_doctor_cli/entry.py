@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 #: Columns of `help.txt`, which `make help-text` writes: Click's help is never wider.
 HELP_WIDTH = 80
-#: New objects between two looks for garbage.
-GC_OBJECTS = 50_000
+#: New objects between two looks for garbage: more than the imports of any command make.
+GC_OBJECTS = 200_000
 #: As in `exit_codes`, which is heavy.
 _CLOSED_PIPE = 141
 #: Words of a command line that need no local worker.
@@ -38,7 +38,7 @@ def needs_local_stack(arguments: Sequence[str], platform: str) -> bool:
 
 def main() -> None:
     """The console script."""
-    # Imports make many objects and no garbage: looking for some each 700 of them took a tenth of a start.
+    # Imports make a hundred thousand objects and no garbage: to look for some takes a tenth of a start.
     gc.set_threshold(GC_OBJECTS)
     arguments = sys.argv[1:]
     try:

@@ -15,13 +15,11 @@ from times_doctor_worker.process.supervisor import keep_secrets
 
 #: Seconds between looks for the plan; the imports before it take a hundred times as long.
 PLAN_POLL_S = 0.005
-#: New objects between two looks for garbage: imports make many of the former and none of the latter.
-GC_OBJECTS = 50_000
 
 
 def main() -> int:
     """Parses the command line and runs the worker."""
-    gc.set_threshold(GC_OBJECTS)
+    gc.disable()  # imports make a hundred thousand objects and no garbage: to look for some takes a tenth of a start
     words = sys.argv[1:]
     warden = start_warden()
     keep_secrets()
@@ -45,6 +43,7 @@ def _private(folder: str, warden: Warden) -> int:
         lifeline, _, _ = select.select([0], [], [], PLAN_POLL_S)
         if lifeline:
             return 0  # the scan ended before it had a plan
+    _look_for_garbage()
     return worker.run_private(decode(path.read_bytes(), WorkerPlan), warden, lifeline_fd=0)
 
 
@@ -67,6 +66,7 @@ def _service(words: list[str], warden: Warden) -> int:
         configure_logging(service.log_level, who=service.card_name, form=service.log_format)
         from times_doctor_worker.service import worker  # heavy: after what may be wrong at once
 
+        _look_for_garbage()
         return worker.run_service(service, warden)
     except TimesDoctorError as error:
         sys.stderr.write(f"times-doctor: {error}\n")
@@ -74,6 +74,12 @@ def _service(words: list[str], warden: Warden) -> int:
     except OSError as error:
         sys.stderr.write(f"times-doctor: the worker cannot start: {error}\n")
         return exit_codes.INFRASTRUCTURE
+
+
+def _look_for_garbage() -> None:
+    """From now on, and not among what is here to stay."""
+    gc.freeze()
+    gc.enable()
 
 
 if __name__ == "__main__":

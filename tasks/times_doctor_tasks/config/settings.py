@@ -6,11 +6,9 @@ folder) > default. Credentials come by environment or file, never by argument.
 
 from __future__ import annotations
 
-import difflib
 import re
 import socket
 import sys
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -152,6 +150,8 @@ def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
     >>> unknown_variables({"TIMES_DOCTOR_BROKER_ULR": "redis://h", "HOME": "/", "TIMES_DOCTOR_X": ""})
     {'TIMES_DOCTOR_BROKER_ULR': 'TIMES_DOCTOR_BROKER_URL', 'TIMES_DOCTOR_X': ''}
     """
+    import difflib  # here, as below: most starts do without
+
     mine = "TIMES_DOCTOR_"
     known = {name.removeprefix(mine): name for name in (*(setting.variable for setting in SETTINGS), *OTHER_VARIABLES)}
     unknown = sorted(name for name in environ if name.startswith(mine) and name.removeprefix(mine) not in known)
@@ -329,6 +329,8 @@ def find_config(folder: Path) -> tuple[Path | None, dict[str, Any]]:
     for place in (folder, *folder.parents, FOLDERS.user_config_path):
         path = place / CONFIG_NAME
         if path.is_file():
+            import tomllib
+
             try:
                 return path, tomllib.loads(path.read_text("utf-8"))
             except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

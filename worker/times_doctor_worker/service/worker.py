@@ -25,7 +25,6 @@ from times_doctor_worker.host.engine_availability import Offer
 from times_doctor_worker.host.instance_lock import Tenure
 from times_doctor_worker.host.naming import card_name
 from times_doctor_worker.host.registration import BEAT_S, Registration
-from times_doctor_worker.monitoring.endpoint import Endpoint, unwell
 from times_doctor_worker.process.fork_server import Warden
 from times_doctor_worker.recovery.actions import Remedies
 from times_doctor_worker.recovery.report_builder import Reporter
@@ -36,13 +35,14 @@ from times_doctor_worker.redis_io.retry import GivenUp, insist
 from times_doctor_worker.service.broker_wait import require_rights, wait_for_broker
 from times_doctor_worker.service.consumer import Intake
 from times_doctor_worker.service.control_process import ControlChild
-from times_doctor_worker.service.options import Service
 from times_doctor_worker.service.shutdown import ENDED_WELL, Drain, Stint
 from times_doctor_worker.service.solve_role import SolveRole, queues_beside_solving
 from times_doctor_worker.service.watchdog import PERIOD_S, SOCKET_TIMEOUT_S, Watchdog, watch
 
 if TYPE_CHECKING:
+    from times_doctor_worker.monitoring.endpoint import Endpoint
     from times_doctor_worker.notification.targets import Targets
+    from times_doctor_worker.service.options import Service
 
 logger = logging.getLogger(__name__)
 
@@ -236,16 +236,17 @@ class Worker:
             yield
 
     def _endpoint(self, address: str, port: int) -> Endpoint:
-        if "control" not in self._plan.roles:
-            return Endpoint(address, port, health=lambda: unwell(monotonic_s(), self._intake.ticked_s))
-        from times_doctor_worker.monitoring.team_metrics import Team  # only who serves metrics pays for it
+        from times_doctor_worker.monitoring.endpoint import Endpoint, unwell  # only who listens pays for them
+        from times_doctor_worker.monitoring.team_metrics import Team
 
-        team = Team(self._plan, self._version, lambda: self._sweeper)
-        return Endpoint(address, port, health=self._unwell_control, metrics=team.text)
+        is_control = "control" in self._plan.roles
+        team = Team(self._plan, self._version, lambda: self._sweeper) if is_control else None
 
-    def _unwell_control(self) -> str:
-        swept_s = self._sweeper.swept_s if self._sweeper else None
-        return unwell(monotonic_s(), self._intake.ticked_s, swept_s=swept_s, sweeps=True)
+        def health() -> str:
+            swept_s = self._sweeper.swept_s if self._sweeper else None
+            return unwell(monotonic_s(), self._intake.ticked_s, swept_s=swept_s, sweeps=is_control)
+
+        return Endpoint(address, port, health=health, metrics=team.text if team else None)
 
     def _busy(self) -> list[str]:
         return self._solve_role.busy() if self._solve_role else []
