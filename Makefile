@@ -62,7 +62,7 @@ test-long: $(VENV)/.dev ## run the long tests only
 test-attacks: $(VENV)/.dev ## broken messages, keys, models and floods against real workers
 	$(PYTEST) -q -n 2 tests/attacks
 
-test-all: test test-long ## run both, and a part of the attacks and of the mixed versions
+test-all: test test-long bench-smoke ## run both, and a part of the attacks and of the mixed versions
 	$(PYTEST) -q -n 2 -m sample tests/attacks tests/upgrade
 
 test-faults: $(VENV)/.dev ## kill, stop and cut off real workers and their broker, many times; the protocol against its model, at length
@@ -122,8 +122,8 @@ constraints: $(BIN)/python ## renew constraints.txt: the exact versions that the
 picture: $(VENV)/.dev ## draw README's picture: a real scan over three hosts, one of which is killed (needs tmux; minutes)
 	$(BIN)/python tools/picture.py
 
-bench: $(VENV)/.dev ## every benchmark beside what you would do otherwise; writes docs/benchmarks.md (half an hour)
-	$(BIN)/python -m benchmarks.bench --write
+bench: $(VENV)/.dev ## every benchmark beside what you would do otherwise; writes docs/benchmarks.md (18 minutes)
+	$(BIN)/python -m benchmarks.bench --write --minutes 18 $(if $(MODELS),--models $(MODELS))
 
 bench-smoke: $(VENV)/.dev ## see that each benchmark still runs
 	$(BIN)/python -m benchmarks.bench --smoke

@@ -1,6 +1,6 @@
 """How long people wait for a first start when several share hosts: fair order beside first come, first served.
 
-Usage: python benchmarks/fair_order.py [--seed N] [--rounds N] [--real]
+Usage: python -m benchmarks.fair_order [--seed N] [--rounds N] [--real]
 
 The simulation draws scans of 2 to 20 people at random moments of a working day: mostly a few runs, now and then many;
 lengths are log-normal (median 20 min, one in twenty beyond 100 min), as those of TIMES runs with several profiles are.

@@ -1,6 +1,6 @@
 """What distance costs: one scan on a host beside the broker, and on one at the end of a long line, in one run.
 
-Usage: python benchmarks/far_host.py [--delay-ms MS] [--runs N] [--rounds N] [--near-control] [--trace]
+Usage: python -m benchmarks.far_host [--delay-ms MS] [--runs N] [--rounds N] [--near-control] [--trace]
 
 A private server, a host with one slot (HiGHS on a model that is solved at once) and its control worker, whose
 connections lead through a proxy that holds everything back by MS each way (0 for the host that is near). Seconds go
@@ -31,25 +31,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import redis
+from benchmarks.measuring import PROGRAM, START_S, TINY
 
 from times_doctor_cli.local.server_binary import find_server
 from times_doctor_tasks.contract.messages import RunResult
 from times_doctor_tasks.state_store.connection import connect
 from times_doctor_tasks.state_store.run_store import RunStore
-
-MODEL = """NAME TINY
-ROWS
- N COST
- G LIM
-COLUMNS
- X COST 1.0 LIM 1.0
-RHS
- RHS LIM 4.0
-ENDATA
-"""
-PROGRAM = (sys.executable, "-c", "from times_doctor_cli.entry import main; main()")
-#: Seconds within which a worker says hello on a far line.
-START_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -196,7 +183,7 @@ class Bench:
     def scan(self, runs: int) -> tuple[list[RunResult], float, float]:
         """Results, when the report was made, and when the command that asked for it was over."""
         model = self.folder / "tiny.mps"
-        model.write_text(MODEL)
+        model.write_text(TINY)
         words: list[object] = ["scan", model, "--queue", "--parallel", "--threads", 1, "--json"]
         for seed in range(runs):  # so that each run leaves files of its own
             options = self.folder / f"seed{secrets.token_hex(4)}.opt"

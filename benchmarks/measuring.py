@@ -28,8 +28,8 @@ from times_doctor_tasks.state_store.run_store import RunStore
 HERE = Path(__file__).resolve().parent
 PROGRAM = (sys.executable, "-c", "from times_doctor_cli.entry import main; main()")
 BARE = (sys.executable, "-c", "pass")
-#: Above this load the walls are the machine's, not ours.
-QUIET_LOAD = 0.5
+#: Where others use more of the machine than this, in percent, walls are theirs, not ours.
+QUIET_PERCENT = 10.0
 _PR_SET_CHILD_SUBREAPER = 36
 START_S = 60.0
 TINY = """NAME TINY
@@ -126,12 +126,16 @@ def _cpu_of_group(group: Path) -> float:
 
 
 def medians(rounds: int, **measures: Callable[[], Cost]) -> dict[str, Cost]:
-    """The median of each, measured in turn: what the machine does meanwhile strikes all alike. The first is dropped."""
+    """The median of each, measured in turn: what the machine does meanwhile strikes all alike.
+
+    A first round is dropped, unless one is all there is.
+    """
     found: dict[str, list[Cost]] = {name: [] for name in measures}
-    for number in range(rounds + 1):
+    dropped = int(rounds > 1)
+    for number in range(rounds + dropped):
         for name, measure in measures.items():
             value = measure()
-            if number:
+            if number >= dropped:
                 found[name].append(value)
     return {
         name: Cost(statistics.median(c.cpu_s for c in values), statistics.median(c.wall_s for c in values))
@@ -142,6 +146,45 @@ def medians(rounds: int, **measures: Callable[[], Cost]) -> dict[str, Cost]:
 def load() -> float:
     """Load average of the last minute."""
     return os.getloadavg()[0]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the page."""
+
+    what: str
+    ours: str
+    beside: str = ""
+    target: str = ""
+    met: bool | None = None
+    """None where there is no target, or the machine is too busy to tell."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """How the rows are to run."""
+
+    rounds: int
+    smoke: bool
+    models: Path | None
+    quiet: bool
+    """Whether seconds say something about us: nobody else used the machine when it began."""
+
+
+def is_quiet() -> bool:
+    """Whether nobody uses the machine now."""
+    return float(psutil.cpu_percent(interval=2.0)) < QUIET_PERCENT
+
+
+def met(value: float, target: float | None, bench: Bench) -> bool | None:
+    """Whether a value in seconds is within its target; None where there is none, or the machine is too busy to tell."""
+    return None if target is None or not (bench.quiet or value <= target) else value <= target
+
+
+def made(folder: Path) -> Path:
+    """A folder that is there."""
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 class Server:
@@ -263,32 +306,34 @@ for word in "$@"; do
   trace=*) cp {folder}/trace.txt "${{word#trace=}}" ;;
   esac
 done
-cp {folder}/run.log "$log"
+cp {folder}/head.log "$log"
 {work}
+cat {folder}/tail.log >> "$log"
 """
 
 
-def stub_solver(folder: Path, *, seconds: float = 0.0, lines_per_s: int = 0) -> Path:
-    """A folder that passes for a GAMS system, whose solves take a set time and say a set number of lines a second."""
+#: What a simplex says; `$i` is the shell's.
+ITERATION = "Iteration: $i   Dual objective     =        120.000000"
+
+
+def stub_solver(folder: Path, work: str = "") -> Path:
+    """A folder that passes for a GAMS system: `work` is what its solves do, as a shell script; `$log` is their log."""
     from tests.recorded.install import install_recorded_gams
 
     recorded = install_recorded_gams(folder / "recorded", speed=0) / "gams"
-    work = folder / "work"
-    work.mkdir()
-    shutil.copy(HERE.parent / "tests" / "recorded" / "models" / "denselp.gms", work)
-    (work / "cplex.opt").write_text("lpmethod 2\n")
+    place = folder / "work"
+    place.mkdir()
+    shutil.copy(HERE.parent / "tests" / "recorded" / "models" / "denselp.gms", place)
+    (place / "cplex.opt").write_text("lpmethod 2\n")
     words = "denselp.gms LP=CPLEX optfile=1 logfile=run.log lo=2 o=run.lst trace=trace.txt traceopt=3"
-    subprocess.run([recorded, *words.split()], cwd=work, check=True, stdout=subprocess.DEVNULL)
-    for name in ("run.log", "run.lst", "trace.txt"):
-        shutil.copy(work / name, folder)
+    subprocess.run([recorded, *words.split()], cwd=place, check=True, stdout=subprocess.DEVNULL)
+    for name in ("run.lst", "trace.txt"):
+        shutil.copy(place / name, folder)
+    head, mark, tail = (place / "run.log").read_text().partition("--- LP status")
+    (folder / "head.log").write_text(head)
+    (folder / "tail.log").write_text(mark + tail)
     shutil.copy(folder / "recorded" / "gmscmpun.txt", folder)
-    waits = f"sleep {seconds}" if seconds else ""
-    if lines_per_s:
-        line = "Iteration:    41   Dual objective     =        120.000000"
-        waits = f"i=0; while [ $i -lt {int(seconds * 10)} ]; do " + (
-            f'yes "{line}" | head -n {max(1, lines_per_s // 10)} >> "$log"; sleep 0.1; i=$((i+1)); done'
-        )
     launcher = folder / "gams"
-    launcher.write_text(_STUB.format(recorded=recorded, folder=folder, work=waits))
+    launcher.write_text(_STUB.format(recorded=recorded, folder=folder, work=work))
     launcher.chmod(0o755)
     return folder

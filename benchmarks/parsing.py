@@ -1,6 +1,6 @@
 """How fast logs and listings are read: MB/s on one core, for logs that real GAMS runs left.
 
-    python benchmarks/parsing.py [--seconds 1.0]
+    python -m benchmarks.parsing [--seconds 1.0]
 
 A log of each kind is repeated to 8 MB and fed in pieces of 64 KB, as a tail would; `+progress` adds the tracker that
 a worker runs beside the reader, `+digest` what `report` collects. Speeds are per second of processor time, so that
@@ -58,6 +58,12 @@ def repeated_solve(text: str) -> str:
     return text[:start] + middle * (1 + _SIZE_CHARS // max(1, len(middle))) + text[end:]
 
 
+def repeated(label: str, case: str) -> str:
+    """A log of `LOGS`, as long as it is measured."""
+    text = content(case, "log.txt")
+    return text * (1 + _SIZE_CHARS // len(text)) if label.startswith("GAMS") else repeated_solve(text)
+
+
 def measure(run: Callable[[], object], size_bytes: int, *, seconds: float) -> float:
     """The best MB per second of processor time, of as many runs as fit into `seconds`, at least two."""
     best = float("inf")
@@ -110,8 +116,7 @@ def main() -> int:
     print(f"{'log':38s} {'MB':>6s} {'reader':>8s} {'+progress':>10s} {'+digest':>8s}   MB/s")
     slow = []
     for label, case, counts in LOGS:
-        text = content(case, "log.txt")
-        text = text * (1 + _SIZE_CHARS // len(text)) if label.startswith("GAMS") else repeated_solve(text)
+        text = repeated(label, case)
         size = len(text.encode())
         speeds = [measure(partial(run, text), size, seconds=seconds) for run in (read_only, with_progress, with_digest)]
         print(f"{label:38s} {size / 1e6:6.1f} {speeds[0]:8.1f} {speeds[1]:10.1f} {speeds[2]:8.1f}")

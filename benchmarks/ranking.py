@@ -1,6 +1,6 @@
 """How often the advice is wrong on a busy machine: the rule of docs/recommendation.md, replayed on recorded noise.
 
-    python benchmarks/ranking.py [--scans 1000] [--seed 11] [--quieter 0.3]
+    python -m benchmarks.ranking [--scans 1000] [--seed 11] [--quieter 0.3]
 
 `data/noise.csv` has 325 solves' worth of what a machine that was never idle does to times (233 of them are used): wall
 time, CPU time and wait for a core of HiGHS on energy models, in the order of their start. A scan is drawn: two to six

@@ -16,7 +16,7 @@ ELSEWHERE = {
     TOP / "SECURITY.md": "security.md",
     TOP / "CHANGELOG.md": "changelog.md",
     TOP / "CONTRIBUTING.md": "contributing.md",
-    TOP / "benchmarks" / "README.md": "benchmarks.md",
+    TOP / "benchmarks" / "README.md": "benchmark_scripts.md",
 }
 #: `[text](target)` and `![text](target)`.
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
