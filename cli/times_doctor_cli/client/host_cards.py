@@ -5,7 +5,6 @@ from __future__ import annotations
 from times_doctor_tasks.blob_store.base import StoreSight
 from times_doctor_tasks.contract.hosts import ENGINE_NAMES, HostCard, engine_for
 from times_doctor_tasks.contract.messages import SCHEMA
-from times_doctor_tasks.profiles.registry import built_in_profiles
 
 #: What to do about a host with another store.
 ONE_STORE = "set TIMES_DOCTOR_STORE_URL to the same store there and here"
@@ -30,6 +29,8 @@ def other_store(card: HostCard, store: StoreSight) -> str:
 
 def solvers_of(card: HostCard, engine: str) -> tuple[str, ...]:
     """Solvers of a host under `engine` ("native": all those without GAMS), those with profiles first."""
+    from times_doctor_tasks.profiles.registry import built_in_profiles  # whoever asks for no solver does without
+
     named = [name.split(".", 1) for name in card.solvers]
     found = [solver for under, solver in named if under == engine_for(engine, solver)]
     known = {profile.solver for profile in built_in_profiles(engine=engine)}

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from times_doctor_tasks.analysis.advice import rough_text
 from times_doctor_tasks.contract.hosts import HostCard
 
 #: More runs than this are not played forward: how many are before it is said all the same.
@@ -55,6 +54,8 @@ class TeamLook(msgspec.Struct, frozen=True):
 
 def places(look: TeamLook, scan: str) -> dict[str, str]:
     """What to say of each run of a scan that waits."""
+    from times_doctor_tasks.analysis.advice import rough_text  # most looks find nobody who waits
+
     starts_s = _starts_s(look)
     found = {}
     for place, run in enumerate(look.waiting):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from times_doctor_cli.terminal.console import say, shows_frames, shows_unicode
 from times_doctor_cli.terminal.units import size
 from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_tasks.contract.clock import monotonic_s
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 #: Less is sent before anybody could read a bar.
 WORTH_A_BAR_BYTES = 8_000_000
@@ -49,7 +52,7 @@ class _Shown:
         self._due_s = due_s
         self._clock = clock
         self._progress: Progress | None = None
-        self._task = TaskID(0)
+        self._task: TaskID
         self._draws = shows_frames(console)
         self._said = quiet
 
@@ -72,6 +75,8 @@ class _Shown:
             self._said = True
 
     def _start(self, total: int) -> Progress:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # few transfers are long
+
         # The bar is made of letters that not every terminal has.
         bar = [BarColumn(bar_width=24)] if shows_unicode(self._console) else []
         columns = [TextColumn(self._what), *bar, TextColumn("{task.fields[amount]}"), TimeRemainingColumn(compact=True)]

@@ -90,6 +90,7 @@ def connect(url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S, retries: in
     options: dict[str, Any] = {
         "socket_timeout": socket_timeout_s,
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        "driver_info": None,  # to tell the server our version, redis-py would read its package's metadata first
     }
     options |= tls_options(url)
     if retries is not None:
