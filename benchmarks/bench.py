@@ -53,7 +53,9 @@ _HEAD = """# Benchmarks
 
 Written by `make bench`. Beside each figure stands what you would do without times-doctor, measured in the same run.
 The rows of commands and of tiny LPs are medians of {rounds} interleaved rounds, the others one measurement. CPU is of
-the whole process tree; "x" and "python" are multiples of a bare `python -c pass` in the same rounds. {quiet}
+the whole process tree; "x" and "python" are multiples of a bare `python -c pass` in the same rounds.
+
+{quiet}
 
 {took}
 
