@@ -43,6 +43,8 @@ LONGEST_S = 6.0
 HEALED_WITHIN_S = 240.0
 #: Malformed messages that one blow brings.
 POISON = 20
+#: So often among the faults of the broker that it is every tenth fault of all.
+POISON_WEIGHT = 5
 #: Whether the team is behind TLS, with a user for each role.
 GUARDED = os.environ.get("TD_CHAOS_GUARDED", "") == "1"
 PROFILES = tuple(f"{method}-{number}" for number in range(RUNS) for method in ("bar", "dual", "sift"))[:RUNS]
@@ -104,9 +106,8 @@ class Chaos:
     # -- the broker and its messages -----------------------------------------------------------------------------------
 
     def _strike_broker(self, dice: random.Random) -> str:
-        fault: BrokerFault = dice.choice(
-            [*BROKER_FAULTS, without_its_last_second, self._cut, self._lose, self._double, self._double, self._poison]
-        )
+        own = [self._cut, self._lose, self._double, self._double, *[self._poison] * POISON_WEIGHT]
+        fault: BrokerFault = dice.choice([*BROKER_FAULTS, without_its_last_second, *own])
         with self.broker_is_well:
             time.sleep(1.1)  # appendfsync everysec: what a client was told a second ago is on disk
             fault(self._bed, dice.uniform(0.1, LONGEST_S))
