@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -23,6 +24,7 @@ from tests.integration.test_flower_pages import PASSWORD, Dashboard
 from tests.integration.test_metrics import Scraped
 from tests.integration.workers import PATIENCE_S, TINY_MPS, Team, Worker, endless_mps
 from times_doctor_cli.local.server_binary import find_server
+from times_doctor_tasks.blob_store.factory import open_store
 from times_doctor_tasks.contract.keys import Keys
 from times_doctor_tasks.contract.states import RunState
 from times_doctor_tasks.state_store import connection, scripts
@@ -212,6 +214,30 @@ def test_a_user_that_may_not_is_named_and_no_server_is_blamed(
         assert "may not do this" in done.stderr or "only client and worker" in done.stderr
         assert "version 7" not in done.stderr
         assert words_of(user) not in done.stderr
+
+
+def test_prune_frees_a_server_that_is_full(tmp_path: Path) -> None:
+    full = GuardedBroker(tmp_path, SERVERS[-1], "--maxmemory", "32mb", "--maxmemory-policy", "noeviction")
+    try:
+        load_scripts(connect(full.url_of("control")))
+        content = os.urandom(3_000_000)
+        open_store("redis", broker_url=full.url_of("client")).put({hashlib.sha256(content).hexdigest(): content})
+        full.client.config_set("maxmemory", int(full.client.info("memory")["used_memory"]) - 1_000_000)
+        assert not _takes_writes(full)
+        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TIMES_DOCTOR_BROKER_URL": full.url_of("client")}
+        argv = [sys.executable, "-c", "from times_doctor_cli.entry import main; main()", "prune", "--days", "0"]
+        done = subprocess.run(argv, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert "1 file removed" in done.stdout, done.stderr
+        wait_until(lambda: _takes_writes(full), what="the server takes writes again")
+    finally:
+        full.close()
+
+
+def _takes_writes(broker: GuardedBroker) -> bool:
+    try:
+        return bool(broker.client.set("again", "x"))
+    except redis.exceptions.OutOfMemoryError:
+        return False
 
 
 @pytest.mark.parametrize("queue", ["solve.highs.highs", "host.h1", "control", "unacked", "unacked_index"])

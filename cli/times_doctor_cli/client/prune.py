@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from times_doctor_cli.client.scan_summaries import scan_lines
 from times_doctor_cli.client.session import Client
 from times_doctor_tasks.blob_store.factory import open_store
 from times_doctor_tasks.blob_store.pruning import prune_blobs
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import UsageError
 
-#: Newest scans that are looked through for open ones.
-NEWEST = 1000
 DAY_S = 86_400.0
 
 
@@ -44,13 +41,14 @@ def prune(settings: Settings, *, days: float) -> list[PrunedStore]:
 
 
 def _refuse_if_needed(client: Client, days: float) -> None:
-    lines = scan_lines(client, newest=NEWEST, only_open=True)
-    if not lines:
+    with client.answering():
+        specs = client.store.open_specs()  # no transaction, which a server without free memory refuses
+    if not specs:
         return
-    oldest = min(lines, key=lambda line: line.spec.created_ms)
-    age_days = (client.now_ms() - oldest.spec.created_ms) / 1000 / DAY_S
+    oldest = min(specs, key=lambda spec: spec.created_ms)
+    age_days = (client.now_ms() - oldest.created_ms) / 1000 / DAY_S
     if age_days >= days:
         raise UsageError(
-            f"Scan {oldest.spec.scan} is open for {age_days:.1f} days, and its hosts may still need its files. Give "
+            f"Scan {oldest.scan} is open for {age_days:.1f} days, and its hosts may still need its files. Give "
             f"--days {age_days + 1:.0f} or more, or cancel it."
         )
