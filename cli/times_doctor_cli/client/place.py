@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from times_doctor_tasks.contract.hosts import HostCard
+from times_doctor_tasks.contract.hosts import FULL, HostCard
 
 #: More runs than this are not played forward: how many are before it is said all the same.
 _MOST = 400
@@ -84,7 +84,8 @@ def _why(look: TeamLook, run: TeamRun) -> str:
     having = [card for card in look.hosts if run.offer in card.solvers and run.queue in card.queues]
     if not having:
         bound = run.queue.removeprefix("host.") if run.queue.startswith("host.") else ""
-        return f"{bound} is not there" if bound else f"no host has {run.solver}"
+        what = f"a larger licence of {run.solver}" if run.offer.startswith(f"{FULL}.") else run.solver
+        return f"{bound} is not there" if bound else f"no host has {what}"
     if all(run.threads > card.cores for card in having):
         return f"needs {run.threads} threads: no host has them"
     if not _able(look, run):

@@ -17,6 +17,8 @@ ENGINE_NAMES = {
 #: What a model needs: GAMS, or any of the solvers that are called without it.
 NATIVE = "native"
 NATIVE_SOLVERS = tuple(ENGINE_NAMES)[1:]
+#: In the place of the engine in what a host offers: its licence of that solver has no size limit (`full.gurobi`).
+FULL = "full"
 
 
 def engine_for(kind: str, solver: str) -> str:
@@ -47,7 +49,7 @@ class HostCard(Document, frozen=True, kw_only=True):
     engines: dict[str, str] = msgspec.field(default_factory=dict)
     """Engine name to version."""
     solvers: tuple[str, ...] = ()
-    """`<engine>.<solver>` it can run."""
+    """`<engine>.<solver>` it can run, and `full.<solver>`: see `FULL`."""
     licence: str = ""
     """"demo licence, until 2026-11-26"; empty where nothing need be said."""
     licences: dict[str, str] = msgspec.field(default_factory=dict)

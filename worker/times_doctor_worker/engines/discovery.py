@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from times_doctor_tasks.contract.errors import EngineNotFound
-from times_doctor_tasks.contract.hosts import ENGINE_NAMES, WorkerPlan
+from times_doctor_tasks.contract.hosts import ENGINE_NAMES, FULL, WorkerPlan
 from times_doctor_worker.engines.gams import GamsEngine
 from times_doctor_worker.engines.gams_installation import clean_environ, find_gams, lp_solvers
 from times_doctor_worker.engines.licence import WARN_DAYS
@@ -102,7 +102,9 @@ def _find_native(name: str, plan: WorkerPlan, environ: Mapping[str, str], today:
     environment = clean_environ(environ)
     told = _probed(name, environment) if anew or name != "highs" else {}
     if why := told.get("why"):
-        step = f"See that `python -c 'import {package}'` works for the worker's user, and that its licence is valid."
+        step = f"See that `python -c 'import {package}'` works for the worker's user."
+        if told.get("licence"):
+            step = f"Its licence is {told['licence']}."
         return Found(notes=(f"{label} cannot be used: {why}. {step}",))
     from importlib.metadata import version  # here: it costs 70 ms that a GAMS scan need not wait for
 
@@ -114,8 +116,10 @@ def _find_native(name: str, plan: WorkerPlan, environ: Mapping[str, str], today:
     licence = ", ".join(filter(None, (free, f"until {until}" if until else "")))
     notes: tuple[str, ...] = ()
     if until and (until - today).days < WARN_DAYS:
-        notes = (f"The {label} licence ends on {until}: a newer {package}, or a licence of your own, goes on.",)
-    return Found(engine=engine, solvers=(f"{name}.{name}",), licence=licence, expires=until, notes=notes)
+        step = f"a newer {package}, or a licence of your own, goes on" if free else "renew it"
+        notes = (f"The {label} licence ends on {until}: {step}.",)
+    solvers = (f"{name}.{name}",) if free else (f"{name}.{name}", f"{FULL}.{name}")
+    return Found(engine=engine, solvers=solvers, licence=licence, expires=until, notes=notes)
 
 
 def _found_highs(engine: NativeEngine) -> Found:
@@ -141,8 +145,10 @@ def _probed(name: str, environ: Mapping[str, str]) -> dict[str, str]:
     except (OSError, subprocess.TimeoutExpired) as error:
         return {"why": str(error)}
     try:  # the last line: some print as they load
-        told: dict[str, str] = json.loads(done.stdout.decode("utf-8", "replace").strip().splitlines()[-1])
+        lines = done.stdout.decode("utf-8", "replace").strip().splitlines()
+        told: dict[str, str] = json.loads(lines[-1])
     except (ValueError, IndexError):
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {done.returncode}"]
         return {"why": lines[-1].rstrip(".")}
-    return told
+    said = [line.partition("[ERROR] ")[2] for line in lines if "[ERROR] " in line]  # COPT's exception has no reason
+    return told | {"why": "; ".join([told["why"], *said])} if "why" in told else told

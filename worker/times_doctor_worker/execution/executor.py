@@ -14,6 +14,7 @@ from kombu.exceptions import OperationalError
 
 from times_doctor_tasks.contract.cancel_flag import parse_flag
 from times_doctor_tasks.contract.errors import SchemaMismatch
+from times_doctor_tasks.contract.hosts import ENGINE_NAMES, FULL, NATIVE_SOLVERS
 from times_doctor_tasks.contract.keys import host_queue
 from times_doctor_tasks.contract.messages import RunResult, RunSpec, ScanSpec, SolveTask
 from times_doctor_tasks.contract.states import CONCLUSIVE, RunState, StopReason, Verdict
@@ -35,8 +36,8 @@ WAIT_S = 0.5
 LICENCE_S = 30.0
 #: How such an attempt is said to have ended.
 NO_LICENCE = f"{HANDED_BACK}: no licence"
-#: How an attempt is said to have ended that goes to a larger host.
-NO_MEMORY = "out of memory"
+#: How attempts are said to have ended that go to a host with more memory, or with a larger licence.
+NO_MEMORY, TOO_LARGE = "out of memory", "too large for the licence"
 _T = TypeVar("_T")
 _RunDocuments = tuple[ScanSpec, RunSpec] | None
 
@@ -230,9 +231,9 @@ class Executor:
                 self._hand_back(line, f"{HANDED_BACK} by {self._bench.host}{cut_off}", counted=False)
                 return None
             result = msgspec.structs.replace(result, stop_reason=None)  # it was faster than its stop
-        if result.verdict is Verdict.LICENCE and self._waits_for_licence(line):
+        if self._goes_to_larger(line, result):
             return None
-        if result.stop_reason is StopReason.OUT_OF_MEMORY and self._goes_to_larger(line):
+        if result.verdict is Verdict.LICENCE and self._waits_for_licence(line):
             return None
         if result.stop_reason is StopReason.USER and line.stop is not None:
             result = with_canceller(result, line.stop.by)
@@ -267,29 +268,33 @@ class Executor:
             f"putting {run.run} in line",
         )
 
-    def _goes_to_larger(self, line: Line) -> bool:
-        """Whether a run that ended for want of memory now stands in line for a larger host.
+    def _goes_to_larger(self, line: Line, result: RunResult) -> bool:
+        """Whether a run that wanted memory, or a licence without size limit, now stands in line for a host that has it.
 
-        Once, and not where `--mem` said what it may take.
+        Once, and for memory not where `--mem` said what it may take.
         """
-        spec, run, total = line.spec, line.run, self._admission.total
-        if run.mem_mb is not None:
+        spec, run, offer, mem_mb = line.spec, line.run, f"{line.run.engine}.{line.run.solver}", 0
+        if result.stop_reason is StopReason.OUT_OF_MEMORY and run.mem_mb is None:
+            mem_mb = self._admission.total.mem_mb + 1
+            lack, more = NO_MEMORY, f"more than {self._admission.total.mem_mb / 1024:.1f} GB"
+            waiting = msgspec.structs.replace(run, mem_mb=mem_mb)
+        elif result.verdict is Verdict.LICENCE and run.engine in NATIVE_SOLVERS:
+            offer, lack, more = f"{FULL}.{run.solver}", TOO_LARGE, f"a larger licence of {ENGINE_NAMES[run.engine]}"
+            waiting = msgspec.structs.replace(run, engine=FULL)
+        else:
             return False
         history, cards = self._insist(
             lambda: (self._store.history(spec.scan, run.run), self._store.live_hosts()), f"history of {run.run}"
         )
-        if any(one.ended_as.startswith(NO_MEMORY) for one in history):
-            return False
         able = [card for card in cards if card.taking and card.shares_line and run.queue in card.queues]
-        offer = f"{run.engine}.{run.solver}"
         fit = [card for card in able if offer in card.solvers and card.cores >= run.threads]
-        if not any(card.memory_mb > total.mem_mb for card in fit):
+        others = [card for card in fit if card.host != self._bench.host and card.memory_mb >= mem_mb]
+        if not others or any(one.ended_as.startswith(lack) for one in history):
             return False
-        reason = f"{NO_MEMORY} on {self._bench.host}: waits for a host with more than {total.mem_mb / 1024:.1f} GB"
-        logger.warning(reason, extra={"action": "no_memory", **line.ids()})
-        larger = msgspec.structs.replace(run, mem_mb=total.mem_mb + 1)
+        reason = f"{lack} on {self._bench.host}: waits for a host with {more}"
+        logger.warning(reason, extra={"action": "goes_to_larger", **line.ids()})
         return self._insist(
-            lambda: self._store.release(spec, run.run, line.fence, reason=reason, counted=True, waiting=larger),
+            lambda: self._store.release(spec, run.run, line.fence, reason=reason, counted=True, waiting=waiting),
             f"putting {run.run} in line",
         )
 

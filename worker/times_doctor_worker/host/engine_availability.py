@@ -14,6 +14,7 @@ from datetime import date
 
 import msgspec
 
+from times_doctor_tasks.contract.hosts import FULL
 from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_worker.engines.discovery import Found
 from times_doctor_worker.engines.port import Engine
@@ -54,7 +55,8 @@ class Offer(msgspec.Struct, frozen=True):
     @property
     def queues(self) -> list[str]:
         """Queues of its solvers."""
-        return [solve_queue(*solver.split(".", 1)) for solver in self.solvers]
+        names = (solver.split(".", 1) for solver in self.solvers)
+        return [solve_queue(engine, solver) for engine, solver in names if engine != FULL]
 
 
 class Rotation:

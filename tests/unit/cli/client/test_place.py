@@ -54,6 +54,7 @@ def test_runs_that_other_hosts_take_are_not_before_it() -> None:
     ("changes", "why"),
     [
         ({"offer": "gams.alien", "queue": "solve.gams.alien"}, "no host has alien"),
+        ({"offer": "full.gurobi", "queue": "solve.gurobi.gurobi"}, "no host has a larger licence of gurobi"),
         ({"threads": 32}, "needs 32 threads: no host has them"),
         ({"mem_mb": 65_536}, "needs 64.0 GB: no host has them"),
         ({"queue": host_queue("h9")}, "h9 is not there"),

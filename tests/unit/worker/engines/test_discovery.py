@@ -30,21 +30,33 @@ def test_a_solver_says_what_its_licence_allows(monkeypatch: pytest.MonkeyPatch) 
     assert dict(seen.engine.environ) == {"GRB_LICENSE_FILE": "/l"}
 
 
-def test_a_licence_that_ends_soon_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert found(monkeypatch, {"until": "2026-12-01"}).notes == (
-        "The CPLEX licence ends on 2026-12-01: a newer cplex, or a licence of your own, goes on.",
+def test_a_solver_without_size_limit_says_so_among_what_it_offers(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found(monkeypatch, {"until": ""}).solvers == ("cplex.cplex", "full.cplex")
+
+
+@pytest.mark.parametrize(
+    ("free", "step"),
+    [({"free": "1,000 rows"}, "a newer cplex, or a licence of your own, goes on."), ({}, "renew it.")],
+)
+def test_a_licence_that_ends_soon_is_a_note(monkeypatch: pytest.MonkeyPatch, free: dict[str, str], step: str) -> None:
+    assert found(monkeypatch, {"until": "2026-12-01"} | free).notes == (
+        f"The CPLEX licence ends on 2026-12-01: {step}",
     )
 
 
+@pytest.mark.parametrize(
+    ("told", "step"),
+    [
+        ({"why": "libcplex.so is missing"}, "See that `python -c 'import cplex'` works for the worker's user."),
+        ({"why": "License expired", "licence": "at X: renew it"}, "Its licence is at X: renew it."),
+    ],
+)
 def test_a_solver_that_does_not_load_or_has_no_licence_is_not_offered_and_says_why(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, told: dict[str, str], step: str
 ) -> None:
-    seen = found(monkeypatch, {"why": "License expired 2026-01-01"})
+    seen = found(monkeypatch, told)
     assert (seen.engine, seen.solvers) == (None, ())
-    assert seen.notes == (
-        "CPLEX cannot be used: License expired 2026-01-01. See that `python -c 'import cplex'` works for the worker's "
-        "user, and that its licence is valid.",
-    )
+    assert seen.notes == (f"CPLEX cannot be used: {told['why']}. {step}",)
 
 
 def test_a_host_without_an_extra_has_nothing_to_say_about_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,6 +87,7 @@ def test_hipo_is_there_where_both_packages_are_of_one_version(
     [
         ("print('noise'); print('{\"until\": \"\"}')", None),
         ("import os; os.abort()", "exit code -6"),
+        ("print('12:01 [ERROR] Empty signature'); print('{\"why\": \"4\"}')", "4; Empty signature"),
         ("raise ImportError('libcplex.so: cannot open')", "ImportError: libcplex.so: cannot open"),
     ],
 )

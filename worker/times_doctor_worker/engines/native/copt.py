@@ -26,6 +26,9 @@ class Copt(Adapter):
     """One model. Every log of it speaks of a licence that it did not find: only its error's code means it."""
 
     FREE, BEYOND = "10,000 rows and 10,000 columns", 10001
+    LICENCE = (
+        "license.dat and license.key, at COPT_LICENSE_DIR or in ~/copt: renew it, or take it away and use the free one"
+    )
     errors = (coptpy.CoptError, AttributeError)
     version = ".".join(str(getattr(coptpy.COPT, f"VERSION_{part}")) for part in ("MAJOR", "MINOR", "TECHNICAL"))
 

@@ -30,6 +30,7 @@ class Cplex(Adapter):
     """One model."""
 
     FREE, BEYOND = "1,000 rows and 1,000 columns", 1001
+    LICENCE = "that of CPLEX Studio, or at ILOG_LICENSE_FILE: renew it"
     errors = cplex.exceptions.CplexError
 
     def __init__(self, order: Order) -> None:

@@ -20,6 +20,7 @@ class Gurobi(Adapter):
     """One model."""
 
     FREE, BEYOND = "2,000 rows and 2,000 columns", 2001
+    LICENCE = "gurobi.lic, at GRB_LICENSE_FILE or in the home folder: renew it, or take it away and use the free one"
     errors = gurobipy.GurobiError
     version = ".".join(map(str, gurobipy.gurobi.version()))
 

@@ -74,7 +74,7 @@ class Program:
 
     def _solve(self) -> None:
         order, known = self._order, self._known
-        adapter = adapter_of(order)
+        adapter = adapter_for(order.solver)(order)
         known["version"] = adapter.version
         known["of_gams_only"] = [name for _, name, native, _ in order.options if native is None]
         for line, name, native, value in order.options:
@@ -95,7 +95,9 @@ class Program:
             adapter.solve()
         except NoLicence as refusal:
             size = f"the model has {known['rows']:,} rows and {known['columns']:,} columns"
-            raise NoLicence(f"{size}, and the free licence takes {adapter.FREE} ({refusal})") from refusal
+            is_beyond = known["rows"] + known["columns"] >= adapter.BEYOND  # else it is no matter of size
+            free = f", and the free licence takes {adapter.FREE}" if is_beyond else ""
+            raise NoLicence(f"{size}{free} ({refusal})") from refusal
         if self._stopped_s is not None:
             known["stop_latency_s"] = round(time.monotonic() - self._stopped_s, 3)
         known.update(_clean(adapter.answer()))
@@ -122,13 +124,13 @@ class Program:
         return code
 
 
-def adapter_of(order: Order) -> Adapter:
+def adapter_for(solver: str) -> type[Adapter]:
     """The adapter of a solver, with its library loaded."""
     try:
-        module = importlib.import_module(f"times_doctor_worker.engines.native.{order.solver}")
+        module = importlib.import_module(f"times_doctor_worker.engines.native.{solver}")
     except ImportError as error:
         raise Missing(words_of(error)) from error
-    adapter: Adapter = getattr(module, order.solver.capitalize())(order)
+    adapter: type[Adapter] = getattr(module, solver.capitalize())
     return adapter
 
 
@@ -149,7 +151,8 @@ def probe(solver: str) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         model = f"{folder}/probe.lp"
         try:
-            adapter = adapter_of(Order(solver, model, f"{folder}/run.log", ""))
+            kind = adapter_for(solver)
+            adapter = kind(Order(solver, model, f"{folder}/run.log", ""))
             told = {"version": adapter.version, "until": adapter.until()}
             if adapter.BEYOND:
                 columns = "\n + ".join(f"x{n}" for n in range(adapter.BEYOND))
@@ -157,7 +160,9 @@ def probe(solver: str) -> dict[str, str]:
                 adapter.read()
                 adapter.solve()
         except NoLicence as refusal:
-            return told | {"free": adapter.FREE} if Path(model).exists() else {"why": str(refusal)}
+            if Path(model).exists():
+                return told | {"free": adapter.FREE}
+            return {"why": str(refusal), "licence": kind.LICENCE}
         except Exception as error:  # noqa: BLE001  # a library that breaks down is no solver
             return {"why": words_of(error)}
     return told

@@ -32,6 +32,7 @@ class Xpress(Adapter):
     """One model."""
 
     FREE, BEYOND = "5,000 rows and columns together", 5001
+    LICENCE = "xpauth.xpr, at XPAUTH_PATH: renew it, or take it away and use the free one"
     version = xpress.__version__
 
     def __init__(self, order: Order) -> None:
