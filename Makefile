@@ -83,7 +83,7 @@ chaos-guarded: $(VENV)/.dev ## the same behind TLS, with a user for each role (n
 
 .venv-solvers/.made: $(BIN)/python pyproject.toml
 	@test -x .venv-solvers/bin/python || $(PYTHON) -m venv .venv-solvers
-	@.venv-solvers/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev,solvers]'
+	@.venv-solvers/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev,solvers]' pyomo
 	@touch $@
 
 test-solvers: .venv-solvers/.made ## CPLEX, Gurobi, Xpress, COPT and HiGHS without GAMS, for real, in an environment of their own (500 MB)

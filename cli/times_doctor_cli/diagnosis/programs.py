@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from times_doctor_tasks.contract.errors import EngineNotFound, UsageError
+from times_doctor_tasks.results.verdicts import WHOLE_FILE
 
 #: Return code of a program that could not read the model file.
 _UNREADABLE = 2
@@ -74,10 +75,7 @@ def _run(program: str, model: Path, arguments: list[str], folder: Path, *, limit
     except subprocess.TimeoutExpired:
         return None
     if done.returncode == _UNREADABLE:
-        raise UsageError(
-            f"HiGHS cannot read the model file {str(model)!r}{_reason(folder / 'run.log')}. "
-            "Check that it is a whole MPS or LP file."
-        )
+        raise UsageError(f"HiGHS cannot read the model file {str(model)!r}{_reason(folder / 'run.log')}. {WHOLE_FILE}")
     return done.returncode
 
 

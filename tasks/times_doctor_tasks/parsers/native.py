@@ -35,7 +35,8 @@ _LINES = tuple(
         r"(?P<status>Optimal) objective +(?P<objective>\S+)(?: - (?P<iterations>\d+) iterations time .*)?$",
         r"Solved in (?P<iterations>\d+) iterations and (?P<seconds>[\d.]+) seconds",
         r"(?:\w+ simplex|Barrier|Sifting|Network|MIP|Presolve|Concurrent.*?) - (?P<status>[A-Z][^:]*)"
-        r"(?::  Objective = +(?P<objective>\S+))?$",
+        r"(?::  (?:Objective = +(?P<objective>\S+)|Infeasibility = .*))?$",
+        r"Variables +: +(?P<columns>\d+)|Linear constraints +: +(?P<rows>\d+)|Nonzeros +: +(?P<nonzeros>\d+)$",
         r"Solution time = +(?P<seconds>[\d.]+) sec\.(?:  Iterations = (?P<iterations>\d+))?",
         r"Final(?: MIP)? objective +: (?P<objective>\S+)$",
         r"Final MIP bound +: (?P<bound>\S+)$",
@@ -55,7 +56,7 @@ _LINES = tuple(
     )
 )
 #: What begins a line that `_LINES` may know: most lines are rows of tables.
-_WORTH = re.compile(r" ?(?:[*T-]|[A-Z][a-z]|MIP|SCIP|STOPP|original|times-d)")
+_WORTH = re.compile(r"  Nonzeros| ?(?:[*T-]|[A-Z][a-z]|MIP|SCIP|STOPP|original|times-d)")
 #: The line above the size of a model.
 _SIZE_NEXT = re.compile(r"(?:The o|O)riginal problem has:$")
 _SIZE = re.compile(r" +(?P<rows>\d+) rows?,? +(?P<columns>\d+) col\w*(?: and|,)? +(?P<nonzeros>\d+) ")
@@ -74,7 +75,7 @@ class LogReader(Protocol):
 class NativeLogReader:
     """Turns the text of a solver's own log into events: one solve."""
 
-    __slots__ = ("_lines", "_reader", "_sink", "_size_next", "_solver")
+    __slots__ = ("_lines", "_reader", "_sink", "_size", "_size_next", "_solver")
 
     def __init__(self, solver: str) -> None:
         self._lines = LineBuffer()
@@ -82,6 +83,7 @@ class NativeLogReader:
         self._solver = solver
         self._reader = solver_reader(solver, self._sink)
         self._size_next = False
+        self._size: dict[str, int] = {}
 
     def feed(self, text: str) -> list[LogEvent]:
         """Events of the lines that `text` completes."""
@@ -107,8 +109,10 @@ class NativeLogReader:
     def _say(self, told: dict[str, str | None]) -> None:
         add, solver = self._sink.add, self._solver
         figure = {name: number(value) for name, value in told.items() if value}
-        if "rows" in told:
-            add(ModelSize(*(int(told.get(name) or 0) for name in ("rows", "columns", "nonzeros"))))
+        size = {name: int(text) for name in ("rows", "columns", "nonzeros") if (text := told.get(name))}
+        self._size |= size  # CPLEX's `display problem stats` says them one by one
+        if len(size) > 1 or "nonzeros" in size:
+            add(ModelSize(*(self._size.get(name, 0) for name in ("rows", "columns", "nonzeros"))))
         limit = told.get("limit")
         status = (
             f"{limit.lower()} limit reached" if limit else "Optimal" if told.get("completed") else told.get("status")

@@ -111,12 +111,16 @@ _GAMS_CODES: dict[int, tuple[Verdict, str, str]] = {
         ),
     ),
 }
+#: What to do about a model file that cannot be read.
+WHOLE_FILE = (
+    "Check that it is a whole MPS or LP file. Names with signs such as `-` need an .mps file: an .lp cannot hold them."
+)
 #: Return codes of the program that runs a solver without GAMS (`engines/native/adapter.py`).
 _NATIVE_CODES: dict[int, tuple[Verdict, str, str]] = {
     2: (
         Verdict.COMPILE_ERROR,
         "{solver} could not read the model file",
-        "Check that it is a whole MPS or LP file; the run's log holds what the solver says of it.",
+        f"{WHOLE_FILE} The run's log holds what the solver says of it.",
     ),
     3: (
         Verdict.NOT_APPLIED,
@@ -126,7 +130,7 @@ _NATIVE_CODES: dict[int, tuple[Verdict, str, str]] = {
     4: (
         Verdict.LICENCE,
         "{solver}'s licence does not allow this run",
-        "Give that host a licence of its own for this solver, or scan with HiGHS, which has no limit.",
+        "Renew that host's licence of it, or get one that allows this; or scan with HiGHS, which needs none.",
     ),
     5: (
         Verdict.SOLVER_FAILURE,

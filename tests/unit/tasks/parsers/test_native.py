@@ -13,6 +13,10 @@ LOGS = Path(__file__).parent / "native_logs"
 #: Version, rows and columns, verdict, objective, iterations or nodes.
 SAID = {
     "cplex_bar": ("22.2.0.0", (None, None), Verdict.OPTIMAL, 3221616.9529707734, 24),
+    # Written after the public manual, not by a CPLEX.
+    "cplex_interactive": ("22.1.1.0", (27, 32), Verdict.OPTIMAL, -464.75314286, 7),
+    "cplex_interactive_inf": ("22.1.1.0", (None, None), Verdict.INFEASIBLE, None, 7),
+    "cplex_interactive_mip": ("20.1.0.0", (None, None), Verdict.LIMIT, 3095.0, 29),
     "gurobi_dual": ("13.0.3", (360, 688), Verdict.OPTIMAL, 3221616.953, 223),
     "gurobi_limit": ("13.0.3", (5, 50), Verdict.LIMIT, 26.0, 3199),
     "gurobi_inf": ("13.0.3", (2, 2), Verdict.INFEASIBLE, None, 0),

@@ -19,7 +19,7 @@ from times_doctor_tasks.parsers.native import log_reader
 from times_doctor_tasks.profiles.option_table import native_options
 from times_doctor_tasks.results.conflicts import with_conflict
 from times_doctor_tasks.results.run_reader import RunReading, read_native_run
-from times_doctor_tasks.results.verdicts import Judgement
+from times_doctor_tasks.results.verdicts import WHOLE_FILE, Judgement
 from times_doctor_tasks.snapshot.manifest import lower_name
 from times_doctor_worker.engines.native.adapter import Order
 from times_doctor_worker.engines.port import CONFLICT, Command, Job, LogReader
@@ -117,5 +117,5 @@ def _unreadable(solver: str, name: str, reading: RunReading) -> Judgement:
     return Judgement(
         Verdict.COMPILE_ERROR,
         f"{ENGINE_NAMES[solver]} could not read the model file {name}{f': {why}' if why else ''}.",
-        "Check that it is a whole MPS or LP file; the run's log holds what the solver says of it.",
+        f"{WHOLE_FILE} The run's log holds what the solver says of it.",
     )
