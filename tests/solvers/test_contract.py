@@ -123,6 +123,17 @@ def test_a_model_beyond_the_free_licence_is_told_with_its_size_and_the_limit(tmp
     assert f"{adapter.BEYOND:,} columns" in read.judgement.sentence
 
 
+def test_xpress_keeps_to_the_method_that_a_profile_names_on_several_threads(tmp_path: Path) -> None:
+    pytest.importorskip("xpress")
+    model = models.dense_lp(tmp_path, size=40)
+    for text, basis in (("defaultAlg 4\ncrossover 0\nthreads 2\n", False), ("defaultAlg 2\nthreads 2\n", True)):
+        code, result = solve(tmp_path, model, text, solver="xpress")
+        assert (code, result["model_status"], result["basis"]) == (0, "Optimal", basis), (
+            tmp_path / "run.log"
+        ).read_text()
+        (tmp_path / "run.log").unlink()
+
+
 def stopped(folder: Path, solver: str, model: Path, options: str, *, how: signal.Signals) -> tuple[float, RunReading]:
     """Seconds from the signal to the end, and what is left; the solve was at work."""
     words = write_order(folder, model, options, solver=solver)

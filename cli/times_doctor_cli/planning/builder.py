@@ -320,7 +320,8 @@ def engine_note(prepared: Prepared) -> str:
         words.append(f"{ENGINE_NAMES[engine]} {versions}" + ("" if len(having) == 1 else f" on {len(having)} hosts"))
         licences = list(dict.fromkeys(licence for card in having if (licence := licence_of(card, engine))))
         words += licences if engine == "gams" else []
-        words[-1] += f" ({'; '.join(licences)})" if licences and engine != "gams" else ""
+        is_short = engine != "gams" and len(engines) < 3  # of more there is no room for it: `check` says it
+        words[-1] += f" ({'; '.join(licences)})" if licences and is_short else ""
     return ", ".join(words)
 
 

@@ -197,7 +197,8 @@ def why_these(run_dir: RunDir, profiles: Sequence[Profile]) -> str:
     chosen = ", ".join(profile.name for profile in profiles if name in profile.sets and profile.engine == "highs")
     if not chosen:
         return ""
-    words = f"{run_dir.driver.name} is of class {run_dir.model_class}: profiles {chosen}, because {why}."
+    whose = "profiles" if all(profile.engine == "highs" for profile in profiles) else "HiGHS runs"
+    words = f"{run_dir.driver.name} is of class {run_dir.model_class}: {whose} {chosen}, because {why}."
     scaled = any(profile.name == SCALED for profile in profiles)
     return f"{words} Profile {SCALED} runs too, because it is badly scaled." if scaled else words
 

@@ -12,6 +12,7 @@ from times_doctor_tasks.analysis.ranking import MIN_GAIN_REL, MIN_GAIN_S, MOST_R
 from times_doctor_tasks.analysis.run_times import Measure, other_wait_s, trusted_cpu_s
 from times_doctor_tasks.contract.messages import RunResult
 from times_doctor_tasks.contract.states import Verdict
+from times_doctor_tasks.contract.wording import some_of
 
 #: `Recommendation.outcome`.
 DECIDED, TIE, TOO_CLOSE = "decided", "tie", "too close to call"
@@ -85,7 +86,7 @@ def outcome_words(race: Race, why: str, results: Sequence[RunResult]) -> list[st
         names = listed([c.name for c in race.left])
         words.append(f"As fast as each other, within {MIN_GAIN_REL * 100:.0f} % or {MIN_GAIN_S} s: {names}. {taken}")
     elif outcome == TOO_CLOSE:
-        words.append(f"Too close to call after {_each(race)}: {listed(_close(race))}. {taken}")
+        words.append(f"Too close to call after {_each(race)}: {_some(_close(race))}. {taken}")
         words.append(_what_would_tell(race))
     words.append(f"{_figures(race)}{_only(race, results)}.{_faster(race)}")
     merged = [c for c in race.candidates if c.same_path]
@@ -200,6 +201,11 @@ def _faster(race: Race) -> str:
     return f" {ratio} times as fast as {against.name} ({low} to {high}), {what}."
 
 
+def _some(names: Sequence[str], most: int = 5) -> str:
+    """The first of many, the fastest: the table has all."""
+    return some_of(names, most) if len(names) > most + 1 else listed(names)
+
+
 def _each(race: Race) -> str:
     least = min(len(c.runs) for c in race.left)
     return f"{least} run{'s' if least > 1 else ''} each"
@@ -224,7 +230,7 @@ def _what_would_tell(race: Race) -> str:
         if all(race.ranking.pace(c.name, fastest, rounds=rounds) is not Pace.OPEN for c in left):
             cost = seconds_text(rounds * sum(statistics.fmean(r.runtime_s or 0.0 for r in c.runs) for c in left))
             return f"--repeat auto would decide this, if times stay as they are: about {cost} for these."
-    return "More repeats would hardly help: use either, or repeat the scan on a quieter machine."
+    return "More repeats would hardly help: use any of them, or repeat the scan on a quieter machine."
 
 
 def _by(measure: Measure) -> str:

@@ -16,6 +16,7 @@ from times_doctor_cli.terminal.units import compact, count, memory, number, runt
 from times_doctor_tasks.analysis.advice import no_winner_words
 from times_doctor_tasks.analysis.candidates import numeric_trouble
 from times_doctor_tasks.analysis.run_times import Measure
+from times_doctor_tasks.contract.hosts import ENGINE_NAMES
 from times_doctor_tasks.contract.messages import Report, RunResult, RunSpec
 from times_doctor_tasks.contract.states import PLANNED_STOPS, SOLVED, RunState, StopReason, Verdict
 
@@ -169,8 +170,9 @@ def _tries(report: Report) -> Table:
 def _facts(report: Report) -> dict[str, str]:
     """Model, versions and limits, to repeat the scan."""
     model, runs = report.spec.model, report.runs
-    versions = {f"{r.engine.upper()} {r.engine_version}" for r in runs if r.engine_version}
-    versions |= {f"{r.solver.upper()} {r.solver_version}" for r in runs if r.solver_version}
+    versions = {f"{ENGINE_NAMES.get(r.engine, r.engine)} {r.engine_version}" for r in runs if r.engine_version}
+    # Without GAMS the solver is the engine, whose package may count its versions in another way.
+    versions |= {f"{r.solver.upper()} {r.solver_version}" for r in runs if r.solver_version and r.engine == "gams"}
     sizes = {f"{count(r.rows)} rows, {count(r.columns)} columns, {count(r.nonzeros)} nonzeros" for r in runs if r.rows}
     snapshot = f"{model.snapshot[:16]} ({model.files} file{'s' if model.files != 1 else ''})"
     facts = {

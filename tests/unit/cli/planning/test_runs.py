@@ -71,6 +71,12 @@ def test_the_class_of_an_lp_file_decides_its_default_set(
     assert unheeded(run_dir, chosen) == ""
 
 
+def test_beside_other_solvers_the_default_set_is_said_to_be_of_highs(tmp_path: Path) -> None:
+    run_dir = replace(make_run_dir(tmp_path, kind=RunKind.LP), model_class=ModelClass.LP)
+    chosen = choose_profiles(make_request(tmp_path, solver="all"), run_dir, ("cplex", "highs"))
+    assert "is of class LP: HiGHS runs dual, bar, bar_nox, because" in why_these(run_dir, chosen)
+
+
 def test_a_mip_says_before_it_runs_which_profiles_highs_will_not_heed(tmp_path: Path) -> None:
     run_dir = replace(make_run_dir(tmp_path, kind=RunKind.LP), model_class=ModelClass.MIP)
     chosen = choose_profiles(make_request(tmp_path, profiles=("dual", "default", "bar")), run_dir, ("highs",))

@@ -253,6 +253,13 @@ def test_a_run_that_another_host_took_over_is_left_out_and_named(make_result: Ma
     ) in advice.reasons
 
 
+def test_of_many_that_are_too_close_the_first_are_named(make_result: MakeResult, advise: Advise) -> None:
+    advice = advise(*(make_result(f"p{n}", runtime_s=10.0 + n / 10) for n in range(9)))
+
+    said = next(r for r in advice.reasons if r.startswith("Too close to call"))
+    assert ("cplex.p4" in said, "cplex.p5" in said, "and 4 more. Taken:" in said) == (True, False, True)
+
+
 def test_unlike_threads_weaken_the_times(make_result: MakeResult, advise: Advise) -> None:
     advice = advise(make_result("dual", threads=4), make_result("bar", threads=8))
 

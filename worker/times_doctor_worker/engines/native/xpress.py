@@ -56,7 +56,9 @@ class Xpress(Adapter):
         return told.originalrows, told.originalcols, told.elems
 
     def solve(self) -> None:
-        self.ask(self._xpress.optimize)
+        # Without a flag a solve on several threads is a race, most often the dual's, whatever `defaultalg` says.
+        flag = {2: "d", 3: "p", 4: "b"}.get(int(self._xpress.controls.defaultalg), "")
+        self.ask(lambda: self._xpress.optimize(flag))
         if self._xpress.attributes.stopstatus == 11:
             raise NoLicence("it stopped because it has no licence")
 

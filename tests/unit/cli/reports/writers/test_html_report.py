@@ -103,6 +103,15 @@ def test_names_and_texts_from_elsewhere_never_become_markup(
     assert json.loads(page.scripts[0])["convergence"][0]["name"] == evil.run
 
 
+def test_a_solver_without_gams_has_one_version(make_report: MakeReport, make_result: MakeResult) -> None:
+    run = make_result("dual", engine="cplex", engine_version="22.2.0.1", solver_version="22.2.0.0")
+
+    text = Page(report_html(make_report([run]), specs={}, log_tails={})).text
+
+    assert "CPLEX 22.2.0.1" in text
+    assert "22.2.0.0" not in text
+
+
 def test_disagreement_stands_before_everything_else(make_report: MakeReport, make_result: MakeResult) -> None:
     text = Page(
         report_html(make_report([make_result("dual"), make_result("bar", objective=1.0)]), specs={}, log_tails={})
