@@ -11,7 +11,7 @@ from typing import Any
 
 from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.messages import RunResult, RunSpec, ScanSpec
-from times_doctor_tasks.contract.states import OWNED, TERMINAL, RunState, ScanMode, Verdict, is_allowed
+from times_doctor_tasks.contract.states import OWNED, TERMINAL, TRANSITIONS, RunState, ScanMode, Verdict
 from times_doctor_tasks.state_store.run_store import (
     KEPT_S,
     SEAT_MARGIN_S,
@@ -176,7 +176,7 @@ class Reference:
             return False
         if r.state is after:
             return True
-        if r.state in OWNED and not is_allowed(r.state, after):
+        if r.state in OWNED and after not in TRANSITIONS[r.state]:
             return None
         r.state, r.host = after, r.owner
         r.lease_until_s = self.now_s + self.spec.lease_s

@@ -64,15 +64,6 @@ TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
 }
 
 
-def is_allowed(before: RunState, after: RunState) -> bool:
-    """Whether a run may go from `before` to `after` in one step.
-
-    >>> is_allowed(RunState.RUNNING, RunState.COLLECTING), is_allowed(RunState.DONE, RunState.RUNNING)
-    (True, False)
-    """
-    return after in TRANSITIONS[before]
-
-
 class StopReason(StrEnum):
     """Why we stopped a run that would have gone on."""
 
