@@ -42,7 +42,7 @@ class Model:
     def optimize(self):
         if self.NumVars > MOST_COLUMNS: raise GurobiError(10010, "Model too large for size-limited license")
 
-def read(path, env): return Model(env, Path(path).read_text().count("x"))
+def read(path, env): return Model(env, open(path).read().count("x"))
 """
 LP = b"Minimize\n c: x0 + x1\nSubject To\n r: x0 + x1 >= 1\nEnd\n"
 
