@@ -257,7 +257,7 @@ def test_of_many_that_are_too_close_the_first_are_named(make_result: MakeResult,
     advice = advise(*(make_result(f"p{n}", runtime_s=10.0 + n / 10) for n in range(9)))
 
     said = next(r for r in advice.reasons if r.startswith("Too close to call"))
-    assert ("cplex.p4" in said, "cplex.p5" in said, "and 4 more. Taken:" in said) == (True, False, True)
+    assert ("cplex.p4" in said, "cplex.p5" in said, "and 4 more. Chosen:" in said) == (True, False, True)
 
 
 def test_unlike_threads_weaken_the_times(make_result: MakeResult, advise: Advise) -> None:
