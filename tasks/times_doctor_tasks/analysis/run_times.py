@@ -49,9 +49,18 @@ def quiet_s(result: RunResult) -> float | None:
 
 
 def delay_share(result: RunResult) -> float | None:
-    """Which share of its time a run was ready and waited for a core; None where that is not known."""
+    """Which share of its time a run was ready and waited for a core; None where that is not known.
+
+    >>> from times_doctor_tasks.testing.documents import make_result
+    >>> delay_share(make_result(runtime_s=10.0, cpu_s=6.0, run_delay_s=4.0))
+    0.4
+    >>> delay_share(make_result(runtime_s=10.0, cpu_s=0.1, run_delay_s=0.5))  # it waited for something else
+    0.05
+    """
     cpu_s = trusted_cpu_s(result)
-    return None if cpu_s is None or result.run_delay_s is None else result.run_delay_s / (cpu_s + result.run_delay_s)
+    if cpu_s is None or result.run_delay_s is None:
+        return None
+    return result.run_delay_s / max(cpu_s + result.run_delay_s, result.runtime_s or 0.0)
 
 
 def other_wait_s(result: RunResult) -> float:

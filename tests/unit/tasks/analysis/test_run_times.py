@@ -16,7 +16,7 @@ def test_wait_for_a_core_is_taken_out_of_a_run_on_one_thread(make_result: MakeRe
     run = make_result(**_BUSY)
 
     assert quiet_s(run) == pytest.approx(10 * 4 / 9.9)
-    assert delay_share(run) == pytest.approx(5.9 / 9.9)
+    assert delay_share(run) == pytest.approx(0.59)
 
 
 @pytest.mark.parametrize(
