@@ -10,8 +10,8 @@ from tests.integration.workers import Team
 from times_doctor_tasks.contract.messages import ScanSpec
 from times_doctor_tasks.contract.states import TERMINAL
 
-#: What lasts without a TTL: seats, Celery's table of queues, and what it keeps of messages on their way.
-LASTING = (":celery:_kombu.binding", ":celery:unacked", ":seats")
+#: What lasts without a TTL: seats, the history, Celery's table of queues, and what it keeps of messages on their way.
+LASTING = (":celery:_kombu.binding", ":celery:unacked", ":seats", ":past")
 
 
 def engines(team: Team) -> list[int]:
