@@ -325,9 +325,9 @@ class Records:
     # -- hosts and the server -------------------------------------------------------------------------------------
 
     def host(self, host: str) -> HostCard | None:
-        """One host's card; None when it has not beaten lately."""
+        """One host's card; None when it has not beaten lately, or its key holds something else."""
         (raw,) = self.client.mget([self.keys.host(host)])
-        return decode(raw, HostCard) if raw else None
+        return _readable(raw, HostCard, self.keys.host(host))
 
     def live_hosts(self) -> list[HostCard]:
         """Cards of the hosts that beat lately, by name; also of those whose messages this version cannot speak."""
