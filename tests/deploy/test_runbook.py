@@ -9,7 +9,6 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,15 +16,14 @@ import redis
 
 from tests.conftest import wait_until
 from tests.deploy.test_units import UNITS, analyze, installed, with_systemd
-from tests.integration.guarded import GuardedBroker, words_of
-from times_doctor_cli.local.server_binary import find_server
+from tests.integration.guarded import GuardedBroker, guarded_broker, words_of
 from times_doctor_tasks.blob_store.file_store import FileBlobs
 from times_doctor_tasks.state_store.connection import connect
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "docs" / "operations.md").read_text("utf-8")
 TLS = (ROOT / "docs" / "tls.md").read_text("utf-8")
-SERVERS = sorted({str(found) for found in (find_server(), shutil.which("redis-server")) if found})
+broker = guarded_broker
 with_redis_cli = pytest.mark.skipif(not shutil.which("redis-cli"), reason="redis-cli is not installed")
 
 
@@ -67,13 +65,6 @@ class Machine:
 
     def asked(self) -> list[str]:
         return (self.folder / "asked").read_text("utf-8").splitlines()
-
-
-@pytest.fixture(params=SERVERS, ids=lambda program: Path(program).name)
-def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GuardedBroker]:
-    broker = GuardedBroker(tmp_path, request.param)
-    yield broker
-    broker.close()
 
 
 @pytest.fixture

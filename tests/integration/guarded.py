@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.faults.bed import PortBroker
+from times_doctor_cli.local.server_binary import find_server
 from times_doctor_tasks.state_store.run_store import RunStore
 
+#: Programs that a test of users runs against.
+SERVERS = sorted({str(found) for found in (find_server(), shutil.which("redis-server")) if found})
 USERS = Path(__file__).parents[2] / "deploy" / "users.acl"
 
 
@@ -46,3 +53,11 @@ class GuardedBroker(PortBroker):
         names = ("username", "context", "reason", "object")
         # Redis 7.0 has no CLIENT SETINFO, and would not start with it in a rule; redis-py goes on without.
         return {" ".join(str(e[name]) for name in names) for e in found if e["object"] != "client|setinfo"}
+
+
+@pytest.fixture(params=SERVERS, ids=lambda program: Path(program).name)
+def guarded_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GuardedBroker]:
+    """For test modules to take as their `broker`."""
+    broker = GuardedBroker(tmp_path, request.param)
+    yield broker
+    broker.close()

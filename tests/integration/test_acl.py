@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -19,11 +18,10 @@ from msgspec.structs import replace
 
 from tests.conftest import wait_until
 from tests.integration.conftest import make_runs, make_scan
-from tests.integration.guarded import GuardedBroker, words_of
+from tests.integration.guarded import SERVERS, GuardedBroker, guarded_broker, words_of
 from tests.integration.test_flower_pages import PASSWORD, Dashboard
 from tests.integration.test_metrics import Scraped
 from tests.integration.workers import PATIENCE_S, TINY_MPS, Team, Worker, endless_mps
-from times_doctor_cli.local.server_binary import find_server
 from times_doctor_tasks.blob_store.factory import open_store
 from times_doctor_tasks.contract.keys import Keys
 from times_doctor_tasks.contract.states import RunState
@@ -41,14 +39,7 @@ BEAT = scripts.source("beat")
 
 
 #: Each server that is here: the oldest Redis that we speak to is Debian's.
-SERVERS = sorted({str(found) for found in (find_server(), shutil.which("redis-server")) if found})
-
-
-@pytest.fixture(params=SERVERS, ids=lambda program: Path(program).name)
-def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GuardedBroker]:
-    broker = GuardedBroker(tmp_path, request.param)
-    yield broker
-    broker.close()
+broker = guarded_broker
 
 
 @pytest.fixture
