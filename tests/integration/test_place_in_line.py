@@ -9,7 +9,7 @@ from msgspec import structs
 from redis.connection import AbstractConnection
 
 from tests.conftest import Server
-from tests.integration.conftest import make_runs, make_scan
+from tests.integration.conftest import make_result, make_runs, make_scan
 from times_doctor_cli import api
 from times_doctor_cli.client.scan_summaries import scan_lines
 from times_doctor_cli.client.session import Client
@@ -133,3 +133,14 @@ def test_a_second_look_reads_no_runs_again(office: Office) -> None:
     reader.look()
     after = int(office.store.client.info("commandstats")["cmdstat_mget"]["calls"])
     assert after - before == 3  # done marks, scans, host cards
+
+
+def test_a_run_that_has_ended_is_not_looked_at_again(office: Office) -> None:
+    spec = office.submit("anna", "a1", 3)
+    reader = TeamReader(office.client)
+    assert office.store.conclude(spec, make_result(spec, "cplex.0"))
+    reader.look()
+    before = int(office.store.client.info("commandstats")["cmdstat_hgetall"]["calls"])
+    assert [run.run for run in reader.look().waiting] == ["cplex.1", "cplex.2"]
+    after = int(office.store.client.info("commandstats")["cmdstat_hgetall"]["calls"])
+    assert after - before == 4  # the two that wait, what the line needs, seats

@@ -12,7 +12,7 @@ from tests.integration.conftest import make_result, make_runs, make_scan
 from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_tasks.contract.messages import AggregateTask, ScanSpec
 from times_doctor_tasks.contract.states import RunState
-from times_doctor_tasks.state_store.run_store import RunStore
+from times_doctor_tasks.state_store.run_store import Owned, Room, RunStore
 from times_doctor_tasks.testing.fake_host import FakeHost
 from times_doctor_worker.recovery.actions import Remedies
 from times_doctor_worker.recovery.sweeper import ALL_S, NEWEST, RUNS_A_S, RUNS_A_SWEEP, SWEEP_S, Sweeper
@@ -99,6 +99,38 @@ def test_what_has_ended_is_not_read_again(bench: Bench) -> None:
     looks = 5 / SWEEP_S
     assert bench.calls("hgetall") - before[0] <= looks * 3
     assert bench.calls("exists") - before[1] == 0
+
+
+def test_runs_that_wait_are_not_read_until_an_event_tells_of_them(bench: Bench) -> None:
+    runs = tuple(f"cplex.{number}" for number in range(60))
+    spec = bench.submit("s1", runs)
+    bench.sweep(1)
+    before = bench.calls("hgetall")
+    bench.sweep(5)
+    looks = 5 / SWEEP_S
+    assert bench.calls("hgetall") - before <= looks * 3
+    claim = bench.store.claim(spec, bench.store.runs(spec)[7], host="h1", token="t", need=Room(1, 0), free=Room(8, 99))
+    assert isinstance(claim, Owned)
+    bench.sweep(1)
+    watched = bench.sweeper._open["s1"]
+    assert [run for run, status in watched.statuses.items() if status.state is RunState.CLAIMED] == [runs[7]]
+    bench.store.beat(spec, runs[7], claim.fence, state=RunState.CLAIMED)  # no event
+    bench.sweep(1)
+    assert watched.statuses[runs[7]].beat == 1
+    assert bench.calls("hgetall") - before <= 2 * looks * 4 < len(runs) * looks
+
+
+@pytest.mark.parametrize("spoil", ["string", "gone"])
+def test_where_the_events_are_no_events_all_runs_are_read(bench: Bench, spoil: str) -> None:
+    runs = tuple(f"cplex.{number}" for number in range(10))
+    spec = bench.submit("s1", runs)
+    bench.sweep(1)
+    assert bench.store.conclude(spec, make_result(spec, runs[3]))
+    bench.store.client.delete(bench.store.keys.events("s1"))
+    if spoil == "string":
+        bench.store.client.set(bench.store.keys.events("s1"), "not ours")
+    bench.sweep(1 if spoil == "string" else ALL_S + 1)
+    assert bench.sweeper._open["s1"].statuses[runs[3]].state is RunState.DONE
 
 
 def test_every_open_scan_is_swept_however_many_are_newer(bench: Bench) -> None:

@@ -65,7 +65,7 @@ class Feed:
         if known is not None:
             return known
         try:
-            return self._client.store.result(self._spec, run)
+            return self._client.store.results(self._spec, [run], attempts=False).get(run)
         except redis.RedisError:
             return None
 
@@ -73,7 +73,8 @@ class Feed:
         store, known = self._client.store, set(self._spec.runs)
         self._spec = store.scan(self._spec.scan) or self._spec  # rounds may have come since it was read
         status = store.scan_status(self._spec)
-        self._results = store.results(self._spec)
+        ended = [run for run, one in status.statuses.items() if one.state in TERMINAL]
+        self._results = store.results(self._spec, ended, attempts=False)
         self._after = status.last_event
         told = history(self._spec, status, self._results)
         if set(self._spec.runs) <= known:
@@ -94,6 +95,9 @@ class Feed:
             if not is_there:
                 raise self._lost()
         else:
+            told = (event for _, _, event in events)
+            ended = {one.run for one in told if isinstance(one, StateChanged) and one.state in TERMINAL}
+            self._results |= store.results(self._spec, list(ended), attempts=False)
             self._after = events[-1][0]
             # The next call need not wait: nothing comes after the report.
             self._is_over = isinstance(events[-1][2], Reported)

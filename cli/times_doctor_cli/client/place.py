@@ -15,6 +15,7 @@ from times_doctor_tasks.contract.hosts import FULL, HostCard
 _MOST = 400
 #: People who are named.
 _NAMED = 2
+_Kind = tuple[str, str, int, int]
 
 
 class TeamRun(msgspec.Struct, frozen=True):
@@ -58,12 +59,21 @@ def places(look: TeamLook, scan: str) -> dict[str, str]:
 
     starts_s = _starts_s(look)
     found = {}
-    for place, run in enumerate(look.waiting):
+    kinds = {_kind(run): run for run in look.waiting if run.scan == scan}
+    why = {kind: _why(look, run) for kind, run in kinds.items()}
+    rivals = _Rivals(look, kinds)
+    for run in look.waiting:
         if run.scan == scan:
             start_s = starts_s.get((run.scan, run.run), 0.0)
             about = f"about {rough_text(start_s)}" if start_s >= 1 else ""
-            found[run.run] = ", ".join(filter(None, [_why(look, run), _behind(look, run, place), about])) or "next"
+            found[run.run] = ", ".join(filter(None, [why[_kind(run)], rivals.words(run), about])) or "next"
+        rivals.add(run)
     return found
+
+
+def _kind(run: TeamRun) -> _Kind:
+    """What two runs share that are alike to every host."""
+    return run.queue, run.offer, run.threads, run.mem_mb
 
 
 def _able(look: TeamLook, run: TeamRun) -> list[HostCard]:
@@ -94,22 +104,32 @@ def _why(look: TeamLook, run: TeamRun) -> str:
     return f"no seat: {held} of {seats} {run.solver}" if seats is not None and held >= seats else ""
 
 
-def _behind(look: TeamLook, run: TeamRun, place: int) -> str:
-    able = _able(look, run)
-    kinds: dict[tuple[object, ...], bool] = {}
-    before: Counter[str] = Counter()
-    for other in look.waiting[:place]:
-        kind = (other.queue, other.offer, other.threads, other.mem_mb)
-        if kind not in kinds:
-            kinds[kind] = any(_can_take(card, other) for card in able)
-        before[other.person] += kinds[kind]
-    named = [(person, amount) for person, amount in before.most_common() if amount]
-    words = [f"{amount} run{'' if amount == 1 else 's'} of {person}" for person, amount in named[:_NAMED]]
-    if others := sum(amount for _, amount in named[_NAMED:]):
-        words.append(f"{others} of others")
-    if not words:
-        return ""
-    return "behind " + " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+class _Rivals:
+    """Whose runs come before those of each kind, while the line is walked along."""
+
+    def __init__(self, look: TeamLook, kinds: Mapping[_Kind, TeamRun]) -> None:
+        self._able = {kind: _able(look, run) for kind, run in kinds.items()}
+        self._before: dict[_Kind, Counter[str]] = {kind: Counter() for kind in kinds}
+        self._meets: dict[_Kind, list[Counter[str]]] = {}
+
+    def add(self, run: TeamRun) -> None:
+        """The next one in line."""
+        kind = _kind(run)
+        if kind not in self._meets:
+            meets = (mine for mine, cards in self._able.items() if any(_can_take(card, run) for card in cards))
+            self._meets[kind] = [self._before[mine] for mine in meets]
+        for before in self._meets[kind]:
+            before[run.person] += 1
+
+    def words(self, run: TeamRun) -> str:
+        """`behind ...`, or nothing."""
+        named = self._before[_kind(run)].most_common()
+        words = [f"{amount} run{'' if amount == 1 else 's'} of {person}" for person, amount in named[:_NAMED]]
+        if others := sum(amount for _, amount in named[_NAMED:]):
+            words.append(f"{others} of others")
+        if not words:
+            return ""
+        return "behind " + " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _starts_s(look: TeamLook) -> dict[tuple[str, str], float]:
@@ -148,7 +168,11 @@ class _Room:
             self._held[run.solver] -= 1
 
     def first_that_fits(self, line: Iterable[TeamRun]) -> tuple[TeamRun, str] | None:
+        tried = set[_Kind]()
         for run in line:
+            if _kind(run) in tried:
+                continue
+            tried.add(_kind(run))
             if self._held[run.solver] >= self._look.seats.get(run.solver, 1 << 30):
                 continue
             for card in _able(self._look, run):

@@ -37,7 +37,7 @@ class TeamReader:
             store = self._client.store
             self._specs = {spec.scan: spec for spec in store.open_specs()}
             specs = list(self._specs.values())
-            self._statuses = store.all_statuses(specs)
+            self._statuses = store.all_statuses(specs, self._statuses)
             new = [spec for spec in specs if len(self._runs.get(spec.scan, ())) != len(spec.runs)]
             self._runs |= {scan: {run.run: run for run in runs} for scan, runs in store.all_runs(new).items()}
             self._now_ms = store.server_ms()

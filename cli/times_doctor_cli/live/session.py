@@ -22,6 +22,8 @@ from times_doctor_tasks.contract.messages import ScanSpec
 
 #: Seconds between looks at the team while a scan is watched.
 PLACES_S = 3.0
+#: Runs for which a second more passes until the next look: each is read.
+RUNS_A_S = 100
 
 
 def show_scan(
@@ -91,7 +93,9 @@ class _Source:
             return
         self._next_look_s = monotonic_s() + PLACES_S
         with contextlib.suppress(BrokerUnavailable):  # the feed says so
-            self._board.show_places(self._reader.words(self._reader.look(), self._scan))
+            look = self._reader.look()
+            self._next_look_s += (len(look.waiting) + len(look.working)) / RUNS_A_S
+            self._board.show_places(self._reader.words(look, self._scan))
 
     def _send(self) -> bool:
         while self._wishes:

@@ -233,6 +233,7 @@ def _spec(
     now_ms: int,
 ) -> ScanSpec:
     files = snapshot.manifest.files
+    plan = RoundPlan(planner="repeat", seed=runs[0].scan, budget_s=request.repeat_budget_s)
     return ScanSpec(
         scan=runs[0].scan,
         created_ms=now_ms,
@@ -254,14 +255,11 @@ def _spec(
         max_attempts=settings.max_attempts,
         grace_s=settings.grace_s,
         stop_cap_s=settings.stop_cap_s,
-        rounds=(
-            RoundPlan(planner="repeat", seed=runs[0].scan, budget_s=request.repeat_budget_s)
-            if request.repeat is None
-            else None
-        ),
+        rounds=plan if request.repeat is None else None,
         race=request.race,
         cap_factor=request.cap_factor,
         notify=request.notify or "",
+        packs=True,
     )
 
 

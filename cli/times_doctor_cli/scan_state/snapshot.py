@@ -12,7 +12,7 @@ def board_of(client: Client, spec: ScanSpec) -> Board:
     """The board of a scan from its documents. May raise `redis.RedisError`."""
     store = client.store
     board = Board.of(spec, store.runs(spec))
-    results = store.results(spec)
+    results = store.results(spec, attempts=False)
     for at_ms, event in history(spec, store.scan_status(spec), results):
         result = results.get(event.run) if isinstance(event, StateChanged) else None
         if result is None or not board.settle(result, at_ms=at_ms):

@@ -11,7 +11,8 @@ from __future__ import annotations
 import functools
 import logging
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import redis
@@ -92,6 +93,14 @@ class GuardedQoS(kombu_redis.QoS):
             raw = internals.unacked_entry(self, tag)
             self.channel.put_aside("unacked", raw, f"its un-acked copy cannot be read ({type(error).__name__})")
             internals.forget_unacked(self, tag)
+
+    @contextmanager
+    def pipe_or_acquire(self, pipe: Any = None, client: Any = None) -> Iterator[Any]:
+        """As kombu's, without MULTI and EXEC: of two writes half is as good as none, the sweeper finds either."""
+        with super().pipe_or_acquire(pipe, client) as found:
+            if found is not pipe:
+                found.transaction = False
+            yield found
 
     def _healing(self, call: Callable[[], None]) -> None:
         self.channel.healing(call, {self.unacked_key: b"hash", self.unacked_index_key: b"zset"})

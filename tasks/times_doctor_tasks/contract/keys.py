@@ -4,7 +4,8 @@ Writing roles: `client` asks, `worker` solves, `control` aggregates and recovers
 writer. `control` also writes what the worker writes of a run, because recovery ends runs whose worker is lost, and it
 is the second writer of a scan's cancel flag and of the specifications of later rounds.
 deploy/users.acl has those rules; a key that a script only reads counts as written there: EVALSHA declares all its
-keys so. All keys of a scan share its TTL: they live `SCAN_TTL_S` after their last write.
+keys so. All keys of a scan share its TTL: they live `SCAN_TTL_S` after their last write; the message, history, progress
+and result of a run only until the report, which says them again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import msgspec
 SCAN_TTL_S = 30 * 86_400
 #: Events kept per scan (approximate cap of the stream).
 EVENTS_MAX = 20_000
+#: The same once the report exists: the last lines of whoever watches.
+EVENTS_KEPT = 500
 #: Queue of aggregation and recovery.
 CONTROL_QUEUE = "control"
 
@@ -108,7 +111,7 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:scan:{scan}:events"
 
     def report(self, scan: str) -> str:
-        """STRING Report. Writer control."""
+        """STRING Report: a zlib stream, or JSON where the scan's client reads no other. Writer control."""
         return f"{self.prefix}:scan:{scan}:report"
 
     def aggregating(self, scan: str) -> str:

@@ -157,6 +157,7 @@ class ScanSpec(Document, frozen=True, kw_only=True):
     reused: tuple[str, ...] = ()
     """Runs that are not started: the specification of each has the result of an earlier run with the same inputs."""
     notify: str = ""  # the name to tell; "none": nobody; empty: the default of `client`, which control knows
+    packs: bool = False  # the client reads a packed report, and results from it: their own keys go
 
 
 class SolveRecord(Document, frozen=True, kw_only=True):
@@ -280,8 +281,7 @@ class RunResult(Document, frozen=True, kw_only=True):
     """User and system seconds of the engine's whole process tree, exact; None if its end was not seen."""
     run_delay_s: float | None = None
     """Seconds that its threads were ready and waited for a core, sampled; None where the system does not say."""
-    load_1m: float | None = None
-    """Load average of its host at its start."""
+    load_1m: float | None = None  # load average of its host at its start
     phases: tuple[PhaseSpan, ...] = ()
     curve: tuple[CurvePoint, ...] = ()
     peak_memory_mb: float | None = None

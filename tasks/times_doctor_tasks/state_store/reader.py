@@ -6,11 +6,9 @@ document that cannot be read, is as good as absent, and is told once. Every meth
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -21,7 +19,6 @@ from times_doctor_tasks.contract.keys import Keys
 from times_doctor_tasks.contract.messages import (
     AnyEvent,
     AttemptRecord,
-    Document,
     ProgressMade,
     Report,
     RunResult,
@@ -30,14 +27,13 @@ from times_doctor_tasks.contract.messages import (
     decode,
     decode_event,
 )
-from times_doctor_tasks.contract.states import RunState, ScanMode
+from times_doctor_tasks.contract.states import TERMINAL, RunState, ScanMode
 from times_doctor_tasks.state_store.done_mark import DoneMark
+from times_doctor_tasks.state_store.report_bytes import unpacked
+from times_doctor_tasks.state_store.tolerance import answers_of, readable
 
 if TYPE_CHECKING:
     import redis
-
-logger = logging.getLogger(__name__)
-_Document = TypeVar("_Document", bound=Document)
 
 
 class RunStatus(msgspec.Struct, frozen=True):
@@ -122,7 +118,7 @@ class Records:
     def specs(self, scans: Sequence[str]) -> list[ScanSpec]:
         """Those of `scans` that are there and that this version can read, in the same order."""
         raws = self.client.mget([self.keys.scan(scan) for scan in scans]) if scans else []
-        found = ((scan, _readable(raw, ScanSpec, self.keys.scan(scan))) for scan, raw in zip(scans, raws, strict=True))
+        found = ((scan, readable(raw, ScanSpec, self.keys.scan(scan))) for scan, raw in zip(scans, raws, strict=True))
         return [spec for scan, spec in found if spec is not None and spec.scan == scan]
 
     def open_specs(self) -> list[ScanSpec]:
@@ -153,7 +149,7 @@ class Records:
         marks = self.client.mget([self.keys.reported(scan) for scan in scans]) if scans else []
         # A control worker of before wrote a bare time.
         return {
-            scan: _readable(mark, DoneMark, "") or DoneMark() for scan, mark in zip(scans, marks, strict=True) if mark
+            scan: readable(mark, DoneMark, "") or DoneMark() for scan, mark in zip(scans, marks, strict=True) if mark
         }
 
     def cancelled_by(self, scans: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -161,7 +157,7 @@ class Records:
         pipe = self.client.pipeline(transaction=False)
         for scan in scans:
             pipe.hvals(self.keys.cancel(scan))
-        answers = _answers(pipe) if scans else []
+        answers = answers_of(pipe) if scans else []
         by = {
             scan: asked_by(flag.decode("utf-8", "replace") for flag in flags or ())
             for scan, flags in zip(scans, answers, strict=True)
@@ -170,7 +166,7 @@ class Records:
 
     def report(self, scan: str) -> Report | None:
         """The report, once its done mark is set."""
-        raw = self._one("get", self.keys.report(scan)) if self.is_reported(scan) else None
+        raw = self._report_bytes(scan)
         return decode(raw, Report) if raw else None
 
     def ended(self, scan: str) -> int:
@@ -206,10 +202,16 @@ class Records:
         names = spec.runs if runs is None else runs
         return dict(zip(names, self._states([(spec, run) for run in names]), strict=True))
 
-    def all_statuses(self, specs: Sequence[ScanSpec]) -> dict[str, dict[str, RunStatus]]:
-        """State of every run of each scan, in one round trip."""
-        found = self._states([(spec, run) for spec in specs for run in spec.runs])
-        return {spec.scan: {run: next(found) for run in spec.runs} for spec in specs}
+    def all_statuses(
+        self, specs: Sequence[ScanSpec], known: Mapping[str, Mapping[str, RunStatus]] | None = None
+    ) -> dict[str, dict[str, RunStatus]]:
+        """State of every run of each scan, in one round trip; those `known` to have ended are not read again."""
+        before = {spec.scan: (known or {}).get(spec.scan, {}) for spec in specs}
+        found = {scan: {run: s for run, s in runs.items() if s.state in TERMINAL} for scan, runs in before.items()}
+        asked = [(spec, run) for spec in specs for run in spec.runs if run not in found[spec.scan]]
+        for (spec, run), status in zip(asked, self._states(asked), strict=True):
+            found[spec.scan][run] = status
+        return found
 
     def all_runs(self, specs: Sequence[ScanSpec]) -> dict[str, list[RunSpec]]:
         """Every run of each scan, likewise; those whose document is gone or unreadable are left out."""
@@ -219,22 +221,38 @@ class Records:
 
     def result(self, spec: ScanSpec, run: str) -> RunResult | None:
         """One run's result, with its history of attempts; None while there is none."""
-        return self._results(spec, [run]).get(run)
+        return self.results(spec, [run]).get(run)
 
-    def results(self, spec: ScanSpec) -> dict[str, RunResult]:
-        """Results there are, by run, with the run's history of attempts."""
-        return self._results(spec, spec.runs)
+    def results(
+        self, spec: ScanSpec, runs: Sequence[str] | None = None, *, attempts: bool = True
+    ) -> dict[str, RunResult]:
+        """Results there are of all runs, or of those named, by run; with the run's history of attempts if wanted."""
+        scan, wanted = spec.scan, spec.runs if runs is None else runs
+        if not wanted:
+            return {}
+        pipe = self.client.pipeline(transaction=False)
+        pipe.mget([self.keys.result(scan, run) for run in wanted])
+        for run in wanted if attempts else ():
+            pipe.lrange(self.keys.history(scan, run), 0, -1)
+        raws, *histories = answers_of(pipe)
+        found = self._found(scan, zip(wanted, raws, histories or [None] * len(wanted), strict=True))
+        reused = [run for run in wanted if run in spec.reused]
+        found |= {run.run: run.reused for run in self._runs(scan, reused) if run.reused is not None}
+        if spec.packs and len(found) < len(wanted):
+            report, sought = readable(self._report_bytes(scan), Report, self.keys.report(scan)), set(wanted)
+            found |= {result.run: result for result in (report.runs if report else ()) if result.run in sought}
+        return found
 
     def documents(self, spec: ScanSpec) -> Documents:
         """All that a report is made of, in one round trip."""
         pipe = self.client.pipeline(transaction=True)
+        pipe.mget([self.keys.scan(spec.scan), *(self.keys.run(spec.scan, run) for run in spec.runs)])
+        pipe.mget([self.keys.scan(spec.scan), *(self.keys.result(spec.scan, run) for run in spec.runs)])
         for run in spec.runs:
             pipe.hgetall(self.keys.state(spec.scan, run))
-            pipe.get(self.keys.run(spec.scan, run))
-            pipe.get(self.keys.result(spec.scan, run))
             pipe.lrange(self.keys.history(spec.scan, run), 0, -1)
-        answers = _answers(pipe)
-        states, specs, results, histories = (answers[first::4] for first in range(4))
+        (_, *specs), (_, *results), *rest = answers_of(pipe)
+        states, histories = rest[::2], rest[1::2]
         readable = {run.run: run for run in self._of_runs(spec.scan, spec.runs, specs)}
         runs = [readable.get(run) or RunSpec.stand_in(spec.scan, run, index) for index, run in enumerate(spec.runs)]
         found = self._found(spec.scan, zip(spec.runs, results, histories, strict=True))
@@ -262,7 +280,7 @@ class Records:
         pipe = self.client.pipeline(transaction=True)
         pipe.zrange(self.keys.line(), 0, -1, withscores=True)
         pipe.hgetall(self.keys.line_needs())
-        members, needs = _answers(pipe)
+        members, needs = answers_of(pipe)
         places = (_place(member, score, (needs or {}).get(member, b"")) for member, score in members or ())
         return [place for place in places if place is not None]
 
@@ -283,7 +301,7 @@ class Records:
         pipe = self.client.pipeline(transaction=False)
         for run in runs:
             pipe.zscore(self.keys.line(), f"{scan} {run}")
-        return {run for run, score in zip(runs, _answers(pipe), strict=True) if score is not None}
+        return {run for run, score in zip(runs, answers_of(pipe), strict=True) if score is not None}
 
     # -- events ---------------------------------------------------------------------------------------------------
 
@@ -305,20 +323,23 @@ class Records:
             if known:
                 return known
 
+    def newest_event(self, scan: str) -> str:
+        """Id of the newest event; "0" where there is none."""
+        newest = self._one("xrevrange", self.keys.events(scan), "+", "-", 1)
+        return newest[0][0].decode() if newest else "0"
+
     def scan_status(self, spec: ScanSpec) -> ScanStatus:
         """How a scan stands, for a watcher who comes late: everything up to its newest event, and nothing after it."""
         pipe = self.client.pipeline(transaction=True)
         pipe.xrevrange(self.keys.events(spec.scan), count=1)
+        pipe.mget([self.keys.scan(spec.scan), *(self.keys.progress(spec.scan, run) for run in spec.runs)])
         for run in spec.runs:
             pipe.hgetall(self.keys.state(spec.scan, run))
-            pipe.get(self.keys.progress(spec.scan, run))
-        newest, *documents = _answers(pipe)
-        looks = {run: _event({b"e": raw}) for run, raw in zip(spec.runs, documents[1::2], strict=True) if raw}
+        newest, (_, *progress), *states = answers_of(pipe)
+        looks = {run: _event({b"e": raw}) for run, raw in zip(spec.runs, progress, strict=True) if raw}
         return ScanStatus(
             last_event=newest[0][0].decode() if newest else "0",
-            statuses={
-                run: _status(raw, initial_state(spec, run)) for run, raw in zip(spec.runs, documents[::2], strict=True)
-            },
+            statuses={run: _status(raw, initial_state(spec, run)) for run, raw in zip(spec.runs, states, strict=True)},
             looks={run: look for run, look in looks.items() if isinstance(look, ProgressMade)},
         )
 
@@ -327,7 +348,7 @@ class Records:
     def host(self, host: str) -> HostCard | None:
         """One host's card; None when it has not beaten lately, or its key holds something else."""
         (raw,) = self.client.mget([self.keys.host(host)])
-        return _readable(raw, HostCard, self.keys.host(host))
+        return readable(raw, HostCard, self.keys.host(host))
 
     def live_hosts(self) -> list[HostCard]:
         """Cards of the hosts that beat lately, by name; also of those whose messages this version cannot speak."""
@@ -342,7 +363,7 @@ class Records:
         for queue in queues:
             for name in self.keys.queue_lists(queue):
                 pipe.llen(name)
-        return sum(depth or 0 for depth in _answers(pipe))
+        return sum(depth or 0 for depth in answers_of(pipe))
 
     def server_run(self) -> str:
         """Id of this start of the server: another one means that it may have lost its last second."""
@@ -357,32 +378,24 @@ class Records:
         pipe = self.client.pipeline(transaction=False)
         for spec, run in runs:
             pipe.hgetall(self.keys.state(spec.scan, run))
-        return (_status(raw, initial_state(*of)) for of, raw in zip(runs, _answers(pipe), strict=True))
+        return (_status(raw, initial_state(*of)) for of, raw in zip(runs, answers_of(pipe), strict=True))
+
+    def _report_bytes(self, scan: str) -> bytes:
+        return unpacked(self._one("get", self.keys.report(scan)) or b"") if self.is_reported(scan) else b""
 
     def _runs(self, scan: str, runs: Sequence[str]) -> list[RunSpec]:
         raws = self.client.mget([self.keys.run(scan, run) for run in runs]) if runs else []
         return self._of_runs(scan, runs, raws)
 
-    def _results(self, spec: ScanSpec, runs: Iterable[str]) -> dict[str, RunResult]:
-        wanted = list(runs)
-        pipe = self.client.pipeline(transaction=False)
-        for run in wanted:
-            pipe.get(self.keys.result(spec.scan, run))
-            pipe.lrange(self.keys.history(spec.scan, run), 0, -1)
-        answers = _answers(pipe)
-        found = self._found(spec.scan, zip(wanted, answers[::2], answers[1::2], strict=True))
-        reused = [run for run in wanted if run in spec.reused]
-        return found | {run.run: run.reused for run in self._runs(spec.scan, reused) if run.reused is not None}
-
     def _of_runs(self, scan: str, names: Sequence[str], raws: Sequence[bytes | None]) -> list[RunSpec]:
-        found = (_readable(raw, RunSpec, self.keys.run(scan, run)) for run, raw in zip(names, raws, strict=True))
+        found = (readable(raw, RunSpec, self.keys.run(scan, run)) for run, raw in zip(names, raws, strict=True))
         return [run for run, name in zip(found, names, strict=True) if run is not None and run.run == name]
 
     def _found(self, scan: str, rows: Iterable[tuple[str, bytes | None, list[bytes] | None]]) -> dict[str, RunResult]:
         """Results that can be read, each with its history."""
         found = {}
         for run, raw, history in rows:
-            result = _readable(raw, RunResult, self.keys.result(scan, run))
+            result = readable(raw, RunResult, self.keys.result(scan, run))
             if result is not None and result.run == run:
                 found[run] = msgspec.structs.replace(result, attempts=_attempts(history))
         return found
@@ -391,27 +404,7 @@ class Records:
         """The answer to one command about one key."""
         pipe = self.client.pipeline(transaction=False)
         getattr(pipe, command)(*words)
-        return _answers(pipe)[0]
-
-
-def _answers(pipe: Any) -> list[Any]:
-    """What a pipeline brings; None of a key that is of another type than the command is for."""
-    asked = [words for words, _ in pipe.command_stack]
-    answers = pipe.execute(raise_on_error=False)
-    for place, answer in enumerate(answers):
-        if isinstance(answer, Exception):
-            from times_doctor_tasks.state_store.connection import is_wrong_type  # redis: not for who only has words
-
-            if not is_wrong_type(answer):
-                raise answer
-            _tell_once(str(asked[place][1]), "is of another type")
-            answers[place] = None
-    return list(answers)
-
-
-@lru_cache(maxsize=1000)
-def _tell_once(key: str, what: str) -> None:
-    logger.error("unreadable: the key %s %s", key, what, extra={"action": "key_unreadable"})
+        return answers_of(pipe)[0]
 
 
 def _place(member: bytes, score: float, need: bytes) -> Place | None:
@@ -432,7 +425,7 @@ class _AnyCard(msgspec.Struct, frozen=True):
 
 
 def _card(raw: bytes, name: str, key: str) -> HostCard:
-    card = _readable(raw, HostCard, key)
+    card = readable(raw, HostCard, key)
     if card is not None and card.host == name:
         return card
     notes = "Its card is of another version: not everything about it can be read."
@@ -455,17 +448,8 @@ def _card(raw: bytes, name: str, key: str) -> HostCard:
     )
 
 
-def _readable(raw: bytes | None, kind: type[_Document], key: str) -> _Document | None:
-    try:
-        return decode(raw, kind) if raw else None
-    except SchemaMismatch:
-        if key:
-            _tell_once(key, f"holds no {kind.__name__} that this version reads")
-        return None
-
-
 def _attempts(history: Iterable[bytes] | None) -> tuple[AttemptRecord, ...]:
-    return tuple(one for raw in history or () if (one := _readable(raw, AttemptRecord, "")) is not None)
+    return tuple(one for raw in history or () if (one := readable(raw, AttemptRecord, "")) is not None)
 
 
 def _event(fields: dict[bytes, bytes]) -> AnyEvent | None:

@@ -16,7 +16,7 @@ import msgspec
 from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.clock import monotonic_s, now_ms
 from times_doctor_tasks.contract.hosts import HostCard
-from times_doctor_tasks.contract.keys import EVENTS_MAX, SCAN_TTL_S
+from times_doctor_tasks.contract.keys import EVENTS_KEPT, EVENTS_MAX, SCAN_TTL_S
 from times_doctor_tasks.contract.messages import (
     AnyEvent,
     Extended,
@@ -34,6 +34,7 @@ from times_doctor_tasks.state_store.done_mark import DoneMark
 from times_doctor_tasks.state_store.fair_order import LAST_STEP
 from times_doctor_tasks.state_store.reader import Records, initial_state
 from times_doctor_tasks.state_store.reader import RunStatus as RunStatus  # what the caller has read, for the verbs
+from times_doctor_tasks.state_store.report_bytes import packed
 from times_doctor_tasks.state_store.scripts import register
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class RunStore(Records):
     def keep_message(self, scan: str, run: str, message: dict[str, bytes]) -> None:
         """Stores the exact message of a run, so that recovery can publish the same one again."""
         key = self.keys.message(scan, run)
-        pipe = self.client.pipeline(transaction=True)
+        pipe = self.client.pipeline(transaction=False)
         pipe.hset(key, mapping=message)
         pipe.expire(key, SCAN_TTL_S)
         self._execute(pipe, {key: b"hash"})
@@ -406,18 +407,29 @@ class RunStore(Records):
             self.client.delete(self.keys.aggregating(scan))
         return bool(is_ours) and not is_reported
 
+    def end_report(self, scan: str) -> None:
+        """The caller of `begin_report` has come to an end, with a report or without."""
+        self.client.delete(self.keys.aggregating(scan))
+
     def write_report(self, report: Report) -> None:
-        """Writes the report, sets the done mark and adds the event: all or nothing, and idempotent."""
-        scan = report.scan
+        """Writes the report, sets the done mark and adds the event: all or nothing, and idempotent.
+
+        What the report says again, or only an open scan needs, is removed, unless an older client may look for it.
+        """
+        k, scan, packs = self.keys, report.scan, report.spec.packs
+        raw = encode(report)
         pipe = self.client.pipeline(transaction=True)
-        pipe.set(self.keys.report(scan), encode(report), ex=SCAN_TTL_S)
-        pipe.set(self.keys.reported(scan), encode(DoneMark.of(report)), ex=SCAN_TTL_S)
-        self._add_event(pipe, scan, Reported())
+        pipe.set(k.report(scan), packed(raw) if packs else raw, ex=SCAN_TTL_S)
+        pipe.set(k.reported(scan), encode(DoneMark.of(report)), ex=SCAN_TTL_S)
+        self._add_event(pipe, scan, Reported(), keep=EVENTS_KEPT if packs else EVENTS_MAX)
+        pipe.expire(k.events(scan), SCAN_TTL_S)
+        if packs and report.spec.runs:
+            parts = (k.result, k.history, k.progress, k.message)
+            pipe.unlink(*(part(scan, run) for run in report.spec.runs for part in parts))
         pipe.execute()
 
-    def _add_event(self, pipe: Any, scan: str, event: AnyEvent) -> None:
-        pipe.xadd(self.keys.events(scan), {"e": encode(event)}, maxlen=EVENTS_MAX, approximate=True)
-        pipe.expire(self.keys.events(scan), SCAN_TTL_S)
+    def _add_event(self, pipe: Any, scan: str, event: AnyEvent, keep: int = EVENTS_MAX) -> None:
+        pipe.xadd(self.keys.events(scan), {"e": encode(event)}, maxlen=keep, approximate=True)
 
     def _execute(self, pipe: Any, kinds: Mapping[str, bytes]) -> None:
         """Executes; a key of another type than `kinds` says is created again, and all of it is done once more."""

@@ -27,6 +27,7 @@ from times_doctor_tasks.profiles.registry import built_in_profiles
 from times_doctor_tasks.state_store.connection import connect
 from times_doctor_tasks.state_store.dead_letters import DeadLetters
 from times_doctor_tasks.state_store.reader import Records
+from times_doctor_tasks.state_store.report_bytes import unpacked
 from times_doctor_worker.recovery.sweeper import OpenRun, Sweeper
 
 logger = logging.getLogger(__name__)
@@ -216,7 +217,7 @@ class Team(Collector):
         for scan in to_read:
             pipe.get(self._records.keys.report(scan))
         for scan, raw in zip(to_read, pipe.execute(raise_on_error=False), strict=True):
-            self._finished[scan] = self._counted(raw if isinstance(raw, bytes) else b"")
+            self._finished[scan] = self._counted(unpacked(raw) if isinstance(raw, bytes) else b"")
         total = sum(self._finished.values(), Counter[tuple[str, ...]]())
         yield _family("finished_runs", total)
 

@@ -42,14 +42,20 @@ class Reporter:
         spec = self._store.scan(scan)
         if spec is None:
             return "unknown"
-        found = self._store.documents(spec)
+        if not self._store.begin_report(scan, secrets.token_hex(8), lease_s=AGGREGATE_LEASE_S):
+            return "done"  # Celery's callback and ours come at once: one of them reads the documents
+        try:
+            return self._report(spec)
+        finally:
+            self._store.end_report(scan)
+
+    def _report(self, spec: ScanSpec) -> str:
+        scan, found = spec.scan, self._store.documents(spec)
         if any(status.state not in TERMINAL for status in found.statuses.values()):
             return "open"  # the callback of a chain whose last run was dropped: the sweeper calls again
         if go_on(self._store, spec, found):
             logger.info("scan %s continues with another round", scan, extra={"action": "round_added", "scan": scan})
             return "goes on"
-        if not self._store.begin_report(scan, secrets.token_hex(8), lease_s=AGGREGATE_LEASE_S):
-            return "done"
         report = make_report(spec, found.runs, found.results, found.statuses)
         add_past_runs(self._store, records_of(report, found.runs))
         self._store.write_report(report)

@@ -10,7 +10,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import msgspec
@@ -20,8 +20,9 @@ from kombu.exceptions import OperationalError
 from times_doctor_tasks.celery_app.ports import AggregatePort
 from times_doctor_tasks.contract.cancel_flag import parse_flag
 from times_doctor_tasks.contract.clock import monotonic_s
+from times_doctor_tasks.contract.keys import EVENTS_MAX
 from times_doctor_tasks.contract.messages import AggregateTask, ScanSpec
-from times_doctor_tasks.contract.states import TERMINAL, WAITING, RunState
+from times_doctor_tasks.contract.states import OWNED, TERMINAL, WAITING, RunState
 from times_doctor_tasks.state_store.connection import is_wrong_type
 from times_doctor_tasks.state_store.dead_letters import DeadLetters
 from times_doctor_tasks.state_store.run_store import RunStatus, RunStore
@@ -45,7 +46,8 @@ TRIPS_KEPT = 20
 LOSSES_KEPT = 1000
 #: A pause between two looks after which what was seen before says nothing about silence.
 GAP_S = 5.0
-#: Newest scans among which new ones are looked for at each sweep, and seconds between two looks through all of them.
+#: Newest scans among which new ones are looked for at each sweep, and seconds between two looks through all of them;
+#: so, too, between two reads of all of a scan's runs: an event tells of every change, unless somebody removed it.
 NEWEST = 200
 ALL_S = 30.0
 #: Seconds between two loads of the scripts, should somebody flush them.
@@ -79,6 +81,10 @@ class _Watched(msgspec.Struct):
     queues: dict[str, str] = msgspec.field(default_factory=dict)
     """Run to the queue of its message; read when it is first needed."""
     looked_s: float = float("-inf")
+    after: str = "0"
+    """The newest event that was seen."""
+    all_s: float = float("-inf")
+    """When all of its open runs were read."""
     statuses: dict[str, RunStatus] = msgspec.field(default_factory=dict)
     """As last seen: what has ended is not read again."""
     published: set[str] = msgspec.field(default_factory=set)
@@ -186,8 +192,20 @@ class Sweeper:
                     self.remedies.refuse(spec, run, why)
                 letters.settle(scan, run)
 
+    def _may_have_changed(self, watched: _Watched, now_s: float) -> list[str]:
+        """Runs to read: those with an owner, who beats, and those that have an event since; now and then all."""
+        scan, unended = watched.spec.scan, watched.unended()
+        if watched.statuses and now_s - watched.all_s < ALL_S:
+            with suppress(redis.ResponseError):  # of another type: all of them
+                events = self.store.events(scan, after=watched.after, count=EVENTS_MAX)
+                watched.after = events[-1][0] if events else watched.after
+                told = {event.run for _, _, event in events}
+                return [run for run in unended if run in told or watched.statuses[run].state in OWNED]
+        watched.after, watched.all_s = self.store.newest_event(scan), now_s
+        return unended
+
     def _see_to(self, watched: _Watched, now_s: float) -> None:
-        fresh = self.store.statuses(watched.spec, watched.unended())
+        fresh = self.store.statuses(watched.spec, self._may_have_changed(watched, now_s))
         watched.statuses = statuses = {run: fresh.get(run) or watched.statuses[run] for run in watched.spec.runs}
         stopped = watched.referee.look(self.store, statuses)
         for run, reason in stopped.items():

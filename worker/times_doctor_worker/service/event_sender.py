@@ -14,6 +14,9 @@ from times_doctor_tasks.celery_app import internals
 
 logger = logging.getLogger(__name__)
 
+#: Seconds for which events gather before they leave together: a run has three.
+REST_S = 0.2
+
 
 class EventMail:
     """Flushes a consumer's events whenever there are some."""
@@ -24,7 +27,7 @@ class EventMail:
         """
         self._consumer = consumer
         self._wake = threading.Event()
-        self._ended = False
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="events", daemon=True)
         internals.on_event_buffered(consumer, self._wake.set)
 
@@ -33,13 +36,14 @@ class EventMail:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended = True
+        self._ended.set()
         self._wake.set()
         self._thread.join(timeout=5)
 
     def _loop(self) -> None:
-        while not self._ended:
+        while not self._ended.is_set():
             self._wake.wait()
+            self._ended.wait(REST_S)
             self._wake.clear()
             try:
                 internals.flush_events(self._consumer)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 import redis
@@ -23,7 +23,7 @@ from times_doctor_tasks.contract.messages import (
 from times_doctor_tasks.contract.progress import Phase, Progress
 from times_doctor_tasks.contract.states import RunState, ScanMode, Verdict
 from times_doctor_tasks.state_store.reader import RunStatus, ScanStatus
-from times_doctor_tasks.testing.documents import make_run_spec
+from times_doctor_tasks.testing.documents import make_result, make_run_spec
 
 LOOK = ProgressMade(run="a", attempt=2, progress=Progress(phase=Phase.BARRIER), runtime_s=3.0)
 
@@ -79,6 +79,7 @@ class FlakyStore:
     def __init__(self, spec: ScanSpec | None, answers: Iterator[list[tuple[str, int, object]] | None]) -> None:
         self.spec = spec
         self.answers = answers
+        self.asked: list[list[str]] = []
 
     def scan(self, _: str) -> ScanSpec | None:
         return self.spec
@@ -89,8 +90,9 @@ class FlakyStore:
     def runs(self, spec: ScanSpec) -> list[RunSpec]:
         return [make_run_spec(name, run=name) for name in spec.runs]
 
-    def results(self, spec: ScanSpec) -> dict[str, RunResult]:
-        return {}
+    def results(self, spec: ScanSpec, runs: Sequence[str], *, attempts: bool) -> dict[str, RunResult]:
+        self.asked.append(list(runs))
+        return {run: make_result(run=run) for run in runs}
 
     def presence(self, scan: str) -> tuple[bool, bool]:
         return self.spec is not None, False
@@ -177,3 +179,13 @@ def test_nothing_is_waited_for_after_the_report(spec: ScanSpec) -> None:
     source.next_events(0)
     assert source.next_events(0) == [(9_000, Reported())]
     assert source.next_events(0) is None
+
+
+def test_results_of_runs_that_ended_together_come_in_one_answer(spec: ScanSpec) -> None:
+    ends = [(f"{n}-0", 9_000, StateChanged(run=run, attempt=1, state=RunState.DONE)) for n, run in enumerate("ab", 8)]
+    store = FlakyStore(spec, iter([[NEWS, *ends]]))
+    feed = Feed(FakeClient(store), spec)  # type: ignore[arg-type]
+    feed.next_events(0)
+    assert len(feed.next_events(0) or ()) == 3
+    assert {result.run for run in "ab" if (result := feed.result_of(run))} == {"a", "b"}
+    assert [sorted(runs) for runs in store.asked] == [[], ["a", "b"]], "nothing has ended at first; then both at once"
