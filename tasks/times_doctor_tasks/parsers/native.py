@@ -10,6 +10,7 @@ from times_doctor_tasks.parsers.events import (
     FinalBound,
     FinalIterations,
     FinalObjective,
+    LicenceMessage,
     LogEvent,
     ModelSize,
     SolverEnded,
@@ -41,8 +42,13 @@ _LINES = tuple(
         r"Final(?: MIP)? objective +: (?P<objective>\S+)$",
         r"Final MIP bound +: (?P<bound>\S+)$",
         r"(?P<status>Optimal) solution found$|\*\*\* Search (?P<completed>completed) \*\*\*",
-        r"(?:The )?[Pp]roblem is (?:integer )?(?P<status>infeasible|unbounded)",
-        r"STOPPING - MAX(?P<limit>\w+) limit reached",
+        r"(?:The )?[Pp]roblem is (?:integer )?(?P<status>infeasible|unbounded|stopped)|-+ (?P<ran_away>unbounded) -+$",
+        r"Pre-processing says (?P<status>infeasible or unbounded)",
+        r"(?:Implied bounds make row|Row) '.+' (?P<status>infeasible)|(?P<refuted>Infeasib)ility row '",
+        r"STOPPING - MAX(?P<limit>\w+) limit reached|Maximum number of (?P<most>iteration)s reached",
+        r"(?P<licence>CPLEX Error +1016: .+|\?\d+ Error: .*(?:too many rows|[Ll]icen[sc]e).*"
+        r"|Model too large for size-limited license.*|.* exceeding the size limit of \d+"
+        r"|(?:ERROR \d+: )?(?:No Gurobi license found|License expired|HostID mismatch|Request denied).*)",
         r"(?:Version:|Using Cardinal Optimizer v) ?(?P<version>\d+\.\S+)",
         r"Result - (?P<status>.+)",
         r"Objective value: +(?P<objective>\S+)$",
@@ -55,8 +61,10 @@ _LINES = tuple(
         r"(?:Primal Bound|Best solution) +: (?P<objective>\S+)",
     )
 )
+#: SCIP's objective and bound where it has none; those of others are larger.
+NO_SOLUTION = 1e20
 #: What begins a line that `_LINES` may know: most lines are rows of tables.
-_WORTH = re.compile(r"  Nonzeros| ?(?:[*T-]|[A-Z][a-z]|MIP|SCIP|STOPP|original|times-d)")
+_WORTH = re.compile(r"  Nonzeros| ?(?:[*?T-]|[A-Z][a-z]|MIP|SCIP|STOPP|ERROR|CPLEX E|original|times-d)")
 #: The line above the size of a model.
 _SIZE_NEXT = re.compile(r"(?:The o|O)riginal problem has:$")
 _SIZE = re.compile(r" +(?P<rows>\d+) rows?,? +(?P<columns>\d+) col\w*(?: and|,)? +(?P<nonzeros>\d+) ")
@@ -113,23 +121,24 @@ class NativeLogReader:
         self._size |= size  # CPLEX's `display problem stats` says them one by one
         if len(size) > 1 or "nonzeros" in size:
             add(ModelSize(*(self._size.get(name, 0) for name in ("rows", "columns", "nonzeros"))))
-        limit = told.get("limit")
-        status = (
-            f"{limit.lower()} limit reached" if limit else "Optimal" if told.get("completed") else told.get("status")
-        )
+        limit = told.get("limit") or told.get("most")
+        status = f"{limit.lower()} limit reached" if limit else told.get("status") or told.get("ran_away")
+        status = status or ("Optimal" if told.get("completed") else "Infeasible" if told.get("refuted") else None)
         if status:
             add(SolverEnded(solver, None, status.strip().rstrip(".")))
-        if (value := figure.get("objective")) is not None:
+        if (value := figure.get("objective")) is not None and abs(value) < NO_SOLUTION:
             add(FinalObjective(value))
-        if (value := figure.get("bound")) is not None:
+        if (value := figure.get("bound")) is not None and abs(value) < NO_SOLUTION:
             add(FinalBound(value))
         iterations, nodes = (int(text) if (text := told.get(name)) else None for name in ("iterations", "nodes"))
         if iterations is not None or nodes is not None:
-            add(FinalIterations(iterations or 0, nodes))
+            add(FinalIterations(iterations, nodes))
         if (seconds := figure.get("seconds", figure.get("solving"))) is not None:
             add(SolverTime(seconds))
         if version := told.get("version"):
             add(SolverVersion(solver, version))
+        if licence := told.get("licence"):
+            add(LicenceMessage(licence, fatal=True))
 
 
 def log_reader(solver: str) -> LogReader:

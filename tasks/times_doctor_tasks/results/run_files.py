@@ -30,8 +30,8 @@ _NATIVE_LOGS = {
     **{
         solver: re.compile(f"^ *(?:{pattern})", re.MULTILINE)
         for solver, pattern in {
-            "cplex": r"Version identifier: \d|Log started \(V\d|Welcome to IBM.* CPLEX",
-            "gurobi": r"Gurobi \d\S* \(|Gurobi Optimizer version",
+            "cplex": r"CPLEX Error +\d+: |Version identifier: \d|Log started \(V\d|Welcome to IBM.* CPLEX",
+            "gurobi": r"Gurobi \d\S* \(|ERROR 10009: |Gurobi Optimizer version",
             "xpress": r"FICO Xpress ",
             "copt": r"(?:Using )?Cardinal Optimizer v",
             "cbc": r"Welcome to the CBC MILP Solver|Clp\d{4}I",

@@ -165,7 +165,7 @@ def judge(
     ending = solve_ending(solve) if solve is not None and not findings.solve_under_way else None
     whole = _whole_run(findings, returncode)
     if findings.licence is not None and (ending is None or whole == 7 or ending.verdict is Verdict.LICENCE):
-        return _from_code(7, findings, findings.licence)
+        return _from_code(4 if findings.solver else 7, findings, findings.licence)
     if findings.interrupted:
         return _ctrl_c(ending, stop_reason)
     if not findings.ended:
@@ -209,6 +209,9 @@ def _cut_short(
         return _signalled(number, f"{where}.{before}", findings.engine)
     if whole != 0:
         return _without_answer(None, findings, whole, returncode)
+    if findings.solver == "CPLEX":
+        words = "The log shows no result: CPLEX called from a program does not write there how it ended."
+        return Judgement(Verdict.INTERRUPTED, words, "Ask that program for CPLEX's status, or scan the model file.")
     return Judgement(
         Verdict.INTERRUPTED,
         f"The files end{where or ' early'} before the run did, so they show no result.{before}",

@@ -48,7 +48,7 @@ _STATUS = re.compile(r"(?:Model +status +:|Status {2,}|ERROR: +Setting model sta
 #: With `user_objective_scale` all before it is in scaled units: the last line is in the model's own.
 _OBJECTIVE = re.compile(r"(?:Objective value +:|Primal bound|After solving the user-scaled .* objective value) +(\S+)$")
 _BOUND = re.compile(r"Dual bound +(\S+)$")
-_COUNT = re.compile(r"(Simplex|IPM|Crossover|PDLP|QP ASM|LP|Nodes)(?: +iterations:?)? +(\d+)$")
+_COUNT = re.compile(r"(Simplex|IPM|Crossover|PDLP|QP ASM|LP|Nodes)(?: +iterations:?)? +(\d+)(?: \(total\))?$")
 _RUN_TIME = re.compile(r"(?:HiGHS run time +:|Timing) +([\d.]+)s?(?: \(total\))?$")
 _PUSHES = re.compile(r"Number of (dual|primal) pushes required: +(\d+)")
 _REMAINING = re.compile(r"(\d+) (primal|dual) pushes remaining")

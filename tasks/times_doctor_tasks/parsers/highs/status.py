@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from times_doctor_tasks.contract.states import Verdict
 from times_doctor_tasks.parsers.events import ErrorLine
 from times_doctor_tasks.parsers.gams.status_texts import MODEL_STATUS, SOLVER_STATUS
-from times_doctor_tasks.parsers.solves.endings import Ending
+from times_doctor_tasks.parsers.solves.endings import PROVED_GAP, Ending
 from times_doctor_tasks.parsers.solves.solve import Solve
 
 _CODES: dict[str, tuple[int | None, int]] = {
@@ -23,7 +23,8 @@ _CODES: dict[str, tuple[int | None, int]] = {
     "time limit reached": (None, 3),
     "time limit reached (work)": (None, 3),
     "node limit reached": (None, 4),
-    "objective limit reached": (None, 4),
+    "bound on objective reached": (None, 4),
+    "target for objective reached": (None, 4),
     "iteration limit reached": (None, 2),
     "solution limit reached": (None, 4),
     "memory limit reached": (None, 4),
@@ -37,8 +38,6 @@ NO_OBJECTIVE = (
 _EMPTY = "empty"
 #: Our word for a log that ends with it.
 UNREAD = "Empty"
-#: A MIP with a gap below this is optimal, not only within its tolerance.
-_PROVED_GAP = 1e-9
 #: GAMS's LP status for CPLEX's "infeasible or unbounded", and for what is optimal but breaks the model as written.
 _LP_STATUS = {"primal infeasible or unbounded": 4, "optimal after scaling": 5}
 
@@ -46,15 +45,15 @@ _LP_STATUS = {"primal infeasible or unbounded": 4, "optimal after scaling": 5}
 def with_gams_codes(solve: Solve, errors: Sequence[ErrorLine]) -> Solve:
     """The solve with GAMS's codes beside HiGHS's words; a limit with a MIP solution counts as an integer solution."""
     text = (solve.lp_status_text or "").lower()
+    # Before 1.10 the log does not say what kind of model it is.
+    discrete = solve.model_type in ("MIP", "MIQP") or solve.method == "branch and cut"
+    discrete = discrete or (solve.solver != "HIGHS" and not solve.model_type and {solve.nodes, solve.bound} != {None})
+    if discrete and solve.objective and solve.bound is not None:
+        solve = replace(solve, gap_rel=abs(solve.objective - solve.bound) / abs(solve.objective))
     if not text or (solve.solver != "HIGHS" and text not in _CODES and not text.startswith("status ")):
         return replace(solve, alone=True)  # a solver's own words, as its log has them
     model, solver = _CODES.get(text, (13, 9 if errors else 10))
-    # Before 1.10 the log does not say what kind of model it is.
-    discrete = solve.model_type in ("MIP", "MIQP") or solve.method == "branch and cut"
-    discrete = discrete or (solve.solver != "HIGHS" and bool(solve.nodes))
-    if discrete and solve.objective is not None and solve.bound is not None:
-        solve = replace(solve, gap_rel=abs(solve.objective - solve.bound) / max(abs(solve.objective), 1e-10))
-    if model == 1 and discrete and (solve.gap_rel or 0.0) > _PROVED_GAP:
+    if model == 1 and discrete and (solve.gap_rel or 0.0) > PROVED_GAP:
         model = 8
     if model is None:
         model = (8 if discrete else 6) if solve.objective is not None else 14

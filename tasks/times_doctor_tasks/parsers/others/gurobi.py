@@ -54,6 +54,7 @@ _DONE = re.compile(r"\.\.\. Solved in ([\d.]+)s, (\d+) iterations(?:, (\d+) node
 _IN_IIS = re.compile(r"\.\.\. Number of (variable bounds|linear constraints|.*?) in the IIS: (\d+)")
 _ENDINGS = re.compile(
     r"(?:Optimal solution found|Infeasible model|Unbounded model|Infeasible or unbounded model|Model is .*"
+    r"|Model objective exceeds cutoff|Optimization achieved user objective limit"
     r"|Time limit reached|Iteration limit reached|Node limit reached|Solution limit reached|Memory limit reached"
     r"|Work limit reached|Interrupt request received|Sub-optimal termination|Numerical trouble encountered"
     r"|Stopped in \d+ iterations.*|Solve interrupted|Out of memory)",

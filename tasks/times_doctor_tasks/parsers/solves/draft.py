@@ -184,7 +184,8 @@ class SolveDraft:
         )
 
     def _counts(self, event: FinalIterations) -> None:
-        self.set(iterations=event.iterations)
+        if event.iterations is not None:
+            self.set(iterations=event.iterations)
         if event.nodes is not None:
             self.set(nodes=event.nodes)
 

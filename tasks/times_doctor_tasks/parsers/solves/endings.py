@@ -31,7 +31,20 @@ _PRIMAL_RAN_AWAY, _DUAL_RAN_AWAY = 21, 22
 #: CPLEX: integer solution within the gap tolerance.
 _PROVED_MIP = frozenset({1, 101, 102})
 _CROSSED = re.compile(r"Col +\d+ \(Col (.+)\) has inconsistent bounds")
-_ROW_NAMED = re.compile(r"[Rr]ow '(.+?)' infeasible")
+_ROW_NAMED = re.compile(r"(?:[Rr]|Infeasibility r)ow '(.+?)'(?: infeasible|:)")
+#: A MIP with a gap below this is optimal, not only within its tolerance.
+PROVED_GAP = 1e-9
+_LIMIT = re.compile(r"(node|memory|solution|time|iteration|objective|improvement|gap|work) ?limit")
+#: Other words for having reached one.
+_LIMITS = (
+    ("memory limit", "memory|mem limit"),
+    ("solution limit", "mipsol limit"),
+    ("time limit", "timeout"),
+    ("iteration limit", "iterlimit"),
+    ("objective limit", "(?:bound on|target for) objective"),
+    ("cutoff", "cutoff"),
+    ("limit on time or iterations", "^stopped$"),
+)
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -198,13 +211,15 @@ def _time_limit(solve: Solve) -> str:
 
 
 def _limit(solve: Solve, which: str) -> Ending:
-    by_words = solve.model_status is None and solve.nodes is not None and solve.objective is not None
+    by_words = solve.model_status is None and {solve.nodes, solve.bound} != {None} and solve.objective is not None
     if solve.model_status in _WITH_SOLUTION or solve.model_status == 9 or by_words:
         reached = f"the best solution so far was kept{_value(solve)}{_distance(solve)}"
     elif solve.model_status == 14:
         reached = "no solution was found yet"
     elif solve.model_status in _INFEASIBLE:
         reached = "no solution was found yet; nothing was proved infeasible"
+    elif solve.model_status is None and solve.objective is None:
+        reached = "no solution was found yet"
     else:
         reached = "what it had by then is not a solution yet"
     raise_it = _advice(solve).limits.get(which, f"Raise the {which} or take it out.")
@@ -213,11 +228,10 @@ def _limit(solve: Solve, which: str) -> Ending:
 
 def _terminated(solve: Solve) -> Ending:
     text = (solve.lp_status_text or " ".join(solve.explanations[-2:])).lower()
-    for which in ("node limit", "memory limit", "solution limit", "time limit", "iteration limit", "objective limit"):
-        if which in text or which.replace(" ", "") in text:
-            return _limit(solve, which)
-    if "memory" in text:
-        return _limit(solve, "memory limit")
+    if limit := _LIMIT.search(text):
+        return _limit(solve, f"{limit[1]} limit")
+    if which := next((which for which, words in _LIMITS if re.search(words, text)), ""):
+        return _limit(solve, which)
     if "abort" in text or "interrupt" in text:
         return _interrupted(solve)
     if solve.model_status in _WITH_SOLUTION:
@@ -271,12 +285,12 @@ def _by_solver_words(solve: Solve) -> Ending | None:
         return _infeasible(solve)
     if solve.lp_status == _PRIMAL_RAN_AWAY or "unbounded" in text:
         return _unbounded()
-    if "limit" in text:
+    if re.search(r"limit|cutoff|timeout|^stopped$", text):
         return _terminated(solve)
     if "interrupt" in text or "abort" in text:
         return _interrupted(solve)
     if "optimal" in text and "not " not in text:
-        return _optimal(solve)
+        return _within_tolerance(solve) if (solve.gap_rel or 0.0) > PROVED_GAP else _optimal(solve)
     return _feasible(solve) if "feasible" in text else None
 
 

@@ -26,8 +26,8 @@ SAID = {
     "copt_mip": ("8.0.7", (1, 2), Verdict.OPTIMAL, 11.0, None),
     "cbc_split": ("2.10.8", (None, None), Verdict.LIMIT, 29.0, 504262),
     "cbc_unb": ("2.10.8", (None, None), Verdict.UNBOUNDED, None, 0),
-    "scip_DemoS_004a": (None, (360, 688), Verdict.OPTIMAL, 3221616.95295077, 0),
-    "scip_split": (None, (5, 50), Verdict.LIMIT, 46.0, 0),
+    "scip_DemoS_004a": (None, (360, 688), Verdict.OPTIMAL, 3221616.95295077, None),
+    "scip_split": (None, (5, 50), Verdict.LIMIT, 46.0, None),
 }
 
 
