@@ -25,7 +25,7 @@ GROWTHS = {
     "reading: launchers, what GAMS's caller sets, option files line by line, logs as people hand them on": 1_500,
     "hardening: hostile names and files, passwords, sandboxed engines, brokers and hosts that misbehave": 1_800,
     "a trial kit for whoever has GAMS, and a record of what apply wrote, for its way back": 400,
-    "solvers without GAMS: one solve program, adapters, licences, logs": 1_220,
+    "solvers without GAMS: one solve program, adapters, licences, logs": 1_260,
     "a licence that is too small or no good: a larger one elsewhere, and what to do": 60,
     "a fair team: order, seats, place in line": 1_500,
     "a team's memory: history of runs, memory they need, hosts that come and go": 700,

@@ -83,6 +83,7 @@ class HighsReader:
     __slots__ = (
         "_bare",
         "_began",
+        "_early",
         "_error",
         "_iterations",
         "_nodes",
@@ -99,6 +100,8 @@ class HighsReader:
         self._sink = sink
         self._bare = bare
         self._began = False
+        #: Warnings about the model file, which come before a solve begins.
+        self._early: list[SolverMessage] = []
         self._solves = 0
         self._error = self._refusal = self._status = ""
         self._rows = rows.IterationTable()
@@ -143,6 +146,9 @@ class HighsReader:
         self._sink.add(SolverStarted("HIGHS"))
         if self._version is not None:
             self._sink.add(self._version)
+        for warning in self._early:
+            self._sink.add(warning)
+        self._early.clear()
 
     def _settings(self, line: str, text: str) -> bool:
         if text == "Options set:":
@@ -277,7 +283,8 @@ class HighsReader:
             or ("infeasible" in text.lower() and "=>" not in text)
             or " inconsistent bounds [" in text
         ):
-            self._sink.add(SolverMessage(text.removeprefix("WARNING:").strip()))
+            message = SolverMessage(" ".join(text.removeprefix("WARNING:").split()))
+            self._early.append(message) if self._bare and not self._began else self._sink.add(message)
 
     def _sign(self, what: str, cell: str) -> None:
         value = number(cell)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,10 @@ _CODES: dict[str, tuple[int | None, int]] = {
 #: Our word for an "optimal" whose objective is no number: some cost, bound or coefficient is none.
 NO_OBJECTIVE = (
     "Optimal, but the objective is not a number (nan): look for a cost, bound or coefficient that is not a number"
+)
+#: HiGHS about entries of a model file that it left out.
+_LOST = re.compile(
+    r"(?:COLUMNS|RHS|RANGES|BOUNDS) section.* (?:not in |ignored [1-9]\d* undef)|Row .* not (?:defined|valid):"
 )
 #: HiGHS's word for a model without rows and columns: also where it could not read the file.
 _EMPTY = "empty"
@@ -101,7 +106,15 @@ def _basis(final: Mapping[str, Any]) -> str | None:
 
 def unread_model(solve: Solve | None, errors: Sequence[ErrorLine]) -> Ending | None:
     """How a run ended that had no model to solve; None where it had one."""
-    if solve is None or (solve.lp_status_text or "").lower() != _EMPTY:
+    if solve is None:
+        return None
+    if lost := next((text for text in solve.explanations if _LOST.match(text)), ""):
+        return Ending(
+            Verdict.COMPILE_ERROR,
+            f"HiGHS read only a part of the model file ({lost}), so it solved another model.",
+            "Correct the file: a name with a blank in it, or one that ROWS or COLUMNS do not have, is the usual cause.",
+        )
+    if (solve.lp_status_text or "").lower() != _EMPTY:
         return None
     if errors:
         return Ending(

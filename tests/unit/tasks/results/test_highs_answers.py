@@ -71,3 +71,27 @@ def test_a_profile_whose_solver_highs_ignores_is_not_applied_and_the_next_step_i
     judged = judge_application(run, read_native_run(_FIELD / "mip_profiles_not_applied" / "scan.log"), [])
     assert judged.applied is False
     assert "random_seed" in judged.next_step
+
+
+@pytest.mark.parametrize(
+    ("warning", "is_lost"),
+    [
+        ("COLUMNS section entries contain        2 with row not in ROWS    section: ignored", True),
+        ("BOUNDS  section entries contain        1 with col not in COLUMNS section: ignored", True),
+        ("RHS section: ignored 1 undefined rows and 0 duplicate values", True),
+        ('Row name "D2" in RHS section is not defined: ignored', True),
+        ("RHS section: ignored 0 undefined rows and 1 duplicate values", False),
+        ('Column name "F" in BOUNDS section has duplicate lower bound definition: ignored', False),
+    ],
+)
+def test_a_model_file_of_which_highs_read_a_part_has_no_result(tmp_path: Path, warning: str, is_lost: bool) -> None:
+    log = tmp_path / "solver.log"
+    log.write_text(
+        f"Running HiGHS 1.16.0 (git hash: 1): Copyright\nWARNING: {warning}\nLP m has 1 row; 2 cols; 0 nonzeros\n"
+        "Model status        : Optimal\nObjective value     :  3.0000000000e+00\nHiGHS run time      :          0.01\n"
+    )
+
+    reading = read_run(find_run_files(log))
+
+    assert (reading.verdict is Verdict.COMPILE_ERROR) == is_lost, reading.judgement
+    assert " ".join(warning.split()) in reading.messages
