@@ -7,14 +7,13 @@ import os
 import re
 import shutil
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import redis
 
 from tests.conftest import wait_until
+from tests.deploy.machine import Machine, block
 from tests.deploy.test_units import UNITS, analyze, installed, with_systemd
 from tests.integration.guarded import GuardedBroker, guarded_broker, words_of
 from times_doctor_tasks.blob_store.file_store import FileBlobs
@@ -27,49 +26,9 @@ broker = guarded_broker
 with_redis_cli = pytest.mark.skipif(not shutil.which("redis-cli"), reason="redis-cli is not installed")
 
 
-def block(page: str, words: str) -> str:
-    """The fenced block that has these words."""
-    (found,) = (text for text in re.findall(r"^```\w*\n(.*?)^```", page, re.MULTILINE | re.DOTALL) if words in text)
-    return str(found)
-
-
-class Machine:
-    """The machine of Redis: its folders are below a temporary one, and its service manager is a script."""
-
-    def __init__(self, folder: Path, broker: GuardedBroker) -> None:
-        self.folder, self.broker = folder, broker
-        self.programs, self.etc, self.var, self.backups = (folder / name for name in ("bin", "etc", "var", "backups"))
-        for made in (self.programs, self.etc, self.var, self.backups):
-            made.mkdir()
-        self._program("install", f'exec {shutil.which("install")} $(echo "$@" | sed "s/-[og] redis//g")')
-        self._program("redis-cli", f'exec {shutil.which("redis-cli")} -p {broker.port} "$@"')
-        self._program("systemctl", f'echo "$@" >> {folder}/asked')
-
-    def _program(self, name: str, line: str) -> None:
-        (self.programs / name).write_text(f"#!/bin/bash\n{line}\n")
-        (self.programs / name).chmod(0o755)
-
-    def run(self, script: str, *, user: str = "ops") -> str:
-        for place, here in (
-            ("/etc/redis", self.etc), ("/var/lib/redis", self.var), ("/var/backups", self.backups), ("/data", self.var),
-            ("/opt/times-doctor/bin", Path(sys.executable).parent),
-        ):  # fmt: skip
-            script = script.replace(place, str(here))
-        environ = {"PATH": f"{self.programs}:{os.environ['PATH']}", "HOME": str(self.folder)}
-        done = subprocess.run(
-            ["bash", "-ec", script], input=f"{words_of(user)}\n", env=environ, cwd=self.folder, capture_output=True,
-            text=True, timeout=60,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def asked(self) -> list[str]:
-        return (self.folder / "asked").read_text("utf-8").splitlines()
-
-
 @pytest.fixture
 def machine(tmp_path: Path, broker: GuardedBroker) -> Machine:
-    return Machine(tmp_path, broker)
+    return Machine(tmp_path, broker.port)
 
 
 @pytest.mark.server

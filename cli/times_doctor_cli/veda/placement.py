@@ -16,7 +16,6 @@ from times_doctor_cli.reports.layout import OUT
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import Report, RunSpec
 from times_doctor_tasks.profiles.option_file import OptionText, parse_options
-from times_doctor_tasks.profiles.registry import CURRENT
 
 _VEDAS_SCRIPT = "vtrun.cmd"
 
@@ -57,17 +56,12 @@ def choose_run(report: Report, runs: Sequence[RunSpec], profile: str | None) -> 
     return named[0]
 
 
-def place(spec: RunSpec, folder: Path, *, is_elsewhere: bool = False) -> Placement:
+def place(spec: RunSpec, folder: Path) -> Placement:
     """Where the option file of a run goes, and what stands there; nothing is written.
 
-    Args:
-        is_elsewhere: `folder` is not the model's own.
-
     Raises:
-        UsageError: what stands there cannot be read, or is where the run's options came from.
+        UsageError: what stands there cannot be read.
     """
-    if spec.profile == CURRENT and not is_elsewhere:
-        raise UsageError(f"{spec.run} ran your own option file ({spec.origin}): it is where it belongs. Nothing to do.")
     target = as_spelled(folder, f"{spec.solver}.opt")
     return Placement(target, spec.options, spec.run, spec.solver, content_of(target))
 

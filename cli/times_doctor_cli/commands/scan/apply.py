@@ -47,6 +47,7 @@ def apply(
     """Copy the recommended option file into the run folder."""
     from times_doctor_cli.terminal.console import say
     from times_doctor_cli.veda import placement
+    from times_doctor_tasks.profiles.registry import CURRENT
 
     report, runs, saved_in = _saved(scan)
     folder = placement.folder_of(report, saved_in, to)
@@ -54,7 +55,10 @@ def apply(
         say(_undone(folder, {spec.solver for spec in runs}, dry_run=dry_run))
         return
     spec = placement.choose_run(report, runs, profile)
-    place = placement.place(spec, folder, is_elsewhere=to is not None)
+    place = placement.place(spec, folder)
+    if spec.profile == CURRENT and to is None:
+        say(f"{spec.run} ran your own option file ({spec.origin}): it is where it belongs. Nothing to do.")
+        return
     if place.is_done:
         say(f"{place.target} already says what {place.run} ran with. Nothing to do.")
         return

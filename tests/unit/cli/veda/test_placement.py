@@ -98,13 +98,6 @@ def test_a_run_folder_of_another_machine_is_said_to_be_one(make_report: MakeRepo
         folder_of(report_on(make_report, tmp_path / "gone"), None, None)
 
 
-def test_your_own_option_file_stays_where_it_is_and_may_go_elsewhere(tmp_path: Path) -> None:
-    current = spec_of("cplex.current", origin="/models/cplex.opt")
-    with pytest.raises(UsageError, match="your own option file"):
-        place(current, tmp_path)
-    assert place(current, tmp_path, is_elsewhere=True).before is None
-
-
 @pytest.mark.parametrize(
     ("before", "text", "expected"),
     [
