@@ -75,6 +75,10 @@ class FileReading(msgspec.Struct):
     next_line: tuple[int, Reach] | None = None
     """A `$if` without a command applies to the line with this number."""
     scoped: list[str] = msgspec.field(default_factory=list)
+    labels: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
+    """Where each label stands that was passed: its place among the lines, and how many blocks were open."""
+    looped: set[tuple[str, ...]] = msgspec.field(default_factory=set)
+    """Arguments with which the reading went back to a label: `$shift` leads there with others."""
 
     @property
     def line(self) -> int:

@@ -34,6 +34,7 @@ from times_doctor_tasks.contract.errors import UsageError
 _ROLE_OF = {".dd": Role.DATA, ".dds": Role.DATA, ".gdx": Role.GDX}
 #: Missing files that a look which is not strict names.
 MOST_MISSING = 20
+_QUOTED_NAME = re.compile(r"\"[^\"]+\"|'[^']+'")
 _WRITTEN_NAME = re.compile(r"[^\s\"'<>|;,=()]+")
 
 
@@ -137,8 +138,8 @@ class Finder:
 
     def note_written(self, text: str) -> None:
         """Remember names the run itself writes (`$onecho >`, `$call`): they need not be there before."""
-        for word in _WRITTEN_NAME.findall(text):
-            self._written.add(base_of(word).lower())
+        for word in (*_WRITTEN_NAME.findall(text), *_QUOTED_NAME.findall(text)):
+            self._written.add(base_of(word.strip("'\"")).lower())
 
     def is_written(self, written: str) -> bool:
         """Whether the run itself writes a file of this name."""

@@ -194,7 +194,7 @@ class ChainReader:
             self._gdxin(file, rest, reach)
         elif keyword in ABORTS and (lacking := [block.lacking for block in file.blocks if block.lacking]):
             self.needs.add(lacking[-1], file.where)
-        elif keyword in _ENDS or keyword == "goto":
+        elif keyword in _ENDS or keyword in ("goto", "label"):
             self._jump(file, keyword, rest, reach)
         else:
             self._forget(file, keyword, rest, reach)
@@ -267,7 +267,10 @@ class ChainReader:
             self.chain.gdx_uses.append(GdxUse(file.path, file.line, raw, names, reach, at_run_time=False))
 
     def _jump(self, file: FileReading, keyword: str, rest: str, reach: Reach) -> None:
-        """Leave out what a jump passes over; `$goto` back is a loop and passes over nothing."""
+        """Leave out what a jump passes over; go back to a label once for each list of arguments (`$shift`)."""
+        if keyword == "label":
+            file.labels |= dict.fromkeys(rest.lower().split(), (file.at, len(file.blocks)))
+            return
         after = Reach.NEVER if reach is Reach.SURELY else Reach.MAYBE
         if keyword != "goto":
             file.reach = min(file.reach, after)
@@ -276,6 +279,10 @@ class ChainReader:
         ahead = (split_directive(line.text) for line in file.lines[file.at + 1 :])
         if any(key == "label" and label in text.lower().split() for key, text in ahead):
             file.skip_to_label, file.skip_reach = label, after
+        elif file.args and file.args not in file.looped and label in file.labels:
+            file.looped.add(file.args)
+            file.at, depth = file.labels[label]
+            del file.blocks[depth:]
 
     def _forget(self, file: FileReading, keyword: str, rest: str, reach: Reach) -> None:
         """Commands that change variables in ways not worked out here."""

@@ -90,6 +90,8 @@ def test_an_include_is_found_however_it_is_written(look_at: Look, line: str) -> 
         "$onecho > x.dd\nset r;\n$offecho\n$include x.dd",
         "$call gdxdump data.gdx output=x.dd\n$include x.dd",
         "$echo set r; > x.dd\n$include x.dd",
+        "$onechov > 'x y.dd'\nset r;\n$offecho\n$include 'x y.dd'",
+        '$call gams make.gms o="out/x y.dd"\n$include "out/x y.dd"',
         "$set q 1\n$if %q%==2 $include x.dd",
         "$set q 1\n$ifthen %q%==2\n$include x.dd\n$endif",
         "$exit\n$include x.dd",
@@ -121,6 +123,19 @@ def test_the_chain_is_followed_with_arguments(look_at: Look) -> None:
         **{"a.gms": "$batinclude %1.%2\n$setargs P Q\n$batinclude c_%P%.%Q%\n", "b.dd": "", "c_b.dd": ""},
     )
     assert names == {"a.gms", "b.dd", "c_b.dd"}
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        '$label next\n$if "%1"=="" $exit\n$include %1.dd\n$shift\n$goto next\n',
+        '$label next\n$ifthen not "%1"==""\n$include %1.dd\n$shift\n$goto next\n$endif\n',
+        '$label next\n$include %1.dd\n$shift\n$if not "%1"=="" $goto next\n',
+    ],
+)
+def test_a_loop_over_arguments_reads_the_file_of_each(look_at: Look, loop: str) -> None:
+    files = {"each.gms": loop, "a.dd": "", "b.dd": "", "c.dd": "", "d.dd": ""}
+    assert included(look_at, "$batinclude each.gms a b c\n", **files) == {"each.gms", "a.dd", "b.dd", "c.dd"}
 
 
 @pytest.mark.parametrize("line", ["$include 'x y.dd';", '$batinclude "x y.dd" z', "$include 'x;'"])
