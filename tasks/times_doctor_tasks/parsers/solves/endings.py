@@ -212,7 +212,7 @@ def _time_limit(solve: Solve) -> str:
 
 def _limit(solve: Solve, which: str) -> Ending:
     by_words = solve.model_status is None and {solve.nodes, solve.bound} != {None} and solve.objective is not None
-    if solve.model_status in _WITH_SOLUTION or solve.model_status == 9 or by_words:
+    if solve.model_status in _WITH_SOLUTION or by_words:
         reached = f"the best solution so far was kept{_value(solve)}{_distance(solve)}"
     elif solve.model_status == 14:
         reached = "no solution was found yet"

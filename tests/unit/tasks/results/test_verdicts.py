@@ -56,6 +56,7 @@ OPTIMAL = solve(1, 1, objective=6407967.4562)
         (solve(8, 3, objective=109281.0, gap_rel=0.005), Verdict.LIMIT, "at most 0.5 %"),
         (solve(14, 3), Verdict.LIMIT, "no solution was found yet"),
         (solve(6, 2), Verdict.LIMIT, "iteration limit"),
+        (solve(9, 3, objective=42.0), Verdict.LIMIT, "not a solution yet"),
         (solve(8, 4, lp_status=105, lp_status_text="node limit exceeded"), Verdict.LIMIT, "node limit"),
         (solve(8, 4, lp_status=111, lp_status_text="memory limit exceeded"), Verdict.LIMIT, "memory limit"),
         (solve(7, 4), Verdict.FEASIBLE, "stopped by itself"),
