@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import functools
 import re
@@ -190,7 +191,9 @@ def _as_text(options: str) -> str:
     try:
         options.encode()
     except UnicodeEncodeError:
-        return options.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
+        raw = options.encode("utf-8", "surrogateescape")
+        # PowerShell redirects in UTF-16; no text of Windows' own code page begins with its mark.
+        return raw.decode("utf-16" if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "cp1252", "replace")
     return options
 
 

@@ -247,8 +247,9 @@ def test_huge_option_file_is_refused() -> None:
         own("x", text="lpmethod 4\n" * 20_000)
 
 
-def test_a_file_of_another_code_page_is_read_and_can_travel() -> None:
-    raw = "* \xe9t\xe9\nlpmethod 1\n".encode("latin-1")
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-8"])
+def test_a_file_of_another_code_page_is_read_and_can_travel(encoding: str) -> None:
+    raw = "* \xe9t\xe9\nlpmethod 1\n".encode(encoding)
     profile = own("old", text=raw.decode("utf-8", "surrogateescape"))
     assert profile.options == "* été\nlpmethod 1\n"
 
