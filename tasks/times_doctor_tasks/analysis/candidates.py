@@ -18,6 +18,8 @@ from times_doctor_tasks.profiles.registry import CURRENT
 
 #: From this share of waiting for a core on, a machine was busy: wall time is then off by half of what decides.
 BUSY_SHARE = 0.05
+#: Clocks of solvers and CPU accounts tell no less: 0.00 s is that, and no profile is a million times as fast.
+LEAST_S = 0.01
 #: Above these, a figure in `RunResult.numerics` is a sign of trouble. Infeasibilities: ten times the tolerance
 #: that solvers start with. Condition: CPLEX calls a basis unstable from there on.
 NUMERIC_LIMITS = {
@@ -145,7 +147,7 @@ def round_of(result: RunResult) -> int:
 
 def is_good(result: RunResult) -> bool:
     """Whether a run speaks for its profile."""
-    known = result.objective is not None and result.runtime_s is not None
+    known = result.objective is not None and math.isfinite(result.objective) and result.runtime_s is not None
     return known and result.verdict is Verdict.OPTIMAL and is_comparable(result)
 
 
@@ -160,7 +162,7 @@ def numeric_trouble(result: RunResult) -> tuple[str, ...]:
 
 
 def _log_s(result: RunResult, measure: Measure) -> float:
-    return math.log(max(time_s(result, measure) or 0.0, 1e-6))
+    return math.log(max(time_s(result, measure) or 0.0, LEAST_S))
 
 
 def _path(candidate: Candidate) -> object | None:

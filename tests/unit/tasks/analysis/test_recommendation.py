@@ -437,3 +437,17 @@ def test_a_scan_whose_runs_were_all_cancelled_says_so(make_result: MakeResult, a
     assert advise(cancelled("dual")).reasons[0].startswith("The only run was cancelled")
     some = advise(cancelled("dual"), make_result("bar", verdict=Verdict.LIMIT, objective=None))
     assert some.reasons[1] == "Cancelled before the end: cplex.dual."
+
+
+def test_a_time_of_zero_is_what_the_clock_cannot_tell(make_result: MakeResult, advise: Advise) -> None:
+    advice = advise(make_result("dual", runtime_s=0.0), make_result("bar", runtime_s=5.0))
+    assert advice.run == "cplex.dual"
+    assert advice.speedup == pytest.approx(500.0)
+
+
+@pytest.mark.parametrize("objective", [float("nan"), float("inf")])
+def test_an_objective_that_is_no_number_is_not_recommended(
+    make_result: MakeResult, advise: Advise, objective: float
+) -> None:
+    runs = [make_result(profile, objective=objective) for profile in ("dual", "bar")]
+    assert advise(*runs).run is None
