@@ -91,7 +91,8 @@ def make_app(names: Iterable[str] = tuple(COMMANDS)) -> typer.Typer:
         module = import_module(f"times_doctor_cli.commands.{place}")
         settings = getattr(module, "PASS_ON", None)
         epilog = getattr(module, "EXAMPLES", None)
-        app.command(name, epilog=epilog, context_settings=settings, add_help_option=settings is None)(
+        shape = getattr(module, "SHAPE", None)
+        app.command(name, cls=shape, epilog=epilog, context_settings=settings, add_help_option=settings is None)(
             _ending_in_words(getattr(module, function))
         )
     return app

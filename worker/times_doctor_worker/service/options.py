@@ -130,22 +130,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     role = "solve, control (reports and recovery) or both; default: both"
     parser.add_argument("--role", choices=ROLES, default="both", metavar="ROLE", help=role)
-    parser.add_argument("--slots", type=_count, metavar="N", help="runs at once; default: one per core")
-    parser.add_argument("--threads", type=_count, metavar="N", help="threads for all runs together; default: the cores")
     parser.add_argument("--name", metavar="H", help="unique host name; default: the machine's")
+    size = parser.add_argument_group("threads")
+    size.add_argument("--slots", type=_count, metavar="N", help="runs at once; default: one per core")
+    size.add_argument("--threads", type=_count, metavar="N", help="threads for all runs together; default: the cores")
+    end = parser.add_argument_group("when it ends")
     idle = "end after MIN minutes without a run"
-    parser.add_argument("--until-idle", type=_seconds_of(60), metavar="MIN", help=idle)
+    end.add_argument("--until-idle", type=_seconds_of(60), metavar="MIN", help=idle)
     hours = "take no runs after H hours; a running solve goes on to its end"
-    parser.add_argument("--max-hours", type=_seconds_of(3600), metavar="H", help=hours)
+    end.add_argument("--max-hours", type=_seconds_of(3600), metavar="H", help=hours)
+    logs = parser.add_argument_group("logs and metrics")
     levels = ("debug", "info", "warning", "error")
-    parser.add_argument(
+    logs.add_argument(
         "--log-level", choices=levels, default="info", metavar="L", help=f"{', '.join(levels)}; default: info"
     )
-    parser.add_argument(
+    logs.add_argument(
         "--log-format", choices=("text", "json"), default="text", metavar="F", help="text or json; default: text"
     )
     port = "serve /healthz (control: /metrics too) on 127.0.0.1:P; with role both the solver uses P + 1"
-    parser.add_argument("--metrics-port", type=_port, metavar="P", help=port)
+    logs.add_argument("--metrics-port", type=_port, metavar="P", help=port)
     parser.add_argument("--lifeline", action="store_true", help=argparse.SUPPRESS)
     return parser
 

@@ -5,12 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, TypedDict, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, TypedDict, TypeVar, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
 from times_doctor_cli.planning.request import ScanRequest
 
+if TYPE_CHECKING:
+    from typer._click import Context, HelpFormatter
+
+#: The options by their heading in the help.
+HEADINGS = {
+    "Arguments": ("run_path",),
+    "Profiles": ("profiles", "solver", "opt_files", "repeat", "repeat_budget"),
+    "Model": ("gams_path", "times_src", "includes", "gams_arg", "restart"),
+    "Threads and memory": ("parallel", "max_workers", "threads", "mem_mb"),
+    "Limits": ("timeout_s", "race", "cap_factor", "wait_licence_min"),
+    "Team": ("queue", "detach", "notify", "hosts", "priority"),
+    "Results": ("out", "resume", "iis", "iis_s", "vd", "trace", "json"),
+    "Options": ("dry_run", "yes", "help"),
+}
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
 
@@ -80,6 +95,17 @@ class ScanOptions(TypedDict):
     out: Annotated[Path | None, typer.Option(help="Folder for reports instead of RUN_DIR/times_doctor_out.")]
     trace: Annotated[Path | None, typer.Option(help="Also write the scan as a GAMS trace file (for PAVER).")]
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before more than 20 runs.")]
+
+
+class InGroups(TyperCommand):
+    """Shows the options under `HEADINGS`. Typer's `rich_help_panel` needs rich, which takes long to import."""
+
+    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Called by Click for `--help`."""
+        shown = {param.name: param.get_help_record(ctx) for param in self.get_params(ctx)}
+        for heading, names in HEADINGS.items():
+            with formatter.section(heading):
+                formatter.write_dl([row for name in names if (row := shown[name])])
 
 
 def takes_scan_options(command: _Command) -> _Command:

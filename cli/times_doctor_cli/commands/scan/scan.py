@@ -7,11 +7,12 @@ from typing import Annotated, Unpack
 
 import typer
 
-from times_doctor_cli.commands.scan.options import ScanOptions, takes_scan_options
+from times_doctor_cli.commands.scan.options import InGroups, ScanOptions, takes_scan_options
 from times_doctor_cli.planning.request import ScanRequest, gams_args_of, parse_repeat, parse_threads
 from times_doctor_tasks.config.settings import parse_duration
 from times_doctor_tasks.contract.errors import UsageError
 
+SHAPE = InGroups
 EXAMPLES = """Examples:
 
   times-doctor scan my_run               one profile after another
