@@ -34,7 +34,7 @@ def history(
     ] = False,
     forget: Annotated[
         bool,
-        typer.Option("--forget", help="Delete MODEL's records, or all; asks nothing (--queue: control role only)."),
+        typer.Option("--forget", help="Delete MODEL's records, or all; does not ask (--queue: control role only)."),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:

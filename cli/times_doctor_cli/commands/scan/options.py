@@ -49,7 +49,7 @@ class ScanOptions(TypedDict):
         int | None,
         typer.Option(
             envvar="TD_MAX_WORKERS",
-            help="Most runs at the same time (--queue: only to divide the cores between the runs).",
+            help="Most runs at the same time. With --queue it only sets their threads, as if so many ran.",
         ),
     ]
     timeout_s: Annotated[
