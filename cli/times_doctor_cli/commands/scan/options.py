@@ -49,7 +49,7 @@ class ScanOptions(TypedDict):
         int | None,
         typer.Option(
             envvar="TD_MAX_WORKERS",
-            help="Most runs at the same time. With --queue it only sets their threads, as if so many ran.",
+            help="Most runs at the same time. With --queue it only sets the threads of each.",
         ),
     ]
     timeout_s: Annotated[
