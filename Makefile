@@ -6,11 +6,11 @@ PYTEST := $(BIN)/python -m pytest
 SEED ?= $(shell date +%s)
 SECONDS_OF_CHAOS ?= 300
 .DEFAULT_GOAL := help
-.PHONY: help house install demo test test-long test-all test-attacks test-next test-faults chaos chaos-guarded test-solvers test-store test-cluster test-compose lint format \
+.PHONY: help house install demo test test-long test-all test-attacks test-next test-faults test-faults-guarded chaos chaos-guarded test-solvers test-store test-cluster test-cluster-guarded test-compose lint format \
   typecheck testcov bench clean dist help-text picture docs constraints bench-smoke
 
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -75,11 +75,14 @@ test-next: $(BIN)/python ## what we use of Celery's inside, against the newest C
 	@.venv-next/bin/python -m pip list --disable-pip-version-check 2>/dev/null | grep -E '^(celery|kombu|redis) '
 	-.venv-next/bin/python -m pytest -q --tb=line tests/contract/test_celery_internals.py
 
+test-faults-guarded: $(VENV)/.dev ## the same cases behind TLS, with certificates and a user for each role (needs redis-server)
+	TD_GUARDED=1 $(PYTEST) -q -n 4 tests/faults
+
 chaos: $(VENV)/.dev ## two scans of 50 runs at a time for five minutes of random faults; SEED=n repeats one
 	TD_CHAOS_S=$(SECONDS_OF_CHAOS) TD_CHAOS_SEED=$(SEED) $(PYTEST) -q -s tests/faults/test_chaos.py
 
 chaos-guarded: $(VENV)/.dev ## the same behind TLS, with a user for each role (needs redis-server)
-	TD_CHAOS_GUARDED=1 TD_CHAOS_S=$(SECONDS_OF_CHAOS) TD_CHAOS_SEED=$(SEED) $(PYTEST) -q -s tests/faults/test_chaos.py
+	TD_GUARDED=1 TD_CHAOS_S=$(SECONDS_OF_CHAOS) TD_CHAOS_SEED=$(SEED) $(PYTEST) -q -s tests/faults/test_chaos.py
 
 .venv-solvers/.made: $(BIN)/python pyproject.toml
 	@test -x .venv-solvers/bin/python || $(PYTHON) -m venv .venv-solvers
@@ -94,6 +97,9 @@ test-store: $(VENV)/.dev ## send a model of 300 MB in 2,000 files through every 
 
 test-cluster: $(VENV)/.dev ## three hosts in network namespaces, one far away; kills and cuts, measured (needs root)
 	$(PYTEST) -q -s tests/cluster/three_hosts.py
+
+test-cluster-guarded: $(VENV)/.dev ## the same behind TLS, with certificates and a user for each role (needs redis-server)
+	TD_GUARDED=1 $(PYTEST) -q -s tests/cluster/three_hosts.py
 
 test-compose: $(VENV)/.dev ## bring docker-compose.yml up for real, scan against it, break it (needs Docker)
 	$(PYTEST) -q -s tests/compose/team_in_containers.py

@@ -6,7 +6,6 @@ import hashlib
 import itertools
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -16,6 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 import redis
@@ -23,8 +23,9 @@ from celery import signals
 
 from tests.conftest import wait_until
 from tests.faults import invariants
+from tests.faults.broker import PortBroker
 from tests.faults.proxy import FaultProxy
-from tests.integration.workers import PATIENCE_S, Broker, Team, Worker, point_at
+from tests.integration.workers import PATIENCE_S, Team, Worker, point_at
 from tests.recorded.install import install_recorded_gams
 from times_doctor_tasks.blob_store.factory import open_store
 from times_doctor_tasks.celery_app.canvas import enqueue, keeping_messages
@@ -42,82 +43,6 @@ STOPPED_WITHIN_S = 8.0
 Environ = Mapping[str, str]
 NONE: Environ = MappingProxyType({})
 MODELS = Path(__file__).parents[1] / "recorded" / "models"
-
-
-class PortBroker(Broker):
-    """A private server with a TCP port, for hosts; the test itself speaks to its socket, which no fault touches."""
-
-    #: Seconds that it takes over one key when it loads slowly; a good deal more on a busy machine.
-    LOAD_DELAY_S = 0.001
-    PORT_OPTION = "--port"
-
-    def __init__(self, *options: str, program: str | None = None) -> None:
-        self.port = free_port()
-        super().__init__(self.PORT_OPTION, str(self.port), "--bind", "127.0.0.1", *options, program=program)
-
-    def start(self) -> None:
-        before = os.environ.copy()
-        os.environ.update(self.environ())  # what the server inherits
-        try:
-            super().start()
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-
-    def environ(self) -> dict[str, str]:
-        """What the server's environment has beside ours."""
-        return {}
-
-    def stall(self, seconds: float) -> None:
-        self.process.send_signal(signal.SIGSTOP)
-        time.sleep(seconds)
-        self.process.send_signal(signal.SIGCONT)
-
-    def restart(self, *, after_s: float = 0.0) -> None:
-        self.kill()
-        time.sleep(after_s)
-        self.start()
-
-    def load_slowly(self, seconds: float) -> None:
-        """Comes back after a kill, and says LOADING for so long."""
-        fillers = [f"filler:{number}" for number in range(int(seconds / self.LOAD_DELAY_S))]
-        pipe = self.client.pipeline(transaction=False)
-        for filler in fillers:
-            pipe.set(filler, "", ex=3600)
-        pipe.execute()
-        self._compact()
-        self.kill()
-        argv, delay_us = self._argv, int(self.LOAD_DELAY_S * 1e6)
-        self._argv = [*argv, "--key-load-delay", str(delay_us), "--loading-process-events-interval-bytes", "1024"]
-        self.start()
-        self._argv = argv
-        self.client.unlink(*fillers)
-
-    def _compact(self) -> None:
-        """Else it would load every command of its life, one after the other."""
-        self.client.bgrewriteaof()
-
-        def is_done() -> bool:
-            state = self.client.info("persistence")
-            return not state["aof_rewrite_in_progress"] and not state["aof_rewrite_scheduled"]
-
-        wait_until(is_done, timeout_s=PATIENCE_S, what="the append-only file is rewritten")
-
-    def forget(self, seconds: float, *, after_s: float = 0.0) -> None:
-        """Loses power: it comes back without what it wrote in so many last seconds (appendfsync everysec)."""
-        (path,) = Path(self.folder).glob("appendonlydir/*.incr.aof")
-        size = path.stat().st_size
-        time.sleep(seconds)
-        self.kill()
-        os.truncate(path, size)
-        time.sleep(after_s)
-        self.start()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)
@@ -196,8 +121,25 @@ class Witness:
                 self.spans[seat] = (first_s, now_s)
 
 
-class Bed(Team):
-    """The team of a fault test."""
+class DoorTeam(Team):
+    """A team whose server has a port, and perhaps a user for each role."""
+
+    @property
+    def port_broker(self) -> PortBroker:
+        assert isinstance(self.broker, PortBroker)
+        return self.broker
+
+    def worker(self, name: str, *words: str, **options: Any) -> Worker:
+        """Where roles have users, no worker has two, and a team has a control worker before all else."""
+        if self.port_broker.door.has_users and "control" not in words:
+            if not any("control" in worker.card_name for worker in self.workers):
+                super().worker("control", "--role", "control")
+            words = words if "--role" in words else (*words, "--role", "solve")
+        return super().worker(name, *words, **options)
+
+
+class Bed(DoorTeam):
+    """The team of a fault test, whose hosts are behind a proxy each."""
 
     def __init__(self, folder: Path, broker: PortBroker) -> None:
         super().__init__(folder, broker)
@@ -205,21 +147,14 @@ class Bed(Team):
         self.witness = Witness(folder)
         self.hosts: set[str] = set()
         self._keeper: Keeper | None = None
-        #: What every worker's environment has besides.
-        self.environ: dict[str, str] = {}
         self._gams = install_recorded_gams(folder / "gams", speed=0.01)
-
-    @property
-    def port_broker(self) -> PortBroker:
-        assert isinstance(self.broker, PortBroker)
-        return self.broker
 
     def control(
         self, name: str = "c", *, dies_at: str = "", deaths: Path | None = None, environ: Environ = NONE
     ) -> Worker:
         """A control worker, straight at the broker."""
-        broker = {"TIMES_DOCTOR_BROKER_URL": self.url(self.port_broker.port, "control")}
-        return self._worker(name, ["--role", "control"], broker | dict(environ), dies_at=dies_at, deaths=deaths)
+        environ = self.port_broker.environ_of("control") | dict(environ)
+        return self._worker(name, ["--role", "control"], environ, dies_at=dies_at, deaths=deaths)
 
     def host(
         self,
@@ -241,8 +176,7 @@ class Bed(Team):
             proxy = self.proxies[name] = FaultProxy(self.port_broker.port)
         self.hosts.add(name)
         words = ["--role", role, "--slots", str(slots), "--threads", str(slots)]
-        defaults = {
-            "TIMES_DOCTOR_BROKER_URL": self.url(proxy.port, role),
+        defaults = self.port_broker.environ_of(role, port=proxy.port) | {
             "GAMS_PATH": str(self._gams),
             "TIMES_DOCTOR_DRAIN_S": "0.5",
         }
@@ -256,7 +190,7 @@ class Bed(Team):
             program = [str(Path(__file__).with_name("mortal_worker.py"))]
             environ = environ | {"TD_TEST_DEATH": dies_at, "TD_TEST_DEATHS": str(deaths)}
         argv = [sys.executable, *program, "--name", name, *words]
-        worker = Worker(self, name, argv, name, self.environ | environ)
+        worker = Worker(self, name, argv, name, environ)
         self.workers.append(worker)
         worker.wait_until_ready()
         return worker
@@ -274,9 +208,13 @@ class Bed(Team):
         self._keeper = Keeper(self)
         return self._keeper
 
-    def url(self, port: int, role: str) -> str:
-        """How a worker of that role reaches the broker at a port."""
-        return f"redis://127.0.0.1:{port}/0"
+    @property
+    def desk_environ(self) -> dict[str, str]:
+        """What the command line needs to scan here."""
+        return self.port_broker.environ_of("client") | {
+            "TIMES_DOCTOR_STORE_URL": self.store_url,
+            "TIMES_DOCTOR_KEY_PREFIX": self.broker.prefix,
+        }
 
     def submit_gams(
         self,
@@ -313,10 +251,11 @@ class Bed(Team):
             runs=tuple(run.run for run in runs),
             **{"lease_s": LEASE_S, **fields},  # type: ignore[arg-type]
         )
-        runs = order(self.store, spec, runs)
-        self.store.submit(spec, runs)
-        point_at(self.broker.url, self.broker.prefix)
-        hooks = [keeping_messages(self.store), _dying(dies_over)]  # called in the order in which they are connected
+        desk = self.broker.desk
+        runs = order(desk, spec, runs)
+        desk.submit(spec, runs)
+        point_at(self.broker.desk_url, self.broker.prefix)
+        hooks = [keeping_messages(desk), _dying(dies_over)]  # called in the order in which they are connected
         with suppress(ClientDies), ExitStack() as stack:
             for hook in hooks if keeps else reversed(hooks):
                 stack.enter_context(hook)
@@ -353,7 +292,7 @@ class Bed(Team):
 
     def cancel(self, spec: ScanSpec) -> None:
         """So that a scan that takes for ever ends now."""
-        self.store.ask_cancel(spec.scan, ["*"], StopRequest(StopReason.USER, now=True))
+        self.broker.desk.ask_cancel(spec.scan, ["*"], StopRequest(StopReason.USER, now=True))
 
     def settled(self, *specs: ScanSpec, overlap_s: float = 0.3, reports: int = 1) -> None:
         """Waits until all is over, then asserts everything that must be true whatever happened.

@@ -7,21 +7,52 @@ import pytest
 
 pytest.register_assert_rewrite("tests.faults.bed", "tests.faults.invariants", "tests.integration.workers")
 
-from tests.faults.bed import Bed, PortBroker  # noqa: E402  # after what makes its asserts tell
-from tests.faults.counting import PROPERTY, Tell, rows_of, table_of  # noqa: E402  # after what makes its asserts tell
-from tests.integration.workers import broker, team  # noqa: E402, F401  # after what makes its asserts tell
+# After what makes their asserts tell.
+from tests.faults.bed import Bed, DoorTeam  # noqa: E402
+from tests.faults.broker import OPEN, Door, PortBroker  # noqa: E402
+from tests.faults.counting import PROPERTY, Tell, rows_of, table_of  # noqa: E402
+from tests.faults.guarded_door import ALL_GUARDED, NOT_GUARDED, GuardedDoor  # noqa: E402
+from times_doctor_tasks.config.tls import Tls, trust  # noqa: E402
 
 #: A program for child processes: it reads its orders where it is imported.
 collect_ignore = ["mortal_worker.py"]
 
 
 @pytest.fixture
-def bed(tmp_path: Path) -> Iterator[Bed]:
-    of_bed = PortBroker()
-    bed = Bed(tmp_path, of_bed)
+def door(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Door]:
+    """How the test's server is come to: `also_guarded` names kinds, else the environment does."""
+    kind = getattr(request, "param", "guarded" if ALL_GUARDED else "open")
+    if kind == "open":
+        yield OPEN
+        return
+    for name, reason in NOT_GUARDED.items():
+        if request.node.name.startswith(name):
+            pytest.skip(reason)
+    door = GuardedDoor(tmp_path)
+    trust(door.tls)  # the test itself scans too
+    yield door
+    trust(Tls())
+
+
+@pytest.fixture
+def broker(door: Door) -> Iterator[PortBroker]:
+    broker = PortBroker(door=door)
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+def bed(tmp_path: Path, broker: PortBroker) -> Iterator[Bed]:
+    bed = Bed(tmp_path, broker)
     yield bed
     bed.close()
-    of_bed.close()
+
+
+@pytest.fixture
+def team(tmp_path: Path, broker: PortBroker) -> Iterator[DoorTeam]:
+    team = DoorTeam(tmp_path, broker)
+    yield team
+    team.close()
 
 
 @pytest.fixture

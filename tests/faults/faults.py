@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tests.faults.bed import Bed, free_port
+from tests.faults.bed import Bed
+from tests.faults.broker import free_port
 from tests.faults.proxy import FaultProxy
 
 BrokerFault = Callable[[Bed, float], None]

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterable
 
 from tests.conftest import wait_until
+from tests.integration.guarded import denied
 from tests.integration.workers import Team
 from times_doctor_tasks.contract.messages import ScanSpec
 from times_doctor_tasks.contract.states import TERMINAL
@@ -21,7 +22,7 @@ def engines(team: Team) -> list[int]:
 
 
 def check(team: Team, specs: Iterable[ScanSpec], *, hosts: Iterable[str]) -> None:
-    """Every scan has its report; every run one result, accepted once; nothing is left over."""
+    """Every scan has its report; every run one result, accepted once; nothing is left over; nobody lacked a right."""
     for spec in specs:
         report = team.report(spec, timeout_s=120)
         assert [run.run for run in report.runs] == list(spec.runs)
@@ -35,6 +36,8 @@ def check(team: Team, specs: Iterable[ScanSpec], *, hosts: Iterable[str]) -> Non
     wait_until(lambda: team.store.waiting(queues) == 0, timeout_s=30, what="queues are empty")
     assert team.store.client.zcard(team.store.keys.line()) == 0
     assert lasting_keys(team) == []
+    # Who is not control asks whether it may load a script, and then waits for it.
+    assert {words for words in denied(team.store.client) if not words.endswith("script|load")} == set()
 
 
 def lasting_keys(team: Team) -> list[str]:

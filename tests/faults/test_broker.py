@@ -8,6 +8,7 @@ import pytest
 from tests.faults.bed import LEASE_S, STOPPED_WITHIN_S, Bed, seeds
 from tests.faults.counting import Tell
 from tests.faults.faults import BROKER_FAULTS, BrokerFault, killed, named, stalled, without_its_last_second
+from tests.faults.guarded_door import also_guarded
 from times_doctor_tasks.contract.messages import ScanSpec
 from times_doctor_tasks.contract.states import RunState
 
@@ -27,6 +28,7 @@ def all_done(bed: Bed, spec: ScanSpec) -> None:
     assert [run.state for run in report.runs] == [RunState.DONE] * len(report.runs), report.runs
 
 
+@also_guarded
 @pytest.mark.parametrize("fault", [killed, stalled], ids=named)
 def test_redis_away_for_three_leases_restarts_none_of_four_solves(bed: Bed, tell: Tell, fault: BrokerFault) -> None:
     bed.control()

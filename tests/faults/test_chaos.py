@@ -8,10 +8,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from typing import Self
 
 import psutil  # type: ignore[import-untyped]  # has no stubs of its own
@@ -22,7 +21,6 @@ from tests.attacks.shapes import shapes
 from tests.faults.bed import LEASE_S, STOPPED_WITHIN_S, Bed, kill_host
 from tests.faults.counting import Tell
 from tests.faults.faults import BROKER_FAULTS, LINE_FAULTS, BrokerFault, LineFault, named, without_its_last_second
-from tests.faults.guarded_bed import guarded_bed
 from tests.integration.workers import Worker
 from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_tasks.contract.messages import ScanSpec
@@ -45,8 +43,6 @@ HEALED_WITHIN_S = 240.0
 POISON = 20
 #: So often among the faults of the broker that it is every tenth fault of all.
 POISON_WEIGHT = 5
-#: Whether the team is behind TLS, with a user for each role.
-GUARDED = os.environ.get("TD_CHAOS_GUARDED", "") == "1"
 PROFILES = tuple(f"{method}-{number}" for number in range(RUNS) for method in ("bar", "dual", "sift"))[:RUNS]
 
 
@@ -172,23 +168,16 @@ def _open(bed: Bed, specs: Sequence[ScanSpec]) -> int:
     return sum(not bed.store.is_reported(spec.scan) for spec in specs)
 
 
-if GUARDED:
-
-    @pytest.fixture
-    def bed(tmp_path: Path) -> Iterator[Bed]:
-        with guarded_bed(tmp_path) as bed:
-            yield bed
-
-
 def test_random_faults_lose_nothing_double_nothing_and_hang_nothing(bed: Bed, tell: Tell) -> None:
     sys.stderr.write(f"\nchaos: seed {SEED}, {SECONDS:g} s (TD_CHAOS_SEED, TD_CHAOS_S)\n")
     dice = random.Random(SEED)
     bed.store.set_seats("cplex", SEATS, lease_s=SEAT_LEASE_S)
     bed.control()
-    if GUARDED:  # each role has its own password, so control is a worker of its own
+    has_users = bed.port_broker.door.has_users
+    if has_users:  # each role has its own password, so control is a worker of its own
         bed.control("c2")
     for name in HOSTS:
-        bed.host(name, role="solve" if name == "h3" or GUARDED else "both")
+        bed.host(name, role="solve" if name == "h3" or has_users else "both")
     specs = [_submit(bed, dice) for _ in range(OPEN_SCANS)]
     with Chaos(bed, SEED) as chaos:
         until_s = time.monotonic() + SECONDS

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import wait_until
-from tests.faults.bed import LEASE_S, Bed, PortBroker, kill_host
+from tests.faults.bed import LEASE_S, Bed, kill_host
+from tests.faults.broker import Door, PortBroker
 from tests.faults.counting import Tell
 from tests.integration.workers import TINY_MPS, Worker, endless_mps
 from times_doctor_tasks.contract.messages import ScanSpec
@@ -82,10 +83,10 @@ def test_hosts_whose_clocks_are_hours_apart_share_a_scan_and_take_over_from_each
 class JumpingBroker(PortBroker):
     """A server whose clock of the day can be set while it runs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, door: Door) -> None:
         self._clock = folder / "server-clock"
         self.jump(0)
-        super().__init__()
+        super().__init__(door=door)
 
     def jump(self, seconds: int) -> None:
         part = self._clock.with_suffix(".part")
@@ -103,8 +104,8 @@ class JumpingBroker(PortBroker):
 
 
 @pytest.fixture
-def jumpy(tmp_path: Path) -> Iterator[Bed]:
-    broker = JumpingBroker(tmp_path)
+def jumpy(tmp_path: Path, door: Door) -> Iterator[Bed]:
+    broker = JumpingBroker(tmp_path, door)
     bed = Bed(tmp_path, broker)
     yield bed
     bed.close()

@@ -12,7 +12,8 @@ import pytest
 import redis
 
 from tests.conftest import wait_until
-from tests.faults.bed import Bed, PortBroker, seeds
+from tests.faults.bed import Bed, seeds
+from tests.faults.broker import Door, PortBroker
 from tests.faults.counting import Tell
 from times_doctor_tasks.contract.messages import ScanSpec
 from times_doctor_tasks.contract.states import RunState, Verdict
@@ -135,8 +136,8 @@ class CrampedBroker(PortBroker):
 
 
 @pytest.fixture
-def cramped(tmp_path: Path) -> Iterator[Bed]:
-    broker = CrampedBroker()
+def cramped(tmp_path: Path, door: Door) -> Iterator[Bed]:
+    broker = CrampedBroker(door=door)
     bed = Bed(tmp_path, broker)
     yield bed
     bed.close()

@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import wait_until
 from tests.faults.bed import Bed, seeds
 from tests.faults.counting import Tell
+from tests.faults.guarded_door import also_guarded
 from times_doctor_tasks.contract.states import RunState, ScanMode
 
 pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(400)]
@@ -77,6 +78,7 @@ def test_a_worker_that_dies_at_an_exact_point_again_and_again(
     assert died > 0
 
 
+@also_guarded
 @pytest.mark.parametrize("seed", seeds(2))
 @pytest.mark.parametrize("point", CONTROL_POINTS)
 def test_a_control_worker_that_dies_over_a_report_leaves_one(

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.faults.counting import Tell
+from tests.faults.guarded_door import also_guarded
 from tests.faults.invariants import check, engines
 from tests.integration.workers import PATIENCE_S, Broker, Team, endless_mps
 from times_doctor_tasks.contract.cancel_flag import StopRequest
@@ -80,6 +81,7 @@ def _end_by_time(team: Team, spec: ScanSpec) -> None:
     team.store.ask_cancel(spec.scan, list(cancel_flags), StopRequest(StopReason.USER, now=True))
 
 
+@also_guarded
 def test_a_host_that_was_stopped_longer_than_its_lease_gives_its_solver_up(team: Team, tell: Tell) -> None:
     team.worker("c", "--role", "control")
     workers = {name: team.worker(name, "--role", "solve", "--slots", "1") for name in ("h1", "h2")}

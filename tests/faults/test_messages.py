@@ -94,13 +94,8 @@ def test_a_scan_whose_command_line_vanished_goes_on_to_its_report(bed: Bed, tell
     folder = cli.home / "case"
     folder.mkdir()
     (folder / "denselp.gms").write_bytes((MODELS / "denselp.gms").read_bytes())
-    environ = {
-        "TIMES_DOCTOR_BROKER_URL": bed.broker.url,
-        "TIMES_DOCTOR_STORE_URL": bed.store_url,
-        "TIMES_DOCTOR_KEY_PREFIX": bed.broker.prefix,
-    }
     bed.set_speed(0.4)
-    process = cli.start("scan", folder, "--queue", "--parallel", "-p", "dual", "-p", "bar", **environ)
+    process = cli.start("scan", folder, "--queue", "--parallel", "-p", "dual", "-p", "bar", **bed.desk_environ)
     wait_until(bed.witness.now, timeout_s=40, what="it is solved")
     process.kill()
     process.communicate()

@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import wait_until
 from tests.faults.bed import LEASE_S, Bed, kill_host, part_of, seeds
 from tests.faults.counting import Tell
+from tests.faults.guarded_door import also_guarded
 from times_doctor_tasks.contract.messages import RunResult, ScanSpec
 from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
 
@@ -97,6 +98,7 @@ def test_a_solve_goes_on_without_a_helper_and_so_does_its_host(bed: Bed, tell: T
     bed.settled(first, second)
 
 
+@also_guarded
 @pytest.mark.parametrize("seed", seeds(3))
 def test_a_killed_control_worker_costs_no_run_and_no_report(bed: Bed, tell: Tell, seed: int) -> None:
     dice = random.Random(seed)

@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import wait_until
 from tests.faults.bed import Bed, parted, seeds
 from tests.faults.counting import Tell
+from tests.faults.guarded_door import also_guarded
 from times_doctor_tasks.contract.messages import ScanSpec
 from times_doctor_tasks.contract.states import RunState
 from times_doctor_tasks.state_store.run_store import SEAT_MARGIN_S
@@ -73,6 +74,7 @@ def test_workers_that_are_killed_give_no_seat_away_and_lose_no_run(seated: Bed, 
     assert_all_is_well(seated, spec)
 
 
+@also_guarded
 def test_a_host_that_is_cut_off_stops_before_its_seats_are_given_on(seated: Bed, tell: Tell) -> None:
     spec = seated.submit_gams("bar-1", "bar-2", speed=ENDLESS, lease_s=2.0)
     holder = seated.wait_for_solvers(spec, 2)[0].host

@@ -8,17 +8,19 @@ import pytest
 
 from tests.acceptance.conftest import MODELS, Cli
 from tests.conftest import wait_until
-from tests.faults.bed import STOPPED_WITHIN_S, Bed, PortBroker
+from tests.faults.bed import STOPPED_WITHIN_S, Bed
+from tests.faults.broker import Door, PortBroker
 from tests.faults.counting import Tell
+from tests.faults.guarded_door import also_guarded
 from times_doctor_tasks.contract.states import RunState
 
 pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
-def forgetful(tmp_path: Path) -> Iterator[Bed]:
+def forgetful(tmp_path: Path, door: Door) -> Iterator[Bed]:
     """A team whose server keeps nothing on disk."""
-    broker = PortBroker("--appendonly", "no")
+    broker = PortBroker("--appendonly", "no", door=door)
     bed = Bed(tmp_path, broker)
     yield bed
     bed.close()
@@ -37,10 +39,7 @@ def start(forgetful: Bed, tmp_path: Path) -> Iterator[Callable[[], subprocess.Po
         (folder / "denselp.gms").write_bytes((MODELS / "denselp.gms").read_bytes())
         bed.set_speed(0.01)
         desk = Cli(home).start(
-            "scan", folder, "--queue", "--parallel", "-p", "dual", "-p", "bar",
-            TIMES_DOCTOR_BROKER_URL=bed.broker.url,
-            TIMES_DOCTOR_STORE_URL=bed.store_url,
-            TIMES_DOCTOR_KEY_PREFIX=bed.broker.prefix,
+            "scan", folder, "--queue", "--parallel", "-p", "dual", "-p", "bar", **bed.desk_environ
         )  # fmt: skip
         desks.append(desk)
         return desk
@@ -51,6 +50,7 @@ def start(forgetful: Bed, tmp_path: Path) -> Iterator[Callable[[], subprocess.Po
         desk.communicate()
 
 
+@also_guarded
 @pytest.mark.parametrize("away_s", [0.0, 1.0, 6.0])
 def test_a_server_that_comes_back_empty_ends_the_scan_in_words_and_its_solvers_and_takes_the_next(
     forgetful: Bed, tell: Tell, start: Callable[[], subprocess.Popen[str]], away_s: float

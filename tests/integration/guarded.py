@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
-from tests.faults.bed import PortBroker
+from tests.faults.broker import Door, PortBroker
 from times_doctor_cli.local.server_binary import find_server
-from times_doctor_tasks.state_store.run_store import RunStore
 
 #: Programs that a test of users runs against.
 SERVERS = sorted({str(found) for found in (find_server(), shutil.which("redis-server")) if found})
@@ -24,23 +24,35 @@ def words_of(role: str) -> str:
     return f"the-words-of-{role}"
 
 
-class GuardedBroker(PortBroker):
-    """The test itself comes as `default`, which teams switch off."""
+def users(*, default: str) -> str:
+    """deploy/users.acl with a password for each user, and the rule of the user without a name."""
+    text = re.sub(r"([A-Z]+)_PASSWORD", lambda role: words_of(role[1].lower()), USERS.read_text("utf-8"))
+    return re.sub(r"^user default .*$", f"user default {default}", text, flags=re.MULTILINE)
+
+
+class UsersDoor(Door):
+    """Each role comes as its user. The test itself comes as `default`, which teams switch off."""
+
+    SCHEME = "redis"
+    has_users = True
+    prefix = "td"
 
     def __init__(self, folder: Path, program: str, *options: str) -> None:
-        text = re.sub(r"([A-Z]+)_PASSWORD", lambda role: words_of(role[1].lower()), USERS.read_text("utf-8"))
-        users = folder / "users.acl"
-        users.write_text(re.sub(r"^user default .*$", "user default on nopass ~* &* +@all", text, flags=re.MULTILINE))
-        super().__init__("--aclfile", str(users), *options, program=program)
-        self.prefix = "td"
-        self.store = RunStore(self.client)
+        path = folder / "users.acl"
+        path.write_text(users(default="on nopass ~* &* +@all"))
+        self.program = program
+        self.options = ("--aclfile", str(path), *options)
 
-    def start(self) -> None:
-        super().start()
-        self.store = RunStore(self.client)
+    def url(self, port: int, role: str) -> str:
+        user = "worker" if role == "solve" else role
+        return f"{self.SCHEME}://{user}:{words_of(user)}@127.0.0.1:{port}/0"
 
-    def url_of(self, role: str) -> str:
-        return f"redis://{role}:{words_of(role)}@127.0.0.1:{self.port}/0"
+
+class GuardedBroker(PortBroker):
+    """Without TLS, so that any server will do."""
+
+    def __init__(self, folder: Path, program: str, *options: str) -> None:
+        super().__init__(*options, door=UsersDoor(folder, program))
 
     def knows(self, script: str) -> bool:
         """Whether a script is loaded."""
@@ -48,11 +60,15 @@ class GuardedBroker(PortBroker):
         return bool(answer[0])
 
     def denied(self) -> set[str]:
-        """What was refused: user, where, why, and what about it."""
-        found: Any = self.client.acl_log()
-        names = ("username", "context", "reason", "object")
-        # Redis 7.0 has no CLIENT SETINFO, and would not start with it in a rule; redis-py goes on without.
-        return {" ".join(str(e[name]) for name in names) for e in found if e["object"] != "client|setinfo"}
+        return denied(self.client)
+
+
+def denied(client: redis.Redis) -> set[str]:
+    """What a server has refused: user, where, why, and what about it."""
+    found: Any = client.acl_log()
+    names = ("username", "context", "reason", "object")
+    # Redis 7.0 has no CLIENT SETINFO, and would not start with it in a rule; redis-py goes on without.
+    return {" ".join(str(e[name]) for name in names) for e in found if e["object"] != "client|setinfo"}
 
 
 @pytest.fixture(params=SERVERS, ids=lambda program: Path(program).name)

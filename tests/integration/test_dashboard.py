@@ -18,7 +18,7 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.deploy.test_monitoring import ALERTS, PROMETHEUS, queries
-from tests.faults.bed import free_port
+from tests.faults.broker import free_port
 from tests.integration.workers import PATIENCE_S, Team, endless_mps
 from times_doctor_tasks.contract.messages import encode
 from times_doctor_tasks.contract.states import RunState

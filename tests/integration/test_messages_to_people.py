@@ -16,7 +16,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.conftest import wait_until
-from tests.faults.bed import free_port
+from tests.faults.broker import free_port
 from tests.integration.workers import PATIENCE_S, Team, Worker, endless_mps
 from times_doctor_tasks.contract.states import RunState
 

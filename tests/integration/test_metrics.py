@@ -13,7 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import Server, wait_until
-from tests.faults.bed import free_port
+from tests.faults.broker import free_port
 from tests.integration.conftest import Submit, make_result, make_scan
 from tests.integration.workers import PATIENCE_S, Team, endless_mps
 from times_doctor_tasks.contract.hosts import HostCard, WorkerPlan

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import wait_until
-from tests.faults.bed import PortBroker
+from tests.faults.broker import PortBroker
 from tests.integration.workers import PATIENCE_S, TINY_MPS
 
 pytestmark = [

