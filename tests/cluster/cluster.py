@@ -90,7 +90,7 @@ class Cluster:
     def guard(self) -> None:
         """Gives each machine what it needs of certificates and users, once all machines are there."""
         files = certificates(self.folder / "tls", names=f"IP:{self.network.addresses['broker']}")
-        (files / "users.acl").write_text(users(default="off"))
+        (files / "users.acl").write_text(users())
         for machine in self.machines.values():
             is_broker = machine.name == "broker"
             own = ("server.crt", "server.key", "users.acl") if is_broker else ("client.crt", "client.key")

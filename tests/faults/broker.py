@@ -22,6 +22,8 @@ class Door:
     has_users = False
     program: str | None = None
     prefix = ""
+    #: As whom the test itself comes: `name:password@`.
+    user = ""
     options: tuple[str, ...] = ()
     #: What a process has in its environment to come in, beside the URL.
     environ: Mapping[str, str] = MappingProxyType({})
@@ -49,7 +51,7 @@ class PortBroker(Broker):
         self.port = free_port()
         self.door = door
         words = [door.PORT_OPTION, str(self.port), "--bind", "127.0.0.1", *door.options, *options]
-        super().__init__(*words, program=door.program, prefix=door.prefix)
+        super().__init__(*words, program=door.program, prefix=door.prefix, user=door.user)
 
     def url_of(self, role: str) -> str:
         return self.door.url(self.port, role)

@@ -24,22 +24,26 @@ def words_of(role: str) -> str:
     return f"the-words-of-{role}"
 
 
-def users(*, default: str) -> str:
-    """deploy/users.acl with a password for each user, and the rule of the user without a name."""
-    text = re.sub(r"([A-Z]+)_PASSWORD", lambda role: words_of(role[1].lower()), USERS.read_text("utf-8"))
-    return re.sub(r"^user default .*$", f"user default {default}", text, flags=re.MULTILINE)
+#: As whom a test itself comes: teams have no such user.
+CHECKER = f"user checker on >{words_of('checker')} ~* &* +@all"
+
+
+def users() -> str:
+    """deploy/users.acl with a password for each user."""
+    return re.sub(r"([A-Z]+)_PASSWORD", lambda role: words_of(role[1].lower()), USERS.read_text("utf-8"))
 
 
 class UsersDoor(Door):
-    """Each role comes as its user. The test itself comes as `default`, which teams switch off."""
+    """Each role comes as its user, the test itself as one that teams do not have."""
 
     SCHEME = "redis"
     has_users = True
     prefix = "td"
+    user = f"checker:{words_of('checker')}@"
 
     def __init__(self, folder: Path, program: str, *options: str) -> None:
         path = folder / "users.acl"
-        path.write_text(users(default="on nopass ~* &* +@all"))
+        path.write_text(f"{users().rstrip()}\n{CHECKER}\n")
         self.program = program
         self.options = ("--aclfile", str(path), *options)
 

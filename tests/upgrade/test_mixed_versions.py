@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import wait_until
-from tests.integration.guarded import USERS, GuardedBroker, words_of
+from tests.integration.guarded import CHECKER, USERS, GuardedBroker, words_of
 from tests.integration.workers import PATIENCE_S, TINY_MPS, Team, Worker, endless_mps
 from times_doctor_cli.local.server_binary import find_server
 
@@ -162,8 +162,7 @@ def test_an_older_worker_gets_no_runs_of_a_solver_with_seats(team: Team, before:
 
 def _renew_users(broker: GuardedBroker, folder: Path, rules: str) -> None:
     text = re.sub(r"([A-Z]+)_PASSWORD", lambda role: words_of(role[1].lower()), rules)
-    default = "user default on nopass ~* &* +@all"
-    (folder / "users.acl").write_text(re.sub(r"^user default .*$", default, text, flags=re.MULTILINE))
+    (folder / "users.acl").write_text(f"{text.rstrip()}\n{CHECKER}\n")
     broker.client.acl_load()
 
 
