@@ -106,8 +106,9 @@ def test_a_control_worker_that_dies_while_it_recovers_a_run_loses_nothing(
     lost = bed.host("h1", slots=1)
     planned = 1 + seed % 2
     deaths.write_text(str(planned))
-    spec = bed.submit_gams("bar", speed=2.0)
+    spec = bed.submit_gams("bar", speed=0.01)  # it is at work for as long as the other host takes to start
     bed.wait_for_solvers(spec, 1)
+    bed.set_speed(2.0)
     bed.host("h2", slots=1)
     bed.workers.remove(lost)
     lost.kill()
