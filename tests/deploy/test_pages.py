@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Server, wait_until
-from tests.faults.bed import free_port
+from tests.faults.broker import free_port
 from tests.integration.workers import TINY_MPS
 from tests.recorded.install import install_recorded_gams
 from tests.unit.test_docs import PAGES, TOP

@@ -17,7 +17,7 @@ import redis
 
 from tests.conftest import wait_until
 from tests.deploy.machine import ROOT, Machine, block
-from tests.faults.bed import free_port
+from tests.faults.broker import free_port
 from tests.integration.workers import TINY_MPS
 from tests.recorded.install import install_recorded_gams
 from times_doctor_worker.notification.targets import read_targets
