@@ -43,7 +43,7 @@ _MEASURED = re.compile(
 _MEASURES = {"comp. slackness viol.": "complementarity", "integer infeasibility": "integrality"}
 _MAXIMUM = re.compile(r"\s*Max(?:imum|\.) +((?:un)?scaled) +(.*?infeas\w*) *= *(\S+)")
 #: Sentences of the link that end a solve; everything else it says is chatter (memory, names, set-up).
-_SAYS = re.compile(r"infeasib|unbounded|abort|limit|no solution|terminated|out of memory|numeric", re.IGNORECASE)
+_SAYS = re.compile(r"infeasib|unbounded|abort|limit|no solution|terminated|out of memory|numeric")
 #: The fixed sentences that explain what a conflict is.
 _EXPLAINS_CONFLICT = ("--- infeasible but becomes", "--- A conflict is", "--- A problem may contain")
 
@@ -72,13 +72,15 @@ class CplexLink:
             return
         if match := _GMO_MEMORY.match(line):
             self._sink.add(PeakMemory("GMO", float(match[1])))
-        elif _SAYS.search(line) and not self._in_conflict and not line.startswith(_EXPLAINS_CONFLICT):
+        elif _SAYS.search(line.lower()) and not self._in_conflict and not line.startswith(_EXPLAINS_CONFLICT):
             self._sink.add(SolverMessage(line[4:].strip()))
 
     def _ending(self, line: str) -> bool:
         add = self._sink.add
-        if match := _STATUS.match(line):
+        if "status" in line and (match := _STATUS.match(line)):
             add(SolverEnded((match[1] or "") + match[2], int(match[3]), match[4]))
+        elif "Cplex " not in line:
+            return False
         elif match := _TIME.match(line):
             add(SolverTime(float(match[1]), number(match[2]) if match[2] else None))
         elif match := _OLD_VERSION.match(line):

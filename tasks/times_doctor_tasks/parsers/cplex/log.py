@@ -7,7 +7,7 @@ never by the header above it. The shape of the last row is tried first: that is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import ClassVar, TypeAlias
 
 from times_doctor_tasks.contract.progress import Phase
@@ -37,8 +37,9 @@ _SECONDS = re.compile(r"(.+?) += +(\d+\.?\d*) sec\.(?: \(([\d.]+) ticks)?")
 _STAGE = re.compile(r"(Primal|Dual): +Fix(?:ing (\d+)|ed no) variable")
 _INCUMBENT = re.compile(r"Found incumbent of value (\S+) after")
 _MARKOWITZ = re.compile(r"Markowitz threshold set to (\S+)")
-_TELLS_WHY = re.compile(r"infeasib|unbounded|limit.* exceeded|out of memory|cplex error|warning", re.IGNORECASE)
-_TROUBLE = re.compile(r"singular|numerical (?:difficult|trouble|problem)|ill.?condition|re-?factor", re.IGNORECASE)
+#: Of lines in lower case.
+_TELLS_WHY = re.compile(r"infeasib|unbounded|limit.* exceeded|out of memory|cplex error|warning")
+_TROUBLE = re.compile(r"singular|numerical (?:difficult|trouble|problem)|ill.?condition|re-?factor")
 
 _NAMED_ROWS: dict[str, tuple[tuple[_Row, Phase], ...]] = {
     "Iteration": ((rows.labelled, Phase.SIMPLEX),),
@@ -53,12 +54,19 @@ ORDERING = "ordering"
 class CplexReader:
     """Reads the lines of one CPLEX solve into a sink."""
 
-    __slots__ = ("_hot", "_hot_phase", "_link", "_nodes", "_pivots", "_sink")
+    __slots__ = ("_figures", "_hot", "_hot_phase", "_link", "_nodes", "_pivots", "_sink")
 
     def __init__(self, sink: EventSink) -> None:
         self._sink = sink
         self._link = CplexLink(sink)
         self._nodes = rows.NodeTable()
+        #: What a row that begins with a figure may be.
+        self._figures: tuple[tuple[_Row, Phase], ...] = (
+            (rows.pivot, Phase.SIMPLEX),
+            (rows.barrier, Phase.BARRIER),
+            (rows.moves, Phase.CROSSOVER),
+            (self._nodes.row, Phase.MIP),
+        )
         self._hot: _Row = rows.pivot
         self._hot_phase = Phase.SIMPLEX
         #: The phase of simplex rows: NETWORK between `Extracted network` and `Network time`.
@@ -66,6 +74,9 @@ class CplexReader:
 
     def read(self, line: str) -> None:
         """Take in one line."""
+        if line[:4] == "--- ":
+            self._link.read(line.rstrip())
+            return
         event = self._hot(line)
         if event is not None:
             self._take(event)
@@ -75,8 +86,7 @@ class CplexReader:
             return
         text = line.strip()
         if text and not self._row(line, text):
-            first = text.split(None, 1)[0]
-            say = self._WORDS.get(first)
+            say = self._WORDS.get(text.split(None, 1)[0])
             if say is None or not say(self, text):
                 self._other(text)
 
@@ -87,7 +97,8 @@ class CplexReader:
         sink.add(event)
 
     def _row(self, line: str, text: str) -> bool:
-        for parse, phase in self._candidates(text):
+        candidates = self._figures if text[0] in "*0123456789" else _NAMED_ROWS.get(text[:9], ())
+        for parse, phase in candidates:
             event = parse(line)
             if event is not None:
                 self._hot = parse
@@ -96,16 +107,6 @@ class CplexReader:
                 return True
         return False
 
-    def _candidates(self, text: str) -> Iterable[tuple[_Row, Phase]]:
-        if text[0].isdecimal() or text[0] == "*":
-            return (
-                (rows.pivot, Phase.SIMPLEX),
-                (rows.barrier, Phase.BARRIER),
-                (rows.moves, Phase.CROSSOVER),
-                (self._nodes.row, Phase.MIP),
-            )
-        return _NAMED_ROWS.get(text[:9], ())
-
     def _presolve(self, text: str) -> bool:
         if text.startswith(("LP status", "MIP status", "MIP Solution", "MIP emphasis", "MIP search", "Reduced cost")):
             return False
@@ -113,7 +114,7 @@ class CplexReader:
         if match := _REDUCED.match(text):
             rows, columns, nonzeros = (whole(match[place]) or 0 for place in (1, 2, 3))
             self._sink.add(PresolvedSize(rows, columns, nonzeros))
-        elif match := _SECONDS.match(text):
+        elif " = " in text and (match := _SECONDS.match(text)):
             self._sink.add(PhaseTime("presolve", float(match[2]), number(match[3] or "")))
         return True
 
@@ -222,9 +223,9 @@ class CplexReader:
             name, _, value = text.partition(" ")
             self._sink.add(SolverParameter(name, value.strip()))
         elif not self._link.read(text):
-            if _TROUBLE.search(text):
+            if _TROUBLE.search(text.lower()):
                 self._sink.add(NumericalSign(text))
-            elif _TELLS_WHY.search(text):
+            elif _TELLS_WHY.search(text.lower()):
                 self._sink.add(SolverMessage(text))
 
     def _header(self, text: str) -> bool:

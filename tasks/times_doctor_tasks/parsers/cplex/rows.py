@@ -51,6 +51,8 @@ def labelled(line: str) -> LogEvent | None:
 
     In a network's phase 1 a second number follows, in brackets.
     """
+    if "Iteration:" not in line:
+        return None
     left, equals, right = line.partition("=")
     head = left.split(None, 2)
     cells = right.split()

@@ -33,7 +33,7 @@ _MAX_BELOW = 3
 
 def licence_problem(text: str) -> bool:
     """Whether `text` says that the licence does not allow this run."""
-    return _LICENCE_FATAL.search(text) is not None
+    return "licen" in text.lower() and _LICENCE_FATAL.search(text) is not None
 
 
 def _said(line: str) -> str:

@@ -47,6 +47,8 @@ _AFTER = re.compile(r"--- Reading solution for model (\S+)")
 #: A model that calls GAMS that calls GAMS ... deeper than this is a log gone wrong.
 _MAX_NESTED = 8
 _STATUS = re.compile(r"\*\*\* Status: *(.+?) *$")
+#: `... Setting`, `Reading parameter(s)`; lines with dashes or stars come another way.
+_OPTION_STARTS = frozenset(".R")
 
 
 class SolverReader(Protocol):
@@ -103,8 +105,7 @@ class GamsLogReader:
         elif self._errors.held and self._errors.holds(line):
             return
         elif self._solver is not None:
-            # Option lines begin with a letter, dots or an arrow; table rows do not.
-            if (line[:1] not in " IBC*0123456789" or self._options.inside) and self._options.read(line):
+            if (line[:1] in _OPTION_STARTS or self._options.inside) and self._options.read(line):
                 return
             self._solver.read(line)
         elif line.startswith("IBM ILOG CPLEX"):
@@ -116,16 +117,16 @@ class GamsLogReader:
     def _dashes(self, line: str) -> None:
         if self._errors.held:
             self._errors.flush()
-        match = _POSITION.match(line)
-        if match is not None:
+        if " Mb" in line and (match := _POSITION.match(line)):
             self._sink.add(SourcePosition(match[1], int(match[2]), int(match[3])))
             return
-        while _IDE_MARK.search(line):
+        while line[-1:] == "]" and _IDE_MARK.search(line):
             line = _IDE_MARK.sub("", line)
         if " elapsed " in line and not line.startswith("--- Job ") and (seconds := clock_s(line.rpartition(" ")[2])):
             self._sink.add(Elapsed(seconds))
-        say = self._DASHES.get(line[4:].split(None, 1)[0] if line[4:].strip() else "")
-        if (say is not None and say(self, line)) or self._sizes(line):
+        words = line[4:].split(None, 1)
+        say = self._DASHES.get("0" if words and words[0][0].isdecimal() else words[0]) if words else None
+        if say is not None and say(self, line):
             return
         if self._solver is not None and not self._options.read(line):
             self._solver.read(line)
@@ -216,14 +217,17 @@ class GamsLogReader:
             self._sink.add(ModelSize(rows, columns, nonzeros))
         elif match := _DISCRETE.match(line):
             self._sink.add(DiscreteColumns(whole(match[1]) or 0))
-        elif (statistic := range_statistic(line)) is not None:
-            self._sink.add(statistic)
         else:
             return False
         return True
 
+    def _ranges(self, line: str) -> bool:
+        if (statistic := range_statistic(line)) is not None:
+            self._sink.add(statistic)
+        return statistic is not None
+
     def _stars(self, line: str) -> None:
-        while _IDE_MARK.search(line) and "[ERR:" not in line:
+        while line[-1:] == "]" and "[ERR:" not in line and _IDE_MARK.search(line):
             line = _IDE_MARK.sub("", line)
         if match := _STATUS.match(line):
             self._errors.flush()
@@ -253,4 +257,6 @@ class GamsLogReader:
         "Executing": _executing,
         "Reading": _reading,
         "TIMES": _times,
+        "0": _sizes,
+        **dict.fromkeys(("RHS", "Bound", "Matrix", "Objective"), _ranges),
     }

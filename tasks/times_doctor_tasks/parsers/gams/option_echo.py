@@ -86,6 +86,8 @@ class OptionEcho:
         return line.startswith("Finished reading from")
 
     def _new(self, line: str) -> bool:
+        if "'" not in line and '"' not in line:
+            return False
         if match := _SETTING.match(line):
             self._sink.add(OptionSet(match[1], match[2], match[3]))
         elif match := _IGNORING.match(line):
