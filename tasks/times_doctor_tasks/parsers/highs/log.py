@@ -74,6 +74,7 @@ _PHASES = (
     ("Solving MIP model", Phase.MIP, ""),
     ("Starting Irreducible", Phase.CONFLICT, ""),
 )
+_PHASE_STARTS = tuple(start for start, _, _ in _PHASES)
 _RANGE_KINDS = {"Matrix": "matrix", "Cost": "objective", "Bound": "bound", "RHS": "rhs"}
 
 
@@ -166,7 +167,7 @@ class HighsReader:
         return match is not None
 
     def _phase(self, text: str) -> bool:
-        for start, phase, detail in _PHASES:
+        for start, phase, detail in _PHASES if text.startswith(_PHASE_STARTS) else ():
             if text.startswith(start):
                 self._begin()
                 self._sink.enter(phase, detail)

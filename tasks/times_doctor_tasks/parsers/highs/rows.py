@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 
 from times_doctor_tasks.contract.progress import Phase
 from times_doctor_tasks.parsers.events import BarrierIteration, FirstOrderIteration, LogEvent, MipNode, SimplexIteration
@@ -30,16 +31,19 @@ _NAMES = {"primal.obj": "primal obj", "dual.obj": "dual obj", "primal.inf": "pin
     "p.res": "pinf",
     "d.res": "dinf",
 }
+_FIGURES = ("primal obj", "dual obj", "pinf", "dinf")
 _SCALE = {"k": 1_000, "M": 1_000_000}
 
 
 class IterationTable:
     """Knows a row by its shape, or by the interior point or first-order header above it."""
 
-    __slots__ = ("_columns", "_first_order")
+    __slots__ = ("_columns", "_figures", "_first_order")
 
     def __init__(self) -> None:
         self._columns: tuple[str, ...] = ()
+        #: The places of objectives and infeasibilities among the columns.
+        self._figures: tuple[int, ...] = ()
         self._first_order = False
 
     def header(self, text: str) -> bool:
@@ -48,14 +52,19 @@ class IterationTable:
             return False
         found = [name.lower() for name in _COLUMNS.findall(text)]
         columns = tuple(_NAMES.get(name, name) for name in found)
-        if not {"primal obj", "dual obj", "pinf", "dinf"} <= set(columns):
+        if not set(_FIGURES) <= set(columns):
             return False
         self._columns = columns
+        self._figures = tuple(map(columns.index, _FIGURES))
         self._first_order = "pr wt" in columns or "primal.inf" in found
         return True
 
     def row(self, line: str) -> tuple[Phase, LogEvent] | None:
         """The phase and event of a row; None where `line` is none."""
+        if self._columns and (found := self._tabled(line)) is not None:
+            return found
+        if line[:1].isupper():  # no row begins so, and most other lines do
+            return None
         if match := _SIMPLEX.match(line):
             infeasibility = number(match[4]) if match[4] else None
             label = "phase 1" if match[3] == "Ph1" else ""
@@ -71,15 +80,17 @@ class IterationTable:
             )
         if match := _ACTIVE_SET.match(line):
             return Phase.SOLVE, SimplexIteration(int(match[1]), "active set", float(match[2]), "", None)
-        return self._tabled(line) if self._columns else None
+        return None
 
     def _tabled(self, line: str) -> tuple[Phase, LogEvent] | None:
         cells = line.split()
         if not len(self._columns) <= len(cells) <= len(self._columns) + 1 or not cells[0].rstrip("*").isdecimal():
             return None
-        at = {name: number(cell) for name, cell in zip(self._columns, cells, strict=False)}
-        primal, dual, primal_inf, dual_inf = at["primal obj"], at["dual obj"], at["pinf"], at["dinf"]
-        if primal is None or dual is None or primal_inf is None or dual_inf is None:
+        try:
+            primal, dual, primal_inf, dual_inf = figures = [float(cells[place]) for place in self._figures]
+        except ValueError:
+            return None
+        if not all(map(isfinite, figures)):
             return None
         iteration = int(cells[0].rstrip("*"))
         if self._first_order:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import TypeAlias
 
 from times_doctor_tasks.contract.progress import Phase
@@ -19,14 +20,19 @@ Tables: TypeAlias = Mapping[str, tuple[Phase, RowBuilder]]
 def barrier_row(width: int, primal: int, dual: int, infeasibilities: tuple[int, int, int | None]) -> RowBuilder:
     """Rows of `width` cells; places of the objectives, then of primal, dual and upper infeasibility."""
     at_primal, at_dual, at_upper = infeasibilities
+    places = (primal, dual, at_primal, at_dual)
 
     def build(cells: list[str]) -> LogEvent | None:
         iteration = _counter(cells[0])
-        figures = [number(cells[place]) for place in (primal, dual, at_primal, at_dual)]
-        upper = number(cells[at_upper]) if at_upper is not None else None
-        if iteration is None or None in figures:
+        if iteration is None:
             return None
-        objective, bound, primal_inf, dual_inf = (figure for figure in figures if figure is not None)
+        try:
+            objective, bound, primal_inf, dual_inf = figures = [float(cells[place]) for place in places]
+        except ValueError:
+            return None
+        if not all(map(isfinite, figures)):
+            return None
+        upper = number(cells[at_upper]) if at_upper is not None else None
         return BarrierIteration(iteration, objective, bound, primal_inf, upper, dual_inf)
 
     return _of_width(width, build)
