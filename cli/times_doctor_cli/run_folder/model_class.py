@@ -15,10 +15,11 @@ from times_doctor_tasks.profiles.profile import ModelClass
 _CHUNK_BYTES = 8 * 1024**2
 #: A line that says nothing without the next one; no chunk ends with it.
 _OPENS = re.compile(rb"'MARKER'|^\s*[\w-]*\s*$")
-_MPS_SECTION = re.compile(rb"^[A-Z]+", re.MULTILINE)
+#: Behind a line feed: `re` finds those ten times as fast as beginnings of lines.
+_MPS_SECTION = re.compile(rb"\n([A-Z]+)")
 #: A pair of markers with no column between them declares nothing.
 _MPS_INTEGER_COLUMN = re.compile(rb"^[^*\n][^\n]*'INTORG'[^\n]*\n(?![^\n]*'MARKER')", re.MULTILINE)
-_MPS_INTEGER_BOUND = re.compile(rb"^[ \t]+(?:BV|LI|UI|SC|SI)[ \t]", re.MULTILINE)
+_MPS_INTEGER_BOUND = re.compile(rb"\n[ \t]+(?:BV|LI|UI|SC|SI)[ \t]")
 _MPS_ENTRY = re.compile(rb"^[ \t]+\S", re.MULTILINE)
 #: HiGHS reads `1,5` as 1, without a warning.
 _MPS_COMMA = re.compile(rb"(?<=[ \t])[-+]?\d+,\d[\d.,]*(?:[eEdD][-+]?\d+)?(?=\s)")
@@ -64,7 +65,7 @@ def _mps_class(chunks: Iterable[bytes]) -> ModelClass:
         if b"," in text and section in _MPS_NUMBERS and (comma := _MPS_COMMA.search(text)):
             raise DecimalComma(comma[0].decode())
         if section == b"COLUMNS":
-            integer = integer or bool(_MPS_INTEGER_COLUMN.search(text))
+            integer = integer or (b"'INTORG'" in text and bool(_MPS_INTEGER_COLUMN.search(text)))
         elif section == b"BOUNDS":
             integer = integer or bool(_MPS_INTEGER_BOUND.search(text))
         elif section.startswith(b"Q"):
@@ -76,11 +77,11 @@ def _mps_sections(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """(name, text after its header) of each section; one longer than a chunk comes in several."""
     section = b""
     for chunk in chunks:
-        start = 0
-        for header in _MPS_SECTION.finditer(chunk):
-            yield section, chunk[start : header.start()]
-            section, start = header[0], header.end()
-        yield section, chunk[start:]
+        text, start = b"\n" + chunk, 0
+        for header in _MPS_SECTION.finditer(text):
+            yield section, text[start : header.start() + 1]
+            section, start = header[1], header.end()
+        yield section, text[start:]
 
 
 def _lp_class(chunks: Iterable[bytes]) -> ModelClass:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import msgspec
 import redis
 from redis.exceptions import OutOfMemoryError
 
@@ -23,6 +25,16 @@ BATCH_BYTES = 8 << 20
 BATCH_CHUNKS = 256
 
 
+class Batch(msgspec.Struct, frozen=True):
+    """What is sent in one go: chunks, and heads that are complete with them (name, head, distinct digests)."""
+
+    chunks: list[Chunk]
+    heads: list[tuple[str, bytes, list[str]]]
+    read_bytes: int
+    """Of all batches so far, before compression."""
+    is_last: bool = False
+
+
 class Upload:
     """Sends blobs; used once. Methods may raise `redis.RedisError`."""
 
@@ -38,9 +50,6 @@ class Upload:
         self._read_bytes = 0
         self._reserved_bytes = 0
         self._moved_bytes = 0
-        self._batch: dict[tuple[str, str], Chunk] = {}
-        self._batch_bytes = 0
-        self._heads: list[tuple[str, bytes, list[str]]] = []
         self._digests: dict[str, list[str]] = {}
         self.broken: set[str] = set()
         """After `send`: blobs that are not whole after all (pruned, taken back by another upload meanwhile)."""
@@ -58,9 +67,10 @@ class Upload:
         """
         self._total = (len(blobs), sum(size_of(content) for content in blobs.values()))
         try:
-            for name, content in blobs.items():
-                self._add(name, content)
-            self._flush(others)
+            batches = self._batches(blobs)
+            with contextlib.closing(_made_ahead(batches) if self._total[1] > BATCH_BYTES else batches) as ready:
+                for batch in ready:
+                    self._flush(batch, others)
         except (StoreFull, Unwanted):
             self._take_back(self._expiry_ms)
             raise
@@ -69,37 +79,41 @@ class Upload:
             raise
         return Sent(len(blobs), self._read_bytes, self._moved_bytes)
 
-    def _add(self, name: str, content: Content) -> None:
-        head: list[tuple[str, int]] = []
-        size_bytes = 0
-        digests = self._digests.setdefault(name, [])
-        for raw in chunks_of(name, content):
-            alone = not head and len(raw) < CHUNK_BYTES  # its hash is known: no need to compute it twice
-            digest = name[:DIGEST_DIGITS] if alone else chunk_digest(raw)
-            frame = pack(raw)
-            size_bytes += len(raw)
-            self._read_bytes += len(raw)
-            head.append((digest, len(frame)))
-            if digest not in digests:
-                digests.append(digest)
-                self._batch[name, digest] = Chunk(name, digest, frame)
-                self._batch_bytes += len(frame)
-            if self._batch_bytes >= BATCH_BYTES or len(self._batch) >= BATCH_CHUNKS:
-                self._flush()
-        self._heads.append((name, encode_head(BlobHead(size_bytes, tuple(head))), digests))
+    def _batches(self, blobs: Mapping[str, Content]) -> Generator[Batch]:
+        chunks: list[Chunk] = []
+        heads: list[tuple[str, bytes, list[str]]] = []
+        batch_bytes = read_bytes = 0
+        for name, content in blobs.items():
+            head: list[tuple[str, int]] = []
+            size_bytes = 0
+            digests = self._digests.setdefault(name, [])
+            for raw in chunks_of(name, content):
+                alone = not head and len(raw) < CHUNK_BYTES  # its hash is known: no need to compute it twice
+                digest = name[:DIGEST_DIGITS] if alone else chunk_digest(raw)
+                frame = pack(raw)
+                size_bytes += len(raw)
+                read_bytes += len(raw)
+                head.append((digest, len(frame)))
+                if digest not in digests:
+                    digests.append(digest)
+                    chunks.append(Chunk(name, digest, frame))
+                    batch_bytes += len(frame)
+                if batch_bytes >= BATCH_BYTES or len(chunks) >= BATCH_CHUNKS:
+                    yield Batch(chunks, heads, read_bytes)
+                    chunks, heads, batch_bytes = [], [], 0
+            heads.append((name, encode_head(BlobHead(size_bytes, tuple(head))), digests))
+        yield Batch(chunks, heads, read_bytes, is_last=True)
 
-    def _flush(self, others: Sequence[tuple[str, Sequence[str]]] | None = None) -> None:
-        """Sends the batch; with `others` it is the last one."""
-        chunks = list(self._batch.values())
+    def _flush(self, batch: Batch, others: Sequence[tuple[str, Sequence[str]]]) -> None:
+        """Sends a batch; with the last one all blobs, and `others`, are renewed."""
+        self._read_bytes = batch.read_bytes
         try:
-            there = self._reserve(chunks).there if chunks else ()
-            absent = [chunk for chunk, is_there in zip(chunks, there, strict=True) if not is_there]
-            self._send(absent, [] if others is None else [*others, *self._digests.items()])
+            there = self._reserve(batch.chunks).there if batch.chunks else ()
+            absent = [chunk for chunk, is_there in zip(batch.chunks, there, strict=True) if not is_there]
+            self._send(absent, batch.heads, [*others, *self._digests.items()] if batch.is_last else [])
         except OutOfMemoryError as error:
-            raise full_server(self._where, self._whole_need(self._batch_bytes), self._what(), 0) from error
-        self._batch.clear()
-        self._batch_bytes = 0
-        self._heads.clear()
+            need = self._whole_need(sum(len(chunk.frame) for chunk in batch.chunks))
+            raise full_server(self._where, need, self._what(), 0) from error
         if self._on_sent is not None:
             self._on_sent(self._read_bytes, self._total[1])
 
@@ -116,7 +130,12 @@ class Upload:
         self._expiry_ms |= dict.fromkeys((chunk.blob for chunk in chunks), answer.expiry_ms)
         return answer
 
-    def _send(self, chunks: Sequence[Chunk], used: Sequence[tuple[str, Sequence[str]]]) -> None:
+    def _send(
+        self,
+        chunks: Sequence[Chunk],
+        heads: Sequence[tuple[str, bytes, list[str]]],
+        used: Sequence[tuple[str, Sequence[str]]],
+    ) -> None:
         """Chunks, the heads that wait for them, and the renewal of all that is `used`, in one round trip."""
 
         def put_chunks(pipe: Any) -> None:
@@ -125,13 +144,13 @@ class Upload:
                 pipe.set(key, chunk.frame, px=self._scripts.limits.part_ttl_ms)
 
         # A head that lacks a chunk is not written; its blob is found broken when it is renewed.
-        commits = [self._scripts.commit(self._heads)] if self._heads else []
+        commits = [self._scripts.commit(heads)] if heads else []
         renewals = self._scripts.renew(used)
         answers = self._scripts.together([*commits, *renewals], put_chunks)[len(chunks) :]
         self._moved_bytes += sum(len(chunk.frame) for chunk in chunks)
         if commits:
             expiry_ms = answers.pop(0)[0]
-            self._expiry_ms |= dict.fromkeys((name for name, _, _ in self._heads), expiry_ms)
+            self._expiry_ms |= dict.fromkeys((name for name, _, _ in heads), expiry_ms)
         self.broken |= {name.decode() for broken in answers for name in broken}
 
     def _take_back(self, names: Iterable[str]) -> None:
@@ -148,3 +167,13 @@ class Upload:
         blobs, size_bytes = self._total
         files = "1 file takes" if blobs == 1 else f"{blobs:,} files take"
         return f"{files} ({megabytes(size_bytes)} before compression) about"
+
+
+def _made_ahead(batches: Generator[Batch]) -> Generator[Batch]:
+    """The same batches, each read, hashed and compressed while the one before it is sent."""
+    with ThreadPoolExecutor(1, thread_name_prefix="blobs") as pool:
+        ahead = pool.submit(next, batches)
+        while not (batch := ahead.result()).is_last:
+            ahead = pool.submit(next, batches)
+            yield batch
+        yield batch
