@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from times_doctor_worker.engines.highs_ranges import measure
-
+PROGRAM = "times_doctor_worker.engines.highs_ranges"
 _MODEL = """Minimize
  cost: 1e-4 x + 5 y - 2e7 z
 Subject To
@@ -19,6 +20,21 @@ Bounds
  y <= 1e30
  z = 6
 """
+
+
+def measure(model: Path, result: Path) -> int:
+    """The program's return code: a process of its own, because it loads HiGHS in its own way."""
+    return subprocess.run(
+        [sys.executable, "-m", PROGRAM, model, result], check=False, stdout=subprocess.DEVNULL
+    ).returncode
+
+
+def test_numpy_is_not_loaded_for_it(tmp_path: Path) -> None:
+    (tmp_path / "m.lp").write_text(f"{_MODEL}End\n")
+    code = f"import sys, pathlib; from {PROGRAM} import measure; measure(*map(pathlib.Path, sys.argv[1:]))"
+    argv = [sys.executable, "-c", f"{code}; print('numpy' in sys.modules)", "m.lp", "ranges.json"]
+    done = subprocess.run(argv, check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout.endswith("False\n")
 
 
 def ranges_in(folder: Path, model: str, name: str = "m.lp") -> dict[str, Any]:

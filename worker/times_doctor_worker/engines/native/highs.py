@@ -47,7 +47,7 @@ class Highs(Adapter):
         hipo = any(value.lower() == "hipo" for _, _, _, value in order.options)
         self._api = load(whole=hipo or may_hold_no_number(Path(order.model)))
         self._order, self._stopped = order, False
-        self._highs = self._made()
+        self._highs = made(self._api)
         for name, value in (("output_flag", True), ("log_to_console", hipo), ("log_file", order.log)):
             self._highs.setOptionValue(name, value)  # HiPO's rows reach the log only where the console gets them too
         self.version = self._highs.version()
@@ -57,7 +57,7 @@ class Highs(Adapter):
 
         This HiGHS says which options those are: texts that are empty by default.
         """
-        fresh, ok = self._made(), self._api.HighsStatus.kOk
+        fresh, ok = made(self._api), self._api.HighsStatus.kOk
         fresh.setOptionValue("output_flag", False)
         status, kind = fresh.getOptionType(name)
         if status != ok:
@@ -107,9 +107,6 @@ class Highs(Adapter):
             | self._asked_for(discrete),
         }
 
-    def _made(self) -> Any:
-        return self._api.Highs() if hasattr(self._api, "Highs") else self._api._Highs()  # noqa: SLF001
-
     def _look(self, kind: Any, message: str, told: Any, orders: Any, data: Any) -> None:  # noqa: ARG002  # HiGHS's
         # Not an exception: that ends the solve as an error, and what it had is lost.
         if self._stopped and orders is not None:
@@ -150,6 +147,11 @@ def load(*, whole: bool) -> Any:
         for name in [name for name in sys.modules if name.split(".")[0] == "highspy"]:
             del sys.modules[name]
     return importlib.import_module("highspy")
+
+
+def made(api: Any) -> Any:
+    """A HiGHS of what `load` found."""
+    return api.Highs() if hasattr(api, "Highs") else api._Highs()  # noqa: SLF001
 
 
 def may_hold_no_number(model: Path) -> bool:
