@@ -1,3 +1,1 @@
 """Runs the solver on a host: process lifecycle, command line, workspace, admission, boot."""
-
-from __future__ import annotations

@@ -1,3 +1,1 @@
 """A team's scans and hosts, as a program sees them through Redis."""
-
-from __future__ import annotations

@@ -1,3 +1,1 @@
 """One module per command."""
-
-from __future__ import annotations

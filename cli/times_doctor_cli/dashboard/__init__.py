@@ -1,3 +1,1 @@
 """Flower, and what it asks of hosts."""
-
-from __future__ import annotations

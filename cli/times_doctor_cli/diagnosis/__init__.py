@@ -1,3 +1,1 @@
 """What can be said of a model, a log or a scan without running it under profiles."""
-
-from __future__ import annotations

@@ -1,3 +1,1 @@
 """The live view of a scan: its loop, the two kinds of screen, Ctrl-C."""
-
-from __future__ import annotations

@@ -1,3 +1,1 @@
 """Reading a run folder: which driver, which folders, which files, before anything is copied or run."""
-
-from __future__ import annotations

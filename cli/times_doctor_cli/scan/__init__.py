@@ -1,3 +1,1 @@
 """A scan from the request to the exit code."""
-
-from __future__ import annotations

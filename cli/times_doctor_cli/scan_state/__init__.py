@@ -1,3 +1,1 @@
 """A scan as a screen needs it, folded from its events."""
-
-from __future__ import annotations

@@ -1,3 +1,1 @@
 """From a scan back into VEDA's and GAMS's folders."""
-
-from __future__ import annotations

@@ -1,3 +1,1 @@
 """Pure functions from a model to something Rich can draw."""
-
-from __future__ import annotations

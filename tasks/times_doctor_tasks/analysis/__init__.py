@@ -1,3 +1,1 @@
 """Comparing the runs of a scan, and the recommendation."""
-
-from __future__ import annotations

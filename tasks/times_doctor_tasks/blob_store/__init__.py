@@ -1,3 +1,1 @@
 """Snapshots and artefacts by their hash, in Redis or in a folder."""
-
-from __future__ import annotations

@@ -1,3 +1,1 @@
 """Settings, folders and files of this machine, and what it has for solves."""
-
-from __future__ import annotations

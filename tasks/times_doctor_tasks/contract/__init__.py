@@ -1,3 +1,1 @@
 """The words both sides share: messages, states, progress, errors, limits, keys, time."""
-
-from __future__ import annotations

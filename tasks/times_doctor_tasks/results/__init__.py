@@ -1,3 +1,1 @@
 """What a finished run's files say together: solves, verdict, whether the profile was applied."""
-
-from __future__ import annotations

@@ -1,3 +1,1 @@
 """The input files of a model: the manifest, and how they are staged on a host."""
-
-from __future__ import annotations

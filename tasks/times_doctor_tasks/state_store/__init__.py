@@ -1,3 +1,1 @@
 """Scans and runs in Redis: the connection, one Lua script a verb, the documents."""
-
-from __future__ import annotations

@@ -1,3 +1,1 @@
 """Fakes for tests of programs that use times-doctor: documents of a real scan, and a host that solves nothing."""
-
-from __future__ import annotations

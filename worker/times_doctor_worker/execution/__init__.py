@@ -1,3 +1,1 @@
 """One run on this host: claim, stage, solve, watch, stop, collect, finish."""
-
-from __future__ import annotations

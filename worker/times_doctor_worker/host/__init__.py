@@ -1,3 +1,1 @@
 """What this host is and offers: name, registration, admission, which engines it can use now."""
-
-from __future__ import annotations

@@ -1,3 +1,1 @@
 """What operations see of a worker: whether it works, and the metrics of its team."""
-
-from __future__ import annotations

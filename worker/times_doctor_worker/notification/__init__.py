@@ -1,3 +1,1 @@
 """Messages to people: whom, of what, in which words, and how they leave. Only a control worker has them."""
-
-from __future__ import annotations

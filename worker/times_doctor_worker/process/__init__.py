@@ -1,3 +1,1 @@
 """One engine's process tree: how it is started, watched and ended. POSIX-only code lives here."""
-
-from __future__ import annotations

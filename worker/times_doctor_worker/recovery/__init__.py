@@ -1,3 +1,1 @@
 """Finding runs that stand still, deciding what to do, and doing it; the report of a scan."""
-
-from __future__ import annotations

@@ -1,3 +1,1 @@
 """Staged snapshots and working directories on this host, and how space is made for them."""
-
-from __future__ import annotations

@@ -1,3 +1,1 @@
 """Commands for the operators of a team."""
-
-from __future__ import annotations

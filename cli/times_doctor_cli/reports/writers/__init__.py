@@ -1,3 +1,1 @@
 """One module a report file."""
-
-from __future__ import annotations

@@ -1,3 +1,1 @@
 """What stands on the screen while a scan runs: the live table, the menu, the terminal's title."""
-
-from __future__ import annotations

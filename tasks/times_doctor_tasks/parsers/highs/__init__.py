@@ -1,3 +1,1 @@
 """HiGHS's log, bare and under GAMS."""
-
-from __future__ import annotations

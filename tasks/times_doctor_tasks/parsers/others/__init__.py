@@ -1,3 +1,1 @@
 """Logs of the solvers without a room of their own."""
-
-from __future__ import annotations

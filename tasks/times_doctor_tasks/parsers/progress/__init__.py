@@ -1,3 +1,1 @@
 """How far a running solve is."""
-
-from __future__ import annotations
