@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.text import Text
 
-from times_doctor_cli.terminal.signs import cut_end, cut_middle
+from times_doctor_cli.terminal.signs import cut_end, cut_middle, printable
 
 #: What is not broken over two lines: a path in quotes, a command in backquotes, a word.
 _UNBROKEN = re.compile(r"""(?<!\w)'[^'\n]*[/\\][^'\n]*'\S*|`[^`\n]+`\S*|\S+""")
@@ -114,6 +114,31 @@ def row_of(columns: Sequence[Column], cells: Sequence[Cell], *, ellipsis: str, s
 def header_of(columns: Sequence[Column], *, ellipsis: str) -> Text:
     """The line of titles."""
     return row_of(columns, [Cell(column.title) for column in columns], ellipsis=ellipsis, style="bold")
+
+
+def table_lines(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], *, ellipsis: str) -> list[Text]:
+    """The line of titles, then a line for each row."""
+    return [header_of(columns, ellipsis=ellipsis), *(row_of(columns, row, ellipsis=ellipsis) for row in rows)]
+
+
+def fitted(
+    titles: Iterable[str], rows: Sequence[Mapping[str, str]], *, right: Collection[str] = (), widest: int | None = None
+) -> list[Column]:
+    """A column for each title, as wide as what stands in it, its title included; `widest` bounds the cells."""
+    columns = []
+    for title in titles:
+        longest = max((cell_len(row[title]) for row in rows), default=0)
+        width = longest if widest is None else min(longest, widest)
+        columns.append(Column(title, max(len(title), width), right=title in right))
+    return columns
+
+
+def first_of(lines: Sequence[str], most: int, rest: str) -> list[RenderableType]:
+    """The first `most` of lines from elsewhere, and how many more there are; `rest` says of what, and where."""
+    shown: list[RenderableType] = [Paragraph(printable(line), indent=2, hanging=2) for line in lines[:most]]
+    if len(lines) > most:
+        shown.append(Text(f"  and {len(lines) - most} more{rest}", "dim"))
+    return shown
 
 
 def _append(line: Text, cell: Cell, width: int, column: Column, ellipsis: str) -> None:

@@ -11,47 +11,31 @@ from times_doctor_tasks.contract.states import SOLVED, RunState, Verdict
 class Glyphs(msgspec.Struct, frozen=True):
     """The few signs that are not letters."""
 
-    running: str
-    waiting: str
-    parked: str
-    done: str
-    doubtful: str
+    running: str = "▸"
+    waiting: str = "·"
+    parked: str = "‖"
+    done: str = "✓"
+    doubtful: str = "!"
     """Ended with an answer that is no solution."""
-    failed: str
-    cancelled: str
-    lost: str
-    best: str
-    ellipsis: str
-    bar_full: str
-    bar_empty: str
-    times: str
+    failed: str = "✗"
+    cancelled: str = "\u2013"
+    lost: str = "?"
+    best: str = "▸"
+    ellipsis: str = "…"
+    bar_full: str = "━"
+    bar_empty: str = "─"
+    times: str = "\u00d7"
     """Multiplication sign."""
 
 
-UNICODE = Glyphs(
-    running="▸",
-    waiting="·",
-    parked="‖",
-    done="✓",
-    doubtful="!",
-    failed="✗",
-    cancelled="\u2013",
-    lost="?",
-    best="▸",
-    ellipsis="…",
-    bar_full="━",
-    bar_empty="─",
-    times="\u00d7",
-)
+UNICODE = Glyphs()
 ASCII = Glyphs(
     running=">",
     waiting=".",
     parked="=",
     done="+",
-    doubtful="!",
     failed="x",
     cancelled="-",
-    lost="?",
     best=">",
     ellipsis="..",
     bar_full="#",

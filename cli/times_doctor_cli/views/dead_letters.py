@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from times_doctor_cli.terminal.lines import Cell, Column, Lines, Paragraph, header_of, row_of
+from times_doctor_cli.terminal.lines import Cell, Lines, Paragraph, fitted, header_of, row_of
 from times_doctor_cli.terminal.signs import glyphs, printable
 from times_doctor_cli.terminal.units import size, stamp
 from times_doctor_tasks.state_store.dead_letters import DeadLetter
@@ -28,10 +27,7 @@ def dead_letters_view(letters: Sequence[DeadLetter], counts: Mapping[str, int], 
         }
         for letter in letters
     ]
-    columns = [
-        Column(title, max([len(title), *(min(cell_len(row[title]), 24) for row in rows)]), right=title == "size")
-        for title in _TITLES
-    ]
+    columns = fitted(_TITLES, rows, right={"size"}, widest=24)
     parts: list[RenderableType] = [Lines([header_of(columns, ellipsis=ellipsis)])] if rows else []
     for letter, row in zip(letters, rows, strict=True):
         parts.append(Lines([row_of(columns, [Cell(row[title]) for title in _TITLES], ellipsis=ellipsis)]))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from times_doctor_cli.diagnosis.diagnose import Diagnosis
-from times_doctor_cli.terminal.lines import Cell, Column, Lines, Paragraph, header_of, row_of
+from times_doctor_cli.terminal.lines import Cell, Column, Lines, Paragraph, first_of, table_lines
 from times_doctor_cli.terminal.signs import Glyphs, glyphs, printable
 from times_doctor_cli.terminal.units import verdict_words
 from times_doctor_tasks.contract.states import SOLVED, Verdict
@@ -17,8 +17,7 @@ from times_doctor_tasks.results.ranges import bad_parts, ratios
 
 #: Lines shown of a conflict; `--json` has all.
 MOST_LINES = 20
-_COLUMNS = (Column("", 19), Column("smallest", 8, right=True), Column("largest", 8, right=True))
-_RATIO = Column("ratio", 8, right=True)
+_COLUMNS = (Column("", 19), *(Column(title, 8, right=True) for title in ("smallest", "largest", "ratio")))
 
 
 def diagnosis_view(found: Diagnosis, *, unicode: bool) -> Group:
@@ -29,7 +28,8 @@ def diagnosis_view(found: Diagnosis, *, unicode: bool) -> Group:
         head.append(f": {found.size}", "not bold")
     parts: list[RenderableType] = [Paragraph(head, hanging=2), *_ending(found)]
     if found.conflict:
-        parts += [Text(), Text("What takes part in the conflict", "bold"), *_lines(found.conflict)]
+        parts += [Text(), Text("What takes part in the conflict", "bold")]
+        parts += first_of(found.conflict, MOST_LINES, "; --json has all")
     if found.quality_sentence:
         parts += [Text(), Text("Quality", "bold"), Paragraph(found.quality_sentence, indent=2)]
     if ratios(found.ranges):
@@ -51,21 +51,10 @@ def _ending(found: Diagnosis) -> list[RenderableType]:
 
 
 def _scaling(found: Diagnosis, signs: Glyphs) -> list[RenderableType]:
-    parts, every, columns = found.ranges["parts"], ratios(found.ranges), (*_COLUMNS, _RATIO)
-    rows = [
-        row_of(
-            columns,
-            [
-                Cell(f"  {name}"),
-                Cell(f"{parts[name]['min']:.1e}"),
-                Cell(f"{parts[name]['max']:.1e}"),
-                Cell(f"{ratio:.1e}"),
-            ],
-            ellipsis=signs.ellipsis,
-        )
-        for name, ratio in every.items()
-    ]
-    lines: list[RenderableType] = [Lines([header_of(columns, ellipsis=signs.ellipsis), *rows])]
+    parts, every = found.ranges["parts"], ratios(found.ranges)
+    figures = {name: (parts[name]["min"], parts[name]["max"], ratio) for name, ratio in every.items()}
+    rows = [[Cell(f"  {name}"), *(Cell(f"{value:.1e}") for value in values)] for name, values in figures.items()]
+    lines: list[RenderableType] = [Lines(table_lines(_COLUMNS, rows, ellipsis=signs.ellipsis))]
     if found.scaling_sentence:
         lines.append(Paragraph(Text(printable(found.scaling_sentence), "yellow"), indent=2))
     if bad_parts(found.ranges) and found.ranges.get("quadratic") is False:
@@ -85,10 +74,3 @@ def _worst(name: str, part: Mapping[str, Any]) -> list[RenderableType]:
     return shown + [
         Paragraph(f"{each['value']:>10.2e}  {printable(each['name'])}", indent=2, hanging=12) for each in entries
     ]
-
-
-def _lines(lines: Sequence[str]) -> list[RenderableType]:
-    shown: list[RenderableType] = [Paragraph(printable(line), indent=2, hanging=2) for line in lines[:MOST_LINES]]
-    if len(lines) > MOST_LINES:
-        shown.append(Text(f"  and {len(lines) - MOST_LINES} more; --json has all", "dim"))
-    return shown

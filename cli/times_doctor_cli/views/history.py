@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from times_doctor_cli.terminal.lines import Cell, Column, Lines, Paragraph, header_of, row_of
+from times_doctor_cli.terminal.lines import Cell, Lines, Paragraph, fitted, table_lines
 from times_doctor_cli.terminal.signs import glyphs, printable
 from times_doctor_cli.terminal.units import memory, runtime
 from times_doctor_cli.views.scans import started_words
@@ -71,10 +70,6 @@ def _row(one: Standing) -> dict[str, str]:
 
 
 def _table(titles: Sequence[str], rows: Sequence[Mapping[str, str]], *, unicode: bool) -> Lines:
-    ellipsis = glyphs(unicode=unicode).ellipsis
-    columns = [
-        Column(title, max([len(title), *(min(cell_len(row[title]), _WIDEST) for row in rows)]), right=title in _RIGHT)
-        for title in titles
-    ]
-    lines = [[Cell(printable(row[title])) for title in titles] for row in rows]
-    return Lines([header_of(columns, ellipsis=ellipsis), *(row_of(columns, line, ellipsis=ellipsis) for line in lines)])
+    columns = fitted(titles, rows, right=_RIGHT, widest=_WIDEST)
+    cells = [[Cell(printable(row[title])) for title in titles] for row in rows]
+    return Lines(table_lines(columns, cells, ellipsis=glyphs(unicode=unicode).ellipsis))

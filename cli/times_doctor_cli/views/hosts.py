@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from times_doctor_cli.client.host_cards import licence_of, solvers_of
-from times_doctor_cli.terminal.lines import Cell, Column, Lines, Paragraph, header_of, row_of
+from times_doctor_cli.terminal.lines import Cell, Lines, Paragraph, fitted, header_of, row_of
 from times_doctor_cli.terminal.signs import glyphs, printable
 from times_doctor_cli.terminal.units import memory
 from times_doctor_tasks.contract.hosts import ENGINE_NAMES, HostCard
@@ -23,10 +22,7 @@ def hosts_view(cards: Sequence[HostCard], *, unicode: bool) -> Group:
     """A line for each host, and below it what it can run and what its people should know."""
     signs = glyphs(unicode=unicode)
     rows = [_figures(card) for card in cards]
-    columns = [
-        Column(title, max([len(title), *(cell_len(row[title]) for row in rows)]), right=title in _RIGHT)
-        for title in _TITLES
-    ]
+    columns = fitted(_TITLES, rows, right=_RIGHT)
     parts: list[RenderableType] = [Lines([header_of(columns, ellipsis=signs.ellipsis)])]
     for card, row in zip(cards, rows, strict=True):
         cells = [Cell(row[title], "bold" if title == "host" else "") for title in _TITLES]

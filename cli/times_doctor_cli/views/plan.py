@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
-from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, Paragraph, header_of, row_of, wrapped
+from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, Paragraph, table_lines, wrapped
 from times_doctor_cli.terminal.signs import Glyphs, glyphs, printable
 
 
@@ -90,9 +90,8 @@ def _runs(runs: Sequence[PlannedRun], width: int, signs: Glyphs) -> Lines:
     ]
     used = sum(column.width + GAP for column in columns)
     columns.append(Column("options", max(10, width - used)))
-    lines = [header_of(columns, ellipsis=signs.ellipsis)]
+    rows = []
     for run in runs:
         options = ", ".join(line.strip() for line in run.options.splitlines() if line.strip())
-        cells = [Cell(run.run), Cell(str(run.threads)), Cell(run.origin, "dim"), Cell(options)]
-        lines.append(row_of(columns, cells, ellipsis=signs.ellipsis))
-    return Lines(lines)
+        rows.append([Cell(run.run), Cell(str(run.threads)), Cell(run.origin, "dim"), Cell(options)])
+    return Lines(table_lines(columns, rows, ellipsis=signs.ellipsis))

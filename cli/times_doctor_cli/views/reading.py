@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, Paragraph, header_of, row_of
+from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, Paragraph, first_of, row_of, table_lines
 from times_doctor_cli.terminal.signs import Glyphs, glyphs, printable
 from times_doctor_cli.terminal.units import count, number, runtime, verdict_words
 from times_doctor_tasks.contract.states import SOLVED, Verdict
@@ -45,7 +45,7 @@ def reading_view(reading: RunReading, *, width: int, unicode: bool) -> Group:
         parts += [Text(), _solves(reading.solves, width, signs)]
     for title, lines in _lists(reading):
         if lines:
-            parts += [Text(), Text(title, "bold"), *_listed(lines)]
+            parts += [Text(), Text(title, "bold"), *first_of(lines, MOST_LINES, "; --json has all")]
     return Group(*parts)
 
 
@@ -95,8 +95,7 @@ def _solves(solves: Sequence[Solve], width: int, signs: Glyphs) -> Lines:
     columns = [Column(t, w, right=2 <= place < 8) for place, (t, w) in enumerate(zip(titles, widths, strict=True))][
         :fits
     ]
-    lines = [header_of(columns, ellipsis=signs.ellipsis)]
-    lines += [row_of(columns, [Cell(text) for text in row[:fits]], ellipsis=signs.ellipsis) for row in rows]
+    lines = table_lines(columns, [[Cell(text) for text in row[:fits]] for row in rows], ellipsis=signs.ellipsis)
     if len(solves) > len(shown):
         lines.append(Text(f"{len(solves) - len(shown)} earlier solves are not shown", "dim"))
     return Lines(lines)
@@ -125,10 +124,3 @@ def _lists(reading: RunReading) -> Iterable[tuple[str, Sequence[str]]]:
     )
     yield "Options", [" ".join(pair) for pair in reading.options_set]
     yield "Messages", reading.messages
-
-
-def _listed(lines: Sequence[str]) -> list[RenderableType]:
-    shown: list[RenderableType] = [Paragraph(printable(line), indent=2, hanging=2) for line in lines[:MOST_LINES]]
-    if len(lines) > MOST_LINES:
-        shown.append(Text(f"  and {len(lines) - MOST_LINES} more; --json has all", "dim"))
-    return shown

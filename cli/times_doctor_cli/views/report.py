@@ -11,7 +11,7 @@ from rich.text import Text
 
 from times_doctor_cli.reports.attempts import begun_again
 from times_doctor_cli.reports.profile_lines import ProfileLine, profile_lines, saving_words, time_title
-from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, Paragraph, header_of, row_of
+from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, Paragraph, first_of, table_lines
 from times_doctor_cli.terminal.signs import Glyphs, glyphs, printable, state_glyph
 from times_doctor_cli.terminal.units import count, memory, number, rounded_up, runtime, verdict_words
 from times_doctor_tasks.analysis.advice import DECIDED, TOO_CLOSE, no_winner_words, times_words
@@ -110,13 +110,13 @@ def _table(report: Report, width: int, signs: Glyphs) -> Lines:
     _align_points(values)
     columns = _columns(values, report, width)
     titles = [column.title for column in columns]
-    lines = [header_of(columns, ellipsis=signs.ellipsis)]
+    rows = []
     for line, row in zip(shown, values, strict=True):
         sign, style = state_glyph(line.first.state, line.first.verdict, signs)
         row |= {"": signs.best if line.is_best else sign}
         styles = {"": style, "verdict": style, titles[1]: "bold" if line.is_best else ""}
-        cells = [Cell(row[title], styles.get(title, "")) for title in titles]
-        lines.append(row_of(columns, cells, ellipsis=signs.ellipsis))
+        rows.append([Cell(row[title], styles.get(title, "")) for title in titles])
+    lines = table_lines(columns, rows, ellipsis=signs.ellipsis)
     if len(ranked) > MOST_ROWS:
         lines.append(Text(f"{signs.ellipsis} {len(ranked) - MOST_ROWS} more in the files below", "dim"))
     return Lines(lines)
@@ -236,11 +236,8 @@ def _conflict(runs: Sequence[RunResult]) -> list[RenderableType]:
     lines = next((run.conflict for run in runs if run.conflict), ())
     if not lines:
         return []
-    shown: list[RenderableType] = [Text(), Text("What takes part in the conflict", "bold")]
-    shown += [Paragraph(printable(line), indent=2, hanging=2) for line in lines[:_MOST_CONFLICT]]
-    if len(lines) > _MOST_CONFLICT:
-        shown.append(Text(f"  and {len(lines) - _MOST_CONFLICT} more lines in scan_report.json", "dim"))
-    return shown
+    head = Text("What takes part in the conflict", "bold")
+    return [Text(), head, *first_of(lines, _MOST_CONFLICT, " lines in scan_report.json")]
 
 
 def _histories(report: Report) -> list[RenderableType]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 
 from times_doctor_cli.client.scan_summaries import ScanLine
-from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, header_of, row_of
+from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, table_lines
 from times_doctor_cli.terminal.signs import glyphs, printable
 from times_doctor_tasks.analysis.advice import TIE, TOO_CLOSE
 from times_doctor_tasks.contract.states import RunState, ScanMode
@@ -21,7 +21,6 @@ _WIDEST = {"model": 20, "by": 20}
 
 def scans_view(scans: Sequence[ScanLine], *, width: int, unicode: bool, now_ms: int) -> Lines:
     """Id, age, model, who asked, how many runs have ended, and how the others stand."""
-    signs = glyphs(unicode=unicode)
     rows = [
         {
             "scan": line.spec.scan,
@@ -40,8 +39,7 @@ def scans_view(scans: Sequence[ScanLine], *, width: int, unicode: bool, now_ms: 
     used = sum(column.width + GAP for column in columns)
     columns.append(Column("state", max(12, width - used)))
     cells = [[Cell(row[column.title]) for column in columns] for row in rows]
-    header = header_of(columns, ellipsis=signs.ellipsis)
-    return Lines([header, *(row_of(columns, line, ellipsis=signs.ellipsis) for line in cells)])
+    return Lines(table_lines(columns, cells, ellipsis=glyphs(unicode=unicode).ellipsis))
 
 
 def standing_words(line: ScanLine) -> str:
