@@ -25,51 +25,31 @@ def _list(names: tuple[str, ...], *, at_most: int = 8) -> str:
 class RunDirUnreadable(UsageError):
     """The path given is not a run folder or a driver."""
 
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(path, why)
-
-    def __str__(self) -> str:
-        path, why = self.args
-        return f"{path!r} {why}. Expected a run folder, or a .run, .gms, .mps, .mps.gz or .lp file."
+    words = "{0!r} {1}. Expected a run folder, or a .run, .gms, .mps, .mps.gz or .lp file."
 
 
 class EmptyModel(UsageError):
     """An LP file holds nothing."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-
-    def __str__(self) -> str:
-        return (
-            f"The model file {self.args[0]!r} is empty. Expected a linear program in MPS or CPLEX's LP format; "
-            "was the disk full when it was exported? Export it again."
-        )
+    words = (
+        "The model file {0!r} is empty. Expected a linear program in MPS or CPLEX's LP format; "
+        "was the disk full when it was exported? Export it again."
+    )
 
 
 class DecimalComma(UsageError):
     """Numbers of an MPS file have a comma."""
 
-    def __init__(self, number: str) -> None:
-        super().__init__(number)
-
-    def __str__(self) -> str:
-        return (
-            f"The model file has the number {self.args[0]!r}. Expected a decimal point: solvers read the part before "
-            "the comma only, so they would solve another model. Export it again with points."
-        )
+    words = (
+        "The model file has the number {0!r}. Expected a decimal point: solvers read the part before "
+        "the comma only, so they would solve another model. Export it again with points."
+    )
 
 
 class NameIsNoText(UsageError):
     """A folder's name has bytes that are no UTF-8, and so cannot stand in a report."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-
-    def __str__(self) -> str:
-        return (
-            f"The folder name {self.args[0]!r} is not text (bytes that are not UTF-8): no report could name it. "
-            "Rename the folder."
-        )
+    words = "The folder name {0!r} is not text (bytes that are not UTF-8): no report could name it. Rename the folder."
 
 
 class DriverNotFound(UsageError):
@@ -149,15 +129,10 @@ class SourceNotFound(UsageError):
 class NotTimesSource(UsageError):
     """A folder given as TIMES source does not hold it."""
 
-    def __init__(self, path: str, named_by: str) -> None:
-        super().__init__(path, named_by)
-
-    def __str__(self) -> str:
-        path, named_by = self.args
-        return (
-            f"{named_by} names {path!r}, which is not a TIMES source folder: expected 'initsys.mod' and "
-            "'maindrv.mod' in it. Name the folder that holds them."
-        )
+    words = (
+        "{1} names {0!r}, which is not a TIMES source folder: expected 'initsys.mod' and "
+        "'maindrv.mod' in it. Name the folder that holds them."
+    )
 
 
 class MissingGdx(UsageError):
@@ -196,49 +171,31 @@ class AbsoluteInclude(UsageError):
 class NoVariables(UsageError):
     """A compile-time variable was given for a model that GAMS does not compile."""
 
-    def __init__(self, model: str, name: str) -> None:
-        super().__init__(model, name)
-
-    def __str__(self) -> str:
-        model, name = self.args
-        return f"--gams-arg {name}: {model} is solved without GAMS and its variables. Leave it out."
+    words = "--gams-arg {1}: {0} is solved without GAMS and its variables. Leave it out."
 
 
 class RestartNotFound(UsageError):
     """The work file to restart from is missing."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-
-    def __str__(self) -> str:
-        return (
-            f"--restart names {self.args[0]!r}, which is not there. Expected a .g00 file, such as _times.g00 of the "
-            "TIMES source folder, or the words auto or none."
-        )
+    words = (
+        "--restart names {0!r}, which is not there. Expected a .g00 file, such as _times.g00 of the "
+        "TIMES source folder, or the words auto or none."
+    )
 
 
 class IncludeNotFound(UsageError):
     """A path given with --include does not exist."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-
-    def __str__(self) -> str:
-        return f"--include names {self.args[0]!r}, which is not there. Expected a file or a folder."
+    words = "--include names {0!r}, which is not there. Expected a file or a folder."
 
 
 class LeavesTree(UsageError):
     """A link leads out of the folders the model lives in."""
 
-    def __init__(self, link: str, target: str) -> None:
-        super().__init__(link, target)
-
-    def __str__(self) -> str:
-        link, target = self.args
-        return (
-            f"{link!r} is a link to {target!r}, outside of the folders of this model. "
-            "If the model really needs that file, say so: --include " + repr(target)
-        )
+    words = (
+        "{0!r} is a link to {1!r}, outside of the folders of this model. "
+        "If the model really needs that file, say so: --include {1!r}"
+    )
 
 
 class AmbiguousName(UsageError):
@@ -258,9 +215,4 @@ class AmbiguousName(UsageError):
 class TooMuch(UsageError):
     """A look took in more than any model holds."""
 
-    def __init__(self, what: str, where: str) -> None:
-        super().__init__(what, where)
-
-    def __str__(self) -> str:
-        what, where = self.args
-        return f"{where}: {what}. Expected one model; name the folder of one case, or its driver."
+    words = "{1}: {0}. Expected one model; name the folder of one case, or its driver."

@@ -31,23 +31,13 @@ _Stamp: TypeAlias = tuple[int, int, int, int]
 class FileChanged(UsageError):
     """A file changed while it was read."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-
-    def __str__(self) -> str:
-        (path,) = self.args
-        return f"{path!r} changed while it was read. Wait until whatever writes it has finished, then scan again."
+    words = "{0!r} changed while it was read. Wait until whatever writes it has finished, then scan again."
 
 
 class FileUnreadable(UsageError):
     """An input file cannot be read."""
 
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(path, why)
-
-    def __str__(self) -> str:
-        path, why = self.args
-        return f"The input file {path!r} cannot be read: {why}. Expected a readable file; check its permissions."
+    words = "The input file {0!r} cannot be read: {1}. Expected a readable file; check its permissions."
 
 
 class FileHash(msgspec.Struct, frozen=True):

@@ -48,51 +48,28 @@ class StoreFull(StoreFailed):
 class StoreUnreachable(StoreFailed):
     """The store does not answer; a later try may succeed, and sends only what is not there yet."""
 
-    def __init__(self, where: str, why: str) -> None:
-        super().__init__(where, why)
-
-    def __str__(self) -> str:
-        where, why = self.args
-        return f"The store at {where!r} does not answer: {why}. Check TIMES_DOCTOR_STORE_URL, and that it is up."
+    words = "The store at {0!r} does not answer: {1}. Check TIMES_DOCTOR_STORE_URL, and that it is up."
 
 
 class ContentChanged(StoreFailed):
     """A file is not what it was when it was hashed."""
 
-    def __init__(self, name: str, found: str) -> None:
-        super().__init__(name, found)
-
-    def __str__(self) -> str:
-        name, found = (arg[:_SHOWN_DIGITS] for arg in self.args)
-        return f"A file changed while it was sent: expected hash {name}..., got {found}.... Wait, then scan again."
+    words = "A file changed while it was sent: expected hash {0:.12}..., got {1:.12}.... Wait, then scan again."
 
 
 class BlobGone(StoreFailed):
     """A blob is not in the store."""
 
-    def __init__(self, name: str, where: str) -> None:
-        super().__init__(name, where)
-
-    def __str__(self) -> str:
-        name, where = self.args
-        return (
-            f"Blob {name[:_SHOWN_DIGITS]}... is not in the store at {where!r}: it expired, was pruned, or never "
-            "arrived. Scan again to send it once more."
-        )
+    words = (
+        "Blob {0:.12}... is not in the store at {1!r}: it expired, was pruned, or never "
+        "arrived. Scan again to send it once more."
+    )
 
 
 class BlobDamaged(StoreFailed):
     """A stored blob does not have the content that its name says."""
 
-    def __init__(self, name: str, where: str) -> None:
-        super().__init__(name, where)
-
-    def __str__(self) -> str:
-        name, where = self.args
-        return (
-            f"Blob {name[:_SHOWN_DIGITS]}... in the store at {where!r} was damaged, and has been removed. "
-            "Scan again to send it once more."
-        )
+    words = "Blob {0:.12}... in the store at {1!r} was damaged, and has been removed. Scan again to send it once more."
 
 
 class BlobTooLarge(StoreFailed):

@@ -13,7 +13,7 @@
 What goes wrong in a solve is no error of ours: it becomes a run's document.
 
 An error that can leave a task passes all its positional arguments to `super().__init__`: Celery's JSON backend
-rebuilds it from `args` alone. The sentence is made in `__str__`.
+rebuilds it from `args` alone. The sentence is made of them when it is shown: by `words`, or in `__str__`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,12 @@ class TimesDoctorError(Exception):
 
     #: What to do next, shown on a line of its own; empty where the message says it.
     hint: ClassVar[str] = ""
+    #: The sentence, with `{0}`, `{1!r}` for the arguments in their order; without it they are the sentence themselves.
+    words: ClassVar[str] = ""
 
     def __str__(self) -> str:
+        if self.words:
+            return self.words.format(*self.args)
         return " ".join(str(arg) for arg in self.args) or (self.__doc__ or "").strip()
 
 
@@ -42,16 +46,11 @@ class InfrastructureError(TimesDoctorError):
 class BrokerUnavailable(InfrastructureError):
     """The broker does not answer, or not to us."""
 
-    def __init__(self, url: str, why: str) -> None:
-        super().__init__(url, why)
-
-    def __str__(self) -> str:
-        url, why = self.args
-        return (
-            f"The broker {url!r} cannot be used: {why}. "
-            "It must be Redis or Valkey, version 7 or newer. "
-            "Check TIMES_DOCTOR_BROKER_URL, and that the server runs."
-        )
+    words = (
+        "The broker {0!r} cannot be used: {1}. "
+        "It must be Redis or Valkey, version 7 or newer. "
+        "Check TIMES_DOCTOR_BROKER_URL, and that the server runs."
+    )
 
 
 class NoHostForSolver(InfrastructureError):

@@ -53,36 +53,22 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class HostileName(UsageError):
     """A file's name is not allowed in a snapshot."""
 
-    def __init__(self, name: str, why: str) -> None:
-        super().__init__(name, why)
-
-    def __str__(self) -> str:
-        name, why = self.args
-        return f"The file name {name!r} cannot be used on a solver host: {why}. Rename the file and what refers to it."
+    words = "The file name {0!r} cannot be used on a solver host: {1}. Rename the file and what refers to it."
 
 
 class NameCollision(UsageError):
     """Two files would become one under lower-cased names."""
 
-    def __init__(self, first: str, second: str, staged: str) -> None:
-        super().__init__(first, second, staged)
-
-    def __str__(self) -> str:
-        first, second, staged = self.args
-        return (
-            f"{first!r} and {second!r} are both called {staged!r} on a solver host, where names are lower-cased. "
-            "Remove or rename the one the model does not use."
-        )
+    words = (
+        "{0!r} and {1!r} are both called {2!r} on a solver host, where names are lower-cased. "
+        "Remove or rename the one the model does not use."
+    )
 
 
 class BadManifest(UsageError):
     """A manifest is not one that this project writes."""
 
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-
-    def __str__(self) -> str:
-        return f"The snapshot's manifest is refused: {self.args[0]}. Expected one written by times-doctor; scan again."
+    words = "The snapshot's manifest is refused: {0}. Expected one written by times-doctor; scan again."
 
 
 class StagedFile(msgspec.Struct, frozen=True, kw_only=True):

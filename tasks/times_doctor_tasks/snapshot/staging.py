@@ -23,12 +23,7 @@ _CHUNK_BYTES = 1024 * 1024
 class BlobMismatch(StoreFailed):
     """A blob's content is not what its name says."""
 
-    def __init__(self, path: str, expected: str, found: str) -> None:
-        super().__init__(path, expected, found)
-
-    def __str__(self) -> str:
-        path, expected, found = self.args
-        return f"The stored content of {path!r} is {found}, expected {expected}. Scan again to upload it once more."
+    words = "The stored content of {0!r} is {2}, expected {1}. Scan again to upload it once more."
 
 
 FetchBlob: TypeAlias = Callable[[str], Path | BinaryIO]

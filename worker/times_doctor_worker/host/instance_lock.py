@@ -28,15 +28,10 @@ KEEP_OTHERS_S = 86_400.0
 class NameTaken(InfrastructureError):
     """Another worker of this name lives."""
 
-    def __init__(self, host: str, pid: int, started: str) -> None:
-        super().__init__(host, pid, started)
-
-    def __str__(self) -> str:
-        host, pid, started = self.args
-        return (
-            f"A worker called {host!r} is already live at this broker (pid {pid}, started {started}). Two workers with "
-            "one name would treat each other's runs as their own. Stop that one, or start this one with --name NAME."
-        )
+    words = (
+        "A worker called {0!r} is already live at this broker (pid {1}, started {2}). Two workers with "
+        "one name would treat each other's runs as their own. Stop that one, or start this one with --name NAME."
+    )
 
 
 class Tenure:

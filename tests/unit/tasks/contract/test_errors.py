@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib
 import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
 from types import ModuleType
 
 import pytest
@@ -31,12 +35,36 @@ def _import_below(package: ModuleType) -> None:
                 importlib.import_module(module.name)  # an adapter imports its solver, which may not be here
 
 
+def arguments_of(kind: type[TimesDoctorError]) -> int:
+    if kind.words:
+        return len({name for _, name, _, _ in Formatter().parse(kind.words) if name is not None})
+    return kind.__init__.__code__.co_argcount - 1 if "__init__" in vars(kind) else 1
+
+
+def raised() -> Iterator[tuple[str, int, str]]:
+    """(class, arguments, place) of each error with `words` that the product makes."""
+    names = {kind.__name__ for kind in all_errors() if kind.words}
+    for package in (times_doctor_tasks, times_doctor_worker, times_doctor_cli):
+        for path in Path(package.__path__[0]).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
+                    yield node.func.id, len(node.args), f"{path.name}:{node.lineno}"
+
+
 @pytest.mark.parametrize("kind", all_errors(), ids=lambda kind: kind.__name__)
 def test_an_error_rebuilt_from_its_args_says_the_same(kind: type[TimesDoctorError]) -> None:
-    count = kind.__init__.__code__.co_argcount - 1 if "__init__" in vars(kind) else 1
-    error = kind(*[f"a{n}" for n in range(count)])
+    error = kind(*[f"a{n}" for n in range(arguments_of(kind))])
     assert type(error)(*error.args).args == error.args
-    assert len(error.args) == count
+    assert len(error.args) == arguments_of(kind)
+    if kind.words:
+        assert all(arg in str(error) for arg in error.args)
+
+
+def test_an_error_with_words_gets_as_many_arguments_as_they_have_places() -> None:
+    counts = {kind.__name__: arguments_of(kind) for kind in all_errors()}
+    found = list(raised())
+    assert len(found) > 20
+    assert [(place, name) for name, count, place in found if counts[name] != count] == []
 
 
 def test_a_broker_error_names_the_broker_and_what_to_do() -> None:
