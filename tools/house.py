@@ -37,10 +37,6 @@ GROWTHS = {
     "options of scan and worker in groups, without rich": 30,
     "less: jinja2, platformdirs, profiles and sample as data, one home for a name": -1_100,
 }
-#: Pairs of modules that share six lines, and why that is right.
-EXPLAINED_DUPLICATES = {
-    frozenset({"times_doctor_cli", "times_doctor_cli.api"}): "the package lists what of `api` programs get lazily",
-}
 MAX_MODULE_LINES, MAX_FUNCTION_LINES = 500, 40
 #: What the import of a package alone must not load: the guard forks before it imports.
 HEAVY = ("billiard", "celery", "jinja2", "kombu", "msgspec", "psutil", "redis", "rich", "typer")
@@ -169,11 +165,10 @@ def layer_faults(top: Path) -> Iterator[str]:
 
 
 def shared_lines(report: str) -> Iterator[str]:
-    """The findings of pylint's duplicate-code, from its JSON, that nothing explains."""
+    """The findings of pylint's duplicate-code, from its JSON."""
     for message in json.loads(report)["messages"]:
         places = re.findall(r"^==([\w.]+):\[(\d+):(\d+)\]$", message["message"], re.MULTILINE)
-        if frozenset(module for module, _, _ in places) not in EXPLAINED_DUPLICATES:
-            yield " and ".join(f"{module}:{int(first) + 1}-{last}" for module, first, last in places)
+        yield " and ".join(f"{module}:{int(first) + 1}-{last}" for module, first, last in places)
 
 
 def duplicates(top: Path) -> Iterator[str]:
@@ -204,7 +199,7 @@ def measures(top: Path) -> Iterator[Measure]:
     heavy = tuple(heavy_packages(top))
     yield Measure("heavy packages", str(len(heavy)), "none", heavy)
     again = tuple(duplicates(top))
-    yield Measure("unexplained duplicates", str(len(again)), "none", again)
+    yield Measure("duplicates", str(len(again)), "none", again)
     layers = tuple(layer_faults(top))
     yield Measure("broken layers", str(len(layers)), "none", layers)
     for journey in read_journeys(top / "tools" / "journeys.toml"):

@@ -50,26 +50,6 @@ if TYPE_CHECKING:
     from times_doctor_cli.planning.builder import Prepared
     from times_doctor_cli.planning.request import ScanRequest
 
-__all__ = [
-    "LAST",
-    "Board",
-    "Client",
-    "Fetched",
-    "cancel",
-    "connect",
-    "fetch",
-    "fetch_gdx",
-    "find",
-    "hosts",
-    "looks_like_scan",
-    "prepare_scan",
-    "report",
-    "standing",
-    "submit_prepared",
-    "submit_scan",
-    "watch",
-]
-
 #: Seconds between two looks for events.
 _POLL_S = 0.25
 
@@ -138,9 +118,10 @@ def prepare_scan(
 
 def submit_prepared(client: Client, prepared: Prepared, on_sent: OnSent | None = None) -> str:
     """Sends what the store lacks and publishes the scan; returns its id."""
-    from times_doctor_cli.planning.builder import publish, send_model
+    from times_doctor_cli.client.upload import upload
+    from times_doctor_cli.planning.builder import publish
 
-    send_model(client, prepared, on_sent)
+    upload(prepared.snapshot, client.blobs, on_sent)
     publish(client, prepared)
     return prepared.spec.scan
 

@@ -55,6 +55,11 @@ class Finding(msgspec.Struct, frozen=True):
     """What to do; empty where nothing need be done."""
 
 
+def _judged(what: str, words: str, *, wrong: bool, step: str) -> Finding:
+    """Right, or a warning with what to do."""
+    return Finding(Level.WARN if wrong else Level.OK, what, words, step if wrong else "")
+
+
 class Value(msgspec.Struct, frozen=True):
     """A configuration value in force."""
 
@@ -99,16 +104,11 @@ def check_cache(settings: Settings) -> Finding:
     folder = settings.cache_dir
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        return Finding(
-            Level.FAIL,
-            "cache folder",
-            f"{folder} cannot be written",
-            "Set TIMES_DOCTOR_CACHE_DIR to a folder of yours.",
-        )
+        step = "Set TIMES_DOCTOR_CACHE_DIR to a folder of yours."
+        return Finding(Level.FAIL, "cache folder", f"{folder} cannot be written", step)
     free = shutil.disk_usage(nearest).free
-    level = Level.OK if free >= LITTLE_DISK_BYTES else Level.WARN
-    step = "" if level is Level.OK else "Free some space there, or set TIMES_DOCTOR_CACHE_DIR."
-    return Finding(level, "cache folder", f"{folder}, {size(free)} free", step)
+    step = "Free some space there, or set TIMES_DOCTOR_CACHE_DIR."
+    return _judged("cache folder", f"{folder}, {size(free)} free", wrong=free < LITTLE_DISK_BYTES, step=step)
 
 
 def check_times_source(settings: Settings) -> Finding:
@@ -159,29 +159,18 @@ def check_broker(client: Client) -> Iterator[Finding]:
     trip_ms = (monotonic_s() - began_s) * 1000
     name = "Valkey" if "valkey_version" in info else "Redis"
     version = info.get("valkey_version") or info.get("redis_version", "?")
-    slow = trip_ms > SLOW_MS
-    yield Finding(
-        Level.WARN if slow else Level.OK,
-        "broker",
-        f"{client.shown_broker}: {name} {version}, answers in {trip_ms:.1f} ms",
-        "Tables will lag: use a broker that is nearer." if slow else "",
-    )
+    words = f"{client.shown_broker}: {name} {version}, answers in {trip_ms:.1f} ms"
+    yield _judged("broker", words, wrong=trip_ms > SLOW_MS, step="Tables will lag: use a broker that is nearer.")
     yield from _check_encryption(client.broker_url)
     yield _check_memory(info)
     keeps = bool(int(info.get("aof_enabled", 0)))
-    yield Finding(
-        Level.OK if keeps else Level.WARN,
-        "broker data",
-        "kept on disk (appendonly yes)" if keeps else "lost when the server restarts (appendonly no)",
-        "" if keeps else "Set `appendonly yes` on the server: scans then survive its restart.",
-    )
+    words = "kept on disk (appendonly yes)" if keeps else "lost when the server restarts (appendonly no)"
+    step = "Set `appendonly yes` on the server: scans then survive its restart."
+    yield _judged("broker data", words, wrong=not keeps, step=step)
     apart_s = abs(client.store.server_ms() - now_ms()) / 1000
-    yield Finding(
-        Level.OK if apart_s <= CLOCK_APART_S else Level.WARN,
-        "clocks",
-        f"this machine and the broker are {apart_s:.1f} s apart",
-        "" if apart_s <= CLOCK_APART_S else "Have both synchronise their clocks. Scans are right all the same.",
-    )
+    words = f"this machine and the broker are {apart_s:.1f} s apart"
+    step = "Have both synchronise their clocks. Scans are right all the same."
+    yield _judged("clocks", words, wrong=apart_s > CLOCK_APART_S, step=step)
 
 
 def _check_encryption(url: str) -> Iterator[Finding]:
@@ -197,17 +186,10 @@ def _check_memory(info: dict[str, Any]) -> Finding:
     policy = info.get("maxmemory_policy", "noeviction")
     words = f"{size(used)} used" + (f" of {size(limit)}" if limit else ", no limit")
     if policy != "noeviction" and limit:
-        return Finding(
-            Level.FAIL,
-            "broker memory",
-            f"{words}; it evicts keys when full ({policy})",
-            "Set `maxmemory-policy noeviction` on the server: an evicted key is a lost run.",
-        )
-    if limit and used > 0.9 * limit:
-        return Finding(
-            Level.WARN, "broker memory", words, "Raise maxmemory, or free some: `times-doctor prune --days 1`."
-        )
-    return Finding(Level.OK, "broker memory", words)
+        step = "Set `maxmemory-policy noeviction` on the server: an evicted key is a lost run."
+        return Finding(Level.FAIL, "broker memory", f"{words}; it evicts keys when full ({policy})", step)
+    step = "Raise maxmemory, or free some: `times-doctor prune --days 1`."
+    return _judged("broker memory", words, wrong=bool(limit) and used > 0.9 * limit, step=step)
 
 
 def check_store(client: Client) -> Finding:
@@ -218,10 +200,8 @@ def check_store(client: Client) -> Finding:
         return Finding(Level.FAIL, "store", str(error), "Check TIMES_DOCTOR_STORE_URL; hosts need the same one.")
     words = f"{client.blobs.where}: {size(usage.used_bytes)} used, {size(usage.room_bytes)} free ({usage.limit})"
     little = usage.room_bytes < 0.1 * (usage.used_bytes + usage.room_bytes)
-    step = (
-        "Free some with `times-doctor prune --days 1`, or set TIMES_DOCTOR_STORE_URL to a larger one." if little else ""
-    )
-    return Finding(Level.WARN if little else Level.OK, "store", words, step)
+    step = "Free some with `times-doctor prune --days 1`, or set TIMES_DOCTOR_STORE_URL to a larger one."
+    return _judged("store", words, wrong=little, step=step)
 
 
 def check_dead_letters(letters: DeadLetters) -> Iterator[Finding]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import msgspec
-from redis.exceptions import NoPermissionError
 
 from times_doctor_cli.client.session import Client
-from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.wording import some_of
 
 
@@ -52,14 +50,8 @@ def set_seats(client: Client, solver: str, seats: int | None, *, lease_s: float)
         UsageError: the user of the broker's URL may not.
         BrokerUnavailable: it does not answer, or refuses.
     """
-    with client.answering():
-        try:
-            client.store.set_seats(solver, seats, lease_s=lease_s)
-        except NoPermissionError as error:
-            raise UsageError(
-                f"The user of {client.shown_broker} may not set seats: give the URL of the role admin in "
-                "TIMES_DOCTOR_BROKER_URL (`times-doctor acl` prints its user)."
-            ) from error
+    with client.answering(doing="set seats", role="admin"):
+        client.store.set_seats(solver, seats, lease_s=lease_s)
         cards = [card for card in client.store.live_hosts() if "solve" in card.roles]
     having = [card for card in cards if any(name.split(".")[-1] == solver for name in card.solvers)]
     older = [card.host for card in having if not card.shares_line]

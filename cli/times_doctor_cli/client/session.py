@@ -99,16 +99,24 @@ class Client:
         return "" if spec.client.partition("@")[0] == self.me.partition("@")[0] else spec.client
 
     @contextmanager
-    def answering(self) -> Iterator[None]:
+    def answering(self, *, doing: str = "", role: str = "") -> Iterator[None]:
         """Turns what Redis raises into our words.
+
+        Args:
+            doing: What is done that needs another role than the client's, such as "set seats"; `role` may do it.
 
         Raises:
             BrokerUnavailable: it does not answer, or refuses.
-            InfrastructureError: its user may not do this.
+            UsageError, InfrastructureError: its user may not do this, with and without a `role` that may.
         """
         try:
             yield
         except redis.exceptions.NoPermissionError as error:
+            if role:
+                raise UsageError(
+                    f"The user of {self.shown_broker} may not {doing}: give the URL of the role {role} in "
+                    "TIMES_DOCTOR_BROKER_URL (`times-doctor acl` prints its user)."
+                ) from error
             raise InfrastructureError(
                 f"The user of {self.shown_broker!r} may not do this: {str(error).rstrip('.?')}. Give the URL of the "
                 "user `client`, or of the role that --help names, in TIMES_DOCTOR_BROKER_URL."

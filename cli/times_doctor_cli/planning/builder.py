@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from times_doctor_cli.client.host_cards import engine_of_note, licence_of
 from times_doctor_cli.client.session import Client, whoami
-from times_doctor_cli.client.upload import upload
 from times_doctor_cli.planning.hosts import Fleet, queues_for
 from times_doctor_cli.planning.request import PRIORITIES, ScanRequest
 from times_doctor_cli.planning.reuse import earlier_in, earlier_on, reuse
@@ -346,11 +345,6 @@ def harvest_of(prepared: Prepared, trace: Path | None = None) -> Harvest:
         listing=run_dir.listing,
         trace=trace,
     )
-
-
-def send_model(client: Client, prepared: Prepared, on_sent: OnSent | None = None) -> None:
-    """Uploads what the store lacks of the model. Nothing is started by it."""
-    upload(prepared.snapshot, client.blobs, on_sent)
 
 
 def publish(client: Client, prepared: Prepared) -> None:

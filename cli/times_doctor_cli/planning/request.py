@@ -137,28 +137,14 @@ def gams_args_of(texts: Sequence[str]) -> Mapping[str, str]:
     return parse_gams_args(texts) if texts else {}
 
 
-def parse_threads(text: str) -> int | None:
-    """The value of `--threads`: a number, or `auto`.
+def number_or_auto(option: str, text: str) -> int | None:
+    """The value of an option that takes a number, or `auto`: None.
 
-    Raises:
-        UsageError: neither.
-    """
-    return _number_or_auto("--threads", text)
-
-
-def parse_repeat(text: str) -> int | None:
-    """The value of `--repeat`: a number, or `auto`.
-
-    Raises:
-        UsageError: neither.
-    """
-    return _number_or_auto("--repeat", text)
-
-
-def _number_or_auto(option: str, text: str) -> int | None:
-    """
-    >>> _number_or_auto("--threads", "auto"), _number_or_auto("--threads", "4")
+    >>> number_or_auto("--threads", "auto"), number_or_auto("--threads", "4")
     (None, 4)
+
+    Raises:
+        UsageError: neither.
     """
     if text == "auto":
         return None

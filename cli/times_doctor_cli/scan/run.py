@@ -11,6 +11,7 @@ from rich.console import Console
 
 from times_doctor_cli.api import harvest_of_scan
 from times_doctor_cli.client.session import Client
+from times_doctor_cli.client.upload import upload
 from times_doctor_cli.live.interrupts import NOTHING_STARTED, Signals
 from times_doctor_cli.live.loop import ShowEnd, Shown
 from times_doctor_cli.live.session import show_scan
@@ -22,7 +23,6 @@ from times_doctor_cli.planning.builder import (
     host_names,
     plan_scan,
     publish,
-    send_model,
     warnings_of,
 )
 from times_doctor_cli.planning.request import ScanRequest
@@ -40,6 +40,7 @@ from times_doctor_tasks.contract import exit_codes
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import Report, ScanSpec
+from times_doctor_tasks.contract.wording import counted
 
 
 def run(request: ScanRequest, backend: Backend, environ: Mapping[str, str], *, dry_run: bool, as_json: bool) -> int:
@@ -61,7 +62,7 @@ def run(request: ScanRequest, backend: Backend, environ: Mapping[str, str], *, d
             say(f"Warning: {words}", console)
         sending = "Copying the model" if backend.is_private else "Sending the model"
         with shown_transfer(sending, console, began_s=began_s, quiet=backend.is_private) as on_sent:
-            send_model(client, prepared, on_sent)
+            upload(prepared.snapshot, client.blobs, on_sent)
     except KeyboardInterrupt:
         say(NOTHING_STARTED, stderr_console())
         return exit_codes.INTERRUPTED
@@ -72,7 +73,8 @@ def run(request: ScanRequest, backend: Backend, environ: Mapping[str, str], *, d
         if not backend.is_private:
             say(_submitted_words(prepared), console)
         if request.detach:
-            return _detach(client, prepared.spec, as_json=as_json)
+            _say_detached(client, prepared.spec, as_json=as_json)
+            return exit_codes.OK
         return follow(
             client,
             prepared.spec,
@@ -200,15 +202,9 @@ def _show_only(report: Report, place: Harvest, *, as_json: bool) -> None:
 
 def _submitted_words(prepared: Prepared) -> str:
     spec = prepared.spec
-    amount = len(spec.runs) - len(spec.reused)
-    runs = f"{amount} run{'' if amount == 1 else 's'}"
+    runs = counted(len(spec.runs) - len(spec.reused), "run")
     reused = f", {len(spec.reused)} taken from earlier scans" if spec.reused else ""
     return f"Scan {spec.scan}: {runs} for {host_names(prepared.fleet.fit)}{reused}"
-
-
-def _detach(client: Client, spec: ScanSpec, *, as_json: bool) -> int:
-    _say_detached(client, spec, as_json=as_json)
-    return exit_codes.OK
 
 
 def _say_detached(client: Client, spec: ScanSpec, *, as_json: bool) -> None:

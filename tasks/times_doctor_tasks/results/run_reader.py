@@ -7,12 +7,11 @@ Each file is read once, as a stream, whatever its size. A last line without its 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import Enum
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 
 from times_doctor_tasks.contract.hosts import ENGINE_NAMES
 from times_doctor_tasks.contract.states import SOLVED, StopReason, Verdict
@@ -181,9 +180,9 @@ def read_native_run(
 def to_json(reading: RunReading) -> dict[str, object]:
     """The document of `report --json`: plain types, absent facts as null."""
     judgement = reading.judgement
-    document = {each.name: _plain(getattr(reading, each.name)) for each in fields(reading)}
+    document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(reading))
     del document["judgement"]
-    for solve, record in zip(reading.solves, cast(list[dict[str, object]], document["solves"]), strict=True):
+    for solve, record in zip(reading.solves, document["solves"], strict=True):
         record["phase_seconds"] = dict(solve.phase_seconds)
         record["quality"] = dict(solve.quality)
     return document | {
@@ -196,18 +195,6 @@ def to_json(reading: RunReading) -> dict[str, object]:
             {"name": name, "value": value, "asked_for": asked} for name, value, asked in reading.options_clamped
         ],
     }
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Enum):
-        return str(value)
-    if isinstance(value, tuple | list):
-        return [_plain(each) for each in value]
-    if isinstance(value, dict):
-        return {str(name): _plain(each) for name, each in value.items()}
-    if isinstance(value, msgspec.Struct):
-        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
-    return value
 
 
 def _read_log(path: Path | None, make_reader: Callable[[], LogReader]) -> tuple[LogDigest, LogPhases]:

@@ -69,11 +69,8 @@ def history(
 
 def _memory(*, queue: bool) -> tuple[str, list[RunRecord], Callable[[Judge | None], None]]:
     """Where a history is, its records, and what takes some of them out, or all."""
-    from redis.exceptions import NoPermissionError
-
     from times_doctor_cli.api import connect
     from times_doctor_cli.reports.local_history import forget_local, local_history
-    from times_doctor_tasks.contract.errors import UsageError
     from times_doctor_tasks.state_store.past_runs import forget_past_runs, past_runs
 
     if not queue:
@@ -81,14 +78,8 @@ def _memory(*, queue: bool) -> tuple[str, list[RunRecord], Callable[[Judge | Non
     client = connect(who="history --queue")
 
     def forget(is_meant: Judge | None) -> None:
-        with client.answering():
-            try:
-                forget_past_runs(client.store, is_meant)
-            except NoPermissionError as error:
-                raise UsageError(
-                    f"The user of {client.shown_broker} may not forget runs: give the control role's URL in "
-                    "TIMES_DOCTOR_BROKER_URL."
-                ) from error
+        with client.answering(doing="forget runs", role="control"):
+            forget_past_runs(client.store, is_meant)
 
     with client.answering():
         return f"at {client.shown_broker}", past_runs(client.store), forget

@@ -8,7 +8,7 @@ from typing import Annotated, Unpack
 import typer
 
 from times_doctor_cli.commands.scan.options import InGroups, ScanOptions, takes_scan_options
-from times_doctor_cli.planning.request import ScanRequest, gams_args_of, parse_repeat, parse_threads
+from times_doctor_cli.planning.request import ScanRequest, gams_args_of, number_or_auto
 from times_doctor_tasks.config.settings import parse_duration
 from times_doctor_tasks.contract.errors import UsageError
 
@@ -60,8 +60,8 @@ def scan(
     if llm:
         raise UsageError(NO_LLM)
     request = ScanRequest(
-        threads=parse_threads(threads),
-        repeat=parse_repeat(repeat),
+        threads=number_or_auto("--threads", threads),
+        repeat=number_or_auto("--repeat", repeat),
         repeat_budget_s=parse_duration("--repeat-budget", repeat_budget),
         gams_args=gams_args_of(gams_arg or ()),
         **asked,

@@ -24,19 +24,23 @@ def deadletters(
     The newest 200 are kept, all are counted. A run with such a message has failed.
     """
     from times_doctor_cli import api
-    from times_doctor_cli.client.dead_letters import drop_dead_letters, read_dead_letters
     from times_doctor_cli.terminal.console import emit_json, say, show, shows_unicode, stdout_console
     from times_doctor_cli.views.dead_letters import dead_letters_view
+    from times_doctor_tasks.contract.wording import counted
+    from times_doctor_tasks.state_store.dead_letters import DeadLetters
 
     client = api.connect(who="deadletters")
+    kept = DeadLetters(client.store.client, client.store.keys)
     if act is Act.DROP:
-        dropped = drop_dead_letters(client)
+        with client.answering(doing="drop dead letters", role="control"):
+            dropped = kept.drop()
         if json:
             emit_json({"dropped": dropped})
         else:
-            say(f"{dropped} dead letter{'' if dropped == 1 else 's'} dropped.")
+            say(f"{counted(dropped, 'dead letter')} dropped.")
         return
-    letters, counts = read_dead_letters(client)
+    with client.answering():
+        letters, counts = kept.newest(), kept.counts()
     console = stdout_console()
     if json:
         emit_json({"broker": client.shown_broker, "counts": counts, "letters": letters})

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from times_doctor_cli.planning.request import ScanRequest, parse_repeat
+from times_doctor_cli.planning.request import ScanRequest, number_or_auto
 from times_doctor_tasks.config.settings import Settings, parse_duration
 from times_doctor_tasks.contract.errors import UsageError
 
@@ -59,13 +59,13 @@ def test_configuration_speaks_where_the_command_line_does_not() -> None:
 
 @pytest.mark.parametrize(("text", "repeat"), [("1", 1), ("3", 3), ("auto", None)])
 def test_repeats_are_a_number_or_open(text: str, repeat: int | None) -> None:
-    assert parse_repeat(text) == repeat
+    assert number_or_auto("--repeat", text) == repeat
 
 
 @pytest.mark.parametrize("text", ["", "-1", "often", "1.5"])
 def test_other_words_for_repeats_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match=f"--repeat '{text}': expected a whole number, or 'auto'"):
-        parse_repeat(text)
+        number_or_auto("--repeat", text)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-5s", "5 days", "1e3", "nan"])

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from tests.conftest import wait_until
 from times_doctor_cli.planning.hosts import Fleet
-from times_doctor_cli.planning.request import ScanRequest, parse_threads
+from times_doctor_cli.planning.request import ScanRequest, number_or_auto
 from times_doctor_cli.planning.runs import (
     Capacity,
     choose_profiles,
@@ -299,7 +299,7 @@ def test_a_number_must_be_more_than_zero(field: str) -> None:
 
 def test_words_that_are_no_number_of_threads_are_refused() -> None:
     with pytest.raises(UsageError, match="'many'"):
-        parse_threads("many")
+        number_or_auto("--threads", "many")
 
 
 def test_scan_ids_are_short_and_safe_in_a_file_name() -> None:
