@@ -73,8 +73,7 @@ def run(request: ScanRequest, backend: Backend, environ: Mapping[str, str], *, d
         if not backend.is_private:
             say(_submitted_words(prepared), console)
         if request.detach:
-            _say_detached(client, prepared.spec, as_json=as_json)
-            return exit_codes.OK
+            return _detach(client, prepared.spec, as_json=as_json)
         return follow(
             client,
             prepared.spec,
@@ -130,7 +129,7 @@ def follow(
     )
     if shown.ending is ShowEnd.DETACHED:
         with contextlib.suppress(*([OSError] if shown.interrupted else [])):  # the terminal may be gone
-            _say_detached(client, spec, as_json=as_json)
+            _detach(client, spec, as_json=as_json)
         return exit_codes.INTERRUPTED if shown.interrupted else exit_codes.OK
     if (report := client.report(spec.scan)) is None:
         say(f"Left scan {spec.scan} before its report existed; its runs were told to stop.", stderr_console())
@@ -207,11 +206,13 @@ def _submitted_words(prepared: Prepared) -> str:
     return f"Scan {spec.scan}: {runs} for {host_names(prepared.fleet.fit)}{reused}"
 
 
-def _say_detached(client: Client, spec: ScanSpec, *, as_json: bool) -> None:
+def _detach(client: Client, spec: ScanSpec, *, as_json: bool) -> int:
+    """Says how to come back to the scan."""
     if as_json:
         emit_json({"scan": spec.scan, "detached": True, "runs": spec.runs, "broker": client.shown_broker})
     else:
         say(_detached_words(spec))
+    return exit_codes.OK
 
 
 def _detached_words(spec: ScanSpec) -> str:
