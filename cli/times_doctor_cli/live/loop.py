@@ -25,7 +25,8 @@ from times_doctor_tasks.contract.states import TERMINAL
 
 #: While a menu is open keys are looked for this often.
 KEY_S = 0.04
-#: Events are asked for at most this often: many small answers cost more than one large.
+#: Events are asked for at most this often: many small answers cost more than one large. Each hundred runs adds as much
+#: again, up to four times.
 POLL_S = 0.05
 
 
@@ -126,7 +127,8 @@ class _Loop(msgspec.Struct, frozen=True):
             if self.controls.left:
                 return ShowEnd.LEFT
             if events and not self.board.reported:
-                time.sleep(max(0.0, min(POLL_S, POLL_S - (tick_s() - asked_s))))
+                pause_s = POLL_S * min(4.0, max(1.0, len(self.board.rows) / 100))
+                time.sleep(max(0.0, min(pause_s, pause_s - (tick_s() - asked_s))))
 
     def _fold(self, events: Sequence[tuple[int, AnyEvent]]) -> None:
         for at_ms, event in events:

@@ -6,7 +6,6 @@ import time
 
 import msgspec
 from rich.console import Console
-from rich.text import Text
 
 from times_doctor_cli.scan_state.board import Board
 from times_doctor_cli.scan_state.menu import Menu
@@ -93,7 +92,8 @@ class PlainScreen:
 
     def _print(self, at_ms: int, words: str) -> None:
         clock = time.strftime("%H:%M:%S", time.localtime(at_ms / 1000))
-        self._console.print(Text(f"{clock} {printable(words)}"), soft_wrap=True)
+        # Not by rich: a scan has five such lines a run.
+        print(f"{clock} {printable(words)}", file=self._console.file, flush=True)
         self._last_line_ms = max(at_ms, self._last_line_ms or 0)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import webbrowser
 from pathlib import Path
 
+import msgspec
 from rich.console import Console
 
 from times_doctor_cli.reports.collect import as_typed
@@ -24,7 +24,7 @@ from times_doctor_tasks.profiles.registry import CURRENT
 def show_results(report: Report, harvest: Harvest, console: Console, *, as_json: bool) -> None:
     """The report on the screen, or as the document that `scan_report.json` is."""
     if as_json:
-        emit_json(json.loads(report_json(report, {run.run: run for run in harvest.runs})))
+        emit_json(msgspec.Raw(report_json(report, {run.run: run for run in harvest.runs})))
         return
     best = next((run for run in report.runs if run.run == report.recommendation.run), None)
     is_new = best is not None and best.profile != CURRENT  # the user's own file is where it belongs

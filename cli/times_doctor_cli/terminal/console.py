@@ -7,6 +7,7 @@ import errno
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any, Protocol, TextIO
@@ -79,8 +80,9 @@ def show(view: RenderableType, console: Console) -> None:
 
 def emit_json(document: object, file: TextIO | None = None) -> None:
     """Print one JSON document on stdout: ASCII only, because a redirected Windows console is not UTF-8."""
-    plain = json.loads(msgspec.json.encode(document, enc_hook=str))
-    print(json.dumps(plain, indent=2), file=file or sys.stdout, flush=True)
+    plain = msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2).decode()
+    ascii_only = re.sub(r"[^\x00-\x7f]", lambda found: json.dumps(found[0])[1:-1], plain)
+    print(ascii_only, file=file or sys.stdout, flush=True)
 
 
 @contextlib.contextmanager

@@ -50,6 +50,8 @@ GAP_S = 5.0
 #: so, too, between two reads of all of a scan's runs: an event tells of every change, unless somebody removed it.
 NEWEST = 200
 ALL_S = 30.0
+#: Runs of one scan of which all are read so, in a second, about.
+ALL_A_S = 50
 #: Seconds between two loads of the scripts, should somebody flush them.
 LOAD_S = 30.0
 #: Runs that one sweep reads, about: with more open ones each scan has its turn, whose last look is the longest ago.
@@ -195,7 +197,7 @@ class Sweeper:
     def _may_have_changed(self, watched: _Watched, now_s: float) -> list[str]:
         """Runs to read: those with an owner, who beats, and those that have an event since; now and then all."""
         scan, unended = watched.spec.scan, watched.unended()
-        if watched.statuses and now_s - watched.all_s < ALL_S:
+        if watched.statuses and now_s - watched.all_s < max(ALL_S, len(unended) / ALL_A_S):
             with suppress(redis.ResponseError):  # of another type: all of them
                 events = self.store.events(scan, after=watched.after, count=EVENTS_MAX)
                 watched.after = events[-1][0] if events else watched.after

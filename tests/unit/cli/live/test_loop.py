@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import re
 import select
@@ -433,10 +434,11 @@ def test_an_error_names_the_thing_and_the_next_step() -> None:
 
 
 def test_json_is_one_ascii_document_without_nan(capsys: pytest.CaptureFixture[str]) -> None:
-    emit_json({"name": "双", "objective": float("nan"), "result": make_result("cplex.dual")})
+    emit_json({"name": "双😀", "objective": float("nan"), "result": make_result("cplex.dual")})
 
     text = capsys.readouterr().out
     assert text.isascii()
+    assert json.loads(text)["name"] == "双😀"
     assert '"objective": null' in text
     assert '"verdict": "optimal"' in text
 
