@@ -46,6 +46,12 @@ class DecimalComma(UsageError):
     )
 
 
+class MisreadObjective(UsageError):
+    """A model file says of its objective what HiGHS passes over: it would solve another model."""
+
+    words = "The model file says {0!r}, and HiGHS passes over that without a word, so it would solve another model. {1}"
+
+
 class NameIsNoText(UsageError):
     """A folder's name has bytes that are no UTF-8, and so cannot stand in a report."""
 

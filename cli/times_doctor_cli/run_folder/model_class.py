@@ -9,20 +9,23 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from times_doctor_cli.run_folder.errors import DecimalComma
+from times_doctor_cli.run_folder.errors import DecimalComma, MisreadObjective
 from times_doctor_tasks.profiles.profile import ModelClass
 
 _CHUNK_BYTES = 8 * 1024**2
 #: A line that says nothing without the next one; no chunk ends with it.
 _OPENS = re.compile(rb"'MARKER'|^\s*[\w-]*\s*$")
 #: Behind a line feed: `re` finds those ten times as fast as beginnings of lines.
-_MPS_SECTION = re.compile(rb"\n([A-Z]+)")
+_MPS_SECTION = re.compile(rb"\n([A-Za-z]+)")
 #: A pair of markers with no column between them declares nothing.
 _MPS_INTEGER_COLUMN = re.compile(rb"^[^*\n][^\n]*'INTORG'[^\n]*\n(?![^\n]*'MARKER')", re.MULTILINE)
 _MPS_INTEGER_BOUND = re.compile(rb"\n[ \t]+(?:BV|LI|UI|SC|SI)[ \t]")
 _MPS_ENTRY = re.compile(rb"^[ \t]+\S", re.MULTILINE)
 #: HiGHS reads `1,5` as 1, without a warning.
 _MPS_COMMA = re.compile(rb"(?<=[ \t])[-+]?\d+,\d[\d.,]*(?:[eEdD][-+]?\d+)?(?=\s)")
+#: What may follow OBJSENSE on its line: at `OBJSENSE MAXIMIZE`, or `MAX` alone, HiGHS minimises without a word.
+_MPS_SENSE = re.compile(rb"[ \t]*(?:MAX|MIN|MINIMI[SZ]E)?[ \t\r]*(?:\n|$)", re.IGNORECASE)
+_MPS_OBJECTIVE = re.compile(rb"^[ \t]+N[ \t]+(\S+)", re.MULTILINE)
 _MPS_NUMBERS = frozenset({b"COLUMNS", b"RHS", b"RANGES", b"BOUNDS"})
 _LP_COMMENT = re.compile(rb"\\[^\n]*")
 _LP_SECTIONS = rb"(?:generals?|gen|integers?|binary|binaries|bin|semi-continuous|semis?)"
@@ -38,7 +41,7 @@ def model_class_of(path: Path) -> ModelClass:
 
     Raises:
         OSError: the file cannot be opened.
-        DecimalComma: an MPS file has numbers with a comma.
+        DecimalComma, MisreadObjective: HiGHS would read another model in an MPS file.
     """
     name = path.name.lower()
     judge = _lp_class if name.endswith(".lp") else _mps_class
@@ -61,7 +64,10 @@ def _chunks(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
 def _mps_class(chunks: Iterable[bytes]) -> ModelClass:
     """Integers stand between markers or in the bounds, squares in QUADOBJ, QMATRIX, QSECTION or QCMATRIX."""
     integer = quadratic = False
+    head: dict[bytes, bytes] = {}
     for section, text in _mps_sections(chunks):
+        if section not in _MPS_NUMBERS:
+            head.setdefault(section, text)
         if b"," in text and section in _MPS_NUMBERS and (comma := _MPS_COMMA.search(text)):
             raise DecimalComma(comma[0].decode())
         if section == b"COLUMNS":
@@ -70,7 +76,21 @@ def _mps_class(chunks: Iterable[bytes]) -> ModelClass:
             integer = integer or bool(_MPS_INTEGER_BOUND.search(text))
         elif section.startswith(b"Q"):
             quadratic = quadratic or bool(_MPS_ENTRY.search(text))
+    _check_objective(head)
     return ModelClass.of(integer=integer, quadratic=quadratic)
+
+
+def _check_objective(head: dict[bytes, bytes]) -> None:
+    """Raises if HiGHS takes another objective, or another sense, than the sections of an MPS file say."""
+    for section in (b"OBJSENSE", b"MAX", b"MAXIMIZE", b"MAXIMISE"):
+        if section in head and not (section == b"OBJSENSE" and _MPS_SENSE.match(head[section])):
+            line = (section + head[section].partition(b"\n")[0]).decode(errors="replace").strip()
+            raise MisreadObjective(line, "Write OBJSENSE on a line of its own, and MAX on the next one.")
+    named = head.get(b"OBJNAME", b"").split()
+    first = _MPS_OBJECTIVE.search(head.get(b"ROWS", b""))
+    if named and first and named[0] != first[1]:
+        name = named[0].decode(errors="replace")
+        raise MisreadObjective(f"OBJNAME {name}", f"Make {name} the first row of type N, and delete OBJNAME.")
 
 
 def _mps_sections(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
@@ -80,7 +100,7 @@ def _mps_sections(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
         text, start = b"\n" + chunk, 0
         for header in _MPS_SECTION.finditer(text):
             yield section, text[start : header.start() + 1]
-            section, start = header[1], header.end()
+            section, start = header[1].upper(), header.end()
         yield section, text[start:]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from times_doctor_cli.run_folder import model_class
-from times_doctor_cli.run_folder.errors import DecimalComma
+from times_doctor_cli.run_folder.errors import DecimalComma, MisreadObjective
 from times_doctor_cli.run_folder.model_class import model_class_of
 from times_doctor_tasks.profiles.profile import ModelClass
 
@@ -142,3 +142,48 @@ def test_names_may_have_commas(tmp_path: Path) -> None:
     path = tmp_path / "m.mps"
     path.write_text(mps(after="    z(1,2) obj 1 c1(3,4) 1\n", rest="BOUNDS\n FR BND z(1,2)\n"))
     assert model_class_of(path) is LP
+
+
+_HEAD = "NAME T\n{}ROWS\n N cost\n N other\n L lim\nCOLUMNS\n x cost 1 lim 1\n x other 2\nRHS\n RHS lim 4\nENDATA\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        ("OBJSENSE MAXIMIZE\n", "OBJSENSE MAXIMIZE"),
+        ("OBJSENSE\tMAXIMUM\r\n", "OBJSENSE\tMAXIMUM"),
+        ("objsense maximize\n", "OBJSENSE maximize"),
+        ("MAX\n", "MAX"),
+        ("OBJNAME\n other\n", "OBJNAME other"),
+        ("OBJNAME other\n", "OBJNAME other"),
+    ],
+)
+def test_an_objective_that_highs_passes_over_is_refused(head: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.mps"
+    path.write_bytes(_HEAD.format(head).encode())
+    with pytest.raises(MisreadObjective, match=re.escape(repr(said))):
+        model_class_of(path)
+    highspy = pytest.importorskip("highspy")
+    highs = highspy.Highs()
+    highs.setOptionValue("output_flag", False)
+    assert highs.readModel(str(path)) != highspy.HighsStatus.kError
+    assert highs.getLp().sense_ == highspy.ObjSense.kMinimize
+    assert list(highs.getLp().col_cost_) == [1.0]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "OBJSENSE\n MAX\n", "OBJSENSE\n MAXIMIZE\n", "OBJSENSE MAX\n", "OBJSENSE max\r\n", "OBJSENSE\n* why\n    MAX\n",
+        "OBJSENSE MINIMIZE\n", "OBJNAME\n cost\n", "",
+    ],
+)  # fmt: skip
+def test_an_objective_that_highs_reads_is_taken(head: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.mps"
+    path.write_bytes(_HEAD.format(head).encode())
+    assert model_class_of(path) is ModelClass.LP
+    highspy = pytest.importorskip("highspy")
+    highs = highspy.Highs()
+    highs.setOptionValue("output_flag", False)
+    highs.readModel(str(path))
+    assert (highs.getLp().sense_ == highspy.ObjSense.kMaximize) == ("max" in head.lower())
