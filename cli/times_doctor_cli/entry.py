@@ -21,7 +21,7 @@ HELP_WIDTH = 80
 #: New objects between two looks for garbage: more than the imports of any command make.
 GC_OBJECTS = 200_000
 #: As in `exit_codes`, which is heavy.
-_CLOSED_PIPE = 141
+_INTERRUPTED, _CLOSED_PIPE = 130, 141
 #: Words of a command line that need no local worker.
 _WITHOUT_WORKER = frozenset({"--queue", "--help", "-h", "--detach", "--llm"})
 
@@ -45,6 +45,8 @@ def main() -> None:
         code = 0 if _shown_at_once(arguments) else ending_of(arguments)
         if sys.stdout is not None:  # a service manager may give us none
             sys.stdout.flush()
+    except KeyboardInterrupt:  # a second one: the guard ends a local broker and worker without us
+        code = _INTERRUPTED
     except BrokenPipeError:
         code = _CLOSED_PIPE
     except OSError as error:
@@ -73,9 +75,7 @@ def ending_of(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:  # while all this was loaded
         if stack is not None:
             stack.end()
-        from times_doctor_tasks.contract.exit_codes import INTERRUPTED
-
-        return INTERRUPTED
+        return _INTERRUPTED
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

@@ -23,9 +23,13 @@ def main() -> int:
     words = sys.argv[1:]
     warden = start_warden()
     keep_secrets()
-    if len(words) == 2 and words[0] == "--local":
-        return _private(words[1], warden)
-    return _service(words, warden)
+    try:
+        return _private(words[1], warden) if len(words) == 2 and words[0] == "--local" else _service(words, warden)
+    except OSError as error:
+        from times_doctor_tasks.contract.exit_codes import INFRASTRUCTURE
+
+        sys.stderr.write(f"times-doctor: the worker cannot start: {error}\n")
+        return INFRASTRUCTURE
 
 
 def _private(folder: str, warden: Warden) -> int:
@@ -71,9 +75,6 @@ def _service(words: list[str], warden: Warden) -> int:
     except TimesDoctorError as error:
         sys.stderr.write(f"times-doctor: {error}\n")
         return exit_codes.of_error(error)
-    except OSError as error:
-        sys.stderr.write(f"times-doctor: the worker cannot start: {error}\n")
-        return exit_codes.INFRASTRUCTURE
 
 
 def _look_for_garbage() -> None:

@@ -48,6 +48,22 @@ def test_ctrl_c_while_the_program_is_loaded_ends_it_in_silence(
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_second_ctrl_c_while_the_first_one_ends_the_local_worker_ends_it_in_silence() -> None:
+    program = """
+from times_doctor_cli import entry
+from times_doctor_cli.local import stack
+class Hasty:
+    def end(self): raise KeyboardInterrupt
+def interrupted(*_): raise KeyboardInterrupt
+stack.start_stack = Hasty
+import times_doctor_cli.main
+times_doctor_cli.main.run = interrupted
+entry.main()
+"""
+    done = subprocess.run([sys.executable, "-c", program, "scan", "x"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_named(
     end_with: Callable[[BaseException], tuple[object, int]], capsys: pytest.CaptureFixture[str], number: int
