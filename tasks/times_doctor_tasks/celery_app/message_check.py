@@ -18,6 +18,7 @@ from kombu.utils.json import dumps, loads
 from times_doctor_tasks.celery_app.aggregate_task import AGGREGATE
 from times_doctor_tasks.celery_app.solve_task import SOLVE
 from times_doctor_tasks.contract.errors import SchemaMismatch
+from times_doctor_tasks.contract.keys import CONTROL_QUEUE
 from times_doctor_tasks.contract.messages import AggregateTask, SolveTask, from_task
 
 #: Largest message. One of ours has 2 KB; that of a chain of 500 runs, which carries them all, 600 KB.
@@ -36,8 +37,8 @@ class Refused(Exception):  # a decision, not a failure
     """Why a message becomes a dead letter, in a few words."""
 
 
-def judged(raw: bytes) -> bytes:
-    """The message as Celery can take it, with a delivery tag of its own: two with one tag share one un-acked entry.
+def judged(raw: bytes, queue: str) -> bytes:
+    """A message of a queue as Celery can take it, with its own delivery tag: two with one tag share an un-acked entry.
 
     Raises:
         Refused: and nothing else, whatever the bytes.
@@ -45,7 +46,7 @@ def judged(raw: bytes) -> bytes:
     if len(raw) > MAX_BYTES:
         raise Refused(f"it is larger than {MAX_BYTES >> 20} MB")
     try:
-        text: str = dumps(_sound(loads(raw.decode())))
+        text: str = dumps(_sound(loads(raw.decode()), queue))
         return text.encode()
     except Refused:
         raise
@@ -103,9 +104,9 @@ _HEADERS: dict[str, Callable[[object], bool]] = {
     "task": lambda value: type(value) is str and value in _KINDS,
     "id": _is_id,
     **dict.fromkeys(("root_id", "parent_id", "group"), _or_none(_is_id)),
-    **dict.fromkeys(("shadow", "argsrepr", "kwargsrepr", "origin"), _or_none(_is_text)),
+    **dict.fromkeys(("argsrepr", "kwargsrepr", "origin"), _or_none(_is_text)),
     **dict.fromkeys(("group_index", "retries", "replaced_task_nesting"), _or_none(_is_count)),
-    **dict.fromkeys(("eta", "expires", "stamps", "stamped_headers", "compression"), _is_absent),
+    **dict.fromkeys(("shadow", "eta", "expires", "stamps", "stamped_headers", "compression"), _is_absent),
     "timelimit": lambda value: value is None or value == [None, None],
     **dict.fromkeys(("ignore_result", "redelivered"), lambda value: value is None or type(value) is bool),
 }
@@ -117,10 +118,11 @@ _PROPERTIES: dict[str, Callable[[object], bool]] = {
 }
 
 
-def _sound(envelope: Any) -> dict[str, Any]:
+def _sound(envelope: Any, queue: str) -> dict[str, Any]:
     """What is on the list, of a message that is."""
     _must(type(envelope) is dict, "it is no object")
     headers = _let_through(envelope.get("headers"), _HEADERS, "header")
+    _must((headers["task"] == AGGREGATE) == (queue == CONTROL_QUEUE), "its task belongs in another queue")
     _must(envelope.get("content-type") == "application/json", "its content type is wrong")
     _must(envelope.get("content-encoding") == "utf-8", "its content encoding is wrong")
     properties = _let_through(envelope.get("properties"), _PROPERTIES, "property")

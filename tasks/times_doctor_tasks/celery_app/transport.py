@@ -56,10 +56,10 @@ class GuardedRedis(PatientScripts, kombu_redis.PrefixedStrictRedis):  # type: ig
         if not answer:
             return answer
         queue, raw = answer
+        name = queue.decode("utf-8", "replace").partition(self._channel.sep)[0]
         try:
-            return queue, judged(raw)
+            return queue, judged(raw, name)
         except Refused as error:
-            name = queue.decode("utf-8", "replace").partition(self._channel.sep)[0]
             self._channel.put_aside(name, raw, str(error))
             return None
 
