@@ -117,6 +117,26 @@ def test_of_two_callbacks_at_once_one_reads_the_documents(
     assert not store.client.exists(store.keys.aggregating(spec.scan))
 
 
+def test_whoever_reads_after_the_other_has_reported_changes_nothing(
+    store: RunStore, submit: Submit, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = solved(store, submit(packs=True))
+    read = store.documents
+
+    def documents(asked: ScanSpec) -> object:
+        """The first one stood still for longer than its lease."""
+        monkeypatch.undo()
+        store.client.delete(store.keys.aggregating(spec.scan))
+        assert reporter.aggregate(TASK) == "reported"
+        return read(asked)
+
+    monkeypatch.setattr(store, "documents", documents)
+    assert reporter.aggregate(TASK) == "done"
+    report = store.report(spec.scan)
+    assert report is not None
+    assert [run.objective for run in report.runs] == [7.0] * len(spec.runs)
+
+
 def test_a_report_that_could_not_be_made_is_made_again_at_once(
     store: RunStore, submit: Submit, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,9 @@ class Reporter:
 
     def _report(self, spec: ScanSpec) -> str:
         scan, found = spec.scan, self._store.documents(spec)
+        if self._store.is_reported(scan):
+            # Whoever stands still for longer than its lease may read documents that the other's report has removed.
+            return "done"
         if any(status.state not in TERMINAL for status in found.statuses.values()):
             return "open"  # the callback of a chain whose last run was dropped: the sweeper calls again
         if go_on(self._store, spec, found):
