@@ -67,7 +67,6 @@ def configure(broker_url: str, *, prefix: str = "td") -> Celery:
     }
     if not is_socket(broker_url):
         transport["socket_keepalive"] = True
-        app.conf.redis_socket_keepalive = True
     app.conf.update(
         broker_url=broker_url,
         broker_use_ssl=tls_options(broker_url) or False,
@@ -75,6 +74,7 @@ def configure(broker_url: str, *, prefix: str = "td") -> Celery:
         result_backend=broker_url,
         broker_transport_options=transport,
         result_backend_transport_options={"global_keyprefix": f"{prefix}:celery:"},
+        redis_socket_keepalive=not is_socket(broker_url),
         redis_socket_timeout=SOCKET_TIMEOUT_S,
         redis_socket_connect_timeout=CONNECT_TIMEOUT_S,
         redis_retry_on_timeout=True,
