@@ -422,7 +422,6 @@ class RunStore(Records):
         pipe.set(k.report(scan), packed(raw) if packs else raw, ex=SCAN_TTL_S)
         pipe.set(k.reported(scan), encode(DoneMark.of(report)), ex=SCAN_TTL_S)
         self._add_event(pipe, scan, Reported(), keep=EVENTS_KEPT if packs else EVENTS_MAX)
-        pipe.expire(k.events(scan), SCAN_TTL_S)
         if packs and report.spec.runs:
             parts = (k.result, k.history, k.progress, k.message)
             pipe.unlink(*(part(scan, run) for run in report.spec.runs for part in parts))
@@ -430,6 +429,7 @@ class RunStore(Records):
 
     def _add_event(self, pipe: Any, scan: str, event: AnyEvent, keep: int = EVENTS_MAX) -> None:
         pipe.xadd(self.keys.events(scan), {"e": encode(event)}, maxlen=keep, approximate=True)
+        pipe.expire(self.keys.events(scan), SCAN_TTL_S)  # each time: a server that lost its data has none
 
     def _execute(self, pipe: Any, kinds: Mapping[str, bytes]) -> None:
         """Executes; a key of another type than `kinds` says is created again, and all of it is done once more."""
