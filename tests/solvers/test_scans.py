@@ -12,6 +12,7 @@ import pytest
 
 from tests.acceptance.conftest import Cli
 from tests.conftest import Server, wait_until
+from tests.integration.workers import TINY_MPS
 from tests.solvers import models
 from times_doctor_tasks.contract.hosts import NATIVE_SOLVERS
 
@@ -75,6 +76,16 @@ def test_a_model_beyond_a_licence_is_told_and_the_others_go_on(cli: Cli, tmp_pat
     assert verdicts["highs.dual"][0] == "optimal"
     assert verdicts["cplex.dual"][0] == "licence"
     assert "1,500 columns, and the free licence takes 1,000 rows and 1,000 columns" in verdicts["cplex.dual"][1]
+
+
+def test_the_commands_of_the_page_about_exports_run(cli: Cli) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "export.md").read_text("utf-8")
+    lines = [line.partition("#")[0].split() for line in page.splitlines() if line.startswith("times-doctor ")]
+    assert ["check"] in [words[1:] for words in lines]
+    (cli.home / "model.mps").write_bytes(TINY_MPS)
+    for words in lines:
+        done = cli.run(*words[1:])
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
 
 
 def test_the_demo_runs_the_reference_profiles_on_cplex(cli: Cli, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from times_doctor_tasks.contract.hosts import FULL, HostCard
+from times_doctor_tasks.contract.wording import counted
 
 #: More runs than this are not played forward: how many are before it is said all the same.
 _MOST = 400
@@ -124,7 +125,7 @@ class _Rivals:
     def words(self, run: TeamRun) -> str:
         """`behind ...`, or nothing."""
         named = self._before[_kind(run)].most_common()
-        words = [f"{amount} run{'' if amount == 1 else 's'} of {person}" for person, amount in named[:_NAMED]]
+        words = [f"{counted(amount, 'run')} of {person}" for person, amount in named[:_NAMED]]
         if others := sum(amount for _, amount in named[_NAMED:]):
             words.append(f"{others} of others")
         if not words:

@@ -162,7 +162,8 @@ def read_native_run(
         solver=ENGINE_NAMES.get(solver, solver.upper()),
         ended=ended,
         last_phase=digest.last_phase,
-        licence=digest.licence,
+        # What the program says that ran the solver has the model's size; the solver's own lines have not.
+        licence=None if final.get("why") else digest.licence,
         other_errors=(ErrorLine(final["why"]),) if final.get("why") else tuple(digest.errors),
         solve_under_way=digest.solve_under_way and not ended,
         left_out_bytes=digest.left_out_bytes,

@@ -164,8 +164,7 @@ def judge(
     """
     ending = solve_ending(solve) if solve is not None and not findings.solve_under_way else None
     whole = _whole_run(findings, returncode)
-    is_told = bool(findings.solver) and whole == 4  # by the program that ran the solver: with the model's size
-    if findings.licence and not is_told and (ending is None or whole == 7 or ending.verdict is Verdict.LICENCE):
+    if findings.licence is not None and (ending is None or whole == 7 or ending.verdict is Verdict.LICENCE):
         return _from_code(4 if findings.solver else 7, findings, findings.licence)
     if findings.interrupted:
         return _ctrl_c(ending, stop_reason)

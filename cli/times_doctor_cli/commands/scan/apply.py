@@ -55,10 +55,10 @@ def apply(
         say(_undone(folder, {spec.solver for spec in runs}, dry_run=dry_run))
         return
     spec = placement.choose_run(report, runs, profile)
-    place = placement.place(spec, folder)
     if spec.profile == CURRENT and to is None:
         say(f"{spec.run} ran your own option file ({spec.origin}): it is where it belongs. Nothing to do.")
         return
+    place = placement.place(spec, folder)
     if place.is_done:
         say(f"{place.target} already says what {place.run} ran with. Nothing to do.")
         return

@@ -23,3 +23,4 @@ def test_what_is_not_packed_stays_as_it_is(raw: bytes) -> None:
 def test_no_stream_is_unpacked_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_bytes, "MAX_BYTES", 1000)
     assert len(unpacked(zlib.compress(bytes(100_000)))) == 1000
+    assert unpacked(packed(DOCUMENT)) == packed(DOCUMENT) == DOCUMENT  # too large to be packed
