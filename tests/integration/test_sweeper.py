@@ -218,3 +218,13 @@ def test_a_server_that_lost_its_last_second_is_not_believed_to_hold_what_was_see
     bench.sweep(30)
     assert "report of s1" not in bench.post.sent
     assert f"{spec.scan} cplex.a" in bench.post.sent
+
+
+def test_a_scan_whose_document_was_removed_is_watched_no_more(bench: Bench) -> None:
+    bench.submit("s1", ("cplex.a",), waits=False)
+    bench.sweep(1)
+    bench.store.client.flushdb()
+    bench.sweep(2 * ALL_S)
+    bench.post.sent.clear()
+    bench.sweep(700)
+    assert (bench.sweeper.open_runs(), bench.post.sent) == ((0, []), [])

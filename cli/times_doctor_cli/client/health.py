@@ -162,6 +162,9 @@ def check_broker(client: Client) -> Iterator[Finding]:
     words = f"{client.shown_broker}: {name} {version}, answers in {trip_ms:.1f} ms"
     yield _judged("broker", words, wrong=trip_ms > SLOW_MS, step="Tables will lag: use a broker that is nearer.")
     yield from _check_encryption(client.broker_url)
+    if info.get("role") == "slave":
+        words = f"a read-only replica of {info.get('master_host')}:{info.get('master_port')}: no scan can be written"
+        yield Finding(Level.FAIL, "broker role", words, "Name that server in TIMES_DOCTOR_BROKER_URL.")
     yield _check_memory(info)
     keeps = bool(int(info.get("aof_enabled", 0)))
     words = "kept on disk (appendonly yes)" if keeps else "lost when the server restarts (appendonly no)"
@@ -189,6 +192,8 @@ def _check_memory(info: dict[str, Any]) -> Finding:
         step = "Set `maxmemory-policy noeviction` on the server: an evicted key is a lost run."
         return Finding(Level.FAIL, "broker memory", f"{words}; it evicts keys when full ({policy})", step)
     step = "Raise maxmemory, or free some: `times-doctor prune --days 1`."
+    if limit and used >= limit:
+        return Finding(Level.FAIL, "broker memory", f"{words}: it takes nothing more", step)
     return _judged("broker memory", words, wrong=bool(limit) and used > 0.9 * limit, step=step)
 
 

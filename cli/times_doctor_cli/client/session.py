@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -22,7 +23,7 @@ from times_doctor_tasks.contract.errors import BrokerUnavailable, Infrastructure
 from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.contract.messages import Artefact, Report, RunResult, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import StopReason
-from times_doctor_tasks.state_store.connection import check, connect
+from times_doctor_tasks.state_store.connection import WRITES_REFUSED, check, connect
 from times_doctor_tasks.state_store.fair_order import in_fair_order
 from times_doctor_tasks.state_store.run_store import RunStore
 
@@ -122,6 +123,8 @@ class Client:
                 "user `client`, or of the role that --help names, in TIMES_DOCTOR_BROKER_URL."
             ) from error
         except redis.RedisError as error:
+            if words := WRITES_REFUSED.get(type(error)):
+                raise InfrastructureError(f"The broker {self.shown_broker!r} {words}.") from error
             raise BrokerUnavailable(self.shown_broker, str(error).rstrip(".") or type(error).__name__) from error
 
     def now_ms(self) -> int:
@@ -161,6 +164,16 @@ class Client:
                 return hosts
             time.sleep(HOST_POLL_S)
 
+    def require_room(self) -> None:
+        """A server that is full takes no heartbeats either: nobody looks live.
+
+        Raises:
+            InfrastructureError: it is full.
+        """
+        info: Any = self.store.client.info("memory")
+        if 0 < int(info["maxmemory"]) <= int(info["used_memory"]):
+            raise InfrastructureError(f"The broker {self.shown_broker!r} {WRITES_REFUSED[redis.OutOfMemoryError]}.")
+
     def submit(self, spec: ScanSpec, runs: Sequence[RunSpec]) -> None:
         """Writes a scan and publishes what is not reused, in the order of `runs`.
 
@@ -189,7 +202,7 @@ class Client:
         except (redis.RedisError, OperationalError, RuntimeError) as error:
             # RuntimeError: what Celery's result backend raises when it has tried often enough.
             raise InfrastructureError(
-                f"The broker {self.shown_broker!r} went away while scan {spec.scan} was published. Once it is back, a "
+                f"The broker {self.shown_broker!r} did not take all of scan {spec.scan}. Once it takes some again, a "
                 f"control worker starts what was not. `times-doctor watch {spec.scan}` shows it, and `times-doctor "
                 f"cancel {spec.scan}` stops it."
             ) from error

@@ -149,6 +149,8 @@ def call_team(client: Client, request: ScanRequest, engine: str) -> Callable[[],
     store = StoreSight(client.blobs.where, client.blobs.identity())  # one that does not answer says so now
     with client.answering():
         cards, seats = client.live_team(), client.store.seats()
+        if not cards:
+            client.require_room()
     fleet = muster(cards, request, engine, broker=client.shown_broker, today=date.today(), store=store)
     fleet = replace(fleet, counted={solver: amount for solver, (amount, _) in seats.items()})
     return lambda: fleet

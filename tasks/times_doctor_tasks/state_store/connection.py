@@ -12,7 +12,7 @@ from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
-from redis.exceptions import NoPermissionError
+from redis.exceptions import NoPermissionError, OutOfMemoryError, ReadOnlyError
 from redis.retry import Retry
 
 from times_doctor_tasks.config.settings import shown_url
@@ -62,6 +62,13 @@ class PatientScripts:
 
 class PatientRedis(PatientScripts, redis.Redis):  # type: ignore[misc]  # redis-py's types are for async clients too
     """What we connect with."""
+
+
+#: What a server that is there says to whatever writes, and what helps.
+WRITES_REFUSED: dict[type[Exception], str] = {
+    OutOfMemoryError: "is full and takes nothing more: raise its maxmemory, or `times-doctor prune --days 1`",
+    ReadOnlyError: "is a read-only replica: TIMES_DOCTOR_BROKER_URL must name its primary",
+}
 
 
 def is_socket(url: str) -> bool:

@@ -245,6 +245,8 @@ class Sweeper:
             self._all_s = now_s
         asked = list(dict.fromkeys([*newest, *self._open]))
         scans = set(asked).difference(self.store.reported(asked))
+        if looks_at_all:  # a scan without its document is nobody's any more: the server lost its data, or was emptied
+            scans -= self._open.keys() - {spec.scan for spec in self.store.specs(list(self._open))}
         for scan in self._open.keys() - scans:
             del self._open[scan]
         for spec in self.store.specs([scan for scan in asked if scan in scans and scan not in self._open]):
