@@ -1,7 +1,7 @@
 """`python -m times_doctor_worker`: a team's worker (see `service/options.py`), or the private one of a local scan.
 
-`--local FOLDER`: the plan is taken from `FOLDER/worker.json` as soon as it is there; standard input is the lifeline.
-The warden is forked before anything heavy is imported; the imports of a private worker then run while the command line
+`--local FOLDER`: the plan is read from `FOLDER/worker.json` once that exists; standard input is the lifeline. The
+warden is forked before anything heavy is imported; the imports of a private worker then run while the command line
 still reads the model.
 """
 
@@ -19,7 +19,7 @@ PLAN_POLL_S = 0.005
 
 def main() -> int:
     """Parses the command line and runs the worker."""
-    gc.disable()  # imports make a hundred thousand objects and no garbage: to look for some takes a tenth of a start
+    gc.disable()  # imports make a hundred thousand objects and no garbage; collecting would take a tenth of the startup
     words = sys.argv[1:]
     warden = start_warden()
     keep_secrets()
@@ -63,12 +63,12 @@ def _service(words: list[str], warden: Warden) -> int:
     from times_doctor_worker.service.options import read_words
 
     try:
-        # A control worker beside a solve worker: what may hold a password comes over its lifeline.
+        # A control worker beside a solve worker: settings that may hold a password come over its lifeline.
         handed = json.loads(sys.stdin.buffer.readline() or b"{}") if "--lifeline" in words else {}
         service = read_words(words, {**os.environ, **handed})
         require_cache_folder(Path(service.plan.cache_dir), service.cache_from)
         configure_logging(service.log_level, who=service.card_name, form=service.log_format)
-        from times_doctor_worker.service import worker  # heavy: after what may be wrong at once
+        from times_doctor_worker.service import worker  # heavy: only after the checks that can fail
 
         _look_for_garbage()
         return worker.run_service(service, warden)
@@ -78,7 +78,7 @@ def _service(words: list[str], warden: Warden) -> int:
 
 
 def _look_for_garbage() -> None:
-    """From now on, and not among what is here to stay."""
+    """Turns garbage collection on, without the objects that will stay anyway."""
     gc.freeze()
     gc.enable()
 

@@ -21,14 +21,14 @@ from times_doctor_worker.engines.native.engine import PROGRAM, NativeEngine
 from times_doctor_worker.engines.port import Engine
 from times_doctor_worker.engines.sandbox import is_confined
 
-#: Seconds that a solver may take to load when it is asked to prove that it does.
+#: Seconds that a solver may take to load when we check that it works.
 LOAD_S = 60.0
 #: The Python packages that bring the solvers.
 PACKAGES = {"highs": "highspy", "cplex": "cplex", "gurobi": "gurobipy", "xpress": "xpress", "copt": "coptpy"}
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What a host has of one engine, and what its people should know."""
+    """What a host has of one engine, and notes for its operator."""
 
     engine: Engine | None = None
     """None where it is missing or may not be used; the notes say why."""
@@ -45,7 +45,7 @@ def find_engine(
     """Looks for one engine; a missing one becomes a note.
 
     Args:
-        anew: Prove that it works now, and believe nothing that was found before.
+        anew: Check again that it works now, and ignore cached results.
     """
     if name == "gams":
         return _find_gams(plan, environ, today or date.today(), anew=anew)
@@ -96,7 +96,7 @@ def _find_gams(plan: WorkerPlan, environ: Mapping[str, str], today: date, *, ane
 def _find_native(name: str, plan: WorkerPlan, environ: Mapping[str, str], today: date, *, anew: bool) -> Found:
     package, label = PACKAGES[name], ENGINE_NAMES[name]
     if importlib.util.find_spec(package) is None:
-        wanted = name == "highs"  # the others are extras: a host without them lacks nothing
+        wanted = name == "highs"  # the others are optional extras
         missing = f"{label} is not installed: pip install '.[worker]' in a clone of times-doctor."
         return Found(notes=(missing,) if wanted else ())
     environment = clean_environ(environ)
@@ -106,7 +106,7 @@ def _find_native(name: str, plan: WorkerPlan, environ: Mapping[str, str], today:
         if told.get("licence"):
             step = f"Its licence is {told['licence']}."
         return Found(notes=(f"{label} cannot be used: {why}. {step}",))
-    from importlib.metadata import version  # here: it costs 70 ms that a GAMS scan need not wait for
+    from importlib.metadata import version  # imported here: it takes 70 ms, and a GAMS scan does not need it
 
     engine = NativeEngine(version(package), environment, name, confined=is_confined(name, plan.sandbox))
     if name == "highs":
@@ -136,7 +136,7 @@ def _found_highs(engine: NativeEngine) -> Found:
 
 
 def _probed(name: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """What a solver says of itself: `free` what its free licence takes, `until` when, or `why` it cannot be used."""
+    """What a solver reports: `free` is the limit of its free licence, `until` its end, `why` why it is unusable."""
     try:
         done = subprocess.run(
             [sys.executable, "-m", PROGRAM, "--probe", name], env=dict(environ), stdin=subprocess.DEVNULL,
@@ -144,7 +144,7 @@ def _probed(name: str, environ: Mapping[str, str]) -> dict[str, str]:
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         return {"why": str(error)}
-    try:  # the last line: some print as they load
+    try:  # the last line: some solvers print while they load
         lines = done.stdout.decode("utf-8", "replace").strip().splitlines()
         told: dict[str, str] = json.loads(lines[-1])
     except (ValueError, IndexError):

@@ -17,7 +17,7 @@ from times_doctor_worker.engines.sandbox import readable
 
 #: Solvers that do LP and nothing discrete: naming them for MIP makes GAMS stop with return code 6 (measured).
 LP_ONLY = frozenset({"soplex", "conopt", "conopt4", "ipopt", "minos", "snopt", "knitro"})
-#: GAMS's return code for a licence that does not allow the run, and what stands before the licence in the listing.
+#: GAMS's return code for a licence that does not allow the run, and the text before the licence in the listing.
 LICENCE_ERROR = 7
 LICENCE_MARK = b"**** Current license content:"
 LOG = "run.log"
@@ -58,7 +58,7 @@ class GamsEngine:
         return [home / ".local/share/GAMS", home / ".config/GAMS", home / "Documents/GAMS", *map(Path, named)]
 
     def conflict_search(self, job: Job) -> None:  # the port's shape
-        """None: solvers under GAMS say it in their log, where their option file asks for it."""
+        """None: solvers under GAMS write the conflict to their log, if their option file asks for it."""
 
     def reader(self) -> GamsLogReader:
         """A reader of GAMS logs."""
@@ -78,12 +78,12 @@ class GamsEngine:
         return read_run(files, stop_reason=stop_reason)
 
     def finish(self, job: Job) -> str | None:
-        """Makes the results for VEDA of a run that left a GDX, where they are wanted."""
+        """Makes the results for VEDA of a run that left a GDX, if they are wanted."""
         veda = job.run.veda
         if veda is None or not (job.directory / GDX_FILE).is_file():
             return None
         if not any(file.path == veda.definition for file in job.manifest.files):
-            return None  # a path that leads elsewhere
+            return None  # a path that points outside
         tool, definition = self.system_dir / "gdx2veda", job.tree / veda.definition
         return veda.name if make_veda_results(tool, job.directory, definition, veda.name) else None
 
@@ -118,7 +118,7 @@ def arguments(job: Job) -> list[str]:
 
 
 def cut_licence(listing: Path) -> None:
-    """Takes the licence out of a listing before anyone reads it: GAMS prints it whole, key and all, after rc 7."""
+    """Removes the licence from a listing: after return code 7 GAMS prints all of it, with its key."""
     if not listing.is_file():
         return
     with listing.open("r+b") as file:

@@ -1,4 +1,4 @@
-"""The GAMS system of this host: where it is, what it is, until when its licence lasts, which solvers it really runs."""
+"""The GAMS system of this host: its folder, version, end of licence, and the solvers that it can run."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from times_doctor_worker.engines.licence import Licence, read_licence
 #: `gams ?` takes 20 ms; a network licence or a sleeping disk takes longer.
 PROBE_TIMEOUT_S = 60.0
 
-#: What GAMS and its solvers may read from the environment. Everything else stays here: credentials of the broker, the
-#: store or a cloud have no business in a program that runs whatever a model says (`$call`), and a variable like
-#: ILOG_CPLEX_PARAMETER_FILE would change a profile behind our back.
+#: What GAMS and its solvers may read from the environment. Nothing else is passed on: a model can run any command
+#: (`$call`), so it must not see credentials of the broker, the store or a cloud; and a variable like
+#: ILOG_CPLEX_PARAMETER_FILE would change a profile unnoticed.
 _ALLOWED = frozenset(
     {
         "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
@@ -38,8 +38,8 @@ _ALLOWED = frozenset(
 )  # fmt: skip
 _ALLOWED_PREFIXES = ("LC_",)
 
-#: Entries of a GAMS installation that take an LP and solve none: they pass it on, convert it, or send it over the
-#: network (KESTREL).
+#: Entries of a GAMS installation that accept an LP but do not solve it: they pass it on, convert it, or send it over
+#: the network (KESTREL).
 _NOT_SOLVERS = frozenset(
     {"CONVERT", "CONVERTD", "EXAMINER", "EXAMINER2", "GAMSCHK", "GUSS", "KESTREL", "DECISC", "DECISM", "LOGMIP"}
 )
@@ -53,7 +53,7 @@ _HOW_TO_GET = (
 
 
 class GamsSystem(msgspec.Struct, frozen=True):
-    """A GAMS that was found and asked what it is."""
+    """A GAMS that was found, with its version and licence."""
 
     path: Path
     """The executable, links resolved."""
@@ -70,8 +70,8 @@ class GamsSystem(msgspec.Struct, frozen=True):
     def usable_solvers(self, environ: Mapping[str, str] | None = None, *, today: date | None = None) -> tuple[str, ...]:
         """The solvers that can solve an LP here, in lower case, by solving one with each.
 
-        Being installed says little: the licence decides. A solver that answers only in its own demo mode, in a system
-        with a full licence, does not count. Asked once per installation, licence and day; takes 50 ms per solver.
+        An installed solver may lack a licence. A solver that answers only in its own demo mode, in a system with a full
+        licence, does not count. Asked once per installation, licence and day; takes 50 ms per solver.
         """
         environment = clean_environ(os.environ if environ is None else environ)
         cache = _Cache(self.cache_dir, self.path, environment, today or date.today())
@@ -108,7 +108,7 @@ def find_gams(
 ) -> GamsSystem:
     """The GAMS of this host: `explicit`, then `configured`, GAMS_PATH, PATH, an installed gamspy-base.
 
-    Who names one means that one: a name that leads nowhere is an error, and no other GAMS is taken in its place.
+    A GAMS that is named but not found is an error; no other GAMS is used instead.
 
     Args:
         explicit: `--gams-path`: the system folder or the executable.
@@ -118,7 +118,7 @@ def find_gams(
         today: Decides whether the licence has ended.
 
     Raises:
-        EngineNotFound: There is none, or it does not say what it is; names each place that was looked at.
+        EngineNotFound: There is none, or it does not report its version; names each place that was searched.
     """
     environment = os.environ if environ is None else environ
     today = today or date.today()
@@ -145,14 +145,14 @@ def _on_path(environ: Mapping[str, str]) -> Path | None:
 
 
 def _bundled() -> Path | None:
-    """The GAMS of gamspy-base, whose import would run code that this process has no other use for."""
+    """The GAMS of gamspy-base, without importing that package."""
     spec = importlib.util.find_spec("gamspy_base")
     program = Path(spec.origin).with_name("gams") if spec is not None and spec.origin else None
     return program if program is not None and program.is_file() else None
 
 
 def clean_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """What of an environment GAMS gets: an allow-list, so that unexpected credentials stay out as well.
+    """The part of an environment that GAMS gets: an allow-list, so that unexpected credentials stay out too.
 
     >>> clean_environ({"PATH": "/bin", "LC_ALL": "C", "TIMES_DOCTOR_BROKER_URL": "redis://:x@h", "AWS_PROFILE": "p"})
     {'PATH': '/bin', 'LC_ALL': 'C'}
@@ -161,7 +161,7 @@ def clean_environ(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def lp_solvers(system_dir: Path) -> list[str]:
-    """The names that an installation lists for LP, in its own order; none where it has no list.
+    """The names that an installation lists for LP, in its order; empty if it has no list.
 
     `gmscmpun.txt` has a block of lines per solver; the first line ends with its model types.
     """
@@ -201,7 +201,7 @@ class _Cache:
             temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
             temporary.replace(self._file)
         except OSError:
-            # A cache that cannot be written costs 20 ms a start, not a solve.
+            # Without a cache a start takes 20 ms longer; nothing else is lost.
             return
 
     def _load(self) -> dict[str, Any]:
@@ -213,7 +213,7 @@ class _Cache:
 
 
 def _licence_files(gams: Path, environ: Mapping[str, str]) -> list[Path]:
-    """Every place where GAMS 54 looks for a licence (by its system calls), so that a new one is noticed."""
+    """Every place where GAMS 54 looks for a licence (seen in its system calls), so that we notice a new one."""
     data_home = environ.get("XDG_DATA_HOME") or str(Path(environ.get("HOME", "/")) / ".local/share")
     data_dirs = environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
     folders = [data_home, *data_dirs.split(":")]
@@ -234,11 +234,11 @@ def _ask(path: Path, source: str, environ: Mapping[str, str], cache_dir: Path | 
     cache = _Cache(cache_dir, path, environment, today)
     text = cache.get("about")
     if not isinstance(text, str):
-        # It wants a folder to write a scratch folder to, and leaves nothing there.
+        # GAMS needs a folder for its scratch folder, and leaves nothing there.
         with tempfile.TemporaryDirectory(prefix="td-gams-") as folder:
             code, text = _run(path, ["?", "lo=3"], folder, environment)
             if not re.search(r"\d+\.\d+\.\d+", text):
-                # Without a valid licence it says nothing but that; its version comes by another way.
+                # Without a valid licence GAMS prints only that; we get its version in another way.
                 text += _run(path, ["audit", "lo=3"], folder, environment)[1]
         if "GAMS" not in text:
             raise EngineNotFound(
@@ -268,7 +268,7 @@ def _run(gams: Path, arguments: list[str], folder: str, environment: Mapping[str
 
 
 def _without_licence_id(text: str) -> str:
-    """Keeps the lines that are read above; the block that names the licensee stays where it is."""
+    """Keeps only the lines that are read above, so that the cache does not name the licensee."""
     wanted = ("GAMS Release", "GAMSX", "System Directory", "GAMS Demo", "installed license", "Time-limited", "Error:")
     kept = (line for line in text.splitlines() if any(word in line for word in wanted))
     return "\n".join(re.sub(r"\bG\d{6}\S+", "", line).rstrip() for line in kept)

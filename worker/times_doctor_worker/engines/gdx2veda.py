@@ -18,9 +18,9 @@ TIMEOUT_S = 1800.0
 
 
 def make_veda_results(tool: Path, folder: Path, definition: Path, name: str) -> bool:
-    """Makes `VEDA_FILE` in `folder` of the GDX there, an archive of `<name>.vd`, `.vde` and `.vds`; whether it did.
+    """Makes `VEDA_FILE` from the GDX in `folder`, an archive of `<name>.vd`, `.vde` and `.vds`; true if it did.
 
-    A failure costs the archive, not the run; the words of `gdx2veda` are in the worker's log.
+    If it fails, only the archive is missing; the worker's log has the output of `gdx2veda`.
     """
     with tempfile.TemporaryDirectory(dir=folder, prefix="veda-") as made:
         command = [str(tool), str(folder / GDX_FILE), str(definition), name]

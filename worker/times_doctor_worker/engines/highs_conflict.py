@@ -1,7 +1,7 @@
 """The program that says which rows and bounds contradict each other: `python -m ... MODEL RESULT SECONDS`.
 
-A process of its own, like the solve. It takes the costs away and whatever must be whole or may be nothing: what is
-left is a set of linear rows and bounds, and either it has a solution or some part of it has none (an IIS).
+A process of its own, like the solve. It drops costs, integrality and semi-continuous bounds. The linear rows and bounds
+that remain either have a solution, or some part of them has none (an IIS).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from times_doctor_worker.engines.native.adapter import Unreadable
 #: HiGHS's default strategy answers with an empty set. "From the LP" alone leaves bounds out, "irreducible" alone took
 #: 71 s and more (its limit) for 42,650 rows of which both together named three in 9.5 s; a dual ray added nothing.
 STRATEGY = int(highspy.IisStrategy.kIisStrategyFromLp) | int(highspy.IisStrategy.kIisStrategyIrreducible)
-#: HiGHS's word for a set of which no part can be left out.
+#: HiGHS's word for a set that cannot be made smaller.
 IRREDUCIBLE = 3
-#: Rows, and bounds, that are handed back by name.
+#: Most rows, and most bounds, that are returned by name.
 MOST_NAMED = 250
-#: Share of the time after which HiGHS must hand back what it has: the rest is for the proof and the names.
+#: Share of the time after which HiGHS must return what it has; the rest is for the check and the names.
 SHARE = 0.8
 _INF = float("inf")
-#: The bounds of nearly every column: counted, not named.
+#: Nearly every column has such bounds: they are counted, not named.
 _NOT_NEGATIVE = (0.0, _INF)
 
 Side = tuple[float, float]
@@ -58,9 +58,9 @@ def seek(model: Path, result: Path, limit_s: float) -> int:
 
 
 def relax(lp: highspy.HighsLp) -> bool:
-    """Takes costs and integrality off; whether there was any integrality.
+    """Removes costs and integrality; true if there was any integrality.
 
-    A semi-continuous column may be 0 or between its bounds: what is linear in that are both with all between.
+    A semi-continuous column is 0 or between its bounds: its linear relaxation also has all values between the two.
     """
     kinds = list(lp.integrality_)
     continuous = highspy.HighsVarType.kContinuous
@@ -76,7 +76,7 @@ def relax(lp: highspy.HighsLp) -> bool:
 
 
 def conflict(highs: highspy.Highs, lp: highspy.HighsLp) -> dict[str, object]:
-    """The rows and bounds of HiGHS's IIS, or that it has none to show."""
+    """The rows and bounds of HiGHS's IIS, or a note that there are none."""
     highs.setOptionValue("iis_strategy", STRATEGY)
     _, iis = highs.getIis()
     rows = _sides(iis.row_index_, iis.row_bound_, lp.row_lower_, lp.row_upper_)
@@ -98,7 +98,7 @@ def conflict(highs: highspy.Highs, lp: highspy.HighsLp) -> dict[str, object]:
 def _sides(
     places: Sequence[int], held: Sequence[int], lower: Sequence[float], upper: Sequence[float]
 ) -> dict[int, Side]:
-    """The sides of each row or column that take part; a column without any only stands in a row."""
+    """The sides of each row or column that are in the conflict; a column without any is only part of a row."""
     status = highspy.IisBoundStatus
     below = {int(status.kIisBoundStatusLower), int(status.kIisBoundStatusBoxed)}
     above = {int(status.kIisBoundStatusUpper), int(status.kIisBoundStatusBoxed)}
@@ -111,7 +111,7 @@ def _sides(
 
 
 def _contradict(lp: highspy.HighsLp, rows: dict[int, Side], bounds: dict[int, Side]) -> bool:
-    """Whether they alone have no solution: a set that HiGHS named wrongly sends people the wrong way."""
+    """Whether these alone have no solution: a wrong set would mislead people."""
     free = (-_INF, _INF)
     lp.row_lower_, lp.row_upper_ = _split([rows.get(place, free) for place in range(lp.num_row_)])
     lp.col_lower_, lp.col_upper_ = _split([bounds.get(place, free) for place in range(lp.num_col_)])

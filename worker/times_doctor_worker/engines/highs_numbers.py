@@ -1,4 +1,4 @@
-"""Whether all numbers of a model are numbers: HiGHS solves a model with a nan or an infinite cost as another one."""
+"""Checks that all numbers of a model are finite: with a nan or infinite cost HiGHS solves a different model."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-#: Columns looked at together, so that a large model is not copied whole.
+#: Columns checked at a time, so that a large model is not copied whole.
 _CHUNK = 100_000
 
 
 def not_a_number(highs: Any) -> str:
-    """The first cost or coefficient of the model in `highs` that is no finite number, in words; empty: there is none.
+    """The first cost or coefficient of the model in `highs` that is not finite, as a sentence; empty if all are.
 
-    Of bounds and right-hand sides HiGHS itself refuses what is no number.
+    HiGHS itself rejects such bounds and right-hand sides.
     """
     columns = highs.getNumCol()
     costs = np.asarray(highs.getLp().col_cost_, dtype=float)

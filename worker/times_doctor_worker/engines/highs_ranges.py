@@ -1,4 +1,4 @@
-"""The program that says how a model file is scaled: `python -m ... MODEL RESULT`. It reads, and solves nothing."""
+"""The program that measures how a model file is scaled: `python -m ... MODEL RESULT`. It does not solve."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ TYPE_CHECKING = False  # as in `adapter`: each scan of a model file waits for th
 if TYPE_CHECKING:
     from typing import Any
 
-#: Entries of each part that are named: half of them its smallest, half its largest.
+#: Entries of each part that are named: half of them the smallest, half the largest.
 MOST_NAMED = 10
-#: HiGHS takes this and more for infinite.
+#: HiGHS treats this and more as infinite.
 INFINITE = 1e20
-#: HiGHS drops entries of the matrix that are not larger. Here it keeps them as far as it can.
+#: HiGHS drops matrix entries up to this size. Here it keeps as many as it can.
 DROPPED, KEPT = 1e-9, 1e-12
 
 
@@ -88,7 +88,7 @@ def _part(values: Sequence[float], name: Callable[[int], str]) -> dict[str, obje
         return {"count": 0}
     most = min(len(found), MOST_NAMED)
     smallest = _places(sizes, nsmallest(most // 2, found))
-    largest = _places(sizes[::-1], nlargest(most - most // 2, found))  # of equal ones the last
+    largest = _places(sizes[::-1], nlargest(most - most // 2, found))  # the last of equal ones
     worst = [*smallest, *(len(sizes) - 1 - place for place in reversed(largest))]
     return {
         "count": len(found),
@@ -99,7 +99,7 @@ def _part(values: Sequence[float], name: Callable[[int], str]) -> dict[str, obje
 
 
 def _places(sizes: list[float], wanted: list[float]) -> list[int]:
-    """Where the sizes stand that are `wanted`, in order; equal ones one after the other."""
+    """Positions of the `wanted` sizes, in order; each of several equal ones once."""
     places: list[int] = []
     for number, size in enumerate(wanted):
         again = number > 0 and wanted[number - 1] == size

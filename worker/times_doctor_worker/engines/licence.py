@@ -1,4 +1,4 @@
-"""A GAMS licence: what kind, until when, and what to say about it."""
+"""A GAMS licence: its kind, its end, and the warning before it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from times_doctor_tasks.parsers.gams.licence_refusals import why_refused
 
-#: Days before the end of a licence from which on there is a warning.
+#: A warning begins this many days before a licence ends.
 WARN_DAYS = 14
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -29,7 +29,7 @@ class Licence(msgspec.Struct, frozen=True):
     nothing need be said."""
 
     def days_left(self, today: date) -> int | None:
-        """Days after today on which it still works; negative when it has ended, None where it has no end."""
+        """Days after today on which it still works; negative once it has ended, None if it has no end."""
         return None if self.expires is None else (self.expires - today).days
 
     def warning(self, today: date) -> str:
@@ -81,7 +81,7 @@ def _kind_name(kind: str) -> str:
 
 def _renewal(kind: str) -> str:
     if kind == "demo":
-        # The newest gamspy-base may be the one that is installed: its licence is as old as it is.
+        # The newest gamspy-base may be installed already: its licence is as old as the package.
         return (
             "A newer gamspy-base, if there is one, brings a newer one: `pip install --upgrade gamspy-base`. Else use a "
             "GAMS of your own (--gams-path) or a free licence from https://www.gams.com/download/. HiGHS needs none: "

@@ -1,4 +1,4 @@
-"""The engine port: all that the rest of the worker knows of GAMS and of the solvers without it."""
+"""The engine port: all that the rest of the worker knows about GAMS and the native solvers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from times_doctor_tasks.parsers.events import LogEvent
 from times_doctor_tasks.results.run_reader import RunReading
 from times_doctor_tasks.snapshot.manifest import Manifest
 
-#: What the search for a conflict writes into the working folder.
+#: The file that the search for a conflict writes into the working folder.
 CONFLICT = "conflict.json"
 
 
@@ -43,13 +43,13 @@ class Command(msgspec.Struct, frozen=True):
 
 
 class LogReader(Protocol):
-    """Text in, events out; any chunking gives the same events."""
+    """Turns text into events; any chunking gives the same events."""
 
     def feed(self, text: str) -> list[LogEvent]:
         """Events of the lines that `text` completes."""
 
     def close(self) -> list[LogEvent]:
-        """Events of what was left."""
+        """Events of the remaining text."""
 
 
 class Engine(Protocol):
@@ -67,7 +67,7 @@ class Engine(Protocol):
         """Writes the option file into the working folder and says how to start."""
 
     def conflict_search(self, job: Job) -> Command | None:
-        """How to ask which rows of an infeasible model contradict each other; None where the solve itself says it.
+        """The command that finds contradicting rows of an infeasible model; None if the solve finds them itself.
 
         It writes `CONFLICT` into the working folder, which `read` uses.
         """
@@ -76,10 +76,10 @@ class Engine(Protocol):
         """A reader for the log of a run that starts now."""
 
     def read(self, job: Job, *, returncode: int | None, stop_reason: StopReason | None) -> RunReading:
-        """What the files of an ended run say; `returncode` is None where the engine's end was not seen."""
+        """Reads the files of an ended run; `returncode` is None if the engine's end was not seen."""
 
     def finish(self, job: Job) -> str | None:
-        """Makes the results for VEDA where they are wanted, and returns their name; None: none were made."""
+        """Makes the results for VEDA if they are wanted, and returns their name; None if there are none."""
 
     def artefacts(self, job: Job) -> Sequence[Path]:
         """Files to bring back, those that exist."""

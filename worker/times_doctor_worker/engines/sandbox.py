@@ -1,4 +1,4 @@
-"""What of this machine a solver sees: its model, run folder and engine; where it is not confined, everything."""
+"""What a solver sees of this machine: its model, run folder and engine; everything if it is not confined."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from times_doctor_worker.process import landlock
 
-#: What programs and their libraries need of any Linux; of `/etc` only what they need.
+#: What programs and their libraries need from any Linux; from `/etc` only what they need.
 _SYSTEM = (
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d",
     "/etc/localtime", "/etc/alternatives", "/dev/urandom", "/dev/random", "/dev/zero", "/sys/devices/system/cpu",
@@ -30,7 +30,7 @@ def is_confined(engine: str, sandbox: str) -> bool:
 
 
 def open_note(engines: Sequence[str], sandbox: str) -> str:
-    """What the people of a host should know where a solver that could be confined is not; else empty."""
+    """A note for the operator if a solver could be confined but is not; else empty."""
     if "highs" not in engines and sandbox != "all":
         return ""
     if sandbox == "off":

@@ -1,4 +1,4 @@
-"""Files of a run that go back to the client: into the store, of huge files the beginning and the end."""
+"""Files of a run that go to the store for the client; of huge files only the beginning and the end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 MAX_BYTES = 50 * 1024 * 1024
 #: Bytes kept of each end of a larger file.
 END_BYTES = 5 * 1024 * 1024
-#: Files of more bytes than this go one after the other: they are in memory while they travel.
+#: Files larger than this are sent one at a time: they are in memory while they are sent.
 TOGETHER_BYTES = 64 * 1024 * 1024
 #: Seconds to wait for a store that does not answer, and between two tries.
 PATIENCE_S = 60.0
@@ -30,10 +30,10 @@ PAUSE_S = 1.0
 
 
 def keep_artefacts(store: BlobStore, paths: Sequence[Path]) -> list[Artefact]:
-    """Puts the files into the store: together, a far store answers once for all of them.
+    """Puts the files into the store, all in one round trip.
 
-    Where not all of them fit, one after the other, smallest first: a full store keeps the most telling ones. What it
-    refuses is left out, with a warning: hours of solving do not become a failure because space is short.
+    If they do not all fit, one at a time, smallest first, so that a full store keeps the most useful ones. Refused
+    files are left out with a warning: hours of solving must not fail because space is short.
     """
     smallest_first = sorted(paths, key=lambda path: path.stat().st_size)
     if sum(min(path.stat().st_size, MAX_BYTES) for path in paths) <= TOGETHER_BYTES:
@@ -59,7 +59,7 @@ def _keep(store: BlobStore, paths: Sequence[Path]) -> list[Artefact]:
     artefacts = []
     for path in paths:
         size_bytes = path.stat().st_size
-        # Its bytes as they are now: whatever still writes to the file changes nothing.
+        # A copy of its bytes: a process may still write to the file.
         content = ends(path, whole_bytes=MAX_BYTES, end_bytes=END_BYTES)
         name = hashlib.sha256(content).hexdigest()
         contents[name] = content

@@ -43,15 +43,15 @@ from times_doctor_worker.workspace.workspace import DiskFull, Workspace
 _T = TypeVar("_T")
 logger = logging.getLogger(__name__)
 
-#: What an engine writes beside its log.
+#: What an engine writes in addition to its log.
 OUTPUT = "stdout.txt"
-#: What the search for a conflict complains of.
+#: Options that the search for a conflict may warn about.
 CONFLICT_OUTPUT = "conflict.txt"
-#: What helps a run whose options are refused.
+#: Advice for a run whose options are refused.
 LEAVE_OUT = "Leave that line out of the profile's options and scan again."
 #: Seconds between tries of a store that does not answer.
 STORE_PAUSE_S = 1.0
-#: What a full or broken disk, a machine at its limits and missing rights say; no model can be blamed for them.
+#: Errors of a full or broken disk, of a machine at its limits and of missing rights: the model is not to blame.
 _OWN_FAULTS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EACCES,
      errno.EPERM}
@@ -59,7 +59,7 @@ _OWN_FAULTS = frozenset(
 
 
 class Disowned(Exception):
-    """Another attempt owns the run now: nothing of this one counts any more."""
+    """Another attempt owns the run now: this one no longer counts."""
 
 
 class Cancelled(Exception):
@@ -88,7 +88,7 @@ class Bench(msgspec.Struct, frozen=True):
 
 
 class Attempt:
-    """One attempt. `perform` always returns a result, unless the run is not ours any more."""
+    """One attempt. `perform` always returns a result, unless another attempt owns the run."""
 
     def __init__(self, bench: Bench, line: Line) -> None:
         self._bench = bench
@@ -119,7 +119,7 @@ class Attempt:
             return self.failed(f"Host {self._bench.host} could not run it: {error}")
 
     def failed(self, sentence: str, *, next_step: str = "See the worker's log on that host.") -> RunResult:
-        """The result of an attempt that came to nothing for no reason that the model knows."""
+        """The result of an attempt that failed for a reason other than the model."""
         verdict = Verdict.SOLVER_FAILURE
         return unsolved(
             self._run, self.facts, state=RunState.FAILED, verdict=verdict, sentence=sentence, next_step=next_step
@@ -159,7 +159,7 @@ class Attempt:
         return Job(self._run, manifest, tree, folder, self._spec.model.title)
 
     def _from_store(self, get: Callable[[], _T]) -> _T:
-        """Waits for a store that does not answer: it is well again sooner or later, like Redis."""
+        """Waits for a store that does not answer, as we wait for Redis."""
         while True:
             try:
                 return get()
@@ -210,7 +210,7 @@ class Attempt:
         return size_bytes / 1e6, name
 
     def _conflict_is_known(self, engine: Engine, job: Job) -> bool:
-        """Whether the search for a conflict, where there is one, left an answer."""
+        """Whether a search for a conflict left an answer."""
         command = engine.conflict_search(job)
         if command is None or not self._run.iis_s or self.facts.stop_reason is not None:
             return False
@@ -244,7 +244,7 @@ class Attempt:
                 reads=command.reads,
             )
         except OSError as error:
-            if error.errno == errno.E2BIG:  # the words of a command line come from the model
+            if error.errno == errno.E2BIG:  # parts of the command line come from the model
                 raise
             raise HostFault(self._run.engine, f"{self._run.engine} cannot be started: {error}") from error
 
@@ -272,7 +272,7 @@ class Attempt:
         solver_status = reading.solves[-1].solver_status if reading.solves else None
         if facts.stop_reason or not self._memory_kills or not seems_killed(facts.returncode, solver_status):
             return reading
-        # What the kernel kills leaves no word about it: GAMS only knows that its solver has gone.
+        # A process that the kernel kills logs nothing: GAMS only sees that its solver is gone.
         self.facts = replace(facts, stop_reason=StopReason.OUT_OF_MEMORY)
         return engine.read(job, returncode=facts.returncode, stop_reason=StopReason.OUT_OF_MEMORY)
 
@@ -293,7 +293,7 @@ class Attempt:
 def overruling_statements(tree: Path, manifest: Manifest) -> Iterator[Statement]:
     """Lines of the staged driver and of files beside it that name a solver or an option file by themselves.
 
-    One after the other, as they are asked for: a model's whole text takes longer to search than its log to read.
+    A generator: searching all of a model's text takes longer than reading its log.
     """
     for file in manifest.files:
         if not file.path.endswith((".run", ".gms", ".inc", ".mod", ".dd")) or file.size_bytes > 1 << 20:

@@ -1,6 +1,6 @@
-"""The search which rows of an infeasible model contradict each other: after the solve, in its slot, for some seconds.
+"""The search for rows of an infeasible model that contradict each other: after the solve, in its slot, for seconds.
 
-Whatever becomes of it, the run's verdict stands: it only gains names.
+It never changes the run's verdict; it only adds names.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def search_conflict(
     runtime_s: float,
     is_worker_ending: Callable[[], bool],
 ) -> bool:
-    """Searches, or takes what another run of the scan has found; whether `folder` holds an answer now.
+    """Searches, or copies the answer of another run of the scan; true if `folder` has an answer now.
 
     Args:
         spawn: Starts the search in `folder`.
-        runtime_s: What the solve took: the clock of the run's looks goes on from there.
+        runtime_s: Seconds that the solve took; the run's clock continues from there.
     """
     start_s = monotonic_s()
     try:
@@ -58,19 +58,19 @@ def search_conflict(
 
 
 def _taken_over(folder: Path) -> bool:
-    """All runs of a scan have the same model, and so the same conflict; whether another one has found it."""
+    """True if another run of the scan has found the conflict: all have the same model, so the same conflict."""
     found = next((path for path in folder.parent.glob(f"*/{CONFLICT}") if path.parent != folder), None)
     if found is None:
         return False
     copy = shutil.copyfile(found, folder / f"{CONFLICT}.part")
-    copy.replace(folder / CONFLICT)  # whole at any moment: others look for it too
+    copy.replace(folder / CONFLICT)  # atomically: other runs look for it too
     return True
 
 
 def _watch(
     process: SolverProcess, line: Line, folder: Path, runtime_s: float, is_worker_ending: Callable[[], bool]
 ) -> bool:
-    """Returns when the search is over, or was ended by its limits; whether its end was requested."""
+    """Returns when the search is over or hit its limits; true if somebody asked it to stop."""
     start_s, meter, most_bytes = monotonic_s(), TreeMeter(process.pid), limit_bytes(line.run.mem_mb)
     while process.wait(LOOK_S) is None:
         passed_s = monotonic_s() - start_s

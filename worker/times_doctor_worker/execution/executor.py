@@ -1,4 +1,4 @@
-"""What the solve task calls: claim a run, carry an attempt through, finish it, take the next one from the line."""
+"""What the solve task calls: claim a run, make an attempt, finish it, take the next one from the line."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from times_doctor_worker.redis_io.publisher import Postman
 from times_doctor_worker.redis_io.retry import GivenUp, insist
 
 logger = logging.getLogger(__name__)
-#: Seconds between looks whether this worker must leave, while an attempt is waited for.
+#: While waiting for an attempt: seconds between checks whether this worker must exit.
 WAIT_S = 0.5
-#: Seconds between tries of a run that was refused a licence.
+#: Seconds between tries of a run that got no licence.
 LICENCE_S = 30.0
-#: How such an attempt is said to have ended.
+#: How the record names the end of such an attempt.
 NO_LICENCE = f"{HANDED_BACK}: no licence"
-#: How attempts are said to have ended that go to a host with more memory, or with a larger licence.
+#: How the record names the end of attempts that move to a host with more memory, or with a larger licence.
 NO_MEMORY, TOO_LARGE = "out of memory", "too large for the licence"
 _T = TypeVar("_T")
 _RunDocuments = tuple[ScanSpec, RunSpec] | None
@@ -59,7 +59,7 @@ class Executor:
     ) -> None:
         """Args:
         is_taking: Whether this worker still begins runs.
-        leaving: Set when this worker waits for nothing any more.
+        leaving: Set when this worker must stop all waiting.
         """
         self._store = store
         self._bench = bench
@@ -75,7 +75,7 @@ class Executor:
         """Whether a run stood in line at the last look: who asks each time makes a freed slot wait for the answer."""
 
     def busy(self) -> list[str]:
-        """`<scan> <run>` of every delivery that is being dealt with."""
+        """`<scan> <run>` of every delivery in work."""
         with self._lock:
             return sorted(self._busy)
 
@@ -95,7 +95,7 @@ class Executor:
                     del self._busy[member]
 
     def pick(self) -> None:
-        """Takes what fits from the line, first in fair order: their messages come to this host's own queue."""
+        """Takes the runs that fit from the line, in fair order; their messages go to this host's own queue."""
         bench, offer = self._bench, self._bench.rotation.offer()
         queues = [host_queue(bench.host), *offer.queues]
 
@@ -111,14 +111,14 @@ class Executor:
             while self._is_taking() and (taken := self._admission.take(ask)) is not None:
                 self._postman.to_host(*taken, bench.host)
         except (redis.RedisError, OperationalError):
-            # Redis is away: who was taken and not published stays in line, and is taken again.
+            # Redis is away: a run that was taken but not published stays in line, and is taken again.
             logger.warning("nobody taken from the line", exc_info=True, extra={"action": "pick_failed"})
 
     def _solve(self, task: SolveTask) -> str | None:
         try:
             documents = self._documents(task)
         except SchemaMismatch as error:
-            # A host that reads them takes the run: it is published again when it has waited for long.
+            # A host that can read it takes the run: it is published again after a long wait.
             logger.error("%s", error, extra={"action": "run_unreadable", "scan": task.scan, "run": task.run})
             return None
         if documents is None:
@@ -136,10 +136,10 @@ class Executor:
         return self._carry(spec, run, claim) if isinstance(claim, Owned) else _answer(claim, task)
 
     def _is_at_it(self, spec: ScanSpec, run: RunSpec) -> bool:
-        """Whether an attempt of this worker carries the run on, whatever a message says that came again.
+        """Whether an attempt of this worker still has the run when its message came again.
 
-        It may have been requeued while this host was stopped, or the server may have forgotten the claim. One that is
-        not ours any more has to be over first: two attempts of one host would share a folder, a marker and a line.
+        It may have been requeued while this host was stopped, or the server may have forgotten the claim. A disowned
+        attempt must end first: two attempts of one host would share a folder, a marker and a line.
         """
         line = self._bench.uplink.find(spec.scan, run.run)
         if line is None:
@@ -168,7 +168,7 @@ class Executor:
 
         def claim(free: Room) -> Claim:
             answer = self._insist(lambda: ask(free), f"claiming run {run.run}")
-            if isinstance(answer, Parked):  # known before any room is given back: whoever does that picks it
+            if isinstance(answer, Parked):  # noted before room is given back: that call picks it
                 self._somebody_waits = True
             return answer
 
@@ -205,7 +205,7 @@ class Executor:
         except HostFault as found:
             fault, result = found, attempt.failed(f"Host {self._bench.host} could not run it: {found}")
         except Exception as error:
-            # A defect of ours must end as a run document: a raising header task would stop its chord for ever.
+            # A bug of ours must end as a run document: a header task that raises stops its chord for ever.
             logger.exception("defect", extra={"action": "defect", **line.ids()})
             return attempt.failed(
                 f"times-doctor itself failed on {self._bench.host}: {type(error).__name__}: {error}",
@@ -214,7 +214,7 @@ class Executor:
         return result if fault is None else self._elsewhere(line, result, fault)
 
     def _elsewhere(self, line: Line, result: RunResult, fault: HostFault) -> RunResult | None:
-        """This host takes itself out; the run goes to another, or ends where it has been to enough of them."""
+        """Takes this host out; the run goes to another one, or ends if it has been on enough hosts."""
         if not self._faults.take_out(fault, result):
             return result
         tries = self._insist(lambda: self._faults.hosts_failed(line), f"history of {line.run.run}")
@@ -230,7 +230,7 @@ class Executor:
                 cut_off = ": the broker did not renew its seat" if result.stop_reason is StopReason.HOST_LOST else ""
                 self._hand_back(line, f"{HANDED_BACK} by {self._bench.host}{cut_off}", counted=False)
                 return None
-            result = msgspec.structs.replace(result, stop_reason=None)  # it was faster than its stop
+            result = msgspec.structs.replace(result, stop_reason=None)  # it ended before its stop arrived
         if self._goes_to_larger(line, result):
             return None
         if result.verdict is Verdict.LICENCE and self._waits_for_licence(line):
@@ -250,7 +250,7 @@ class Executor:
         return result.state
 
     def _waits_for_licence(self, line: Line) -> bool:
-        """Whether a run that was refused a licence now stands in line, to be tried again, as long as it was told."""
+        """Whether a run that got no licence is now in the line for another try, within its time limit."""
         spec, run, longest_s = line.spec, line.run, line.run.wait_licence_s
         if not longest_s:
             return False
@@ -269,9 +269,9 @@ class Executor:
         )
 
     def _goes_to_larger(self, line: Line, result: RunResult) -> bool:
-        """Whether a run that wanted memory, or a licence without size limit, now stands in line for a host that has it.
+        """Whether a run that needs more memory, or a licence without size limit, is now in the line for such a host.
 
-        Once, and for memory not where `--mem` said what it may take.
+        Only once, and for memory only without `--mem`.
         """
         spec, run, offer, mem_mb = line.spec, line.run, f"{line.run.engine}.{line.run.solver}", 0
         if result.stop_reason is StopReason.OUT_OF_MEMORY and run.mem_mb is None:
@@ -314,9 +314,9 @@ class Executor:
         self._insist(lambda: self._postman.again(run.scan, run.run, to_head=to_head), f"publishing run {run.run}")
 
     def _call_back(self, line: Line) -> None:
-        """Has the report made at once by whoever knows that all runs have ended.
+        """Requests the report as soon as all runs have ended.
 
-        Celery needs four more round trips to count the parts of a chord; its own callback then finds the report there.
+        Celery needs four more round trips to count the parts of a chord; its callback then finds the report there.
         """
         try:
             self._postman.callback(line.spec)
@@ -324,7 +324,7 @@ class Executor:
             logger.info("Celery has to call back: %s", error, extra={"action": "callback_failed", **line.ids()})
 
     def _tell_failure(self, line: Line, result: RunResult) -> None:
-        """A run's error is one named line at once, not only in the report."""
+        """Logs a run's error at once as one line with its name; it is also in the report."""
         if result.state is RunState.FAILED or result.verdict in (Verdict.NOT_APPLIED, Verdict.INFEASIBLE):
             line.note(result.sentence, level="error")
             try:

@@ -1,4 +1,4 @@
-"""Whether a run failed because of this host, and what follows from it."""
+"""Whether a run failed because of this host, and what to do then."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from times_doctor_worker.workspace.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
-#: How an attempt is said to have ended that does not count against its run.
+#: How the record names the end of an attempt that does not count against its run.
 HANDED_BACK = "handed back"
 #: Ways to fail that a full disk explains.
 _OF_DISK = frozenset({Verdict.EXECUTION_ERROR, Verdict.COMPILE_ERROR, Verdict.NO_SOLVE})
-#: Ways to fail that a broken engine explains, or a licence that has gone.
+#: Ways to fail that a broken engine or a lost licence explains.
 _OF_ENGINE = frozenset({Verdict.LICENCE, Verdict.SOLVER_FAILURE})
 
 
 class HostFaults:
-    """Judges failed runs of one host. A private worker has no other host to hand a run to, so it never judges."""
+    """Judges failed runs of one host. A private worker has no other host for a run, so it never judges."""
 
     def __init__(self, store: RunStore, rotation: Rotation, workspace: Workspace, *, is_private: bool) -> None:
         self._store = store
@@ -32,7 +32,7 @@ class HostFaults:
         self._is_private = is_private
 
     def behind(self, result: RunResult) -> HostFault | None:
-        """The fault of this host that explains a failure, by looking at disk, engine and licence as they are now."""
+        """The fault of this host that explains a failure; checks disk, engine and licence now."""
         if self._is_private or result.state is not RunState.FAILED or result.stop_reason is not None:
             return None
         if result.verdict in _OF_ENGINE:
@@ -42,11 +42,11 @@ class HostFaults:
         return None
 
     def take_out(self, fault: HostFault, result: RunResult) -> bool:
-        """Takes the engine out of rotation; False where the run has to end here all the same."""
+        """Takes the engine out of rotation; False if the run has to end here nevertheless."""
         if self._is_private:
             return False
         if result.directory is not None and self._workspace.disk_fault():
-            # What filled the disk may be this run's own.
+            # This run itself may have filled the disk.
             shutil.rmtree(result.directory, ignore_errors=True)
         self._rotation.take_out(fault)
         return True

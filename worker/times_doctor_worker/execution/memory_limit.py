@@ -1,4 +1,4 @@
-"""A run's memory: noticing that it used more than its limit, and that it ended out of memory."""
+"""A run's memory: detects that it used more than its limit, or that it ran out of memory."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-#: How far a run may go beyond what it asked for before it is stopped: an estimate is an estimate.
+#: How far a run may exceed the memory that it asked for before it is stopped: that is only an estimate.
 TOLERANCE = 1.2
-#: Bytes at the end of a log in which a complaint about memory stands.
+#: Bytes at the end of a log that are searched for a complaint about memory.
 TAIL_BYTES = 64 * 1024
 #: GAMS: "Out of memory" (return codes, GAMS user's guide); a shell's and our own word for SIGKILL.
 _RETURN_CODES = frozenset({10, 137, -9})
-#: SIGKILL again, and what gams says when it has lost gamscmex (400, of which a process keeps eight bits).
+#: SIGKILL again, and GAMS's code when it has lost gamscmex (400, of which a process keeps eight bits).
 _KILLED = frozenset({137, -9, 144})
-#: GAMS's solver status "System Failure", of a solver that has vanished too: GAMS itself then ends with return code 0.
+#: GAMS's solver status "System Failure", also for a solver that vanished: GAMS itself then ends with return code 0.
 _SYSTEM_FAILURE = 13
 _SAID = re.compile(
     rb"out of memory|insufficient memory|not enough memory|cannot allocate|bad_alloc|CPLEX Error\s+1001", re.IGNORECASE
@@ -22,17 +22,17 @@ _SAID = re.compile(
 
 
 def limit_bytes(mem_mb: int | None) -> float:
-    """What a run's process tree may take; infinite where it did not say what it needs."""
+    """Memory that a run's process tree may take; infinite if the run did not say what it needs."""
     return mem_mb * TOLERANCE * (1 << 20) if mem_mb else float("inf")
 
 
 def said_so(returncode: int | None, logs: Iterable[Path]) -> bool:
-    """Whether an engine that we did not stop says that it ran out of memory."""
+    """Whether an engine that we did not stop reports that it ran out of memory."""
     return returncode in _RETURN_CODES and any(_SAID.search(_tail(path)) for path in logs)
 
 
 def seems_killed(returncode: int | None, solver_status: int | None) -> bool:
-    """Whether the engine, or a process that it started, ended as one that the kernel kills.
+    """Whether the engine, or a process that it started, ended as if the kernel had killed it.
 
     Args:
         solver_status: GAMS's, of its last solve; None where there was none.

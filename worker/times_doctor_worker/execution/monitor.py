@@ -20,7 +20,7 @@ from times_doctor_worker.process.log_tail import LogTail
 from times_doctor_worker.process.process_usage import TreeMeter
 from times_doctor_worker.process.solver_process import SolverProcess
 
-#: Seconds between looks at a running engine's log: the table shows a line within this and the uplink's tick.
+#: Seconds between looks at a running engine's log: a line reaches the table after this and the uplink's tick.
 POLL_S = 0.05
 #: Seconds between samples of a running engine's memory and CPU.
 SAMPLE_S = 0.5
@@ -40,7 +40,7 @@ class EngineEnd(msgspec.Struct, frozen=True):
 
 
 class RunWatch:
-    """The look at one engine. What it sees on the way goes to the attempt's tracker and its line."""
+    """Watches one engine. What it sees goes to the attempt's tracker and its line."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class RunWatch:
         self._is_flood = False
 
     def until_it_ends(self) -> EngineEnd:
-        """Returns when the engine is gone and its log is read to the end."""
+        """Returns when the engine has ended and its log is read to the end."""
         while (ended := self._process.wait(POLL_S)) is None:
             self._read(self._tail.poll())
             self._sample()
@@ -83,7 +83,7 @@ class RunWatch:
         for text in self._tail.drain():
             self._read(text)
         self._tracker.update(self._reader.close(), now_s=self._runtime_s())
-        # A solve may end between two samples; the largest single process is known all the same.
+        # A solve may end between two samples; the kernel still tells the largest single process.
         peak_mb = _megabytes(max(self._meter.peak_rss_bytes, ended.max_rss_bytes or 0))
         return EngineEnd(
             ended.returncode, ended.cpu_s, self._meter.run_delay_s(ended.cpu_s), peak_mb, self._stop_reason
@@ -111,7 +111,7 @@ class RunWatch:
         now_s = monotonic_s()
         if now_s < self._next_sample_s:
             return
-        # Of a short solve, too, the last look must see most of it.
+        # In a short solve, too, the last look must see most of it.
         self._next_sample_s = now_s + min(SAMPLE_S, self._runtime_s() / 4)
         usage = self._meter.sample()
         self._is_over = self._is_over or usage.rss_bytes > self._limit_bytes
@@ -138,7 +138,7 @@ class RunWatch:
         self._sample()
 
     def _request(self) -> StopRequest | None:
-        # This thread never waits for Redis: a beat that hangs does not keep it from seeing that a seat has run out.
+        # This thread never waits for Redis: it must see that a seat has expired even while a beat hangs.
         if self._line.disowned or monotonic_s() >= self._line.seat_until_s:
             return StopRequest(StopReason.HOST_LOST, now=True)
         if self._is_worker_ending():

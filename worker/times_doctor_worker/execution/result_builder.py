@@ -1,4 +1,4 @@
-"""From what an attempt left to its result document."""
+"""Builds the result document from what an attempt left."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from times_doctor_tasks.results.run_reader import RunReading
 MAX_SOLVES = 20
 #: Messages kept in a result.
 MAX_MESSAGES = 50
-#: Characters kept of a sentence or message, entries of a list: a model may write lines of any length.
+#: Most characters of a sentence or message, and most entries of a list: a model may write lines of any length.
 MAX_CHARS, MAX_LINES = 2_000, 500
 _BROKEN = frozenset(
     {Verdict.LICENCE, Verdict.COMPILE_ERROR, Verdict.EXECUTION_ERROR, Verdict.SOLVER_FAILURE, Verdict.NO_SOLVE}
 )
-#: Model statuses with which GAMS prints an objective that belongs to no solution: intermediate infeasible and
-#: non-integer, error, nothing returned. A 0 there would look like a result.
+#: Model statuses for which GAMS prints an objective without a solution: intermediate infeasible and non-integer, error,
+#: nothing returned. A 0 there would look like a result.
 _NO_SOLUTION = frozenset({6, 9, 12, 13, 14})
 _EXCESSES = frozenset({StopReason.OUT_OF_MEMORY, StopReason.LOG_TOO_LARGE})
 _CANCELS = frozenset({StopReason.USER, StopReason.BEATEN, StopReason.CAPPED})
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What the worker saw of an attempt, beside the files; a stage that knows more makes new ones."""
+    """What the worker saw of an attempt, apart from its files; a later stage that knows more makes a new one."""
 
     attempt: int
     host: str
@@ -56,7 +56,7 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 def final_state(verdict: Verdict, stop_reason: StopReason | None) -> RunState:
-    """Where a run ends that came to `verdict`.
+    """The final state of a run with `verdict`.
 
     >>> final_state(Verdict.LIMIT, StopReason.TIMEOUT), final_state(Verdict.INTERRUPTED, StopReason.USER)
     (<RunState.DONE: 'done'>, <RunState.CANCELLED: 'cancelled'>)
@@ -99,7 +99,7 @@ def unsolved(
 
 
 def with_canceller(result: RunResult, by: str) -> RunResult:
-    """Says who cancelled it (user@host), in its field and in its sentence; unchanged if that is unknown."""
+    """Adds who cancelled it (user@host) to its field and its sentence; unchanged if that is unknown."""
     if not by:
         return result
     sentence = re.sub(r"^Cancelled(?: by a user)?", lambda _: f"Cancelled by {by}", result.sentence)
@@ -158,7 +158,7 @@ def solved(
 
 
 def _figures(last: Solve) -> dict[str, Any]:
-    """What the last solve says, by the result's field names."""
+    """The figures of the last solve, by the result's field names."""
     return {
         "model_status": last.model_status,
         "model_status_text": last.model_status_text,

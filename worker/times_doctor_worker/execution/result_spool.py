@@ -1,8 +1,8 @@
 """The spool: results on this host's disk until their scan's report exists.
 
 FINISH may not reach Redis before this process must end, and a server that comes back from its append-only file may
-have lost its last second, FINISH included. So each result is kept here, and offered at start, while Redis has not
-taken it, and again when the server's run id changes. FINISH is idempotent for its winner.
+have lost its last second, FINISH included. So each result is kept here. It is offered at start, until Redis has taken
+it, and again when the server's run id changes. FINISH is idempotent for its winner.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Spool:
         return len(self._entries)
 
     def put(self, result: RunResult, fence: Fence) -> None:
-        """Keeps a result, before it is offered. A disk that is full costs the copy on disk, not the run."""
+        """Keeps a result before it is offered. On a full disk only this copy is lost, not the run."""
         spooled = SpooledResult(attempt=fence.attempt, token=fence.token, result=result)
         name = _name(result, fence)
         self._entries[name] = _Entry(spooled)
@@ -63,12 +63,12 @@ class Spool:
             )
 
     def taken(self, result: RunResult, fence: Fence) -> None:
-        """The server has it: the one that was there at the last look, or a later one, which is asked once more."""
+        """Notes that the server has it: the server of the last look, or a later one, which gets it once more."""
         if entry := self._entries.get(_name(result, fence)):
             entry.taken_by = self._server
 
     def offer(self) -> None:
-        """Offers what Redis has not taken, or has taken before its restart; drops what is needed no more.
+        """Offers results that Redis has not taken, or took before its restart; drops those that are not needed.
 
         Raises:
             redis.RedisError: it does not answer; to be called again.
@@ -83,7 +83,7 @@ class Spool:
                 self._drop(name)
 
     def _offer(self, entry: _Entry, server: str) -> bool:
-        """Whether the result may be needed again."""
+        """Whether the result may still be needed."""
         result = entry.spooled.result
         ids = {"scan": result.scan, "run": result.run, "attempt": entry.spooled.attempt}
         spec = self._store.scan(result.scan)

@@ -1,4 +1,4 @@
-"""The uplink: one thread that tells Redis how this host's runs fare, and brings back what it answers.
+"""The uplink: one thread that sends the progress of this host's runs to Redis, and brings back the answers.
 
 A solve never waits for Redis. It leaves its newest look and its state here; this thread sends them, beats for every
 run, and hands back "cancelled" and "not yours". While Redis is away the solves go on and FINISH decides.
@@ -22,16 +22,16 @@ from times_doctor_tasks.state_store.run_store import NO_SEAT_S, Fence, RunStore
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between beats of a run: how fast a cancel is noticed. Far below any lease.
+#: Seconds between beats of a run, which also notice a cancel. Far below any lease.
 BEAT_S = 0.5
-#: Most looks at one run that leave the host in a second.
+#: Most progress snapshots of one run that the host sends in a second.
 LOOKS_PER_S = 5
 #: Notes kept for one run while Redis is away; older ones are dropped first.
 MAX_NOTES = 100
 
 
 class Line(msgspec.Struct):
-    """One run's line to Redis: what is to be said, and what was answered."""
+    """One run's line to Redis: what to send, and what was answered."""
 
     spec: ScanSpec
     run: RunSpec
@@ -52,15 +52,15 @@ class Line(msgspec.Struct):
     _sending: threading.Lock = msgspec.field(default_factory=threading.Lock)
 
     def ids(self) -> dict[str, object]:
-        """What a log line about it names."""
+        """The ids that a log line about it names."""
         return {"scan": self.spec.scan, "run": self.run.run, "attempt": self.fence.attempt}
 
     def enter(self, state: RunState) -> None:
-        """The run is in `state` now; every state is told, in order."""
+        """The run is in `state` now; every state is sent, in order."""
         self._states.append(state)
 
     def skip(self) -> None:
-        """Drops what cannot be told, so that the run goes on beating."""
+        """Drops what cannot be sent, so that the run still beats."""
         self._look = None
         if self._states:
             self._known = self._states.popleft()
@@ -81,7 +81,7 @@ class Line(msgspec.Struct):
         return self.seat_until_s < NO_SEAT_S
 
     def is_still_ours(self, store: RunStore) -> bool:
-        """Asks now, and does not wait for the next beat. May raise `redis.RedisError`."""
+        """Asks now instead of at the next beat. May raise `redis.RedisError`."""
         with self._sending:
             if not self.disowned:
                 self._beat(store)
@@ -123,7 +123,7 @@ class Line(msgspec.Struct):
 
 
 class Uplink:
-    """The thread. `open` gives a run its line, `close` ends it with everything sent that can be."""
+    """The thread. `open` gives a run its line; `close` sends what it can and ends the line."""
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
@@ -138,7 +138,7 @@ class Uplink:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread; what was not sent stays unsaid."""
+        """Ends the thread; what was not sent is dropped."""
         self._ending = True
         self._wake.set()
         self._thread.join(timeout=5)
@@ -193,6 +193,6 @@ class Uplink:
             logger.error("not told: %s", error, extra={"action": "key_wrong_type", **line.ids()})
             line.skip()
         except Exception:
-            # A defect of ours in one run must not end the beats of all the others.
+            # A bug of ours in one run must not end the beats of all the others.
             logger.exception("not told", extra={"action": "defect", **line.ids()})
             line.skip()

@@ -1,4 +1,4 @@
-"""How a solve is stopped: in stages, each with its time. Rules only; what they say is done elsewhere."""
+"""How a solve is stopped: in stages, each with its time. Pure rules; the caller acts."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ class StopTimes(msgspec.Struct, frozen=True):
     """No second SIGINT before that. One that came 0.3 s after the first ended a barrier without its solution."""
 
 
-#: Below this share of one core a solver counts as idle: one that hangs may still poll for something.
+#: Below this share of one core a solver counts as idle: one that hangs may still poll.
 IDLE_CPU_SHARE = 0.01
-#: CPU time is counted in ticks of 10 ms, so a share of it means nothing over less than this.
+#: CPU time is counted in ticks of 10 ms, so its share over a shorter time means nothing.
 CPU_WINDOW_S = 5.0
 
 
 class StagedStop:
-    """Decides what to do with a solver that must stop. Feed it with `step`, every second or faster.
+    """Decides what to do with a solver that must stop. Call `step` every second or faster.
 
-    `ask` begins it and may be called again. The first SIGINT comes at once. Another follows, `repeat_s` later or more,
-    where it is asked for, or where a solver goes on writing: it did not hear (measured: 2 of 12 that came in its first
-    milliseconds were lost), or the model went on with its next solve (a SIGINT ends one solve, not a loop of them).
-    While GAMS itself works none is sent unasked: it would leave off writing its reports.
+    `ask` begins it and may be called again. The first SIGINT comes at once. Another follows after at least `repeat_s`,
+    if you ask again, or if the solver still writes: it lost the signal (measured: 2 of 12 in its first milliseconds),
+    or the model began its next solve (a SIGINT ends one solve, not a loop of them). While GAMS itself works, none is
+    sent unless you ask: GAMS would stop writing its reports.
     """
 
     def __init__(self, times: StopTimes | None = None) -> None:
@@ -67,20 +67,20 @@ class StagedStop:
 
     @property
     def is_asked(self) -> bool:
-        """Whether a stop is under way."""
+        """Whether a stop has begun."""
         return self._wants_interrupt or self._interrupted_s is not None
 
     def step(
         self, now_s: float, *, log_bytes: int, cpu_s: float, is_alive: bool, is_solving: bool = False
     ) -> StopAction | None:
-        """What to do now.
+        """The step to take now.
 
         Args:
             now_s: A monotonic clock.
             log_bytes: Size of what the engine wrote so far.
             cpu_s: CPU time of its whole tree so far (it may fall when a part of the tree ends).
             is_alive: Whether it still runs.
-            is_solving: Whether a solver is at work now, and not GAMS itself, by what the log says.
+            is_solving: Whether, by the log, a solver works now and not GAMS itself.
         """
         has_written = log_bytes != self._log_bytes
         self._look(now_s, log_bytes, cpu_s)
@@ -119,7 +119,7 @@ class StagedStop:
         since_s = now_s - self._interrupted_first_s
         if self._hurry:
             return since_s >= self._times.hurry_s
-        # Silence counts from the SIGINT on: a solver that was quiet before it has its whole grace to answer.
+        # Silence counts from the SIGINT on, so that a solver that was quiet before has its whole grace time.
         quiet_s = now_s - max(self._active_s, self._interrupted_first_s)
         return quiet_s >= self._times.grace_s or since_s >= self._times.stop_cap_s
 

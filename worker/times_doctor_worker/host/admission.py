@@ -1,6 +1,6 @@
 """Admission: the threads and the memory of what runs on this host never exceed the host.
 
-Kept in this process and not in Redis: it dies with the process, so no dead host's figures have to be cleared.
+The figures live in this process and not in Redis, so that nobody has to clear those of a dead host.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _T = TypeVar("_T")
 
 
 class Admission:
-    """What this host has, and who uses how much of it."""
+    """What this host has, and how much of it each run uses."""
 
     def __init__(self, *, cores: int, memory_mb: int, slots: int, is_alone: bool = False) -> None:
-        """`is_alone`: no other host could take what is larger than this one: it is taken all the same."""
+        """`is_alone`: there is no other host, so it also takes runs that are larger than this one."""
         self.total = Room(cores, memory_mb)
         self._slots = slots
         self._is_alone = is_alone
@@ -31,7 +31,7 @@ class Admission:
         self._lock = threading.Lock()
 
     def need(self, run: RunSpec) -> Room:
-        """What a run needs here: what it asks for, else what it took before."""
+        """The memory and threads of a run: as requested, else as it took before."""
         need = Room(run.threads, run.mem_mb or run.expected_mb or 0)
         if self._is_alone:
             return Room(min(need.threads, self.total.threads), min(need.mem_mb, self.total.mem_mb))
@@ -40,7 +40,7 @@ class Admission:
     def claim(self, member: str, need: Room, ask: Callable[[Room], _T]) -> _T:
         """Asks CLAIM with what is free, and books `need` if the answer is `Owned`: one claim at a time."""
         with self._lock:
-            if (kept := self._kept.pop(member, None)) is not None:  # in line it may need more: it lacked memory before
+            if (kept := self._kept.pop(member, None)) is not None:  # a run in the line may need more: it ran out of memory before
                 need = Room(need.threads, max(need.mem_mb, kept[0].mem_mb))
             answer = ask(self._free())
             if isinstance(answer, Owned):
@@ -48,7 +48,7 @@ class Admission:
             return answer
 
     def take(self, ask: Callable[[Room], tuple[str, str, Room] | None]) -> tuple[str, str] | None:
-        """Asks TAKE with what is free, where a slot is; keeps room for the answer until its message is here."""
+        """Asks TAKE with what is free, if a slot is; keeps room for the answer until its message arrives."""
         with self._lock:
             free = self._free()
             has_slot = len(self._used) + len(self._kept) < self._slots
@@ -70,7 +70,7 @@ class Admission:
 
     @contextmanager
     def released_after(self, member: str) -> Iterator[None]:
-        """Gives the booking of `member` back at the end."""
+        """Returns the booking of `member` at the end."""
         try:
             yield
         finally:

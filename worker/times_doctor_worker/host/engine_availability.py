@@ -1,7 +1,7 @@
-"""The rotation: which engines this host offers now, which it has taken out for its own reasons, and until when.
+"""The rotation: which engines this host offers now, and which it has taken out, why and until when.
 
-A host whose disk is full or whose licence has ended would fail one run after the other, faster than a healthy host can
-take them. So it stops taking them, says why on its card, and looks again every minute.
+A host with a full disk or an expired licence fails runs faster than a healthy host can take them. So it stops taking
+them, says why on its card, and checks again every minute.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from times_doctor_worker.engines.port import Engine
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between looks at what is out.
+#: Seconds between checks of what is out.
 LOOK_S = 60.0
 
 
 class HostFault(Exception):
-    """This host cannot run an engine now, whatever the model: the run belongs elsewhere."""
+    """This host cannot run an engine now, with any model: another host must take the run."""
 
     def __init__(self, engine: str, why: str) -> None:
         super().__init__(engine, why)
@@ -72,8 +72,8 @@ class Rotation:
     ) -> None:
         """Args:
         search: Looks for one engine, and proves that it works now.
-        disk_fault: Why nothing can be staged here now; empty when there is room.
-        on_change: Called after something went out or came back.
+        disk_fault: Why this host cannot stage a model now; empty if there is room. on_change: Called after something
+        went out or came back.
         """
         self._found: dict[str, Found] = {}
         self._search = search
@@ -89,17 +89,17 @@ class Rotation:
         self._found = dict(found)
 
     def engine(self, name: str) -> Engine | None:
-        """An engine of this host; also one that is out, for runs that have it already."""
+        """An engine of this host; also one that is out, for runs that already use it."""
         found = self._found.get(name)
         return found.engine if found else None
 
     def licence(self, name: str) -> str | None:
-        """What to say of its licence."""
+        """The text about its licence."""
         found = self._found.get(name)
         return found.licence if found else None
 
     def refusal(self, name: str) -> str:
-        """Why no run of this engine is taken now; empty when it is offered."""
+        """Why this host takes no run of this engine now; empty if it is offered."""
         if self.engine(name) is None:
             return f"no {name} here"
         return self._out.get(name, "")
@@ -119,7 +119,7 @@ class Rotation:
             )
 
     def take_out(self, fault: HostFault) -> None:
-        """Offers an engine no more until a look finds it well."""
+        """Takes an engine out until a check finds it working."""
         with self._lock:
             is_news = fault.engine not in self._out
             if is_news:
@@ -133,7 +133,7 @@ class Rotation:
             self._on_change()
 
     def blame(self, name: str) -> HostFault | None:
-        """After a run failed: the fault of this host that explains it, if there is one."""
+        """The fault of this host that explains a failed run, if there is one."""
         if why := self._disk_fault():
             return HostFault(name, why)
         found = self._searched(name)
@@ -142,9 +142,9 @@ class Rotation:
         return HostFault(name, " ".join(found.notes) or f"{name} is not here any more")
 
     def look(self) -> None:
-        """Takes out what has no disk to work on, brings back what works again.
+        """Takes out what has no disk space, and brings back what works again.
 
-        Once a day it asks whether what is offered still may be: licences end.
+        Checks once a day what is offered: licences end.
         """
         is_new_day = self._today() != self._looked_on
         self._looked_on = self._today()

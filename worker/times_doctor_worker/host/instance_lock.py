@@ -1,4 +1,4 @@
-"""The right to be the worker of one name at one broker: a lock on this machine, and a look at who beats elsewhere."""
+"""The right to be the worker of one name at one broker: a lock on this machine, and a check for beats elsewhere."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_worker.process.file_locks import try_hold
 from times_doctor_worker.process.solver_process import end_leftovers
 
-#: Seconds that a card of another start is watched for a beat; two beats and something.
+#: Seconds to watch the card of another worker for a beat: a little more than two beats.
 WATCH_S = 12.0
 #: Seconds between two looks.
 LOOK_S = 0.2
-#: A folder of another broker that was not touched for so long, and keeps no results, is removed.
+#: Seconds after which an unused folder of another broker without results is removed.
 KEEP_OTHERS_S = 86_400.0
 
 
 class NameTaken(InfrastructureError):
-    """Another worker of this name lives."""
+    """Another worker of this name is alive."""
 
     words = (
         "A worker called {0!r} is already live at this broker (pid {1}, started {2}). Two workers with "
@@ -35,7 +35,7 @@ class NameTaken(InfrastructureError):
 
 
 class Tenure:
-    """One process's hold on a name. The kernel ends it with the process, however that dies.
+    """One process's hold on a name. The kernel releases it when the process ends.
 
     <cache>/workers/<name>/<broker>/    lock, markers/ and spool/: of one worker at a time
     """
@@ -51,19 +51,19 @@ class Tenure:
 
     @property
     def markers(self) -> Path:
-        """Which engine runs where, for a successor."""
+        """Markers of the running engines, for a successor."""
         return self.folder / "markers"
 
     @property
     def spool(self) -> Path:
-        """Results that may have to be offered again."""
+        """The spool: results that may have to be offered again."""
         return self.folder / "spool"
 
     def take(self, read_card: Callable[[], HostCard | None], wait: Callable[[float], object] = time.sleep) -> None:
-        """Waits until no other worker of this name can be alive; returns at once if that is certain.
+        """Waits until no other worker of this name can be alive; returns at once if it is certain.
 
         Raises:
-            NameTaken: another one beats.
+            NameTaken: another one is alive.
             OSError: the cache folder cannot be written.
         """
         deadline_s = monotonic_s() + WATCH_S
@@ -83,7 +83,7 @@ class Tenure:
             wait(LOOK_S)
 
     def end_leftovers(self) -> list[int]:
-        """Ends what predecessors left running, of this broker and of others; pids of the engines."""
+        """Ends engines that earlier workers left running, at any broker; returns their pids."""
         ended = end_leftovers(self.markers)
         for other in self.folder.parent.iterdir():
             if other != self.folder and (lock := _lock(other / "lock")) >= 0:
@@ -97,7 +97,7 @@ class Tenure:
         return ended
 
     def close(self, *, forget: bool) -> None:
-        """Releases the lock. `forget`: there is no next worker (the broker was private), so nothing is kept."""
+        """Releases the lock. `forget`: keep nothing, as there is no next worker (the broker was private)."""
         if forget:
             shutil.rmtree(self.folder, ignore_errors=True)
         if self._lock >= 0:
@@ -124,7 +124,7 @@ def _taken(card: HostCard) -> NameTaken:
 
 
 def _lock(path: Path) -> int:
-    """A file number that holds the lock, -1 where another process does."""
+    """The number of the locked file, or -1 if another process holds the lock."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except FileNotFoundError:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def card_name(host: str, roles: Sequence[str]) -> str:
-    """Under which name a worker beats. One that only controls stands beside the host's solve worker.
+    """The name of a worker. One that only controls gets its own name beside the host's solve worker.
 
     >>> card_name("h1", ["solve", "control"]), card_name("h1", ["control"])
     ('h1', 'control@h1')

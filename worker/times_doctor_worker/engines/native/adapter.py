@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-TYPE_CHECKING = False  # `typing` and `dataclasses` take longer than a small model: each solve would wait for them
+TYPE_CHECKING = False  # importing `typing` and `dataclasses` takes longer than a small solve
 if TYPE_CHECKING:
     from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Refused(Exception):
-    """The solver does not go on, and says why; `code` is the program's return code."""
+    """The solver refuses to go on; the message says why, `code` is the program's return code."""
 
     code = 1
 
@@ -43,14 +43,14 @@ class Missing(Refused):
 
 
 class Order:
-    """What the program is told."""
+    """The order that the program gets."""
 
     def __init__(
         self, solver: str, model: str, log: str, result: str, options: Sequence[tuple[int, str, str | None, str]] = ()
     ) -> None:
         """Args:
         model: Path of an MPS or LP file.
-        options: (line, name as written, native name, value); without a native name it is of GAMS only.
+        options: (line, name as written, native name, value); without a native name only GAMS knows it.
         """
         self.solver, self.model, self.log, self.result, self.options = solver, model, log, result, options
 
@@ -89,19 +89,19 @@ class Adapter:
         raise NotImplementedError
 
     def stop(self) -> None:
-        """Makes `solve` return soon. From another thread, at any time, as often as one likes."""
+        """Makes `solve` return soon. Any thread may call it, at any time and repeatedly."""
         raise NotImplementedError
 
     def answer(self) -> dict[str, Any]:
-        """What the result file says of the solve: `model_status` in HiGHS's words, and figures; None: there is none."""
+        """The solve for the result file: `model_status` in HiGHS's words, and figures; None if there is none."""
         raise NotImplementedError
 
     def until(self) -> str:
-        """The last day of its licence, as ISO date; empty where it says none."""
+        """The last day of its licence, as ISO date; empty if unknown."""
         return ""
 
     def is_licence(self, error: Any) -> bool:  # noqa: ARG002  # HiGHS needs none
-        """Whether an exception says that the licence does not allow it: by its code, never by words."""
+        """Whether an exception means that the licence does not allow it, by its code and not by its text."""
         return False
 
     def ask(self, call: Callable[[], _T], otherwise: type[Refused] = Refused) -> _T:
@@ -115,10 +115,10 @@ class Adapter:
 
 
 def converted(now: object, value: str) -> int | float:
-    """An option's value, of the kind of its present one: yes, on and true stand for 1.
+    """An option's value, converted to the type of the present one: yes, on and true mean 1.
 
     Raises:
-        BadOption: it is no such number.
+        BadOption: it is not such a number.
 
     >>> converted(0, "yes"), converted(0.1, "1e-6")
     (1, 1e-06)
@@ -137,12 +137,12 @@ def converted(now: object, value: str) -> int | float:
 
 
 def words_of(error: BaseException) -> str:
-    """What a solver's exception says, in one line."""
+    """The message of a solver's exception, in one line."""
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 def figure(ask: Callable[[], Any]) -> Any:
-    """A figure, or None where the solver has none: most raise then."""
+    """A figure, or None if the solver has none: most solvers raise then."""
     try:
         return ask()
     except Exception:  # noqa: BLE001  # each solver has exceptions of its own
@@ -150,7 +150,7 @@ def figure(ask: Callable[[], Any]) -> Any:
 
 
 def finite(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """What exists: JSON has no infinity, and 1e20 is a solver's word for it."""
+    """The figure, or None for infinity: JSON has none, and solvers write 1e20."""
     return {
         name: value
         for name, value in figures.items()

@@ -23,7 +23,7 @@ _WORDS = {
 
 
 class Copt(Adapter):
-    """One model. Every log of it speaks of a licence that it did not find: only its error's code means it."""
+    """One model. Each of its logs reports a missing licence; only the error code says that it is true."""
 
     FREE, BEYOND = "10,000 rows and 10,000 columns", 10001
     LICENCE = (
@@ -40,7 +40,7 @@ class Copt(Adapter):
     def set(self, name: str, value: str) -> None:
         told = self.ask(lambda: self._model.getParamInfo(name), BadOption)
         number = converted(told[1], value)
-        if not told[3] <= number <= told[4]:  # it would take the nearest and go on
+        if not told[3] <= number <= told[4]:  # COPT would take the nearest value and go on
             raise BadOption(f"expected a number from {told[3]:g} to {told[4]:g}")
         self.ask(lambda: self._model.setParam(name, number), BadOption)
 

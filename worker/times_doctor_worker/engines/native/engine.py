@@ -29,7 +29,7 @@ PROGRAM = "times_doctor_worker.engines.native.solve"
 LOG = "run.log"
 ORDER = "order.json"
 RESULT = "result.json"
-#: More is no answer of our programs.
+#: Our programs never write more.
 MAX_ANSWER_BYTES = 16 << 20
 
 
@@ -45,7 +45,7 @@ class NativeEngine:
     """It sees its model and its working folder only, where the kernel can do that."""
 
     def prepare(self, job: Job) -> Command:
-        """Writes the option file, for people, and the order."""
+        """Writes the option file (for people to read) and the order."""
         text = job.run.options
         (job.directory / f"{self.name}.opt").write_text(text, "utf-8")
         model, order = str(job.tree / job.manifest.driver), job.directory / ORDER
@@ -74,7 +74,7 @@ class NativeEngine:
         return log_reader(self.name)
 
     def read(self, job: Job, *, returncode: int | None, stop_reason: StopReason | None) -> RunReading:
-        """Reads log and result file; what the result file says is the solver's final answer."""
+        """Reads log and result file; the result file holds the solver's final answer."""
         final, found = (_document(job.directory / name) for name in (RESULT, CONFLICT))
         log = job.directory / LOG
         reading = read_native_run(log, self.name, returncode=returncode, stop_reason=stop_reason, final=final)
@@ -98,7 +98,7 @@ class NativeEngine:
 
 
 def _document(path: Path) -> dict[str, Any] | None:
-    """A file that a program of ours wrote; None where it did not come so far, or somebody else wrote into it."""
+    """A file that our program wrote; None if it did not get that far, or another program wrote into the file."""
     try:
         document = json.loads(path.read_text("utf-8")) if path.stat().st_size <= MAX_ANSWER_BYTES else None
     except (OSError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""HiGHS (1.13 to 1.16), without numpy where that can be: its import takes longer than most solves (docs/adr/0014)."""
+"""HiGHS (1.13 to 1.16), without numpy if possible: its import takes longer than most solves (docs/adr/0014)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TYPE_CHECKING = False  # see `adapter`
 if TYPE_CHECKING:
     from typing import Any
 
-#: Our names of what HiGHS measures of a solution.
+#: Our names for HiGHS's measures of a solution.
 QUALITY = {
     "primal_infeasibility": "max_primal_infeasibility",
     "primal_infeasibility_rel": "max_relative_primal_infeasibility",
@@ -32,11 +32,11 @@ QUALITY = {
 }
 #: The default of `kkt_tolerance`.
 DEFAULT_TOLERANCE = 1e-7
-#: Options whose values are this program's own.
+#: Options whose values this program sets.
 _OURS = frozenset({"output_flag", "log_to_console"})
-#: Model files up to this many bytes are searched for what may be no number; of a larger one numpy is no burden.
+#: Model files up to this many bytes are searched for non-finite numbers; for a larger one the import of numpy is cheap.
 _SEARCHED_BYTES = 8 << 20
-#: A number that may be none: HiGHS would solve another model, and only numpy sees all of them.
+#: Text that may be a non-finite number: HiGHS would solve a different model, and only numpy finds all of them.
 _ODD = re.compile(rb"(?<![A-Za-z])(?:nan|inf)|\d[eEdD]\+?\d{3}", re.IGNORECASE)
 
 
@@ -49,13 +49,13 @@ class Highs(Adapter):
         self._order, self._stopped = order, False
         self._highs = made(self._api)
         for name, value in (("output_flag", True), ("log_to_console", hipo), ("log_file", order.log)):
-            self._highs.setOptionValue(name, value)  # HiPO's rows reach the log only where the console gets them too
+            self._highs.setOptionValue(name, value)  # HiPO's rows reach the log only if the console gets them too
         self.version = self._highs.version()
 
     def set(self, name: str, value: str) -> None:
-        """By itself: HiGHS's own reader of option files lets a text write and read any file of this user.
+        """One option: HiGHS's own reader of option files lets a text option read and write any file of this user.
 
-        This HiGHS says which options those are: texts that are empty by default.
+        Those options are the texts that are empty by default.
         """
         fresh, ok = made(self._api), self._api.HighsStatus.kOk
         fresh.setOptionValue("output_flag", False)
@@ -113,7 +113,7 @@ class Highs(Adapter):
             orders.user_interrupt = True
 
     def _asked_for(self, discrete: object) -> dict[str, float]:
-        """The tolerances that the options ask for; `kkt_tolerance`, where it is set, stands for all those of an LP."""
+        """The tolerances that the options ask for; `kkt_tolerance`, if set, replaces all those of an LP."""
 
         def value(name: str) -> Any:
             return self._highs.getOptionValue(name)[1]
@@ -132,7 +132,7 @@ class Highs(Adapter):
 
 
 def load(*, whole: bool) -> Any:
-    """HiGHS's extension module without the Python layer above it; `whole`, and wherever that fails: all of highspy."""
+    """HiGHS's extension module without its Python layer; if `whole`, or if that fails, all of highspy."""
     if not whole:
         package = types.ModuleType("highspy")
         spec = importlib.util.find_spec("highspy")
@@ -150,12 +150,12 @@ def load(*, whole: bool) -> Any:
 
 
 def made(api: Any) -> Any:
-    """A HiGHS of what `load` found."""
+    """A HiGHS object from the module that `load` found."""
     return api.Highs() if hasattr(api, "Highs") else api._Highs()  # noqa: SLF001
 
 
 def may_hold_no_number(model: Path) -> bool:
-    """Whether a model file has to be searched for numbers that are none, which takes numpy.
+    """Whether a model file has to be searched for non-finite numbers, which takes numpy.
 
     >>> import tempfile; path = Path(tempfile.mkdtemp()) / "m.lp"
     >>> [path.write_text(text) and may_hold_no_number(path) for text in ("min: 2 x", "min: nan x", "min: 2e999 x")]

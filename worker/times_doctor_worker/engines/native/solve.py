@@ -1,8 +1,8 @@
 """The program that solves one LP or MIP file with one solver: `python -m ... ORDER`, a file that `Order` describes.
 
-A process of its own, so that it can be stopped, measured and killed like GAMS. SIGINT and SIGTERM end the solve with
-what there is by then. They are blocked before the solver is loaded and taken by a thread that waits for them: Xpress
-and COPT bring handlers of their own, which lose the result. A solver that does not come back is left behind.
+It is a separate process, so that it can be stopped, measured and killed like GAMS. SIGINT and SIGTERM end the solve and
+keep the result so far. They are blocked before the solver is loaded, and a thread waits for them: the signal handlers
+of Xpress and COPT lose the result. A solver that does not return is abandoned.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
     from typing import Any
 
 #: Seconds from a signal until the process ends without its solver's answer, and between calls of `stop`: a solver that
-#: has not begun yet does not hear it.
+#: has not started yet ignores it.
 FORCED_S = 10.0
 AGAIN_S = 0.1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _INTERRUPTED = "Interrupted by user"
-#: What a model that has no solution, or an unknown one, may not have, whatever its solver says.
+#: Figures to drop for a model without a (known) solution, even if its solver gives them.
 _SOLVED = ("Optimal", "Optimal after scaling", "Feasible")
 
 
 class Program:
-    """One order, carried out."""
+    """Carries out one order."""
 
     def __init__(self, order: Order) -> None:
         self._order = order
@@ -53,7 +53,7 @@ class Program:
         self._lock = threading.Lock()
 
     def run(self) -> int:
-        """Solves, and writes the result in every case; the return code says what kept it from solving."""
+        """Solves, and always writes the result; the return code says why it could not solve."""
         try:
             self._solve()
         except Refused as refusal:
@@ -85,7 +85,7 @@ class Program:
                 raise BadOption(f"line {line} of the options, {name!r} = {value!r}: {refusal}") from refusal
         adapter.read()
         known["rows"], known["columns"], known["nonzeros"] = adapter.size()
-        if not known["columns"] and not known["rows"]:  # Xpress reads any text so, and solves it
+        if not known["columns"] and not known["rows"]:  # Xpress reads any text this way, and solves it
             raise Unreadable("it has no rows and no columns")
         self._adapter = adapter
         if self._stopped_s is not None:
@@ -95,7 +95,7 @@ class Program:
             adapter.solve()
         except NoLicence as refusal:
             size = f"the model has {known['rows']:,} rows and {known['columns']:,} columns"
-            is_beyond = known["rows"] + known["columns"] >= adapter.BEYOND  # else it is no matter of size
+            is_beyond = known["rows"] + known["columns"] >= adapter.BEYOND  # otherwise the size is not the reason
             free = f", and the free licence takes {adapter.FREE}" if is_beyond else ""
             raise NoLicence(f"{size}{free} ({refusal})") from refusal
         if self._stopped_s is not None:
@@ -116,7 +116,7 @@ class Program:
         os._exit(self._end(0))
 
     def _end(self, code: int) -> int:
-        """Writes the result whole, once: the watcher and the solve may both come to it."""
+        """Writes the result atomically and only once: both the watcher and the solve may call it."""
         self._lock.acquire()
         part = Path(f"{self._order.result}.part")
         part.write_text(json.dumps(finite(self._known)), "utf-8")
@@ -135,7 +135,7 @@ def adapter_for(solver: str) -> type[Adapter]:
 
 
 def _clean(answer: dict[str, Any]) -> dict[str, Any]:
-    """What can be believed: an objective of what has one, a basis of what is optimal."""
+    """The credible figures: an objective only with a solution, a basis only if it is optimal."""
     status = answer["model_status"]
     if status not in _SOLVED and "limit" not in status and status != _INTERRUPTED:
         answer |= {"objective": None, "bound": None}
@@ -145,8 +145,8 @@ def _clean(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def probe(solver: str) -> dict[str, str]:
-    """What a solver says of itself, having been given a model that is beyond its free licence."""
-    import tempfile  # here: a solve needs none
+    """What a solver reports after it got a model beyond its free licence."""
+    import tempfile  # imported here: a solve does not need it
 
     with tempfile.TemporaryDirectory() as folder:
         model = f"{folder}/probe.lp"
@@ -170,7 +170,7 @@ def probe(solver: str) -> dict[str, str]:
 
 def main(path: str) -> int:
     """Carries out the order in a file."""
-    block = getattr(signal, "pthread_sigmask", None)  # Windows has none: there only `diagnose` comes here
+    block = getattr(signal, "pthread_sigmask", None)  # not on Windows, where only `diagnose` gets here
     if block is not None:
         block(signal.SIG_BLOCK, _SIGNALS)
     with Path(path).open(encoding="utf-8") as file:
@@ -187,4 +187,4 @@ if __name__ == "__main__":
     else:
         code = main(sys.argv[1])
     sys.stdout.flush()
-    os._exit(code)  # a library that breaks down while it is taken apart would spoil the answer
+    os._exit(code)  # a library that crashes at exit would spoil the answer

@@ -18,9 +18,9 @@ from times_doctor_worker.engines.native.adapter import (
     figure,
 )
 
-#: By `solstatus` of a solve that came to its end.
+#: By `solstatus`, for a solve that finished.
 _WORDS = {0: "Primal infeasible or unbounded", 1: "Optimal", 2: "Feasible", 3: "Infeasible", 4: "Unbounded"}
-#: By `stopstatus` of one that did not.
+#: By `stopstatus`, for a solve that was stopped.
 _STOPPED = {
     1: "Time limit reached", 2: "Interrupted by user", 3: "Node limit reached", 4: "Iteration limit reached",
     5: "Feasible", 6: "Solution limit reached", 8: "Memory limit reached", 9: "Interrupted by user",
@@ -44,7 +44,7 @@ class Xpress(Adapter):
         control = name.lower()
         now = self.ask(lambda: self._xpress.getControl(control), BadOption)
         number = converted(now, value)
-        # Of its own kind: a number that is none of an enumeration would be taken.
+        # As the enumeration: Xpress would accept a plain number that is not a member.
         self.ask(lambda: self._xpress.setControl(control, type(now)(number)), BadOption)
 
     def read(self) -> None:
@@ -56,7 +56,7 @@ class Xpress(Adapter):
         return told.originalrows, told.originalcols, told.elems
 
     def solve(self) -> None:
-        # Without a flag a solve on several threads is a race, most often the dual's, whatever `defaultalg` says.
+        # Without a flag a solve on several threads is a race, mostly won by the dual, whatever `defaultalg` is.
         flag = {2: "d", 3: "p", 4: "b"}.get(int(self._xpress.controls.defaultalg), "")
         self.ask(lambda: self._xpress.optimize(flag))
         if self._xpress.attributes.stopstatus == 11:
