@@ -40,7 +40,7 @@ class Admission:
     def claim(self, member: str, need: Room, ask: Callable[[Room], _T]) -> _T:
         """Asks CLAIM with what is free, and books `need` if the answer is `Owned`: one claim at a time."""
         with self._lock:
-            if (kept := self._kept.pop(member, None)) is not None:  # a run in the line may need more: it ran out of memory before
+            if (kept := self._kept.pop(member, None)) is not None:  # it lacked memory before
                 need = Room(need.threads, max(need.mem_mb, kept[0].mem_mb))
             answer = ask(self._free())
             if isinstance(answer, Owned):

@@ -22,7 +22,7 @@ from times_doctor_worker.host.naming import card_name
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between a host's beats, and after how many without one its card is gone.
+#: Seconds between a host's beats, and seconds without a beat after which its card expires.
 BEAT_S = 5.0
 TTL_S = 20
 
@@ -45,7 +45,7 @@ class Registration:
         serves: Sequence[str] = (),
         brings_control: bool = False,
     ) -> None:
-        """`on_replaced` is called when another worker beats under this name: it took us for dead."""
+        """`on_replaced` is called when another worker uses this name, because it thought that we were dead."""
         self._store = store
         self._offer = offer
         self._store_sight = store_sight
@@ -85,7 +85,7 @@ class Registration:
         self._store.register_host(self.current(), ttl_s=TTL_S)
 
     def current(self) -> HostCard:
-        """The card as it is now."""
+        """The current card."""
         offer, sight = self._offer(), self._store_sight() or StoreSight("")
         queues, disk = list(offer.queues), resources.disk_mb(self._cache)
         if "solve" in self._card.roles:
@@ -115,7 +115,7 @@ class Registration:
         return self._card
 
     def withdraw(self) -> None:
-        """Says goodbye, unless the name is another's by now."""
+        """Removes the card, unless another worker has the name by now."""
         try:
             standing = self._store.host(self._card.host)
             if standing is not None and standing.instance == self._card.instance:

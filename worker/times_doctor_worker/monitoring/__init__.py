@@ -1,1 +1,1 @@
-"""What operations see of a worker: whether it works, and the metrics of its team."""
+"""What operators see of a worker: its health, and the metrics of its team."""

@@ -1,6 +1,6 @@
-"""The HTTP server of a worker that was given a metrics port: `/healthz`, and `/metrics` where there are any.
+"""The HTTP server of a worker with a metrics port: `/healthz`, and `/metrics` if there are any.
 
-It asks for no password, so it names no person, model or scan.
+It has no password, so it names no person, model or scan.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from times_doctor_tasks.contract.errors import InfrastructureError
 
-#: Seconds that a client may take over one request.
+#: Seconds that a client may take for one request.
 PATIENCE_S = 10.0
-#: Seconds without a tick of Celery's loop, and without a look of the sweeper, after which a worker does not work.
+#: Seconds without a tick of Celery's loop, and without a sweep, after which a worker is unhealthy.
 BLOCKED_S = 60.0
 UNSWEPT_S = 30.0
 
 
 def unwell(now_s: float, ticked_s: float | None, *, swept_s: float | None = None, sweeps: bool = False) -> str:
-    """Why a worker does not work, in one word; empty while it does. Times are monotonic; None: not yet.
+    """Why a worker is unhealthy, in one word; empty while it is healthy. Times are monotonic; None: not yet.
 
     >>> unwell(100.0, 99.0, swept_s=60.0, sweeps=True)
     'unswept'
@@ -58,7 +58,7 @@ class Endpoint:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The address that it listens on."""
         return int(self._server.server_address[1])
 
     def __enter__(self) -> Endpoint:
@@ -86,7 +86,7 @@ class _Server(ThreadingHTTPServer):
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     def handle_error(self, *_: object) -> None:
-        """A client that went away is no event."""
+        """A client that disconnects is not logged."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -103,8 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def version_string(self) -> str:
-        """Does not tell our name and version."""
+        """Hides our name and version."""
         return "times-doctor"
 
     def log_message(self, *_: object) -> None:
-        """A scrape each fifteen seconds is no event."""
+        """A scrape every fifteen seconds is not logged."""

@@ -1,7 +1,7 @@
-"""The metrics of a team, read from its keys each time that they are asked for: there are no counters to lose.
+"""The metrics of a team, read from its keys at each scrape: there are no counters to lose.
 
 Labels come from bounded sets only: hosts, queues, engines, solvers, states, verdicts, reasons. Persons, models,
-profiles, scans and runs are never labels. What is wrong with one key costs what is read from it, and is counted.
+profiles, scans and runs are never labels. A broken key costs only the metrics read from it, and is counted.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from times_doctor_worker.recovery.sweeper import OpenRun, Sweeper
 
 logger = logging.getLogger(__name__)
 
-#: Name to its labels and what it says. docs/operations.md has the same table.
+#: Name to labels and meaning. docs/operations.md has the same table.
 METRICS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "times_doctor_build_info": (("version",), "always 1; the label is the version of this control worker"),
     "times_doctor_broker_up": ((), "1: Redis answers; 0: only this, build_info and sweep_age are exported"),
@@ -72,11 +72,11 @@ METRICS: Mapping[str, tuple[tuple[str, ...], str]] = {
 }
 #: Seconds to wait for Redis: Prometheus gives up after ten.
 SOCKET_TIMEOUT_S = 3.0
-#: What is not of the sets that we know.
+#: The label for values outside the sets that we know.
 OTHER = "other"
-#: Values of a label that others write: hosts, reasons.
+#: Most values of a label that others write: hosts, reasons.
 MOST_VALUES = 500
-#: Newest scans whose reports are counted, and reports read in one go: after a start it takes some scrapes.
+#: Newest scans whose reports are counted, and most reports read in one scrape: after a start it takes a few scrapes.
 NEWEST = 1000
 REPORTS_A_SCRAPE = 100
 #: Milliseconds for which a host that was lost without a clean shutdown is shown as down.
@@ -93,16 +93,16 @@ class _Ended(msgspec.Struct):
 
 
 class _Report(msgspec.Struct):
-    """Of a report no more than is counted."""
+    """The part of a report that is counted."""
 
     runs: list[_Ended]
 
 
 class Team(Collector):
-    """Prometheus's collector. Each scrape is one pass; two at once wait for each other."""
+    """Prometheus's collector. Each scrape is one pass; concurrent scrapes wait for each other."""
 
     def __init__(self, plan: WorkerPlan, version: str, sweeper: Callable[[], Sweeper | None]) -> None:
-        """`sweeper`: of this worker, which has just looked at every open run; None before it is there."""
+        """`sweeper`: this worker's, which has just read every open run; None until it exists."""
         self._records = Records(_connect(plan.broker_url), plan.key_prefix)
         url = plan.broker_url if plan.store_url == "redis" else plan.store_url
         #: The server of the store; None where the store is no Redis.
@@ -125,7 +125,7 @@ class Team(Collector):
             return generate_latest(registry)
 
     def collect(self) -> Iterator[Metric]:
-        """Every family there is now."""
+        """All current metric families."""
         sweeper = self._sweeper()
         yield _family("build_info", {(self._version,): 1})
         if sweeper is not None and sweeper.swept_s is not None:
@@ -146,7 +146,7 @@ class Team(Collector):
                 if name not in self._unread:
                     logger.warning("metrics: %s cannot be read: %s", name, error, extra={"action": "metrics_unread"})
                 if isinstance(error, redis.ConnectionError | redis.TimeoutError):
-                    break  # each of the others would wait as long
+                    break  # each of the others would wait for as long
         self._unread = unread
         yield _family("unreadable", {(name,): 1 for name in unread})
 
@@ -170,7 +170,7 @@ class Team(Collector):
             yield _family(name, {(host,): number for host, number in found if number is not None})
 
     def _gone(self) -> list[str]:
-        """Hosts that beat within a day; those that live are among them."""
+        """Hosts that beat within a day, including the live ones."""
         since_ms = now_ms() - DOWN_SHOWN_MS
         found = self._records.client.zrange(self._records.keys.hosts(), since_ms, "+inf", byscore=True)
         return [name.decode("utf-8", "replace") for name in found[-MOST_VALUES:]]
@@ -222,7 +222,7 @@ class Team(Collector):
         yield _family("finished_runs", total)
 
     def _counted(self, raw: bytes) -> Counter[tuple[str, ...]]:
-        """Runs of a report by engine, solver and verdict; of one that cannot be read none."""
+        """Runs of a report by engine, solver and verdict; none if it cannot be read."""
         try:
             runs = msgspec.json.decode(raw, type=_Report).runs
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -263,7 +263,7 @@ def _family(name: str, samples: Mapping[tuple[str, ...], float]) -> Metric:
 
 
 def _labels(queue: str) -> tuple[str, str, str]:
-    """A queue with its engine and solver, where it is of a solver."""
+    """A queue with its engine and solver, if it belongs to a solver."""
     kind, _, pair = queue.partition(".")
     engine, _, solver = pair.partition(".") if kind == "solve" else ("", "", "")
     return (queue, engine, solver)
@@ -273,12 +273,12 @@ def _number(value: Callable[[HostCard], float | None], card: HostCard) -> float 
     try:
         number = value(card)
         return None if number is None else float(number)
-    except (ValueError, OverflowError):  # no date, no number that anybody could count to
+    except (ValueError, OverflowError):  # not a date, or a number out of range
         return None
 
 
 def _end_of(card: HostCard) -> float | None:
-    """When a licence has ended: a licence is good on its last day."""
+    """The end of a licence: it is still valid on its last day."""
     if not card.licence_expires or card.does_without_gams:
         return None
     return (datetime.fromisoformat(card.licence_expires).replace(tzinfo=UTC) + timedelta(days=1)).timestamp()

@@ -1,1 +1,1 @@
-"""Messages to people: whom, of what, in which words, and how they leave. Only a control worker has them."""
+"""Messages to people: recipients, events, text and sending. Only a control worker has them."""

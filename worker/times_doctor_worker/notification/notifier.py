@@ -1,4 +1,4 @@
-"""What people are told, found by looking: nobody waits for it, and it holds up neither recovery nor reports."""
+"""Finds what to notify people of, by polling. It delays neither recovery nor reports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LATE_MS = 600_000
 
 
 class Notifier:
-    """Looks at what the sweeper has read, and at the done marks of scans."""
+    """Reads what the sweeper has read, and the done marks of scans."""
 
     def __init__(self, store: RunStore, targets: Targets, sweeper: Sweeper, outbox: Outbox | None = None) -> None:
         self._store = store
@@ -45,7 +45,7 @@ class Notifier:
         self._open = {spec.scan for spec, _ in waiting}
 
     def _tell_losses(self) -> None:
-        """A scan's losses are told together, at the first look that finds no more of them."""
+        """A scan's lost hosts are sent in one message, at the first look without new ones."""
         fresh = set()
         while self._sweeper.losses:
             spec, action = self._sweeper.losses.popleft()

@@ -1,4 +1,4 @@
-"""Messages on their way out: a few at a time, each in a process that ends, so that nothing waits for them."""
+"""Sends messages: a few at a time, each in a short-lived process, so that nothing waits for them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from times_doctor_worker.notification.wording import Message
 
 logger = logging.getLogger(__name__)
 
-#: Messages that are sent at once, and that may wait for it; more are dropped.
+#: Messages that are sent at the same time, and messages that may wait; more are dropped.
 SENDERS, MOST_WAITING = 3, 300
 #: Seconds that one message may take to all addresses of a name.
 PATIENCE_S = 60.0
-#: Nothing is sent: do the addresses make sense?
+#: Only checks the addresses; sends nothing.
 _CHECK = Message("", "", "")
 
 
 class Outbox:
-    """Each message is tried once; what is wrong is a line in the log, by name and place."""
+    """Tries each message once; logs each failure with the name and the place of the address."""
 
     def __init__(self, targets: Targets) -> None:
         self._urls = targets.urls
@@ -58,7 +58,7 @@ class Outbox:
 
 
 def _hand_over(urls: Sequence[str], message: Message) -> list[int]:
-    """Which addresses did not take it, by their places."""
+    """The places of the addresses that did not accept it."""
     done = subprocess.run(
         [sys.executable, "-m", "times_doctor_worker.notification.sender"],
         input=json.dumps({"urls": urls, "title": message.title, "body": message.body}).encode(),

@@ -1,7 +1,7 @@
-"""`python -m times_doctor_worker.notification.sender`: one message to some addresses, in a process of its own.
+"""`python -m times_doctor_worker.notification.sender`: sends one message to some addresses, as a separate process.
 
-Standard input: JSON `{"urls", "title", "body"}`. Standard output: JSON list of the places, from 1, of addresses that
-did not take it; without a body nothing is sent, and they are those that Apprise does not know how to reach.
+Standard input: JSON `{"urls", "title", "body"}`. Standard output: JSON list of the places, from 1, of the addresses
+that did not accept it. Without a body it sends nothing and prints those that Apprise cannot handle.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The file that says whom a control worker tells, and where. It holds passwords: nothing that we say shows a value."""
+"""The file with the people that a control worker notifies. It holds passwords: messages never show a value."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Who is told, and where."""
+    """The names that can be notified, and their addresses."""
 
     urls: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     """Name to addresses, as Apprise writes them."""
     people: Mapping[str, str] = field(default_factory=dict)
-    """`user@host`, or `user` on any host, to the name that is told where the scan says none."""
+    """`user@host`, or `user` on any host, to the name to notify if the scan has none."""
     waits_s: float | None = None
-    """A run that waits for longer is told of; None: never."""
+    """A run that waits for longer is reported; None: never."""
     faults: tuple[str, ...] = ()
-    """What is wrong with the file, in sentences."""
+    """Errors in the file, as sentences."""
 
     def name_for(self, spec: ScanSpec) -> str:
-        """Who is told of a scan; empty: nobody."""
+        """The name to notify of a scan; empty for none."""
         default = self.people.get(spec.client) or self.people.get(spec.client.partition("@")[0], "")
         name = spec.notify or default
         return name if name in self.urls else ""
@@ -66,7 +66,7 @@ def _decoded(path: Path) -> _File:
         return msgspec.convert(tomllib.loads(path.read_text("utf-8")), _File)
     except OSError as error:
         raise UsageError(f"it cannot be read: {error.strerror}") from None
-    except msgspec.ValidationError as error:  # it names types and places; a key may be an address in the wrong place
+    except msgspec.ValidationError as error:  # msgspec names types and places; a key may be a misplaced address
         words = re.sub(r"`[^`]*[:@/][^`]*`", "`***`", str(error))
         raise UsageError(f"{words}; known are [targets], [people] and waits_longer_than") from None
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What people are told of a scan: ids, persons, counts, profiles and hosts, and nothing of the model."""
+"""The text of messages about a scan: ids, persons, counts, profiles and hosts, nothing about the model."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from times_doctor_tasks.contract.messages import Report, ScanSpec
 from times_doctor_tasks.contract.wording import counted, some_of
 from times_doctor_worker.recovery.rules import Action, Remedy
 
-#: Names of one kind in a message, and characters of one line: clients write them, at any length.
+#: Most names of one kind in a message, and most characters of a line: clients write them, at any length.
 _MOST_NAMES, _MOST_CHARACTERS = 8, 300
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One message to people."""
+    """One message."""
 
     scan: str
     title: str
@@ -52,7 +52,7 @@ def waits(spec: ScanSpec, waiting: int, longest_s: float) -> Message:
 
 
 def lost(spec: ScanSpec, losses: Sequence[Action]) -> Message:
-    """Hosts that ran it went silent."""
+    """Hosts with runs of the scan went silent."""
     hosts = some_of(sorted({loss.seen.host for loss in losses}), _MOST_NAMES)
     again, ended = (
         some_of([loss.run for loss in losses if loss.remedy is remedy], _MOST_NAMES)

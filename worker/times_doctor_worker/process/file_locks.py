@@ -1,4 +1,4 @@
-"""Locks on open files that the kernel lets go with the process, however that ends."""
+"""Locks on open files, which the kernel releases when the process ends."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import fcntl
 
 
 def share(fd: int) -> None:
-    """Waits for the lock that others may hold as well."""
+    """Waits for the shared lock."""
     fcntl.flock(fd, fcntl.LOCK_SH)
 
 
 def hold(fd: int) -> None:
-    """Waits until it gets the exclusive lock."""
+    """Waits for the exclusive lock."""
     fcntl.flock(fd, fcntl.LOCK_EX)
 
 

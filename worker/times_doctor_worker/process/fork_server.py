@@ -1,9 +1,9 @@
 """The warden: a small process, forked before any heavy import, that forks one supervisor per solve.
 
 Forking from it costs a millisecond or two; starting a fresh Python instead costs twenty, and forking from the worker
-itself would copy a process with threads. It keeps no state: an order comes in, a supervisor goes off, and everything
-else happens between that supervisor and the worker. So when the warden dies, running solves go on (each hangs on its
-own channel to the worker), and the next `spawn` starts another warden.
+itself would copy a process with threads. It keeps no state: for each order it forks a supervisor, which then talks to
+the worker directly. So if the warden dies, running solves go on (each has its own channel to the worker), and the next
+`spawn` starts another warden.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ import threading
 
 from times_doctor_worker.process import supervisor
 
-TYPE_CHECKING = False  # `typing` is an import that the fork would wait for; type checkers know this name
+TYPE_CHECKING = False  # importing `typing` would delay the fork; type checkers know this name
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from times_doctor_worker.process.solver_process import SolverProcess
 
 _LENGTH = struct.Struct("!I")
-#: A warden started later (the first one died) is a fresh interpreter: the worker has threads by then, which a fork
-#: would not survive. It finds its control socket as file 0, and our package by its folder.
+#: A warden started later (the first one died) is a fresh interpreter: the worker has threads by then, so forking is not
+#: safe. It finds its control socket as file 0, and our package by its folder.
 _PROGRAM = (
     "import sys; sys.path.append(sys.argv[1]); from times_doctor_worker.process.fork_server import serve; serve(0)"
 )
 
 
 def start_warden() -> Warden:
-    """Forks the warden. Call it first thing in the process, before threads and heavy imports."""
+    """Forks the warden. Call it first in the process, before threads and heavy imports."""
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid == 0:
@@ -64,21 +64,21 @@ class Warden:
         stderr_path: str | os.PathLike[str] | None = None,
         reads: Sequence[str | os.PathLike[str]] | None = None,
     ) -> SolverProcess:
-        """Starts an engine under a supervisor of its own and returns once its program runs.
+        """Starts an engine under a new supervisor and returns once its program runs.
 
         Args:
             argv: The first is the path of the program: no search, no shell.
-            env: Its whole environment, except the variable that names its marker.
-            marker: Where to note its pid and start time while it runs; one file per run, in a folder that holds
-                nothing else (`processes.end_leftovers`).
-            stdout_path: Emptied first; none is the null device. `stderr_path` may be the same file.
-            reads: What it may read and run beside `cwd`, then all it may write, without network; None: as its user.
+            env: Its environment; the variable that names its marker is added.
+            marker: The file for its pid and start time while it runs; one per run, in a folder with only markers
+                (`end_leftovers`).
+            stdout_path: Emptied first; None is the null device. `stderr_path` may be the same file. reads: Paths that
+            it may read and run besides `cwd`, the only one it may write; no network. None: no sandbox.
 
         Raises:
             OSError: The program, its folder or one of its files is missing or not allowed, as from `subprocess`.
             TimeoutError: The host did not manage to start it in `processes.START_TIMEOUT_S`.
         """
-        # Here and not above: a worker forks the warden before it can afford what this imports.
+        # Imported here: a worker forks the warden before any heavy import.
         from times_doctor_worker.process.solver_process import SolverProcess
 
         order = _order(argv, cwd, env, marker, stdout_path, stderr_path, reads)
@@ -95,7 +95,7 @@ class Warden:
         raise AssertionError("unreachable")
 
     def close(self) -> None:
-        """Ends the warden. Solves that run go on until their own channels are closed."""
+        """Ends the warden. Running solves go on until their own channels are closed."""
         with self._lock:
             self._control.close()
             self._reap()
@@ -129,24 +129,24 @@ class Warden:
         try:
             os.waitpid(self.pid, 0)
         except ChildProcessError:
-            # Another wait reaped it; it is gone, which is all we need.
+            # Another wait reaped it: it has ended.
             return
 
 
 def serve(control_fd: int) -> None:
-    """The warden's own life: ends when the worker does."""
+    """The warden's main loop: ends when the worker does."""
     os.setsid()
     supervisor.keep_secrets()
-    # Forked from a process with open files, whose objects would close our files' numbers when collected.
+    # We were forked from a process with open files: its file objects, when collected, would close our files.
     gc.disable()
     control = socket.socket(fileno=os.dup(control_fd))
     _let_go_of_everything_but(control.fileno())
     supervisor.ignore_polite_signals()
-    # The kernel reaps ended supervisors, and what they leave behind when killed (in a container, process 1 often does
-    # not); what they have to say they say to the worker.
+    # The kernel reaps ended supervisors, and their children if they are killed (in a container, process 1 often does
+    # not); they report to the worker and not to us.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     supervisor.name_process("td-warden", adopt_orphans=True)
-    supervisor.boot_id()  # remembered for all the supervisors to come
+    supervisor.boot_id()  # cached for all supervisors
     while (received := _receive(control)) is not None:
         order, channel = received
         try:
@@ -166,7 +166,7 @@ def serve(control_fd: int) -> None:
 
 
 def _let_go_of_everything_but(kept: int) -> None:
-    """Holds no file, folder, terminal or pipe of others: a reader of a pipe would wait for us."""
+    """Lets go of the parent's files, folder, terminal and pipes: a reader of a pipe would wait for us."""
     os.chdir("/")
     os.closerange(3, kept)
     os.closerange(kept + 1, min(os.sysconf("SC_OPEN_MAX"), 1 << 20))
@@ -183,7 +183,7 @@ def _receive(control: socket.socket) -> tuple[supervisor.Order, socket.socket] |
         return None
     head += _receive_exactly(control, _LENGTH.size - len(head))
     channel = socket.socket(fileno=files[0])
-    channel.set_inheritable(False)  # a file received over a socket is inheritable, and the engine would get it
+    channel.set_inheritable(False)  # a file received over a socket is inheritable: the engine would get it
     return supervisor.Order.decode(_receive_exactly(control, _LENGTH.unpack(head)[0])), channel
 
 
@@ -219,5 +219,5 @@ def _order(
 
 
 def _absolute(path: str | os.PathLike[str]) -> bytes:
-    """The warden's working directory is /; relative names are relative to the worker's."""
+    """Relative to the worker's working directory: the warden's is /."""
     return os.fsencode(os.path.abspath(path))  # noqa: PTH100  pathlib is an import too heavy for here

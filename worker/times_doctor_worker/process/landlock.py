@@ -25,16 +25,16 @@ _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
 _TRUNCATE, _IOCTL_DEV = 1 << 14, 1 << 15
 #: Rights on files and folders by the version of the interface that brought them.
 _RIGHTS = {1: (1 << 13) - 1, 2: 1 << 13, 3: _TRUNCATE, 5: _IOCTL_DEV}
-#: Rights that a rule for what is no folder may name.
+#: Rights that a rule for a file may name.
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
-#: Versions since when TCP can be denied, and signals and abstract sockets to processes outside.
+#: Versions since which TCP can be denied, and signals and abstract sockets to processes outside.
 _NETWORK, _SCOPES = 4, 6
 _BOTH = 3
 
 
 @functools.cache
 def version() -> int:
-    """Of the kernel's interface; 0 where it has none, or it is switched off."""
+    """The version of the kernel's interface; 0 if there is none or it is switched off."""
     if sys.platform != "linux":
         return 0
     try:
@@ -86,7 +86,7 @@ def _allow(ruleset: int, path: bytes, rights: int) -> None:
 @functools.cache
 def libc() -> ctypes.CDLL:
     """The C library, for calls that Python does not offer."""
-    import ctypes  # here: a warden forks before it can afford this
+    import ctypes  # imported here: a warden forks before any heavy import
 
     return ctypes.CDLL(None, use_errno=True)
 
@@ -94,7 +94,7 @@ def libc() -> ctypes.CDLL:
 def _call(number: int, *arguments: int | bytes | None) -> int:
     import ctypes
 
-    # Each as wide as a register: the kernel takes them all as such.
+    # Each as wide as a register, as the kernel expects.
     words = [ctypes.c_long(word) if isinstance(word, int) else word for word in arguments]
     answer = int(libc().syscall(ctypes.c_long(number), *words))
     if answer < 0:

@@ -9,17 +9,17 @@ from collections.abc import Iterator
 
 from times_doctor_tasks.parsers.lines import left_out
 
-#: At most this much comes back from one `poll`: a solver that floods its log must not hold up the other runs' tails.
+#: Most bytes of one `poll`: a solver that floods its log must not delay the tails of other runs.
 MAX_POLL_BYTES = 1 << 20
-#: With more than this still to read, all is left out but the last so many bytes: no reader can follow a flood.
+#: If more than this is unread, only this many bytes at the end are read: no reader can follow a flood.
 BEHIND_BYTES, TAIL_BYTES = 8 << 20, 4 << 20
 
 
 class LogTail:
-    """Reads what was appended to a file since the last look, over a file that stays open.
+    """Reads what was appended to a file since the last poll; the file stays open.
 
     The caller polls (20 times a second gives 50 ms; a watch on the file system would fail on NFS). A poll that finds
-    nothing costs one system call, and two more if the file has not grown, to see that it is still the same file.
+    nothing costs one system call, plus two to check that it is still the same file.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -30,7 +30,7 @@ class LogTail:
         """How much was read so far, over all files that stood under this name."""
 
     def poll(self) -> str:
-        """The text that is new, about `MAX_POLL_BYTES` of it at most; "" when there is none, or no file yet.
+        """The new text, at most about `MAX_POLL_BYTES` of it; "" if there is none, or no file yet.
 
         A line may arrive in pieces. Bytes that are not UTF-8 (GAMS passes latin-1 through) become U+FFFD, and a
         character cut by the end of the file waits for its rest. A file that shrank or was replaced is read from
@@ -75,7 +75,7 @@ class LogTail:
         return self._fd >= 0
 
     def _caught_up(self, data: bytes) -> bytes:
-        """`data`; where too much comes after it, its whole lines and then a line that says what is left out."""
+        """`data`; if too much follows it, only its whole lines and then a line that says how much is left out."""
         at, end = os.lseek(self._fd, 0, os.SEEK_CUR), os.fstat(self._fd).st_size
         if end - at <= BEHIND_BYTES:
             return data
