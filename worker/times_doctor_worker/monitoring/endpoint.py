@@ -82,7 +82,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(place, handler)
 
     def server_bind(self) -> None:
-        socketserver.TCPServer.server_bind(self)  # HTTPServer's asks the name service who we are: nobody reads it
+        socketserver.TCPServer.server_bind(self)  # HTTPServer's also looks up a name, which nobody reads
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     def handle_error(self, *_: object) -> None:

@@ -190,7 +190,7 @@ class Team(Collector):
         yield _family("oldest_waiting_run_seconds", {_labels(queue): ms / 1000 for queue, ms in oldest.items()})
 
     def _depths(self, queues: list[str]) -> dict[str, int]:
-        """Messages in each queue, in one round trip; one whose list is none is left out: its workers heal it."""
+        """Messages in each queue, in one round trip; without keys of a wrong type, which its workers repair."""
         lists = {queue: self._records.keys.queue_lists(queue) for queue in queues}
         pipe = self._records.client.pipeline(transaction=False)
         for name in (name for names in lists.values() for name in names):

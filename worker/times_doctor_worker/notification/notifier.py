@@ -14,7 +14,7 @@ from times_doctor_worker.recovery.sweeper import NEWEST, Sweeper, alone
 
 #: Seconds between two looks.
 LOOK_S = 5.0
-#: A report is told of for so long: by another control worker where this one dies, and none of last week's at first.
+#: Seconds for which a report is news: after a crash another control worker sends it; old reports are never sent.
 LATE_MS = 600_000
 
 

@@ -47,7 +47,7 @@ class Outbox:
             name, message = self._waiting.get()
             try:
                 refused = _hand_over(self._urls[name], message)
-            except (OSError, ValueError, subprocess.SubprocessError) as error:  # of the process, that knows no address
+            except (OSError, ValueError, subprocess.SubprocessError) as error:  # of the process: it has no address
                 _log(logging.WARNING, "notify_failed", message, f"{name!r} is not told: {error}")
                 continue
             did_not = "took no message" if message.body else "is none that Apprise knows how to reach"

@@ -46,7 +46,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def read_targets(path: Path) -> Targets:
-    """The targets of a file. One that is wrong gives none and says why: reports and recovery go on without messages."""
+    """The targets of a file. A faulty file gives none and says why: reports and recovery go on without messages."""
     try:
         file = _decoded(path)
         if wrong := "; ".join(_wrong(file)):

@@ -16,7 +16,7 @@ def hold(fd: int) -> None:
 
 
 def try_hold(fd: int) -> bool:
-    """Takes the exclusive lock if it is free; whether it did.
+    """Takes the exclusive lock if it is free; returns whether it did.
 
     Raises:
         OSError: the file system has no locks.

@@ -1,9 +1,9 @@
-"""What one engine's process tree uses: memory, CPU time and its wait for a core, by looking at its process group.
+"""Memory, CPU time and wait for a core of one engine's process tree, read from its process group.
 
-Memory is the sum of the resident sets. It counts a page once per process that shares it: against the proportional
-sum (PSS) that was 275 to 258 MB on a small tree (libraries of about 17 MB), and nothing that matters on a large one.
-PSS would have the kernel walk every page of a solver of many gigabytes, under a lock the solver wants, at each look.
-`ru_maxrss` is no substitute: it is the largest single process, 137 MB of those 275.
+Memory is the sum of the resident sets. It counts a page once per process that shares it: 275 MB instead of 258 MB for
+the proportional sum (PSS) of a small tree, and no real difference for a large one. For PSS the kernel would walk every
+page of a huge solver at each look, under a lock that the solver needs. `ru_maxrss` is no substitute: it is the largest
+single process, 137 MB of those 275.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class TreeUsage(msgspec.Struct, frozen=True):
-    """One look at a tree."""
+    """One sample of a tree."""
 
     rss_bytes: int
     """Sum of the resident sets of what lives now."""
@@ -30,11 +30,10 @@ class TreeUsage(msgspec.Struct, frozen=True):
 
 
 class TreeMeter:
-    """Looks at one engine's process group and remembers its peak.
+    """Samples one engine's process group and remembers its peak.
 
-    A look lists the machine's processes and reads those that it has not seen in another group: nobody can join a
-    group of another session, so whoever was a stranger once stays one. That is one listing and about five small
-    reads, however many processes the machine has.
+    A sample lists the machine's processes and reads those not yet seen in another group: a process cannot join a group
+    of another session. So it takes one listing and about five small reads, whatever the number of processes.
     """
 
     def __init__(self, group: int) -> None:
@@ -45,12 +44,12 @@ class TreeMeter:
         """The highest `rss_bytes` of all looks so far: a peak between two looks is missed."""
 
     def run_delay_s(self, cpu_s: float | None) -> float | None:
-        """Seconds that the tree's threads were ready and waited for a core; None where the system does not say.
+        """Seconds that the tree's threads were ready and waited for a core; None if the system does not count them.
 
-        A thread is seen until its last look: what came after is added in proportion to the CPU time that was missed.
+        A thread's time after its last sample is added in proportion to the CPU time that was missed.
 
         Args:
-            cpu_s: CPU time of the whole tree, exact; None leaves the sum as it was seen.
+            cpu_s: Exact CPU time of the whole tree; None: no correction.
         """
         on_cpu_ns = sum(on_cpu for on_cpu, _ in self._threads.values())
         if not on_cpu_ns:
@@ -59,7 +58,7 @@ class TreeMeter:
         return sum(delay for _, delay in self._threads.values()) * missed / 1e9
 
     def sample(self) -> TreeUsage:
-        """Looks now. A tree that is gone uses nothing."""
+        """Takes a sample. A tree that has ended uses nothing."""
         pids = _all_pids()
         self._strangers &= pids
         rss_bytes, cpu_s, processes = 0, 0.0, 0
@@ -71,7 +70,7 @@ class TreeMeter:
             if group != self._group:
                 self._strangers.add(pid)
                 continue
-            self._threads |= _read_threads(pid)  # those that ended stay as they were last seen
+            self._threads |= _read_threads(pid)  # ended processes keep their last values
             rss_bytes += pid_rss_bytes
             cpu_s += pid_cpu_s
             processes += 1
@@ -104,7 +103,7 @@ if sys.platform == "linux":
         return int(fields[2]), int(fields[21]) * _PAGE_BYTES, ticks / _TICKS_PER_S
 
     def _read_threads(pid: int) -> dict[int, tuple[int, int]]:
-        """Nanoseconds on a core and waiting for one, by thread; empty where the kernel does not count them."""
+        """Nanoseconds on a core and waiting for one, by thread; empty if the kernel does not count them."""
         found = {}
         try:
             for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
@@ -115,7 +114,7 @@ if sys.platform == "linux":
                     os.close(file)
                 found[int(thread)] = int(on_cpu), int(delay)
         except (OSError, ValueError):
-            pass  # it ended meanwhile, or there is no schedstat
+            pass  # it has ended, or there is no schedstat
         return found
 
 else:
@@ -142,7 +141,7 @@ else:
 
 
 def oom_kills() -> int:
-    """How many processes the OOM killer has killed since the kernel started; 0 where it does not say."""
+    """Number of processes that the OOM killer has killed since boot; 0 if unknown."""
     try:
         lines = Path("/proc/vmstat").read_text("ascii").splitlines()
     except OSError:

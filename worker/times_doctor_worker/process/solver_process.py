@@ -1,4 +1,4 @@
-"""A solver process as the worker sees it, and what is left of solver processes whose worker is gone."""
+"""A solver process as the worker sees it, and the cleanup after a worker that died."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import msgspec
 
 from times_doctor_worker.process import supervisor
 
-#: How long a host may take to start an engine (it takes milliseconds; a host that swaps takes seconds).
+#: Most seconds to start an engine (it takes milliseconds; a host that swaps takes seconds).
 START_TIMEOUT_S = 30.0
-#: How long to go on killing what a dead supervisor, or a dead worker, left behind.
+#: Seconds to keep killing the processes that a dead supervisor or worker left behind.
 END_GROUP_S = 5.0
 
 _POLL_S = 0.005
@@ -64,17 +64,17 @@ class SolverProcess:
 
     @classmethod
     def begin(cls, channel: socket.socket, marker: str) -> SolverProcess:
-        """Waits on a fresh channel until the supervisor says that the engine runs.
+        """Waits on a new channel until the supervisor reports that the engine runs.
 
         Raises:
             OSError: The engine could not be started.
             ConnectionError: The supervisor, or the warden before it, was killed first.
-            TimeoutError: It said nothing for `START_TIMEOUT_S`.
+            TimeoutError: No answer for `START_TIMEOUT_S`.
         """
         process = cls(channel, marker)
         try:
             process._read_start()
-        except BaseException:  # also Ctrl-C: the channel has no owner then
+        except BaseException:  # also after Ctrl-C: the channel would have no owner
             channel.close()
             raise
         return process
@@ -89,28 +89,28 @@ class SolverProcess:
             return self._ended
 
     def wait(self, timeout_s: float | None = None) -> Ended | None:
-        """Waits until it ended; None when it still runs after `timeout_s`."""
+        """Waits for the end; None if it still runs after `timeout_s`."""
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
         while (ended := self.poll()) is None:
             left_s = None if deadline_s is None else deadline_s - time.monotonic()
             if left_s is not None and left_s <= 0:
                 return None
-            poller = select.poll()  # select() refuses file numbers over 1023
+            poller = select.poll()  # select() refuses file descriptors over 1023
             poller.register(self._channel, select.POLLIN)
             poller.poll(None if left_s is None else left_s * 1000)
         return ended
 
     def interrupt(self) -> None:
-        """SIGINT to the engine alone: GAMS tells its solver to stop, and keeps what there is."""
+        """Sends SIGINT to the engine only: GAMS tells its solver to stop, and keeps the result so far."""
         self._send(supervisor.INTERRUPT)
 
     def terminate(self) -> None:
-        """SIGTERM to the whole group: to GAMS alone it would orphan the solver."""
+        """Sends SIGTERM to the whole group: sent only to GAMS, it would orphan the solver."""
         self._send(supervisor.TERMINATE)
 
     def kill(self) -> None:
-        """SIGKILL to the whole group. Asked a second time, also to the supervisor, for the case that it is the one who
-        hangs: its sentinel then ends the group.
+        """Sends SIGKILL to the whole group. The second call also kills the supervisor, in case it hangs: its sentinel
+        then ends the group.
         """
         if self._is_killed and supervisor.start_ticks(self.supervisor_pid) == self._supervisor_started_at != 0:
             with contextlib.suppress(ProcessLookupError):
@@ -119,12 +119,12 @@ class SolverProcess:
         self._send(supervisor.KILL)
 
     def fileno(self) -> int:
-        """Readable when `poll` has news; -1 after the end."""
+        """File descriptor, readable when `poll` has news; -1 after the end."""
         return self._channel.fileno()
 
     def close(self) -> None:
-        """Ends the engine if it still runs, without waiting for it."""
-        self.poll()  # where the supervisor is dead, this ends what it left behind
+        """Ends the engine if it still runs; does not wait."""
+        self.poll()  # if the supervisor is dead, this ends what it left behind
         with self._lock:
             self._channel.close()
 
@@ -135,7 +135,7 @@ class SolverProcess:
         self.close()
 
     def _send(self, command: bytes) -> None:
-        # It may end, or its supervisor may be killed, at any moment: `poll` tells, not this.
+        # The engine may end, or its supervisor be killed, at any moment: only `poll` reports that.
         with self._lock, contextlib.suppress(OSError):
             self._channel.send(command)
 
@@ -156,7 +156,7 @@ class SolverProcess:
         self._channel.setblocking(False)
 
     def _read_end(self) -> Ended | None:
-        # An engine of a moment may have ended before `begin` had read that it started.
+        # A very short engine may have ended before `begin` read that it started.
         while not self._received.endswith(b"\n"):
             if self._channel.fileno() < 0:
                 return self._lost("given up by the worker")
@@ -175,17 +175,17 @@ class SolverProcess:
         return Ended(returncode, float(wall_s), int(max_rss_bytes), float(cpu_s), why)
 
     def _lost(self, why: str) -> Ended:
-        """The sentinel ends the group by itself; this does the same, for the case that it was killed as well."""
+        """The sentinel ends the group by itself; this does the same in case the sentinel was killed too."""
         end_group(self.pid, self.started_at, self._marker)
         Path(self._marker).unlink(missing_ok=True)
         return Ended(None, time.monotonic() - self._started_s, None, None, why)
 
 
 def end_group(group: int, leader_started_at: int, marker: str) -> bool:
-    """Kills what is left of an engine's process group and waits until it is gone; whether there was anything.
+    """Kills the rest of an engine's process group and waits until it has ended; returns whether there was any.
 
-    A number may belong to another group by now: only processes are killed that are the engine itself (pid and
-    start time) or carry its marker in their environment.
+    Another group may have the number by now: it kills only the engine itself (pid and start time) and processes with
+    the engine's marker in their environment.
     """
     found = False
     deadline_s = time.monotonic() + END_GROUP_S
@@ -201,15 +201,15 @@ def end_group(group: int, leader_started_at: int, marker: str) -> bool:
 
 
 def end_leftovers(marker_dir: str | os.PathLike[str]) -> list[int]:
-    """Ends the engines that an earlier worker with this folder of markers left behind; their pids.
+    """Ends the engines that an earlier worker with this folder of markers left behind; returns their pids.
 
-    Only after a worker, its supervisors and their sentinels were all killed is there anything to do. The caller sees
-    to it that no other worker with the same folder is alive.
+    There is work only if a worker, its supervisors and their sentinels were all killed. The caller ensures that no
+    other worker with the same folder is alive.
     """
     ended = []
     for path in sorted(Path(marker_dir).glob("*")):
         words = path.read_text(encoding="ascii", errors="replace").split()
-        # A file cut short belongs to an engine whose start was cut short: its program never ran.
+        # An incomplete file belongs to an engine whose program never started.
         is_whole = len(words) >= 2 and all(word.isdecimal() for word in words[:2])
         if is_whole and words[2:] == supervisor.boot_id().split():
             pid, started_at = int(words[0]), int(words[1])
@@ -220,7 +220,7 @@ def end_leftovers(marker_dir: str | os.PathLike[str]) -> list[int]:
 
 
 def _living_members(group: int, leader_started_at: int, marker: str) -> list[int]:
-    # Here and not above: 37 ms that only the rare ends of a solve need.
+    # Imported here: it takes 37 ms, and only rare ends of a solve need it.
     import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 
     members = []
@@ -232,7 +232,7 @@ def _living_members(group: int, leader_started_at: int, marker: str) -> list[int
             if is_engine or process.environ().get(supervisor.MARKER_VARIABLE) == marker:
                 members.append(process.pid)
         except (psutil.Error, OSError):
-            # It ended while we looked, or it is another user's: either way none of ours.
+            # It has ended, or it is another user's: not ours in either case.
             continue
     return members
 

@@ -1,22 +1,22 @@
-"""The supervisor: one small process that starts one engine and stays until everything the engine started is gone.
+"""The supervisor: a small process that starts one engine and stays until everything that the engine started has ended.
 
     worker ---channel (a socket pair)--- supervisor --> engine (GAMS) --> gamscmex --> solver     own process group
                                               \\--pipe-- sentinel (a shell, in its own session)
 
-Two pipes ensure that no solver outlives its worker, and nothing has to be written to them: the kernel closes the pipes
-of a process that dies, however it dies:
+Two pipes ensure that no solver outlives its worker. Nothing is written to them: the kernel closes the pipes of a
+process when it dies, in whatever way:
 
 - the worker dies: the channel ends, the supervisor kills the engine's group;
 - the supervisor dies: the sentinel's pipe ends, the sentinel kills the engine's group, and so does the worker;
-- both at once: the sentinel acts alone. It is a shell and not Python, so that it costs 1 MB, and is still there
-  after every Python process of the machine was killed.
+- both at once: the sentinel acts alone. It is a shell and not Python, so that it takes 1 MB and survives a kill of
+  all Python processes.
 
-A *stopped* worker (SIGSTOP, a suspended laptop, a host that hangs) ends nothing: the pipes stay open. A heartbeat
-would see it, and would throw away hours of a healthy solve for a lid that was closed. Whether another host may take
-the run over meanwhile is for the lease in Redis to say, and its BEAT tells the worker when it wakes up.
+A *stopped* worker (SIGSTOP, a suspended laptop, a host that hangs) ends nothing: the pipes stay open. A heartbeat would
+notice it, and would throw away hours of a healthy solve because a lid was closed. The lease in Redis decides whether
+another host may take the run; BEAT tells the worker when it wakes up.
 
-Imports are few and all from the standard library: this module is loaded before the worker's heavy imports, so that
-forking it costs a millisecond.
+It imports little, and only from the standard library: this module is loaded before the worker's heavy imports, so that
+a fork takes a millisecond.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ from times_doctor_worker.process import landlock
 
 #: Worker to supervisor, one byte each.
 INTERRUPT, TERMINATE, KILL = b"I", b"T", b"K"
-#: The engine's environment names the marker file, so that a later worker knows what it finds.
+#: The engine's environment names the marker file, so that a later worker recognises it.
 MARKER_VARIABLE = "TD_SOLVE_MARKER"
-#: How long the supervisor tries to end what an ended engine left behind, before it reports all the same.
+#: Seconds for which the supervisor tries to end what an engine left behind, before it reports anyway.
 END_GROUP_S = 5.0
 
 _PR_SET_DUMPABLE = 4
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
-#: Ignored by warden, supervisor and sentinel: they end when their pipe ends, and not before. Else the SIGTERM that an
-#: init system sends to every process of a unit would rob the worker of its graceful stop.
+#: Ignored by warden, supervisor and sentinel: they end when their pipe ends, and not before. Otherwise the SIGTERM that
+#: an init system sends to every process of a unit would prevent the worker's graceful stop.
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-#: Set back for the engine: an ignored signal stays ignored over exec, and Python ignores the last two.
+#: Reset for the engine: an ignored signal stays ignored after exec, and Python ignores the last two.
 _DEFAULTED = (*_IGNORED, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ)
 #: Waits for the group's number, then for the end of the pipe, then ends the group.
 _SENTINEL = 'read -r group || exit 0; read -r nothing; kill -KILL "-$group"'
 
 
 class Order:
-    """One engine to start. Everything is bytes, as it goes to the kernel."""
+    """One engine to start. Everything is bytes, as the kernel takes it."""
 
     __slots__ = ("argv", "cwd", "env", "marker_path", "reads", "stderr_path", "stdout_path")
 
@@ -67,7 +67,7 @@ class Order:
         marker_path: bytes,
         reads: list[bytes] | None = None,
     ) -> None:
-        """`reads`: all that it may read beside its folder, which is all that it may write; None for no such bounds."""
+        """`reads`: the paths that it may read besides its folder, the only one it may write; None: no sandbox."""
         self.argv = argv
         self.env = env
         self.cwd = cwd
@@ -107,9 +107,9 @@ class Order:
 
 
 def start_ticks(pid: int | str) -> int:
-    """When a process started, in clock ticks since boot (`/proc/<pid>/stat` field 22); 0 where that is not known.
+    """When a process started, in clock ticks since boot (`/proc/<pid>/stat` field 22); 0 if unknown.
 
-    With the pid it names one process for as long as the machine runs: a pid is used again, this pair is not.
+    With the pid it identifies a process until the next boot: pids are reused, this pair is not.
     """
     try:
         # The name in field 2 may hold spaces and brackets: count from its last bracket.
@@ -120,7 +120,7 @@ def start_ticks(pid: int | str) -> int:
 
 @functools.cache
 def boot_id() -> str:
-    """This boot of this machine, or nothing where the kernel does not say."""
+    """The id of this boot, or empty if the kernel gives none."""
     try:
         return _read("/proc/sys/kernel/random/boot_id").decode().strip()
     except OSError:
@@ -128,7 +128,7 @@ def boot_id() -> str:
 
 
 def _read(path: str) -> bytes:
-    # Not open(): a process that has just been forked pays a page fault for everything it touches.
+    # Not open(): a newly forked process pays a page fault for everything that it touches.
     file = os.open(path, os.O_RDONLY)
     try:
         return os.read(file, 4096)
@@ -137,7 +137,7 @@ def _read(path: str) -> bytes:
 
 
 def ignore_polite_signals() -> None:
-    """Makes this process end by the end of its pipe only (or by SIGKILL)."""
+    """Makes this process ignore signals: it ends only when its pipe ends (or by SIGKILL)."""
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
@@ -146,7 +146,7 @@ def ignore_polite_signals() -> None:
 def name_process(name: str, *, adopt_orphans: bool = False) -> None:
     """Shows a name in `ps` and `top`; on Linux also makes this process the parent of its orphaned descendants.
 
-    Without the second (macOS) orphans go to init: the group is ended all the same, their CPU time is not counted.
+    On macOS orphans go to init: they are still ended with the group, but their CPU time is not counted.
     """
     _control(_PR_SET_NAME, name.encode())
     if adopt_orphans:
@@ -155,7 +155,7 @@ def name_process(name: str, *, adopt_orphans: bool = False) -> None:
 
 def keep_secrets() -> None:
     """Closes this process's memory, environment and open files to other processes of its user (Linux): a solver must
-    not read the broker's password there. Children that are forked inherit it; a program that is started does not.
+    not read the broker's password there. Forked children inherit it; exec resets it.
     """
     _control(_PR_SET_DUMPABLE, 0)
 
@@ -167,13 +167,13 @@ def _control(option: int, value: int | bytes) -> None:
 
 
 class _Sentinel:
-    """A shell in a session of its own that ends the engine's group when this process is gone."""
+    """A shell in a separate session that ends the engine's group when this process dies."""
 
     def __init__(self, group: int | None = None) -> None:
         readable, self.pipe = os.pipe()
         if group is not None:
             self.watch(group)
-        # Its name says nothing of times-doctor: `pkill -9 -f times-doctor` must not find it.
+        # Its name must not contain times-doctor: `pkill -9 -f times-doctor` must not find it.
         command = ["sh", "-c", _SENTINEL, "solve-sentinel"]
         actions = [(os.POSIX_SPAWN_DUP2, readable, 0)]
         self.pid = os.posix_spawn("/bin/sh", command, {}, file_actions=actions, setsid=True)
@@ -183,7 +183,7 @@ class _Sentinel:
         os.write(self.pipe, b"%d\n" % group)
 
     def end(self) -> None:
-        """Sends it away before the pipe ends: the group's number may belong to another process by then."""
+        """Dismisses the sentinel before the pipe ends: another process may have the group's number by then."""
         os.kill(self.pid, signal.SIGKILL)
         os.close(self.pipe)
         os.waitpid(self.pid, 0)
@@ -202,7 +202,7 @@ class Supervisor:
         self._abandoned = False
 
     def run(self) -> None:
-        """Returns when the engine and everything it started are gone."""
+        """Returns when the engine and everything that it started have ended."""
         os.setsid()
         name_process("td-supervisor", adopt_orphans=True)
         self._wake = self._wake_on_child()
@@ -265,7 +265,7 @@ class Supervisor:
             self._max_rss_bytes = max(self._max_rss_bytes, rss_bytes)
 
     def _replace_sentinel(self) -> None:
-        """The sentinel was killed, not the solve: a new one protects the hours of work."""
+        """The sentinel was killed, but the solve still runs: a new one must guard it."""
         os.close(self._sentinel.pipe)
         self._sentinel = _Sentinel(self._engine_pid)
 
@@ -278,7 +278,7 @@ class Supervisor:
             self._abandoned = True
             commands = KILL
         for command in (commands[i : i + 1] for i in range(len(commands))):
-            # The engine is our child and not yet reaped: its number cannot have passed to anybody else.
+            # The engine is our child and not yet reaped: no other process can have its number.
             if command == INTERRUPT:
                 os.kill(self._engine_pid, signal.SIGINT)
             elif command == TERMINATE:
@@ -287,7 +287,7 @@ class Supervisor:
                 os.killpg(self._engine_pid, signal.SIGKILL)
 
     def _end_group(self) -> None:
-        """Ends what an engine left behind that died before its children, and waits until they are gone."""
+        """Ends the children that an engine left behind, and waits until they have ended."""
         deadline_s = time.monotonic() + END_GROUP_S
         while time.monotonic() < deadline_s:
             self._reap()
@@ -302,7 +302,7 @@ class Supervisor:
         try:
             self._channel.sendall(line.encode("utf-8", "surrogateescape") + b"\n")
         except OSError:
-            # The worker is gone: there is no reader, and the next look at the channel says so.
+            # The worker has died: nobody reads, and the next read of the channel shows it.
             return
 
 
@@ -328,7 +328,7 @@ def _start_engine(order: Order, sentinel: _Sentinel) -> int:
 
 def _become_engine(order: Order, sentinel: _Sentinel, problems: int) -> None:
     try:
-        # Group, sentinel and marker come first: from here on we can be found at any moment.
+        # Group, sentinel and marker come first: from here on a successor can find us at any moment.
         os.setpgid(0, 0)
         sentinel.watch(os.getpid())
         _write_marker(order.marker_path)
@@ -361,5 +361,5 @@ def _remove(path: bytes) -> None:
     try:
         os.unlink(path)  # noqa: PTH108
     except OSError:
-        # Already removed, or its folder is gone: a marker without a living process means nothing.
+        # Already removed, or its folder is: a marker without a live process means nothing.
         return
