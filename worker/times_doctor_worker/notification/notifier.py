@@ -28,12 +28,12 @@ class Notifier:
         self._outbox = outbox or Outbox(targets)
         self._open: set[str] = set()
         self._settled: set[str] = set()
-        """Scans with a report of which nothing is to be told any more."""
+        """Scans with a report that need no more messages."""
         self._waits_told: set[str] = set()
         self._lost: dict[str, tuple[ScanSpec, dict[str, Action]]] = {}
 
     def look(self) -> None:
-        """Tells what is new.
+        """Sends what is new.
 
         Raises:
             redis.RedisError: to be called again.

@@ -1,8 +1,8 @@
-"""Landlock: a process that sees some folders and nothing else of the machine, for good, and so do its children.
+"""Landlock: limits a process and its children to some folders of the machine, for good.
 
-No right of root's is needed, and it costs a few milliseconds. Only the standard library: the supervisor loads this, and
-calls it between the fork and the engine's program. System calls, rights and sizes as in Linux's `uapi/linux/landlock.h`
-and `Documentation/userspace-api/landlock.rst`.
+It needs no root rights and takes a few milliseconds. It uses only the standard library: the supervisor calls it between
+the fork and the engine's program. System calls, rights and sizes as in Linux's `uapi/linux/landlock.h` and
+`Documentation/userspace-api/landlock.rst`.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def version() -> int:
 
 
 def confine(reads: list[bytes], writes: list[bytes]) -> None:
-    """Leaves this process `reads` (to read and run) and `writes` (for everything), with what is below; no TCP.
+    """Limits this process to `reads` (read and run) and `writes` (everything) and what is below them; no TCP.
 
-    Nothing happens where the kernel has no Landlock. What is not there is left out.
+    Does nothing if the kernel has no Landlock. Skips missing paths.
 
     Raises:
         OSError: it could not be done; the process is as before.

@@ -47,9 +47,9 @@ class LogTail:
         return self._decoder.decode(data)
 
     def drain(self) -> Iterator[str]:
-        """What is left, in pieces, for after the end of its writer; one that goes on all the same keeps nobody here.
+        """The remaining text, in pieces, after the writer's end; it stops even if somebody still writes.
 
-        A character that was cut comes as U+FFFD.
+        A cut character becomes U+FFFD.
         """
         most = BEHIND_BYTES + MAX_POLL_BYTES
         while most > 0 and (piece := self.poll()):

@@ -1,1 +1,1 @@
-"""Finding runs that stand still, deciding what to do, and doing it; the report of a scan."""
+"""Finds stalled runs, decides what to do, and does it; makes the report of a scan."""

@@ -1,4 +1,4 @@
-"""What is done to a run without a live owner: published again, or ended."""
+"""The actions for a run without a live owner: publish it again, or end it."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Publisher(Protocol):
         """The stored message of a run; False when none was ever published."""
 
     def fresh(self, spec: ScanSpec, run: str) -> None:
-        """A new message for a run that never had one."""
+        """Publishes a new message for a run that never had one."""
 
 
 class Remedies:
-    """The acts of recovery."""
+    """The actions of recovery."""
 
     def __init__(self, store: RunStore, publisher: Publisher) -> None:
         self._store = store
@@ -45,13 +45,13 @@ class Remedies:
     def requeue(self, spec: ScanSpec, run: str, seen: RunStatus, *, reason: str) -> None:
         """Gives a run to the next host that takes it.
 
-        Marked after the publication: a death in between leaves a silent run, which the next look finds.
+        It is marked after the publication: a crash in between leaves a silent run, which the next sweep finds.
         """
         self.publish(spec, run, to_head=True)
         self._store.requeued(spec, run, seen=seen, reason=reason)
 
     def lose(self, spec: ScanSpec, run: str, seen: RunStatus) -> None:
-        """Ends a run whose attempts are used up. Where several workers ended, it is likely the cause."""
+        """Ends a run whose attempts are used up. If several workers died, the run is likely the cause."""
         history = self._store.history(spec.scan, run)
         hosts = [attempt.host for attempt in history if not attempt.ended_as.startswith(HANDED_BACK)]
         if len(hosts) > 1:
@@ -66,11 +66,11 @@ class Remedies:
         self._conclude(spec, run, RunState.CANCELLED, request.reason, "Cancelled before it started.", by=request.by)
 
     def refuse(self, spec: ScanSpec, run: str, why: str) -> None:
-        """Ends a run with a dead letter; in a chain, publishes what follows, which only that one carried."""
+        """Ends a run with a dead letter; in a chain, publishes the next runs, which only that message carried."""
         self._give_up(spec, run, f"No worker could read its message: {why}.")
 
     def lost_document(self, spec: ScanSpec, run: str) -> None:
-        """Ends a run that waits and whose document no host can read; likewise."""
+        """Likewise ends a waiting run whose document no host can read."""
         self._give_up(spec, run, "Its document in Redis is gone, or cannot be read.")
 
     def _give_up(self, spec: ScanSpec, run: str, sentence: str) -> None:

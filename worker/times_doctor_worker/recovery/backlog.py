@@ -1,4 +1,4 @@
-"""Whether the messages of runs that wait are all in their queues, asked once a sweep for each queue."""
+"""Whether the messages of waiting runs are all in their queues; one question per queue and sweep."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import msgspec
 
 from times_doctor_tasks.state_store.reader import Records
 
-#: Seconds for which a queue may have fewer messages than runs that wait there: a worker has just taken one.
+#: Seconds for which a queue may have fewer messages than waiting runs: a worker has just taken one.
 SHORT_S = 10.0
 
 
 class Backlog(msgspec.Struct):
-    """The queues, as one sweep finds them."""
+    """The queues as one sweep sees them."""
 
     store: Records
     short_s: dict[str, float]
@@ -24,7 +24,7 @@ class Backlog(msgspec.Struct):
     _depths: dict[str, int] = msgspec.field(default_factory=dict)
 
     def count(self, waiting: Iterable[Mapping[str, str]]) -> None:
-        """Runs that wait, of every open scan: run to its queue."""
+        """Waiting runs of every open scan: run to its queue."""
         for queues in waiting:
             self._queued.update(queues.values())
         for queue in list(self.short_s):
@@ -42,12 +42,12 @@ class Backlog(msgspec.Struct):
         return self._depths[queue]
 
     def may_publish(self, queue: str) -> bool:
-        """Whether one more message may go there: any number into an empty one, else as many as are missing."""
+        """Whether the queue may get one more message: any number if it is empty, else as many as are missing."""
         if self.depth(queue) == 0:
             return True
         self._depths[queue] += 1
         return self._depths[queue] <= self._queued[queue]
 
     def is_whole(self, queue: str) -> bool:
-        """Whether nothing is missing there, as far as can be told: a message for each run, or short for a moment."""
+        """Whether nothing seems to be missing there: each run has a message, or some were missing only for a moment."""
         return self.depth(queue) > 0 and self.now_s - self.short_s.get(queue, self.now_s) < SHORT_S

@@ -1,4 +1,4 @@
-"""Runs that an earlier worker of this name still owns in Redis: given back at once, and not when their leases end."""
+"""Gives back at once the runs that an earlier worker of this name still owns in Redis, instead of when leases end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def give_back_own(store: RunStore, remedies: Remedies, *, host: str, instance: str) -> list[str]:
-    """Gives back what a predecessor owned, and its seats; the caller knows that it is dead. `<scan> <run>` of each.
+    """Gives back the runs and seats of a predecessor, which the caller knows is dead; returns `<scan> <run>` of each.
 
     Raises:
         redis.RedisError, kombu's OperationalError: to be called again.

@@ -1,7 +1,7 @@
 """Races and caps: which runs of a scan stop because of how others ended.
 
-The rule lives with the control worker, not with the client: it also works without a watcher. A sweeper keeps one
-`Referee` per open scan and calls `look` each time it has read the states.
+The control worker applies the rules, so they also work when no client watches. A sweeper keeps one `Referee` per open
+scan and calls `look` each time it has read the states.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ def runs_to_stop(
 ) -> dict[str, StopReason]:
     """The runs that must stop now, and why.
 
-    A race is over with the first run that proved optimal. A cap measures what has an engine under way; what waits may
-    still start, and then has as long as any other.
+    A race is over with the first run that proved optimal. A cap applies to runs with a running engine; waiting runs may
+    still start, and get the same time.
 
     Args:
-        asked: Runs that were asked to stop before (`*`: all of them); no run is asked twice.
+        asked: Runs that were already asked to stop (`*`: all of them); no run is asked twice.
         best_s: Seconds of the fastest engine that proved optimal; None while there is none.
-        now_ms: On the clock of the states, the server's.
+        now_ms: On the server's clock, like the states.
     """
     if best_s is None or "*" in asked:
         return {}
@@ -51,7 +51,7 @@ def runs_to_stop(
 
 
 class Referee(msgspec.Struct):
-    """What is remembered of one scan's race or cap between two looks."""
+    """The memory of one scan's race or cap between two calls."""
 
     spec: ScanSpec
     best_s: float | None = None
@@ -59,7 +59,7 @@ class Referee(msgspec.Struct):
     _known: set[str] = msgspec.field(default_factory=set)
 
     def look(self, store: RunStore, statuses: Mapping[str, RunStatus]) -> dict[str, StopReason]:
-        """Asks the runs to stop that must; returns them. Costs nothing for a scan with neither race nor cap.
+        """Asks runs to stop, and returns them. Costs nothing for a scan with neither race nor cap.
 
         Each result is read once, when its run has ended.
         """
@@ -81,7 +81,7 @@ class Referee(msgspec.Struct):
     def _read(self, store: RunStore, run: str) -> None:
         result = store.result(self.spec, run)
         if result is None:
-            return  # between the state and its result: the next look finds it
+            return  # the state comes before the result: the next call finds it
         self._known.add(run)
         if result.verdict is Verdict.OPTIMAL and result.runtime_s is not None:
             self.best_s = min(result.runtime_s, self.best_s if self.best_s is not None else result.runtime_s)

@@ -1,4 +1,4 @@
-"""What the aggregate task calls: from the documents of a scan to its report."""
+"""What the aggregate task calls: makes the report from a scan's documents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from times_doctor_tasks.state_store.run_store import RunStatus, RunStore
 from times_doctor_worker.redis_io.retry import GivenUp, insist
 
 logger = logging.getLogger(__name__)
-#: Seconds that one aggregator may take before another may try.
+#: Seconds after which another aggregator may try.
 AGGREGATE_LEASE_S = 30
 
 
@@ -43,7 +43,7 @@ class Reporter:
         if spec is None:
             return "unknown"
         if not self._store.begin_report(scan, secrets.token_hex(8), lease_s=AGGREGATE_LEASE_S):
-            return "done"  # Celery's callback and ours come at once: one of them reads the documents
+            return "done"  # Celery's callback and ours come together: only one reads the documents
         try:
             return self._report(spec)
         finally:
@@ -52,10 +52,10 @@ class Reporter:
     def _report(self, spec: ScanSpec) -> str:
         scan, found = spec.scan, self._store.documents(spec)
         if self._store.is_reported(scan):
-            # Whoever stands still for longer than its lease may read documents that the other's report has removed.
+            # After a pause longer than the lease, documents may be missing: another report has removed them.
             return "done"
         if any(status.state not in TERMINAL for status in found.statuses.values()):
-            return "open"  # the callback of a chain whose last run was dropped: the sweeper calls again
+            return "open"  # callback of a chain whose last run was dropped: the sweeper calls again
         if go_on(self._store, spec, found):
             logger.info("scan %s continues with another round", scan, extra={"action": "round_added", "scan": scan})
             return "goes on"
@@ -69,7 +69,7 @@ class Reporter:
 def make_report(
     spec: ScanSpec, runs: list[RunSpec], results: dict[str, RunResult], statuses: dict[str, RunStatus]
 ) -> Report:
-    """The report of a scan: results in the scan's order, what they say together, and which profile to use."""
+    """The report of a scan: results in the scan's order, the comparison, and which profile to use."""
     ordered = tuple(results[run.run] if run.run in results else _vanished(run, statuses[run.run].state) for run in runs)
     comparison = compare(ordered, spec)
     return Report(

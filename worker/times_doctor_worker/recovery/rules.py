@@ -1,8 +1,8 @@
-"""Recovery as pure rules: what to do about runs whose owner went silent or whose message must be lost.
+"""Recovery as pure rules: what to do about runs whose owner is silent or whose message seems to be lost.
 
-Time is this process's monotonic clock, fed in. A run counts as silent when the same (attempt, beat) was seen for
-a whole lease while Redis answered without a break: after an outage, or our own start, the watch restarts, so that
-an outage of Redis restarts nothing that is healthy.
+Time is this process's monotonic clock, passed in. A run counts as silent when the same (attempt, beat) was seen for a
+whole lease while Redis answered without a break: after an outage, or our own start, the watch restarts, so that an
+outage of Redis never requeues a healthy run.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from times_doctor_tasks.contract.messages import ScanSpec
 from times_doctor_tasks.contract.states import OWNED, TERMINAL, RunState, ScanMode
 from times_doctor_tasks.state_store.run_store import RunStatus
 
-#: Seconds a run may wait in a queue before its message is taken for lost: first, and longest after backing off.
+#: Seconds that a run may wait in a queue before its message counts as lost: first, and longest after backing off.
 FIRST_PATIENCE_S = 30.0
 LONGEST_PATIENCE_S = 600.0
-#: The same at first for a run that was never published: nothing can be in a queue.
+#: The first time for a run that was never published: it has no message in a queue.
 UNPUBLISHED_PATIENCE_S = 3.0
-#: The same at first for a run whose queue is empty: a worker that has taken its message claims it at once, or never
-#: (Redis pops a message for a client that is gone). Under load a queue is never empty: hence the patience above.
+#: The first time for a run whose queue is empty: a worker that took its message claims it at once, or never (Redis also
+#: pops a message for a client that has gone). Under load a queue is never empty, so the time above is longer.
 TAKEN_PATIENCE_S = 5.0
 
 
 class Remedy(StrEnum):
-    """What control does about a run."""
+    """The actions of control for a run."""
 
     REQUEUE = "requeue"
     """Its owner is silent: publish its message again, then mark it queued."""
@@ -42,7 +42,7 @@ class Remedy(StrEnum):
 
 
 class Action(msgspec.Struct, frozen=True):
-    """One remedy for one run, with the state it was decided on."""
+    """One action for one run, with the state that led to it."""
 
     run: str
     remedy: Remedy
@@ -61,14 +61,14 @@ class _Sight(msgspec.Struct):
 
 
 class ScanWatch(msgspec.Struct):
-    """What control has seen of one scan's runs."""
+    """The observations of one scan's runs."""
 
     spec: ScanSpec
     _sights: dict[str, _Sight] = msgspec.field(default_factory=dict)
     _published: int = 0
 
     def forget(self) -> None:
-        """Redis was away: what was seen before says nothing about silence now."""
+        """Redis was away: earlier observations say nothing about silence now."""
         for sight in self._sights.values():
             sight.since_s = sight.taken_since_s = float("inf")
 
@@ -81,14 +81,14 @@ class ScanWatch(msgspec.Struct):
         taken: Collection[str] = (),
         waits: Collection[str] = (),
     ) -> Sequence[Action]:
-        """What to do after this look.
+        """The actions after this sweep.
 
         Args:
             statuses: State of every run, in the scan's order.
             published: Whether a message of the run was ever stored.
             now_s: Monotonic seconds.
-            taken: Runs whose message is in no queue, because that is empty.
-            waits: Runs whose message is where it should be: they wait, and nothing is wrong.
+            taken: Runs whose queue is empty.
+            waits: Runs whose message is in its queue: they wait, and all is well.
         """
         actions = []
         amount = sum(published.values())
@@ -97,7 +97,7 @@ class ScanWatch(msgspec.Struct):
         for run, status in statuses.items():
             sight = self._see(run, status, now_s, published=published.get(run, False))
             sight.taken_since_s = min(sight.taken_since_s, now_s) if run in taken else float("inf")
-            if run in waits or (is_published and not sight.published):  # a client that publishes others comes to it
+            if run in waits or (is_published and not sight.published):  # a client is publishing others: it will come
                 sight.since_s = now_s
             action = self._judge(run, status, sight, before, now_s)
             if action is not None:
@@ -126,7 +126,7 @@ class ScanWatch(msgspec.Struct):
             sight.since_s, sight.patience_s = now_s, min(sight.patience_s * 2, LONGEST_PATIENCE_S)
         else:
             return None
-        # Only in a chain does a predecessor's message bring its successor's.
+        # Only in a chain does a predecessor's message carry the next run's.
         if sight.published or not before or self.spec.mode is not ScanMode.CHAIN:
             return Action(run, Remedy.PUBLISH, status)
         return Action(run, Remedy.NUDGE, status, predecessor=before)
@@ -139,7 +139,7 @@ class ScanWatch(msgspec.Struct):
 
 
 def used_up(spec: ScanSpec, status: RunStatus) -> bool:
-    """Whether a run has had all its attempts; those that were handed back do not count."""
+    """Whether a run has used all its attempts; those that were handed back do not count."""
     return status.attempt - status.handbacks >= spec.max_attempts
 
 

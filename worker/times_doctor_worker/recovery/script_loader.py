@@ -1,4 +1,4 @@
-"""Lua scripts that anybody of the team runs, made known to the server: on a guarded one only control may do that."""
+"""Loads the Lua scripts of the whole team into the server: with access rules only control may do that."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def all_scripts() -> Iterator[str]:
 
 
 def load_scripts(client: redis.Redis) -> None:
-    """Loads all of them, in one round trip; those that are known already cost nothing."""
+    """Loads all of them in one round trip; loaded ones cost nothing."""
     pipe = client.pipeline(transaction=False)
     for script in all_scripts():
         pipe.script_load(script)

@@ -1,7 +1,7 @@
-"""The sweeper of a control worker: sees to it that every open scan goes on and ends in a report.
+"""The sweeper of a control worker: ensures that every open scan proceeds and ends in a report.
 
-It ends waiting runs that were cancelled, publishes the callback of a scan whose runs have all ended, and publishes
-runs again whose message must be lost. It trusts no clock but its own monotonic one.
+It ends waiting runs that were cancelled, publishes the callback of a scan whose runs have all ended, and republishes
+runs whose message seems lost. It trusts only its own monotonic clock.
 """
 
 from __future__ import annotations
@@ -34,35 +34,35 @@ from times_doctor_worker.recovery.script_loader import load_scripts
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two looks at the open scans.
+#: Seconds between two sweeps of the open scans.
 SWEEP_S = 0.5
-#: Seconds after the last run's end before the report is made without Celery's callback: so long, and so many round
-#: trips of ours, because on a far line the callback is on its way for longer than that.
+#: Seconds, plus a number of round trips, from the last run's end until the report is made without Celery's callback: on
+#: a slow line the callback takes longer than the seconds.
 CALLBACK_GRACE_S = 2.0
 CALLBACK_TRIPS = 20
-#: Round trips that are remembered: the shortest of them says how far Redis is, whatever held up the others.
+#: Round trips that are remembered: the shortest one gives the distance to Redis; others may have been delayed.
 TRIPS_KEPT = 20
-#: Losses that are remembered where nobody tells people.
+#: Most losses that are remembered if there is no notifier.
 LOSSES_KEPT = 1000
-#: A pause between two looks after which what was seen before says nothing about silence.
+#: A pause between two sweeps after which earlier observations say nothing about silence.
 GAP_S = 5.0
-#: Newest scans among which new ones are looked for at each sweep, and seconds between two looks through all of them;
-#: so, too, between two reads of all of a scan's runs: an event tells of every change, unless somebody removed it.
+#: Each sweep looks for new scans among this many newest ones. These seconds pass between two looks through all scans,
+#: and between two reads of all runs of a scan: an event reports every change, unless it was removed.
 NEWEST = 200
 ALL_S = 30.0
-#: Runs of one scan of which all are read so, in a second, about.
+#: About how many runs of one scan are read in this way per second.
 ALL_A_S = 50
-#: Seconds between two loads of the scripts, should somebody flush them.
+#: Seconds between two loads of the scripts, in case they were flushed.
 LOAD_S = 30.0
-#: Runs that one sweep reads, about: with more open ones each scan has its turn, whose last look is the longest ago.
+#: About how many runs one sweep reads: if more are open, the scans that were read longest ago come first.
 RUNS_A_SWEEP = 500
-#: Runs of one scan that are read in a second, about: one with more than half as many open is looked at less often.
+#: About how many runs of one scan are read per second: a scan with more than half as many open is read less often.
 RUNS_A_S = 200
 
 
 @contextmanager
 def alone(scan: str) -> Iterator[None]:
-    """What is wrong with one scan must not end the look at the others; only an outage does that."""
+    """An error in one scan must not end the sweep of the others; only an outage may."""
     try:
         yield
     except (redis.RedisError, OperationalError, OSError) as error:
@@ -74,7 +74,7 @@ def alone(scan: str) -> Iterator[None]:
 
 
 class _Watched(msgspec.Struct):
-    """What the sweeper remembers of an open scan."""
+    """The sweeper's memory of an open scan."""
 
     spec: ScanSpec
     watch: ScanWatch
@@ -104,7 +104,7 @@ class _Watched(msgspec.Struct):
 
 
 class OpenRun(msgspec.Struct, frozen=True):
-    """A run of an open scan, as the sweeper saw it last."""
+    """A run of an open scan as last seen."""
 
     state: RunState
     since_ms: int
@@ -115,7 +115,7 @@ class OpenRun(msgspec.Struct, frozen=True):
 
 @dataclass
 class Sweeper:
-    """One look after the other, in a thread of its own."""
+    """Sweeps again and again in its own thread."""
 
     store: RunStore
     reporter: AggregatePort
@@ -149,7 +149,7 @@ class Sweeper:
             self._thread.join(timeout=5)
 
     def sweep(self, now_s: float) -> None:
-        """One look at every open scan."""
+        """Sweeps every open scan once."""
         self._mind_gaps(now_s)
         self._find_scans(now_s)
         self._end_refused()
@@ -168,7 +168,7 @@ class Sweeper:
                 break
 
     def open_runs(self) -> tuple[int, list[OpenRun]]:
-        """How many scans are open, and the runs of those it has looked at. For any thread."""
+        """How many scans are open, and the runs of those that it has read. For any thread."""
         watched = list(self._open.values())
         return len(watched), [
             OpenRun(status.state, status.since_ms or one.spec.created_ms, one.queues.get(run, ""))
@@ -177,7 +177,7 @@ class Sweeper:
         ]
 
     def waiting(self) -> list[tuple[ScanSpec, list[int]]]:
-        """Every open scan, with the times since which each of its runs waits for a host, server ms. For any thread."""
+        """Every open scan, and for each waiting run the time (server ms) when its wait began. For any thread."""
         asks = (RunState.QUEUED, RunState.PARKED)
         return [
             (one.spec, [s.since_ms or one.spec.created_ms for s in one.statuses.values() if s.state in asks])
@@ -185,7 +185,7 @@ class Sweeper:
         ]
 
     def _end_refused(self) -> None:
-        """Ends runs whose message was put aside: published again it would be put aside again."""
+        """Ends runs whose message is a dead letter: published again, it would become one again."""
         letters = DeadLetters(self.store.client, self.store.keys)
         for (scan, run), why in letters.runs().items():
             with alone(scan):
@@ -195,10 +195,10 @@ class Sweeper:
                 letters.settle(scan, run)
 
     def _may_have_changed(self, watched: _Watched, now_s: float) -> list[str]:
-        """Runs to read: those with an owner, who beats, and those that have an event since; now and then all."""
+        """Runs to read: those with an owner, those with a new event; now and then all."""
         scan, unended = watched.spec.scan, watched.unended()
         if watched.statuses and now_s - watched.all_s < max(ALL_S, len(unended) / ALL_A_S):
-            with suppress(redis.ResponseError):  # of another type: all of them
+            with suppress(redis.ResponseError):  # wrong type: read all of them
                 events = self.store.events(scan, after=watched.after, count=EVENTS_MAX)
                 watched.after = events[-1][0] if events else watched.after
                 told = {event.run for _, _, event in events}
@@ -219,7 +219,7 @@ class Sweeper:
         self._see_to_report(watched, statuses, now_s)
 
     def _mind_gaps(self, now_s: float) -> None:
-        """Silence counts only while this process looked without a break, and at the same start of the server."""
+        """Silence counts only while this process swept without a break, and the server did not restart."""
         asked_s = monotonic_s()
         server = self.store.server_run()
         self._trips_s.append(monotonic_s() - asked_s)
@@ -231,7 +231,7 @@ class Sweeper:
         self._server, self._swept_s = server, now_s
 
     def forget(self) -> None:
-        """Redis was away, and may be back without its last second: every watch begins anew, and all is read again."""
+        """Redis was away and may have lost its last second: every watch restarts, and everything is read again."""
         for watched in self._open.values():
             watched.watch.forget()
             watched.all_ended_s = None
@@ -273,7 +273,7 @@ class Sweeper:
             self._apply(spec, action)
 
     def _queues_of(self, watched: _Watched, statuses: dict[str, RunStatus]) -> dict[str, str]:
-        """Runs that wait in a queue, and in which."""
+        """Runs that wait in a queue, and the queue of each."""
         if not watched.queues and any(status.state in WAITING for status in statuses.values()):
             watched.queues = {run.run: run.queue for run in self.store.runs(watched.spec)}
             for run in watched.spec.runs:
@@ -282,7 +282,7 @@ class Sweeper:
         return watched.waiting()
 
     def _parked(self, scan: str, statuses: dict[str, RunStatus]) -> set[str]:
-        """Runs that stand in line, or that an older worker that lives has parked: somebody brings them back."""
+        """Runs in the line, or parked by an older worker that is alive: these will come back."""
         parked = {run: status.host for run, status in statuses.items() if status.state is RunState.PARKED}
         if not parked:
             return set()
@@ -324,10 +324,10 @@ class Sweeper:
             ids = {"scan": watched.spec.scan}
             logger.warning("no callback, reporting", extra={"action": "report_overdue", **ids})
             self.reporter.aggregate(AggregateTask(scan=watched.spec.scan))
-            watched.all_ended_s = now_s  # another try after another while
+            watched.all_ended_s = now_s  # try again later
 
     def _has_gone_on(self, spec: ScanSpec) -> bool:
-        """Whether a round was added to a scan since it was read; it is then watched with it."""
+        """Whether a round was added to a scan since it was read; if so, its runs are watched too."""
         now = self.store.scan(spec.scan)
         if now is None or now.runs == spec.runs:
             return False
@@ -343,5 +343,5 @@ class Sweeper:
                 logger.warning("sweep: %s; tried again", error, extra={"action": "redis_away"})
                 self.forget()
             except Exception:
-                # A defect in one look must not end all the looks to come.
+                # A bug in one sweep must not end all later ones.
                 logger.exception("sweep: defect", extra={"action": "defect"})

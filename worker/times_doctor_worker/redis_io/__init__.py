@@ -1,1 +1,1 @@
-"""Calls to Redis that are repeated until they succeed, or now and then."""
+"""Calls to Redis that are retried until they succeed, or repeated periodically."""

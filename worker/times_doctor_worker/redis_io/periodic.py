@@ -1,4 +1,4 @@
-"""A small job that is done again and again, in a thread of its own."""
+"""A small job that repeats in its own thread."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ logger = logging.getLogger(__name__)
 class Repeating:
     """Calls `job` every `period_s` from `start` to `stop`.
 
-    A job that meets a Redis that does not answer, or a disk that does not, is tried again next time: it must not end
-    because of what will be well again.
+    If Redis or the disk does not answer, the job is tried again next time: a passing fault must not end it.
     """
 
     def __init__(
         self, job: Callable[[], object], *, period_s: float, name: str, wake: threading.Event | None = None
     ) -> None:
-        """`wake`: set, it does the job once more without waiting for its time."""
+        """`wake`: when set, the job runs once more at once."""
         self._job = job
         self._period_s = period_s
         self._name = name
@@ -32,11 +31,11 @@ class Repeating:
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
 
     def start(self) -> None:
-        """Does it for the first time now, in its thread."""
+        """Starts the thread, which does the job at once."""
         self._thread.start()
 
     def stop(self, *, timeout_s: float = 5.0) -> None:
-        """No more of it."""
+        """Ends the thread."""
         self._ended.set()
         self._wake.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
@@ -66,6 +65,6 @@ class Repeating:
                 logger.log(level, "%s: %s; tried again", self._name, error, extra={"action": "job_waits"})
                 self._failing = True
             except Exception:
-                # A defect in one look must not end all the looks to come.
+                # A bug in one call must not end all later ones.
                 logger.exception("%s: defect", self._name, extra={"action": "defect"})
             self._wake.wait(self._period_s)

@@ -23,11 +23,11 @@ class Postman:
         return publish_again(app, self._store, scan, run, host=host)
 
     def callback(self, spec: ScanSpec) -> None:
-        """The callback that makes a scan's report."""
+        """Publishes the callback that makes a scan's report."""
         publish_aggregate(spec)
 
     def fresh(self, spec: ScanSpec, run: str) -> None:
-        """A new message for a run that never had one."""
+        """Publishes a new message for a run that never had one."""
         documents = {one.run: one for one in self._store.runs(spec)}
         after = spec.runs[spec.runs.index(run) + 1 :]
         if run in documents:

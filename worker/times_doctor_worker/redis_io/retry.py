@@ -1,6 +1,6 @@
-"""Calls that must get an answer: retried on every RedisError, with words in the log while they wait.
+"""Calls that must get an answer: retried on every RedisError, and logged while they wait.
 
-OOM, READONLY and LOADING are answers of a server that will be well again; a lost connection is nothing worse.
+OOM, READONLY and LOADING come from a server that will recover; so does a lost connection.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _T = TypeVar("_T")
 #: Pause between tries, seconds: first and longest.
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
-#: Seconds after which an outage that lasts is said again.
+#: Seconds after which a lasting outage is logged again.
 SAY_AGAIN_S = 30.0
 
 
-#: Tries of what Redis refuses because of a corrupted key: some seconds.
+#: Tries if Redis refuses because of a corrupted key: some seconds.
 BROKEN_TRIES = 8
 
 
-class GivenUp(Exception):  # a decision, not a failure
+class GivenUp(Exception):  # a decision of the caller, not a failure
     """The worker ends before Redis answered."""
 
 
@@ -38,12 +38,12 @@ def insist(call: Callable[[], _T], *, what: str, ending: threading.Event | None 
     """The answer of `call`, however long Redis takes.
 
     Args:
-        call: An idempotent call of the protocol, or a publication (a copy too many dies at CLAIM).
-        what: What is being asked, for the log.
-        ending: Set when the worker must end; None = never give up.
+        call: An idempotent call of the protocol, or a publication (CLAIM rejects an extra copy).
+        what: The name of the call, for the log.
+        ending: Set when the worker must end; None: never give up.
 
     Raises:
-        GivenUp: `ending` was set while Redis did not answer; or a corrupted key stays so.
+        GivenUp: `ending` was set while Redis did not answer; or a key stays corrupted.
     """
     pause_s, since_s, tries = FIRST_PAUSE_S, monotonic_s(), 0
     say_at_s = since_s

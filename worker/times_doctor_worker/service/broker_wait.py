@@ -1,4 +1,4 @@
-"""The broker at a worker's start: waited for while it is away, and an error in words where waiting does not help."""
+"""Waits for the broker at a worker's start, and raises a clear error if waiting does not help."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _NOBODY = "nobody"
 
 
 def wait_for_broker(client: redis.Redis, url: str, wait: Callable[[float], object]) -> str:
-    """The broker's version, as soon as it answers.
+    """Waits until the broker answers; returns its version.
 
     Args:
-        wait: Waits so many seconds; may raise to end the wait.
+        wait: Sleeps for that many seconds; may raise to end the wait.
 
     Raises:
-        BrokerUnavailable: it answers, and wants a password, forbids something, or is too old.
+        BrokerUnavailable: it answers, but wants a password, forbids something, or is too old.
     """
     pause_s, waited_s, tries, say_at_s = FIRST_PAUSE_S, 0.0, 0, 0.0
     while True:
@@ -52,10 +52,10 @@ def wait_for_broker(client: redis.Redis, url: str, wait: Callable[[float], objec
 
 
 def require_rights(client: redis.Redis, url: str, keys: Keys, roles: Sequence[str]) -> None:
-    """Makes sure that the server lets this user do what its roles do, by a command that changes nothing.
+    """Checks that the server allows this user the commands of its roles, by a command that changes nothing.
 
     Raises:
-        BrokerUnavailable: it is the user of another role, or of another prefix.
+        BrokerUnavailable: the user has another role, or another prefix.
     """
     probes = {"solve": keys.host(_NOBODY), "control": keys.report(_NOBODY)}
     for role in roles:
@@ -72,7 +72,7 @@ def require_rights(client: redis.Redis, url: str, keys: Keys, roles: Sequence[st
 
 
 def _may_pass(cause: BaseException | None) -> bool:
-    """A server that is away, or loads its data, will answer; one that refuses us will not change its mind."""
+    """A server that is away or loads its data will answer later; one that refuses us will not."""
     is_refusal = isinstance(cause, redis.AuthenticationError | AuthorizationError) or (
         cause is not None and isinstance(cause.__cause__ or cause.__context__, ssl.SSLCertVerificationError)
     )

@@ -1,7 +1,7 @@
-"""The intake: Celery's consumer in this process, which queues it takes from, and the end of taking.
+"""The intake: Celery's consumer in this process, its queues, and how it stops taking.
 
-Remote control is off, so queues are added and cancelled in the consumer's own loop. A message that is on its way when
-its queue is cancelled goes back to Redis ("Requeuing undeliverable message", kombu).
+Remote control is off, so queues are added and cancelled in the consumer's own loop. A message that arrives after its
+queue was cancelled goes back to Redis ("Requeuing undeliverable message", kombu).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from times_doctor_worker.service.thread_pool import WakingPool
 
 logger = logging.getLogger(__name__)
 
-#: Seconds to wait until the loop has carried out a change of queues; it may be busy connecting again.
+#: Seconds to wait until the loop has changed the queues; it may be busy reconnecting.
 APPLY_S = 2.0
-#: Seconds between ticks of the loop: what the watchdog sees of its life.
+#: Seconds between ticks of the loop, which the watchdog sees.
 TICK_S = 1.0
-#: Seconds between the events by which a dashboard sees that we live; it takes two missing ones for death.
+#: Seconds between the events that show a dashboard that we live; after two missing ones it shows us as dead.
 EVENT_BEAT_S = 5.0
 
 
@@ -34,7 +34,7 @@ class Intake:
     """Takes messages from queues and gives each to a thread of the pool."""
 
     def __init__(self, *, nodename: str, slots: int, sends_events: bool = False) -> None:
-        """`sends_events`: of tasks and of its own life, for a dashboard; always, since remote control is off."""
+        """`sends_events`: of tasks and heartbeats, for a dashboard; always, since remote control is off."""
         self.slots = slots
         self._sends_events = sends_events
         self._nodename = nodename
@@ -51,12 +51,12 @@ class Intake:
 
     @property
     def queues(self) -> frozenset[str]:
-        """What is taken from now."""
+        """The queues that it takes from now."""
         return frozenset(self._wanted)
 
     @property
     def running(self) -> int:
-        """Tasks that run now, by Celery's own signals before and after each."""
+        """Tasks that run now, by Celery's signals before and after each."""
         return self._running
 
     @property
@@ -65,7 +65,7 @@ class Intake:
         return internals.reserved_tasks()
 
     def run(self) -> int:
-        """Consumes until `shut_down`; the exit code it was given, or Celery's own when it broke down."""
+        """Consumes until `shut_down`; returns the given exit code, or Celery's own after a crash."""
         if self._code is not None:
             return self._code
         listeners: list[tuple[Any, Callable[..., None]]] = [
@@ -82,14 +82,14 @@ class Intake:
                 signal.disconnect(listener)
 
     def take_from(self, queues: Iterable[str]) -> None:
-        """Takes from these queues and no others from now on; returns when that is so, or after `APPLY_S`."""
+        """Takes only from these queues from now on; returns when that is done, or after `APPLY_S`."""
         if self._closed:
             return
         self._wanted = set(queues)
         self._apply()
 
     def stop_taking(self) -> None:
-        """Takes nothing any more; tasks that run go on."""
+        """Stops taking messages; running tasks go on."""
         self._closed = True
         self._wanted = set()
         self._apply()
@@ -124,7 +124,7 @@ class Intake:
     def _on_ready(self, consumer: Any) -> None:
         internals.repeat_in_loop(consumer, TICK_S, self._tick)
         self._tick()
-        self._apply_now()  # what was asked for while it connected
+        self._apply_now()  # changes that were requested while it connected
 
     def _tick(self) -> None:
         self.ticked_s = monotonic_s()
@@ -140,7 +140,7 @@ class Intake:
             applied.wait(APPLY_S)
 
     def _apply_now(self) -> None:
-        """In the loop: from what is consumed to what is wanted."""
+        """In the loop: changes the consumed queues to the wanted ones."""
         if error := internals.consume_from(app, self._controller, self._wanted):
             logger.info("queues are changed when Redis is back: %s", error, extra={"action": "queues_wait"})
 

@@ -1,4 +1,4 @@
-"""The control worker beside a solve worker: a process of its own, started again when it dies, ended with its parent."""
+"""The control worker beside a solve worker: a separate process, restarted when it dies, ended with its parent."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from times_doctor_worker.service.systemd import SOCKET_VARIABLE
 
 logger = logging.getLogger(__name__)
 
-#: Variables that may hold a password: they go over the child's standard input, its first line. The environment that a
-#: program is started with can be read by others of its user until it has closed itself to them.
+#: Variables that may hold a password: they are sent in the first line of the child's standard input. Other processes of
+#: its user can read the environment of a new process until it closes itself to them.
 SECRETS = ("TIMES_DOCTOR_BROKER_URL", "TIMES_DOCTOR_STORE_URL")
-#: Pauses before it is started again, seconds; the last one repeats.
+#: Seconds to wait before it is restarted; the last one repeats.
 RESTART_PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-#: One that lived so long starts again at the first pause.
+#: After a life of this many seconds the pauses begin again with the first.
 HEALTHY_S = 60.0
-#: Seconds it gets to end by itself.
+#: Seconds that it gets to end by itself.
 END_S = 10.0
 
 
 class ControlChild:
-    """Keeps one child alive. Its standard input is its lifeline: the kernel closes it with us."""
+    """Keeps one child alive. The child's standard input is its lifeline: the kernel closes it when we die."""
 
     def __init__(self, words: Sequence[str]) -> None:
-        """`words`: of its command line, after the program."""
+        """`words`: its command line after the program."""
         self._argv = [sys.executable, "-m", "times_doctor_worker", *words]
         self._ended = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
@@ -75,7 +75,7 @@ class ControlChild:
         with self._lock:
             if self._ended.is_set():
                 return None
-            # A session of its own: Ctrl-C in a terminal reaches the parent, who says what is to end when.
+            # A new session: Ctrl-C in a terminal must reach only the parent, which decides when the child ends.
             environ = {name: value for name, value in os.environ.items() if name not in (*SECRETS, SOCKET_VARIABLE)}
             self._process = subprocess.Popen(self._argv, stdin=subprocess.PIPE, start_new_session=True, env=environ)
             _hand_over(self._process)
@@ -86,6 +86,6 @@ class ControlChild:
 def _hand_over(process: subprocess.Popen[bytes]) -> None:
     secrets = {name: os.environ[name] for name in SECRETS if name in os.environ}
     if process.stdin is not None:
-        with contextlib.suppress(OSError):  # it died at once: its end is seen and said
+        with contextlib.suppress(OSError):  # it died at once, which is noticed and logged
             process.stdin.write(json.dumps(secrets).encode() + b"\n")
             process.stdin.flush()

@@ -1,7 +1,7 @@
-"""Sends Celery's events from a thread of its own.
+"""Sends Celery's events from a separate thread.
 
-Celery flushes them in the loop that takes messages: on a line of 100 ms a slot that has freed waits for a dashboard to
-be told so before it asks for its next run.
+Celery flushes them in the loop that takes messages: on a line of 100 ms a free slot would wait for the flush before it
+takes its next run.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from times_doctor_tasks.celery_app import internals
 
 logger = logging.getLogger(__name__)
 
-#: Seconds for which events gather before they leave together: a run has three.
+#: Seconds for which events are collected before they are sent together: a run has three.
 REST_S = 0.2
 
 
 class EventMail:
-    """Flushes a consumer's events whenever there are some."""
+    """Flushes a consumer's events when there are any."""
 
     def __init__(self, consumer: Any) -> None:
         """Args:
-        consumer: Celery's, before it starts: it hands what it calls to each dispatcher that it makes.
+        consumer: Celery's, before it starts: it gives its callbacks to each dispatcher that it makes.
         """
         self._consumer = consumer
         self._wake = threading.Event()
@@ -48,5 +48,5 @@ class EventMail:
             try:
                 internals.flush_events(self._consumer)
             except Exception:
-                # A dashboard that misses some events must not miss all that come.
+                # A dashboard may miss some events, but not all later ones.
                 logger.warning("events not sent", exc_info=True, extra={"action": "events_lost"})

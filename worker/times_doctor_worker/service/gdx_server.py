@@ -1,4 +1,4 @@
-"""The desk where clients ask a host for GDX files: one after the other into the store, beside whatever solves."""
+"""Serves clients that ask a host for GDX files: puts them into the store one by one, while solves run."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from times_doctor_worker.workspace.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between looks for requests where no bell was heard, and between what is said of a file on its way.
+#: Seconds between checks for requests without a bell, and between progress messages of a file.
 LOOK_S = 1.0
 #: Seconds to wait for a store that does not answer, and between two tries.
 STORE_PATIENCE_S = 20.0
 STORE_PAUSE_S = 1.0
-#: From this size on it is worth a look whether a store is large enough.
+#: From this size on we check whether the store is large enough.
 WORTH_A_LOOK_BYTES = 50 * 1024 * 1024
-#: Life of a GDX in a store that forgets by itself, seconds: its client takes it at once, and then removes it.
+#: Seconds that a GDX lives in a store with expiry: the client fetches it at once, and then removes it.
 GDX_TTL_S = 6 * 3600.0
 
 
 class _Ending(Exception):
-    """This worker ends; its successor goes on where it stopped."""
+    """This worker ends; its successor continues."""
 
 
 class _Visit(msgspec.Struct):
@@ -59,7 +59,7 @@ class _Visit(msgspec.Struct):
 
 
 class GdxDesk:
-    """Serves one host's list of requests. `attend` is to be called again and again, by one thread."""
+    """Serves one host's list of requests. One thread calls `attend` in a loop."""
 
     def __init__(
         self,
@@ -72,9 +72,9 @@ class GdxDesk:
         pause: Callable[[float], object],
     ) -> None:
         """Args:
-        store: Where the files go; of its own, since what it holds for clients lives shorter than a model.
-        is_ending: Whether this worker must leave what it sends.
-        pause: Waits so many seconds, or until it must.
+        store: The store for the files; a separate object, as files for clients live shorter than models. is_ending:
+        Whether this worker must stop sending.
+        pause: Sleeps for that many seconds, or until the worker ends.
         """
         self._requests = requests
         self._bell = requests.bell(host)
@@ -85,19 +85,19 @@ class GdxDesk:
         self._pause = pause
 
     def attend(self) -> None:
-        """Waits for the bell, but not for long, and looks. Raises as `look`."""
+        """Waits briefly for the bell, then serves. Raises as `look`."""
         try:
             self._bell.wait(LOOK_S)
             self.look()
-        except Exception:  # whatever it is: not again at once
+        except Exception:  # any error: do not retry at once
             self._pause(LOOK_S)
             raise
 
     def look(self) -> None:
-        """Serves what is asked for now.
+        """Serves the current requests.
 
         Raises:
-            redis.RedisError: it does not answer; what is still asked for is served with the next look.
+            redis.RedisError: it does not answer; open requests are served next time.
         """
         while not self._is_ending() and (asked := self._requests.open(self._host)):
             self._serve(asked[-1])
@@ -142,7 +142,7 @@ class GdxDesk:
         return self._send(visit, path)
 
     def _send(self, visit: _Visit, path: Path) -> GdxAnswer:
-        """Puts the file into the store, whole; what an earlier try has sent of it need not be sent again."""
+        """Puts the whole file into the store; parts that an earlier try sent are not sent again."""
         self._require_room(visit.size_bytes)
         name = self._hash(visit, path)
         deadline_s = monotonic_s() + STORE_PATIENCE_S
@@ -160,9 +160,9 @@ class GdxDesk:
         )
 
     def _require_room(self, size_bytes: int) -> None:
-        """Sends nothing of a file that the store could not hold if it were empty: it would be full for all meanwhile.
+        """Refuses a file that even an empty store could not hold: it would fill the store for everybody.
 
-        A GDX does not shrink by compression. What the store has of it from an earlier try counts as used.
+        A GDX does not shrink by compression. Parts of an earlier try count as used.
         """
         if size_bytes < WORTH_A_LOOK_BYTES:
             return
@@ -181,11 +181,11 @@ class GdxDesk:
         return digest.hexdigest()
 
     def _tell(self, visit: _Visit, done_bytes: int) -> None:
-        """Says now and then how far it is, and to all others that they wait.
+        """Now and then reports the progress, and to all others that they wait.
 
         Raises:
-            Unwanted: its client does not wait any more.
-            _Ending: nor does this worker.
+            Unwanted: its client no longer waits.
+            _Ending: this worker must end.
         """
         if self._is_ending():
             raise _Ending

@@ -1,4 +1,4 @@
-"""A worker's log: one line an event on stderr, with a stable action and its ids at the end, and no secret in it."""
+"""A worker's log on stderr: one line per event, ending with a stable action and ids, without secrets."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from times_doctor_worker.redis_io.retry import SAY_AGAIN_S
 #: Words of `extra` that a line shows, in this order.
 SHOWN = ("action", "host", "scan", "run", "attempt", "engine", "code")
 _SECRETS = (
-    # User and password of a URL, whatever they are made of; a user whose password is masked already stays.
+    # User and password of a URL, with any characters; a user whose password is already masked stays.
     (re.compile(r"(?<=://)(?![\w.-]+:\*{3}@[^\s'\"@]*(?:[\s'\"]|$))[^\s'\"]*@"), "***@"),
     (re.compile(r"\bG\d{6}[^\s,;]+"), "(licence)"),  # a GAMS licence names its owner
 )
 
 
-#: Celery's consumer, and how its lines about a lost connection begin.
+#: Celery's consumer, and the beginnings of its lines about a lost connection.
 _CONSUMER = "celery.worker.consumer.consumer"
 _LOST = ("consumer: Cannot connect", "consumer: Connection to broker lost")
 #: Seconds after an outage in which no new outage is reported.
@@ -35,12 +35,12 @@ def _masked(text: str) -> str:
 
 
 def _stamp(record: logging.LogRecord) -> str:
-    """Local time with its distance from UTC: hosts of a team may be in several time zones."""
+    """Local time with its UTC offset: hosts of a team may be in several time zones."""
     return datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="seconds")
 
 
 def _of_outage(record: logging.LogRecord) -> bool:
-    """Whether a line tells that Redis does not answer; Celery's are made one line of ours."""
+    """Whether a line says that Redis does not answer; Celery's lines are replaced by one of ours."""
     if record.name == _CONSUMER and record.getMessage().startswith(_LOST):
         error = record.args[1] if isinstance(record.args, tuple) and len(record.args) > 1 else "connection lost"
         record.msg, record.args, record.action = "consumer: %s; tried again", (error,), "redis_away"
@@ -51,9 +51,9 @@ def _of_outage(record: logging.LogRecord) -> bool:
 
 
 class OutageFilter(logging.Filter):
-    """What many threads say of one outage of Redis becomes a line at once, one every `SAY_AGAIN_S`, and one at its end.
+    """Logs one outage of Redis, seen by many threads, as a line at once, one every `SAY_AGAIN_S`, and one at its end.
 
-    The others are shown at the level DEBUG.
+    The other lines are shown at level DEBUG.
     """
 
     def __init__(self, *, shows_all: bool) -> None:
@@ -65,7 +65,7 @@ class OutageFilter(logging.Filter):
         self._say_at_s = 0.0
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a line is shown; one about an outage that lasts says for how long."""
+        """Whether a line is shown; a line about a lasting outage gets its duration."""
         is_back = getattr(record, "action", "") == "redis_back"
         if not is_back and not _of_outage(record):
             return True
@@ -92,7 +92,7 @@ class OutageFilter(logging.Filter):
             return False
         now_s = monotonic_s()
         record.msg, record.args = f"{record.getMessage()} {self._lasted(now_s)}", ()
-        # Threads that still wait for their time-out tell of what is over.
+        # Threads that waited for their time-out report an outage that is over.
         self._since_s, self._say_at_s = None, now_s + LATE_S
         return True
 
@@ -104,7 +104,7 @@ class LineFormatter(logging.Formatter):
     """`2026-11-23T14:02:11+01:00 WARNING h1: asked to stop: no more work is taken (action=draining code=0)`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One record on one line, whatever others put into it; a traceback follows on lines of its own."""
+        """One record on one line, even if its text has line breaks; a traceback follows on separate lines."""
         record.msg, record.args = " ".join(record.getMessage().split("\n")).rstrip(), ()
         ids = " ".join(f"{name}={getattr(record, name)}" for name in SHOWN if hasattr(record, name))
         text = super().format(record)
@@ -119,7 +119,7 @@ class LineFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """A JSON object a line: `time`, `level`, `who`, `message`, what `extra` names, `traceback` where there is one."""
+    """One JSON object per line: `time`, `level`, `who`, `message`, the ids of `extra`, `traceback` if there is one."""
 
     def __init__(self, who: str) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str, *, who: str, form: str = "text") -> None:
-    """Logs of this process go to stderr, as `text` or `json`; each line says `who` speaks."""
+    """Sends this process's logs to stderr, as `text` or `json`; each line names `who` wrote it."""
     logging.config.dictConfig(
         {
             "version": 1,
@@ -157,8 +157,8 @@ def configure_logging(level: str, *, who: str, form: str = "text") -> None:
             "filters": {"outage": {"()": OutageFilter, "shows_all": level == "DEBUG"}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": form, "filters": ["outage"]}},
             "root": {"handlers": ["stderr"], "level": level},
-            # What Celery and kombu say in passing is about Celery. Its backend logs each second of an outage again,
-            # with a traceback; the consumer beside it says the same in a line.
+            # Celery's and kombu's minor messages are about Celery. Its backend logs an outage every second with a
+            # traceback; the consumer logs the same in one line.
             "loggers": {
                 "celery": {"level": "WARNING"},
                 "celery.backends": {"level": "ERROR"},

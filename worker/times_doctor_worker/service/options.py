@@ -1,4 +1,4 @@
-"""From the words of `times-doctor worker` and the settings to a worker's plan."""
+"""Turns the arguments of `times-doctor worker` and the settings into a worker's plan."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from times_doctor_tasks.contract.hosts import WorkerPlan
 from times_doctor_worker.host.naming import card_name
 
 ROLES = ("solve", "control", "both")
-#: Tasks that a control worker carries out at once: reports, milliseconds each.
+#: Tasks that a control worker runs in parallel: reports, milliseconds each.
 CONTROL_SLOTS = 2
 _GB = 10**9
 _EPILOG = """\
@@ -35,7 +35,7 @@ signal, 2 wrong option, 5 Redis refuses, 75 needs a restart (watchdog).
 
 
 class Service(msgspec.Struct, frozen=True):
-    """A worker that serves a team."""
+    """The plan of a worker of a team."""
 
     plan: WorkerPlan
     tls: Tls
@@ -62,15 +62,15 @@ class Service(msgspec.Struct, frozen=True):
 
     @property
     def card_name(self) -> str:
-        """Under which name it beats."""
+        """Its name in Redis."""
         return card_name(self.plan.host, self.plan.roles)
 
 
 def read_words(words: Sequence[str], environ: Mapping[str, str], *, folder: Path | None = None) -> Service:
-    """What a worker is asked to be.
+    """The plan of a worker.
 
     Raises:
-        UsageError: a word or a setting is not as it must be, or no broker is configured.
+        UsageError: an argument or a setting is invalid, or no broker is configured.
     """
     parsed = _parser().parse_args(words)
     overrides = {"host": _checked_name(parsed.name), "metrics_port": parsed.metrics_port}
@@ -167,7 +167,7 @@ def _count(text: str) -> int:
 
 
 def _seconds_of(unit_s: int) -> Callable[[str], float]:
-    """Reads an amount of a unit, as seconds."""
+    """Reads an amount with a unit, in seconds."""
 
     def seconds(text: str) -> float:
         try:

@@ -1,11 +1,11 @@
-"""The way a worker ends, in stages; each says in the log what it does and until when.
+"""How a worker ends, in stages; each stage logs what it does and until when.
 
 1. stop taking
 2. let running solves finish, until a deadline
 3. hand back what still runs: its solver is stopped, its message goes to the head of its queue
 4. leave
 
-A first signal begins it, a second goes to stage 3 at once, a third leaves at once.
+The first signal begins it, the second jumps to stage 3, the third exits at once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 #: Seconds to hand runs back: a solver is killed seven seconds after it was asked to stop, then Redis has to answer.
 HAND_BACK_S = 20.0
-#: Seconds for Celery to end when nothing runs any more; a loop that is blocked never does.
+#: Seconds for Celery to end when nothing runs; a blocked loop never does.
 LEAVE_S = 30.0
 #: Exit code of a worker that had to exit while runs were still its own; their leases run out.
 LEFT = 1
@@ -36,10 +36,10 @@ _URGES = (signal.SIGTERM, signal.SIGINT)
 
 
 class Taker(Protocol):
-    """What takes messages."""
+    """The intake of messages."""
 
     def stop_taking(self) -> None:
-        """Takes no more."""
+        """Stops taking messages."""
 
     def shut_down(self, code: int) -> None:
         """Ends as soon as no task runs."""
@@ -59,9 +59,9 @@ class Drain:
         leave_s: float = LEAVE_S,
     ) -> None:
         """Args:
-        running: What runs now, for people.
+        running: What runs now, as text for people.
         on_begin: Called when it has begun.
-        leave: Ends the process at once.
+        leave: Exits the process at once.
         """
         self._intake = intake
         self._running = running
@@ -85,10 +85,10 @@ class Drain:
         return self._begun.is_set()
 
     def begin(self, why: str, *, wait_s: float | None, code: int = ENDED_WELL) -> None:
-        """Begins to end, unless that has begun.
+        """Begins to end, unless it already has.
 
         Args:
-            wait_s: How long solves may run on; None = as long as they take.
+            wait_s: Seconds that solves may run on; None: no limit.
         """
         if self.is_begun:
             return
@@ -100,7 +100,7 @@ class Drain:
         self._on_begin()
 
     def urge(self) -> None:
-        """One more signal: one stage further."""
+        """One more signal: the next stage."""
         if not self.is_begun:
             self.begin("asked to stop", wait_s=self._drain_s)
         elif not self.handing_back.is_set():
@@ -116,14 +116,14 @@ class Drain:
         self.handing_back.set()
 
     def ended(self) -> None:
-        """The consumer has ended; the rest takes no time."""
+        """The consumer has ended; the rest is quick."""
         self._ended.set()
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT urge; after it they are ignored: one more then leaves the exit code as it is.
+        """SIGTERM and SIGINT call `urge`; after the block they are ignored: another one cannot change the exit code.
 
-        A handler runs between any two steps of the main thread, so it only writes to a pipe.
+        A handler may run between any two steps of the main thread, so it only writes to a pipe.
         """
         readable, writable = os.pipe()
 
@@ -141,7 +141,7 @@ class Drain:
         try:
             yield
         finally:
-            for number in _URGES:  # an interpreter that ends sets handlers of ours back, but leaves what is ignored
+            for number in _URGES:  # an interpreter that exits resets our handlers, but keeps ignored signals ignored
                 signal.signal(number, signal.SIG_IGN)
             os.close(writable)
             thread.join(timeout=1)
@@ -180,14 +180,14 @@ class Drain:
 
 
 class Stint:
-    """How long a worker stays that came for a while. What it solves when its time is over goes on to its end."""
+    """How long a temporary worker stays. It finishes the solves that run when its time is over."""
 
     def __init__(
         self, drain: Drain, *, running: Callable[[], Sequence[str]], idle_s: float | None, most_s: float | None
     ) -> None:
         """Args:
-        idle_s: So long without a run ends it; None: it waits for ever.
-        most_s: After so long it takes no more; None: no limit.
+        idle_s: Seconds without a run after which it ends; None: never.
+        most_s: Seconds after which it takes no more runs; None: no limit.
         """
         self._drain = drain
         self._running = running
@@ -196,7 +196,7 @@ class Stint:
         self._began_s = self._busy_s = monotonic_s()
 
     def look(self) -> None:
-        """Ends the worker when it is time."""
+        """Ends the worker when its time is over."""
         now_s = monotonic_s()
         if self._running():
             self._busy_s = now_s

@@ -1,4 +1,4 @@
-"""The solve role: what a worker needs to carry runs, put together."""
+"""The solve role: all that a worker needs to solve runs."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ from times_doctor_worker.workspace.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between looks at the spool, and at what the workspace takes.
+#: Seconds between checks of the spool, and of the workspace's size.
 SPOOL_S = 2.0
-#: Seconds between looks at the store's mark: so long a store that lost its data is taken for another one.
+#: Seconds between checks of the store's mark: until then a store that lost its data looks like another store.
 STORE_LOOK_S = 5.0
-#: Seconds between looks at the line of all hosts, beside one at each end of a run.
+#: Seconds between looks at the line of all hosts, in addition to one at each end of a run.
 LINE_S = 1.0
 PRUNE_S = 3600.0
 
 
 def queues_beside_solving(plan: WorkerPlan) -> list[str]:
-    """What a worker of these roles takes from, beside the queues of its solvers."""
+    """The queues of a worker with these roles, besides those of its solvers."""
     return [CONTROL_QUEUE] if "control" in plan.roles else []
 
 
@@ -106,7 +106,7 @@ class SolveRole:
 
     @property
     def serves(self) -> tuple[str, ...]:
-        """What it does for clients beside runs; files of a scan on this machine are at hand."""
+        """Its periodic jobs for clients; a scan on this machine needs none, as its files are local."""
         return () if self._is_private else (SERVED, SERVED_VEDA)
 
     def busy(self) -> list[str]:
@@ -115,7 +115,7 @@ class SolveRole:
 
     @contextmanager
     def at_work(self, postman: Postman, remedies: Remedies) -> Iterator[Executor]:
-        """Finds the engines, settles what a predecessor left in Redis, and keeps the role's threads."""
+        """Finds the engines, cleans up after a predecessor in Redis, and runs the role's threads."""
         plan, store, drain = self._plan, self._store, self._drain
         self._rotation.begin({name: find_engine(name, plan, os.environ) for name in plan.engines})
         self._tell_offer()
@@ -141,7 +141,7 @@ class SolveRole:
             if not self._is_private:
                 stack.enter_context(Repeating(self._rotation.look, period_s=LOOK_S, name="rotation"))
                 stack.enter_context(Repeating(self._desk().attend, period_s=0.0, name="gdx desk"))
-                # In a thread of its own: a share that hangs must not keep the host's card from beating.
+                # In its own thread: a network share that hangs must not stop the beat of the host's card.
                 stack.enter_context(Repeating(self._see_store, period_s=STORE_LOOK_S, name="store"))
             if self._cache_bytes is not None:
                 stack.enter_context(Repeating(self._prune, period_s=PRUNE_S, name="workspace"))
@@ -179,7 +179,7 @@ class SolveRole:
         )
 
     def _settle(self, spool: Spool, remedies: Remedies) -> None:
-        """Results of a predecessor first: a run that has one need not run again."""
+        """Offers a predecessor's results first: a run with a result need not run again."""
         leaving, host, instance = self._drain.leaving, self._plan.host, self._tenure.instance
         insist(spool.offer, what="offering spooled results", ending=leaving)
         insist(
@@ -202,7 +202,7 @@ class SolveRole:
         prune(self._workspace.cache, limit_bytes=self._cache_bytes or 0)
 
     def _tell_offer(self) -> None:
-        """What this host offers, what it lacks, and how to get that, for its log."""
+        """What this host offers, what it lacks, and how to get it, for its log."""
         offer, plan = self.offer(), self._plan
         engines = ", ".join(f"{name} {version}" for name, version in offer.engines.items())
         logger.info(

@@ -1,16 +1,16 @@
-"""What systemd is told of a service with `Type=notify` and `WatchdogSec=` (sd_notify(3))."""
+"""Messages to systemd from a service with `Type=notify` and `WatchdogSec=` (sd_notify(3))."""
 
 from __future__ import annotations
 
 import os
 import socket
 
-#: Names the socket that systemd listens on: a path, or a name in the abstract space with @ for its first byte.
+#: The socket that systemd listens on: a path, or an abstract name with @ as its first byte.
 SOCKET_VARIABLE = "NOTIFY_SOCKET"
 
 
 def tell_systemd(words: str) -> bool:
-    """Sends `words`, one assignment per line; whether systemd received them. It never raises and never waits."""
+    """Sends `words`, one assignment per line; returns whether systemd got them. Never raises or waits."""
     place = os.environ.get(SOCKET_VARIABLE, "")
     if not place.startswith(("/", "@")):
         return False

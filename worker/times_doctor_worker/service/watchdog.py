@@ -1,7 +1,7 @@
-"""The watchdog: notices a consumer that lives and takes nothing, which `inspect ping` calls OK.
+"""The watchdog: notices a consumer that is alive but takes nothing, which `inspect ping` reports as OK.
 
-Rules only, over looks a second apart; the caller acts. A look counts only while Redis answers (a consumer
-without Redis is no worse than its Redis) and while looks come in time (a process that was stopped is not deaf).
+Pure rules over one look per second; the caller acts. A look counts only if Redis answers (without Redis a consumer
+cannot work) and if it comes in time (a process that was stopped is not hung).
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from times_doctor_worker.service.systemd import tell_systemd
 
 #: Seconds without a tick of Celery's event loop: it is blocked. Socket time-outs times retries take 20.
 BLOCKED_S = 60.0
-#: Seconds that Celery counts more tasks than run: a slot has leaked.
+#: Seconds for which Celery counts more tasks than run: a slot has leaked.
 LEAKED_S = 15.0
-#: Seconds with a free slot and waiting messages, of which none is taken: hung.
+#: Seconds with a free slot and waiting messages while none is taken: hung.
 DEAF_S = 30.0
-#: A gap between two looks after which what was seen before says nothing.
+#: A gap between two looks after which earlier ones do not count.
 GAP_S = 5.0
 #: Seconds between looks.
 PERIOD_S = 1.0
 #: Seconds to wait for Redis: the watchdog has a connection of its own.
 SOCKET_TIMEOUT_S = 3.0
-#: Exit code that asks the supervisor for a new process (EX_TEMPFAIL).
+#: Exit code that asks the service manager for a new process (EX_TEMPFAIL).
 RESTART = 75
 
 
 class Look(msgspec.Struct, frozen=True):
-    """What there is to see at one moment."""
+    """One look at the consumer."""
 
     now_s: float
     ticked_s: float
@@ -50,17 +50,17 @@ class Look(msgspec.Struct, frozen=True):
 
 
 class Watchdog(msgspec.Struct):
-    """Looks, remembers since when something is wrong, and says so when it lasts."""
+    """Remembers since when something is wrong, and reports it if it lasts."""
 
     _last: Look | None = None
     _healthy_s: dict[str, float] = msgspec.field(default_factory=dict)
 
     def forget(self) -> None:
-        """Redis did not answer: start counting again."""
+        """Redis did not answer: starts counting again."""
         self._last = None
 
     def see(self, look: Look) -> str:
-        """What is wrong for too long; empty while nothing is."""
+        """What has been wrong for too long; empty if nothing."""
         last, self._last = self._last, look
         if last is None or look.now_s - last.now_s > GAP_S:
             self._healthy_s = dict.fromkeys(("ticking", "counting", "hearing"), look.now_s)
@@ -87,9 +87,9 @@ class Watchdog(msgspec.Struct):
 def watch(
     watchdog: Watchdog, intake: Intake, count_waiting: Callable[[frozenset[str]], int], drain: Drain
 ) -> Callable[[], None]:
-    """The job to repeat each `PERIOD_S`. Its remedy leaves running solves alone: they need only lease and FINISH.
+    """The job to repeat every `PERIOD_S`. Its remedy does not touch running solves: they need only lease and FINISH.
 
-    systemd hears of each look: it ends a process whose threads stand still, and never one whose Redis is away.
+    Each look notifies systemd, which ends a process whose threads are stuck, but not one whose Redis is away.
     """
 
     def look() -> None:

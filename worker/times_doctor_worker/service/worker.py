@@ -1,4 +1,4 @@
-"""Puts a worker together and runs it: broker, name, roles, host card, watchdog, consumer, and the way it all ends."""
+"""Builds a worker and runs it: broker, name, roles, host card, watchdog, consumer, and shutdown."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Exit code of a worker whose name another one has taken over.
+#: Exit code of a worker whose name another one has taken.
 NAME_LOST = 5
-#: Seconds between looks whether a worker that came for a while may end.
+#: Seconds between checks whether a temporary worker may end.
 STINT_LOOK_S = 1.0
 
 
 class Worker:
-    """One worker process: solves, or controls, or (for a scan on this machine) both."""
+    """One worker process with the solve role, the control role, or (for a scan on this machine) both."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Worker:
     ) -> None:
         """A private one serves one scan on this machine. `child_words` start the control worker beside it, if any.
 
-        `listen`: the address and port where it says how it is. `stays_s`: see `Stint`. `targets`: whom control tells.
+        `listen`: address and port of its health page. `stays_s`: see `Stint`. `targets`: whom control notifies.
         """
         self._plan = plan
         self._is_private = is_private
@@ -79,7 +79,7 @@ class Worker:
         self._child_words, self._listen = child_words, listen
         self._sweeper: Sweeper | None = None
         self._targets = targets
-        # One more try, for a pooled connection that the server closed; all longer waiting is said and done by us.
+        # One retry, for a pooled connection that the server closed; we do and log all longer waiting ourselves.
         self._client = connect(plan.broker_url, retries=1)
         self._store = RunStore(self._client, plan.key_prefix)
         self._name = card_name(plan.host, plan.roles)
@@ -90,14 +90,14 @@ class Worker:
             slots=plan.slots,
             sends_events=not is_private,
         )
-        #: The host card says something new, and should say it soon.
+        #: The host card has news: it is sent soon.
         self._card_changed = threading.Event()
         self.drain = Drain(self._intake, running=self._busy, drain_s=drain_s, on_begin=self._card_changed.set)
         self._stays_s = stays_s
         self._solve_role = self._make_solve_role(warden, cache_bytes) if is_solver else None
 
     def _make_solve_role(self, warden: Warden, cache_bytes: int | None) -> SolveRole:
-        """`cache_bytes`: what its workspace may take; None: that is not looked after."""
+        """`cache_bytes`: limit of its workspace; None: no limit."""
         return SolveRole(
             self._plan,
             self._store,
@@ -111,10 +111,10 @@ class Worker:
         )
 
     def run(self) -> int:
-        """Works until it is told to end; the exit code.
+        """Works until it is asked to end; returns the exit code.
 
         Raises:
-            NameTaken: another worker of this name lives.
+            NameTaken: another worker of this name is alive.
             BrokerUnavailable: the broker refuses us.
             OSError: the cache folder cannot be written.
         """
@@ -144,7 +144,7 @@ class Worker:
             return code
 
     def _introduce(self) -> None:
-        """Says in the log who speaks there."""
+        """Puts this worker's name into the log lines."""
         if self._is_private:
             return
         what = "control worker, makes reports and recovers runs" if self._solve_role is None else "solve worker"
@@ -156,7 +156,7 @@ class Worker:
         )  # fmt: skip
 
     def _settle(self) -> None:
-        """Finds the broker, makes sure of the name, and ends what a predecessor left running."""
+        """Finds the broker, locks the name, and ends what a predecessor left running."""
         wait_for_broker(self._client, self._plan.broker_url, self._pause)
         insist(
             lambda: require_rights(self._client, self._plan.broker_url, self._store.keys, self._plan.roles),
@@ -194,7 +194,7 @@ class Worker:
                 sweeper.start()
                 stack.callback(sweeper.stop)
                 if self._targets is not None and self._targets.urls:
-                    from times_doctor_worker.notification.notifier import LOOK_S, Notifier  # only who tells pays for it
+                    from times_doctor_worker.notification.notifier import LOOK_S, Notifier  # imported only if needed
 
                     notifier = Notifier(self._store, self._targets, sweeper)
                     stack.enter_context(Repeating(notifier.look, period_s=LOOK_S, name="notifier"))
@@ -202,7 +202,7 @@ class Worker:
 
     @contextmanager
     def _registered(self) -> Iterator[None]:
-        """Says that this host lives, for as long as it does."""
+        """Publishes the host card for as long as the worker lives."""
         registration = Registration(
             self._store,
             self._plan,
@@ -236,7 +236,7 @@ class Worker:
             yield
 
     def _endpoint(self, address: str, port: int) -> Endpoint:
-        from times_doctor_worker.monitoring.endpoint import Endpoint, unwell  # only who listens pays for them
+        from times_doctor_worker.monitoring.endpoint import Endpoint, unwell  # imported only if there is a metrics port
         from times_doctor_worker.monitoring.team_metrics import Team
 
         is_control = "control" in self._plan.roles
@@ -269,7 +269,7 @@ def _targets_of(service: Service) -> Targets | None:
 
 
 def end_with_lifeline(worker: Worker, fd: int) -> None:
-    """Ends the worker when the other end of `fd` is closed: whoever started it is gone."""
+    """Ends the worker when the other end of `fd` is closed: its parent has ended."""
 
     def wait() -> None:
         while os.read(fd, 1024):
@@ -280,20 +280,20 @@ def end_with_lifeline(worker: Worker, fd: int) -> None:
 
 
 def run_private(plan: WorkerPlan, warden: Warden, *, lifeline_fd: int) -> int:
-    """Runs the worker of one scan on this machine to its end; its exit code."""
+    """Runs the worker of one scan on this machine to its end; returns its exit code."""
     worker = Worker(plan, warden, is_private=True, drain_s=0.0)
     end_with_lifeline(worker, lifeline_fd)
     return worker.run()
 
 
 def run_service(service: Service, warden: Warden) -> int:
-    """Runs a team's worker to its end; its exit code. Raises as `Worker.run`."""
+    """Runs a team's worker to its end; returns its exit code. Raises as `Worker.run`."""
 
     trust(service.tls)
     child_words = ["--role", "control", "--name", service.plan.host, "--lifeline"]
     child_words += [f"--log-level={service.log_level.lower()}", f"--log-format={service.log_format}"]
     if service.metrics_port:
-        child_words.append(f"--metrics-port={service.metrics_port - 1}")  # as it was asked for; ours is the next
+        child_words.append(f"--metrics-port={service.metrics_port - 1}")  # the requested port; ours is the next one
     worker = Worker(
         service.plan,
         warden,

@@ -1,1 +1,1 @@
-"""Staged snapshots and working directories on this host, and how space is made for them."""
+"""Staged snapshots and working folders on this host, and their eviction."""

@@ -1,4 +1,4 @@
-"""Keeps the workspace small: by age, and by size with the least recently used first; never what is in use."""
+"""Keeps the workspace small: evicts by age, then by size, least recently used first; never what is in use."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from times_doctor_worker.workspace.locks import lock_beside
 
 logger = logging.getLogger(__name__)
 
-#: Days that working folders and staged snapshots are kept without use.
+#: Days that unused working folders and staged snapshots are kept.
 KEEP_DAYS = 14.0
-#: Seconds after which a tree that is being staged is taken for what a killed stager left.
+#: Seconds after which a half-staged tree counts as left by a killed process.
 KEEP_PARTS_S = 86_400.0
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    """Something that may be removed."""
+    """A candidate for removal."""
 
     used_s: float
     size_bytes: int
@@ -46,7 +46,7 @@ class _Kept(msgspec.Struct, frozen=True):
                 remove_staged(self.path)
             else:
                 shutil.rmtree(self.path, ignore_errors=True)
-                # Its name is never used again, so no process can hold the removed file; a snapshot's stays.
+                # The name of a run is never reused, so no process can hold its lock; a snapshot's lock file stays.
                 self.lock.unlink(missing_ok=True)
         except OSError:
             return False
@@ -57,7 +57,7 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 def prune(cache: Path, *, limit_bytes: int, now_s: float | None = None) -> int:
-    """Removes what was not used for `KEEP_DAYS`, then the least recently used beyond `limit_bytes`; bytes removed."""
+    """Removes what was unused for `KEEP_DAYS`, then the least recently used over `limit_bytes`; returns bytes freed."""
     now_s = time.time() if now_s is None else now_s
     oldest_s = now_s - KEEP_DAYS * 86_400
     _remove_parts(cache, now_s - KEEP_PARTS_S)
@@ -72,7 +72,7 @@ def prune(cache: Path, *, limit_bytes: int, now_s: float | None = None) -> int:
 
 
 def make_room(cache: Path, needed_bytes: int, free_bytes: Callable[[], int]) -> None:
-    """Removes the least recently used until so much is free; nothing where all that is kept would not be enough."""
+    """Removes the least recently used until so much is free; removes nothing if even everything would not be enough."""
     kept = sorted(_kept(cache), key=lambda one: one.used_s)
     if free_bytes() + sum(one.size_bytes for one in kept) < needed_bytes:
         return
@@ -85,11 +85,11 @@ def make_room(cache: Path, needed_bytes: int, free_bytes: Callable[[], int]) -> 
 def _kept(cache: Path) -> Iterator[_Kept]:
     for scan in _folders(cache / "runs"):
         for folder in _folders(scan):
-            with contextlib.suppress(FileNotFoundError):  # another process prunes as well
+            with contextlib.suppress(FileNotFoundError):  # another process is evicting
                 yield _Kept(folder.stat().st_mtime, _size_bytes(folder), folder, lock_beside(folder), is_staged=False)
     for tree in _folders(cache / "staged"):
         if tree.name.startswith("."):
-            continue  # it is being staged
+            continue  # being staged now
         used, lock = tree.with_name(f"{tree.name}.used"), tree.with_name(f"{tree.name}.lock")
         with contextlib.suppress(FileNotFoundError):
             used_s = (used if used.exists() else tree).stat().st_mtime

@@ -1,4 +1,4 @@
-"""Locks beside folders of the workspace: a user of a folder shares its lock; its remover needs it alone."""
+"""Locks beside folders of the workspace: shared by users of a folder, exclusive to remove it."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from times_doctor_worker.process.file_locks import share
 
 
 def lock_beside(folder: Path) -> Path:
-    """The file whose lock says that a working folder is in use."""
+    """The lock file of a working folder."""
     return folder.with_name(f".{folder.name}.lock")
 
 
 @contextlib.contextmanager
 def used(lock: Path) -> Iterator[None]:
-    """Shares a lock with other users of the same thing; a pruner takes it alone, so it removes only what is unused."""
+    """Shares a lock with other users of a folder; eviction needs it exclusively, so it removes only unused folders."""
     with opened(lock) as fd:
         share(fd)
         yield
 
 
 def used_still(lock: Path) -> contextlib.AbstractContextManager[None]:
-    """`used` of a thing that must be there already.
+    """`used` for a folder that must exist.
 
     Raises:
-        FileNotFoundError: at once; it is not, and nothing is made.
+        FileNotFoundError: it does not exist; nothing is created.
     """
     return _shared(os.open(lock, os.O_RDWR))
 
@@ -43,7 +43,7 @@ def _shared(fd: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """A lock file, made where it is not there yet, as a file number."""
+    """Opens a lock file, creating it if necessary; its file descriptor."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -3,7 +3,7 @@
 <cache>/staged/<snapshot>/    read-only tree, checked (size, mtime, ctime, inode) before each reuse
 <cache>/runs/<scan>/<run>.<attempt>/    working folder; kept, because GDX files stay on their host
 
-A user of a folder holds a shared lock on the file beside it, so that no process prunes it.
+A user of a folder holds a shared lock on the file beside it, so that no process evicts it.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from times_doctor_worker.process.file_locks import hold
 from times_doctor_worker.workspace.eviction import make_room
 from times_doctor_worker.workspace.locks import lock_beside, opened, used, used_still
 
-#: What stays free on the disk whatever is staged: logs and listings of runs have to go somewhere.
+#: Bytes that staging leaves free on the disk, for logs and listings of runs.
 MIN_FREE_BYTES = 64 << 20
-#: A staged model takes what its files have, and blocks that are not full.
+#: A staged model takes the size of its files plus partly filled blocks.
 STAGE_FACTOR = 1.1
-#: Most bytes of a model. A larger claim is a broken manifest: it must cost its run, and not a host after the other.
+#: Most bytes of a model. A larger one means a broken manifest: only its run must fail, not one host after another.
 MAX_MODEL_BYTES = 10 << 40
-#: Manifests that are kept in memory: of the models that are scanned now, so that a far store is asked once for each.
+#: Manifests kept in memory, so that a far store is asked once for each model in use.
 KEPT_MANIFESTS = 4
 
 
 class DiskFull(OSError):
-    """The disk of the cache folder has no room."""
+    """The disk of the cache folder is full."""
 
 
 class ModelTooLarge(StoreFailed):
-    """A manifest claims more bytes than any model has: no host is at fault."""
+    """A manifest claims more bytes than any model has; this is not a fault of the host."""
 
 
 class Workspace:
@@ -54,7 +54,7 @@ class Workspace:
         self._reading = threading.Lock()
 
     def manifest(self, snapshot: str) -> Manifest:
-        """The manifest of a snapshot, checked before anything is made of it; of the last few it is known.
+        """The manifest of a snapshot, checked before use; the last few are cached.
 
         Raises:
             StoreFailed: it is not in the store.
@@ -69,19 +69,19 @@ class Workspace:
 
     @contextlib.contextmanager
     def tree(self, snapshot: str, manifest: Manifest) -> Iterator[Path]:
-        """The staged tree of a snapshot: the one that is there when it is untouched, else a new one.
+        """The staged tree of a snapshot: the existing one if it is unchanged, else a new one.
 
-        It is not pruned while the context is open.
+        It is not evicted while the context is open.
 
         Raises:
             DiskFull: it does not fit; nothing was staged.
-            ModelTooLarge: it would fit nowhere.
+            ModelTooLarge: no host could hold it.
         """
         target = self.cache / "staged" / snapshot
         with used(target.with_name(f"{snapshot}.lock")):
             with opened(target.with_name(f"{snapshot}.staging")) as staging:
-                # One stager at a time, over all processes of this host; not for the time of the solve, which others
-                # of the same model must not wait for.
+                # One stager at a time, over all processes of this host; released before the solve, so that other runs
+                # of the model do not wait.
                 hold(staging)
                 if not verify_staged(target):
                     remove_staged(target)
@@ -93,7 +93,7 @@ class Workspace:
 
     @contextlib.contextmanager
     def attempt_folder(self, scan: str, run: str, fence: Fence, *, tree: Path, manifest: Manifest) -> Iterator[Path]:
-        """A fresh working folder, with what GAMS finds in its working directory only.
+        """A new working folder, with the files that GAMS needs in its working directory.
 
         It is not pruned while the context is open; it stays when it ends.
         """
@@ -109,10 +109,10 @@ class Workspace:
 
     @contextlib.contextmanager
     def kept_folder(self, scan: str, run: str, attempt: int) -> Iterator[Path | None]:
-        """The working folder of an attempt that is over; None when it is not here any more.
+        """The working folder of an ended attempt; None if it is gone.
 
-        It is not pruned while the context is open. Its name comes from outside: what leads out of the cache
-        is not here either.
+        It is not evicted while the context is open. Its name comes from outside: a path out of the cache gives None
+        too.
         """
         runs = (self.cache / "runs").resolve()
         folder = runs / scan / f"{run}.{attempt}"
@@ -120,7 +120,7 @@ class Workspace:
             yield None
             return
         try:
-            # Not created again: its lock was removed with a folder that was pruned.
+            # Not created again: eviction removes the lock with the folder.
             lock = used_still(lock_beside(folder))
         except FileNotFoundError:
             yield None
@@ -129,17 +129,17 @@ class Workspace:
             yield folder if folder.is_dir() else None
 
     def marker(self, scan: str, run: str) -> Path:
-        """Where the pid of a run's engine is noted while it runs."""
+        """The file with the pid of a run's engine while it runs."""
         self._markers.mkdir(parents=True, exist_ok=True)
         return self._markers / f"{scan}.{run}"
 
     def disk_fault(self) -> str:
-        """Why nothing can be staged here now; empty when there is room."""
+        """Why no model can be staged here now; empty if there is room."""
         free_bytes = self.free_bytes()
         return "" if free_bytes >= MIN_FREE_BYTES else self._shortage(MIN_FREE_BYTES, free_bytes)
 
     def free_bytes(self) -> int:
-        """What an unprivileged process may still write to the disk of the cache folder."""
+        """Bytes that an unprivileged process can still write to the disk of the cache folder."""
         self.cache.mkdir(parents=True, exist_ok=True)
         return shutil.disk_usage(self.cache).free
 
