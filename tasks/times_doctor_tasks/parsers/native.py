@@ -34,11 +34,15 @@ _LINES = tuple(
         r"times-doctor: (?P<status>.+); objective (?P<objective>\S+)$",
         r"Optimize a model with (?P<rows>\d+) rows, (?P<columns>\d+) columns and (?P<nonzeros>\d+) nonzeros",
         r"(?P<status>Optimal) objective +(?P<objective>\S+)(?: - (?P<iterations>\d+) iterations time .*)?$",
+        r"(?P<status>Sub-optimal termination|First-order optimal)(?: - objective (?P<objective>\S+)| solution)",
+        r"(?:\w+ \d[\d.]+: (?P<status>[^;]+); |Solution )objective (?P<objective>\S+)$",
+        r"(?:CPLEX Error +1001: |Error termination, )?(?P<status>Out of memory|CPLEX Error +(?!1001)\d+\.$|Numerical trouble)",
         r"Solved in (?P<iterations>\d+) iterations and (?P<seconds>[\d.]+) seconds",
         r"(?:\w+ simplex|Barrier|Sifting|Network|MIP|Presolve|Concurrent.*?) - (?P<status>[A-Z][^:]*)"
         r"(?::  (?:Objective = +(?P<objective>\S+)|Infeasibility = .*))?$",
         r"Variables +: +(?P<columns>\d+)|Linear constraints +: +(?P<rows>\d+)|Nonzeros +: +(?P<nonzeros>\d+)$",
-        r"Solution time = +(?P<seconds>[\d.]+) sec\.(?:  Iterations = (?P<iterations>\d+))?",
+        r"Solution time = +(?P<seconds>[\d.]+) sec\.(?:  Iterations = (?P<iterations>\d+))?(?:  Nodes = (?P<nodes>\d+))?",
+        r"Current MIP best bound = +(?P<bound>\S+) \(",
         r"Final(?: MIP)? objective +: (?P<objective>\S+)$",
         r"Final MIP bound +: (?P<bound>\S+)$",
         r"(?P<status>Optimal) solution found$|\*\*\* Search (?P<completed>completed) \*\*\*",
@@ -49,7 +53,7 @@ _LINES = tuple(
         r"(?P<licence>CPLEX Error +1016: .+|\?\d+ Error: .*(?:too many rows|[Ll]icen[sc]e).*"
         r"|Model too large for size-limited license.*|.* exceeding the size limit of \d+"
         r"|(?:ERROR \d+: )?(?:No Gurobi license found|License expired|HostID mismatch|Request denied).*)",
-        r"(?:Version:|Using Cardinal Optimizer v) ?(?P<version>\d+\.\S+)",
+        r"(?:Version:|Using Cardinal Optimizer v|Log started \(V|Welcome to IBM.* Optimizer) ?(?P<version>\d+\.[\w.]+)",
         r"Result - (?P<status>.+)",
         r"Objective value: +(?P<objective>\S+)$",
         r"(?:Lower bound|Dual Bound +|Best bound +): +(?P<bound>\S+)",
@@ -64,7 +68,16 @@ _LINES = tuple(
 #: SCIP's objective and bound where it has none; those of others are larger.
 NO_SOLUTION = 1e20
 #: What begins a line that `_LINES` may know: most lines are rows of tables.
-_WORTH = re.compile(r"  Nonzeros| ?(?:[*?T-]|[A-Z][a-z]|MIP|SCIP|STOPP|ERROR|CPLEX E|original|times-d)")
+_WORTH = re.compile(r"  Nonzeros| ?(?:[*?T-]|[A-Z][a-z]|MI[LP]|SCIP|STOPP|ERROR|CP[LX]|FICO|original|times-d)")
+#: What a log has at the beginning of a solve, also of a second one; CPLEX's interactive program says less before that.
+_BEGINS = re.compile(
+    r"Version identifier: |Log started|Problem '.*' read|Gurobi Optimizer version|Optimize a model with|FICO Xpress v"
+    r"|Using Cardinal Opt|Welcome to|SCIP version"
+)
+_AGAIN = re.compile(r"CPXPARAM_|Tried aggregator|Parallel mode")
+#: CPLEX then solves an LP for the marginals of a MIP, which says nothing of the MIP.
+_FIXED = "MILP problem relaxed to LP with fixed"
+_PROMPTS = re.compile(r"(?:CPLEX> )+")
 #: The line above the size of a model.
 _SIZE_NEXT = re.compile(r"(?:The o|O)riginal problem has:$")
 _SIZE = re.compile(r" +(?P<rows>\d+) rows?,? +(?P<columns>\d+) col\w*(?: and|,)? +(?P<nonzeros>\d+) ")
@@ -81,34 +94,53 @@ class LogReader(Protocol):
 
 
 class NativeLogReader:
-    """Turns the text of a solver's own log into events: one solve."""
+    """Turns the text of a solver's own log into events: one solve, or several one after the other."""
 
-    __slots__ = ("_lines", "_reader", "_sink", "_size", "_size_next", "_solver")
+    __slots__ = ("_ended", "_fixed", "_lines", "_reader", "_sink", "_size", "_size_next", "_solver", "_solves", "_version")
 
     def __init__(self, solver: str) -> None:
         self._lines = LineBuffer()
         self._sink = EventSink()
         self._solver = solver
-        self._reader = solver_reader(solver, self._sink)
-        self._size_next = False
-        self._size: dict[str, int] = {}
+        self._solves = 0
+        self._version: SolverVersion | None = None
 
     def feed(self, text: str) -> list[LogEvent]:
         """Events of the lines that `text` completes."""
-        lines, sink = self._lines.feed(text), self._sink
-        if lines and sink.phase is None:
-            sink.add(SolveStarted(1, "", ""))
-            sink.add(SolverStarted(self._solver.upper()))
-            sink.enter(Phase.GENERATE, "reading the model")
-        for line in lines:
-            self._reader.read(line)
-            match = _SIZE.match(line) if self._size_next else None
-            if match is None and _WORTH.match(line):
-                match = next((found for pattern in _LINES if (found := pattern.match(line.strip()))), None)
-            if match is not None:
-                self._say(match.groupdict())
-            self._size_next = _SIZE_NEXT.match(line) is not None
-        return sink.take()
+        for line in self._lines.feed(text):
+            if not self._solves:
+                self._begin()
+            self._read(_PROMPTS.sub("", line, count=1) if line.startswith("CPLEX> ") else line)
+        return self._sink.take()
+
+    def _begin(self) -> None:
+        self._solves += 1
+        self._reader = solver_reader(self._solver, self._sink)
+        self._ended = self._fixed = self._size_next = False
+        self._size: dict[str, int] = {}
+        self._sink.add(SolveStarted(self._solves, "", ""))
+        self._sink.add(SolverStarted(self._solver.upper()))
+        if self._version is not None:
+            self._sink.add(self._version)
+        self._sink.enter(Phase.GENERATE, "reading the model")
+
+    def _read(self, line: str) -> None:
+        worth = _WORTH.match(line) is not None
+        if worth:
+            shown = self._ended or self._sink.phase is not Phase.GENERATE
+            self._fixed = self._fixed or line.startswith(_FIXED)
+            again = self._ended and not self._fixed and _AGAIN.match(line)
+            if shown and (again or _BEGINS.match(line.lstrip())):
+                self._begin()
+        if self._fixed:
+            return
+        self._reader.read(line)
+        match = _SIZE.match(line) if self._size_next else None
+        if match is None and worth:
+            match = next((found for pattern in _LINES if (found := pattern.match(line.strip()))), None)
+        if match is not None:
+            self._say(match.groupdict())
+        self._size_next = _SIZE_NEXT.match(line) is not None
 
     def close(self) -> list[LogEvent]:
         """Nothing: a last line without its end is left out."""
@@ -125,6 +157,7 @@ class NativeLogReader:
         status = f"{limit.lower()} limit reached" if limit else told.get("status") or told.get("ran_away")
         status = status or ("Optimal" if told.get("completed") else "Infeasible" if told.get("refuted") else None)
         if status:
+            self._ended = True
             add(SolverEnded(solver, None, status.strip().rstrip(".")))
         if (value := figure.get("objective")) is not None and abs(value) < NO_SOLUTION:
             add(FinalObjective(value))
@@ -136,7 +169,8 @@ class NativeLogReader:
         if (seconds := figure.get("seconds", figure.get("solving"))) is not None:
             add(SolverTime(seconds))
         if version := told.get("version"):
-            add(SolverVersion(solver, version))
+            self._version = SolverVersion(solver, version)
+            add(self._version)
         if licence := told.get("licence"):
             add(LicenceMessage(licence, fatal=True))
 

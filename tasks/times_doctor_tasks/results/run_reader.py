@@ -154,7 +154,7 @@ def read_native_run(
     found = with_final_answer(digest.solves(), final, solver)
     unread = unread_model(found[-1] if found else None, digest.errors)
     solves = tuple(
-        solve if solve.verdict in _WITH_OBJECTIVE else replace(solve, objective=None, bound=None)
+        solve if solve.verdict in _WITH_OBJECTIVE else replace(solve, objective=None, bound=None, gap_rel=None)
         for solve in _with_verdicts(tuple(with_gams_codes(solve, digest.errors) for solve in found))
     )
     ended = digest.solver_ended or bool(final.get("model_status") and found)

@@ -53,8 +53,11 @@ def with_gams_codes(solve: Solve, errors: Sequence[ErrorLine]) -> Solve:
     # Before 1.10 the log does not say what kind of model it is.
     discrete = solve.model_type in ("MIP", "MIQP") or solve.method == "branch and cut"
     discrete = discrete or (solve.solver != "HIGHS" and not solve.model_type and {solve.nodes, solve.bound} != {None})
-    if discrete and solve.objective and solve.bound is not None:
-        solve = replace(solve, gap_rel=abs(solve.objective - solve.bound) / abs(solve.objective))
+    if discrete and text == "integer optimal solution":
+        # Its last row was written before the last nodes were searched.
+        solve = replace(solve, bound=None, gap_rel=None)
+    if discrete:
+        solve = replace(solve, basis=None, gap_rel=_gap(solve))
     if not text or (solve.solver != "HIGHS" and text not in _CODES and not text.startswith("status ")):
         return replace(solve, alone=True)  # a solver's own words, as its log has them
     model, solver = _CODES.get(text, (13, 9 if errors else 10))
@@ -75,6 +78,14 @@ def with_gams_codes(solve: Solve, errors: Sequence[ErrorLine]) -> Solve:
         alone=True,
         lp_status=_LP_STATUS.get(text),
     )
+
+
+def _gap(solve: Solve) -> float | None:
+    if solve.objective is None or solve.bound is None:
+        return solve.gap_rel
+    distance = abs(solve.objective - solve.bound)
+    # Nothing is a share of 0; a row may have the gap of a former solution.
+    return distance / abs(solve.objective) if solve.objective else 0.0 if distance == 0.0 else None
 
 
 def with_final_answer(solves: tuple[Solve, ...], final: Mapping[str, Any], solver: str) -> tuple[Solve, ...]:

@@ -285,6 +285,8 @@ class SolveDraft:
             return None
         interior = self._parameters.get(_SOLUTION_TYPE) == "2" or self._parameters.get(_CROSSOVER) == "-1"
         last = next(reversed(self._phases), None)
+        if self._winner and "simplex" in self._winner:
+            return "vertex"
         if last in _INTERIOR or (last in (None, Phase.CONCURRENT) and interior):
             return "interior"
         if last is not None or self._parameters or self.solve.solver == "CPLEX":

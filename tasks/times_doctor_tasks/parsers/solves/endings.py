@@ -32,6 +32,8 @@ _PRIMAL_RAN_AWAY, _DUAL_RAN_AWAY = 21, 22
 _PROVED_MIP = frozenset({1, 101, 102})
 _CROSSED = re.compile(r"Col +\d+ \(Col (.+)\) has inconsistent bounds")
 _ROW_NAMED = re.compile(r"(?:[Rr]|Infeasibility r)ow '(.+?)'(?: infeasible|:)")
+#: Words for what is no optimum though "optimal" is among them.
+_SHORT_OF_IT = re.compile(r"not |sub-?optimal|near[-_ ]optimal")
 #: A MIP with a gap below this is optimal, not only within its tolerance.
 PROVED_GAP = 1e-9
 _LIMIT = re.compile(r"(node|memory|solution|time|iteration|objective|improvement|gap|work) ?limit")
@@ -289,9 +291,14 @@ def _by_solver_words(solve: Solve) -> Ending | None:
         return _terminated(solve)
     if "interrupt" in text or "abort" in text:
         return _interrupted(solve)
-    if "optimal" in text and "not " not in text:
+    if "out of memory" in text:
+        words = "The solver ran out of memory."
+        return Ending(Verdict.SOLVER_FAILURE, words, "Give it more memory (--mem) or fewer threads.")
+    if solve.alone and re.search("error|trouble", text):
+        return _failed(solve)
+    if "optimal" in text and not _SHORT_OF_IT.search(text):
         return _within_tolerance(solve) if (solve.gap_rel or 0.0) > PROVED_GAP else _optimal(solve)
-    return _feasible(solve) if "feasible" in text else None
+    return _feasible(solve) if re.search("feasible|optimal", text) else None
 
 
 def _says_infeasible(text: str) -> bool:
