@@ -7,6 +7,7 @@ from typing import Protocol
 
 from times_doctor_tasks.contract.progress import Phase
 from times_doctor_tasks.parsers.events import (
+    ErrorLine,
     FinalBound,
     FinalIterations,
     FinalObjective,
@@ -21,6 +22,7 @@ from times_doctor_tasks.parsers.events import (
 )
 from times_doctor_tasks.parsers.gams.log import solver_reader
 from times_doctor_tasks.parsers.highs.log import HighsLogReader
+from times_doctor_tasks.parsers.highs.status import UNREAD
 from times_doctor_tasks.parsers.lines import LineBuffer
 from times_doctor_tasks.parsers.numbers import number
 from times_doctor_tasks.parsers.sink import EventSink
@@ -36,18 +38,21 @@ _LINES = tuple(
         r"(?P<status>Optimal) objective +(?P<objective>\S+)(?: - (?P<iterations>\d+) iterations time .*)?$",
         r"(?P<status>Sub-optimal termination|First-order optimal)(?: - objective (?P<objective>\S+)| solution)",
         r"(?:\w+ \d[\d.]+: (?P<status>[^;]+); |Solution )objective (?P<objective>\S+)$",
-        r"(?:CPLEX Error +1001: |Error termination, )?(?P<status>Out of memory|CPLEX Error +(?!1001)\d+\.$|Numerical trouble)",
+        r"(?:CPLEX Error +1001: )?(?P<status>Out of memory|Numerical trouble)",
+        r"(?P<status>Error termination)(?P<why>, CPLEX Error +(?!1001)\d+)",
+        r"(?P<unread>(?:[\w?]+ Error +\d*:? *)?(?:Unable to|Could not|Fail(?:ed)? to|Cannot) open (?:input )?file.*)",
+        r"Primal\. +obj: +(?P<objective>\S+)",
         r"Solved in (?P<iterations>\d+) iterations and (?P<seconds>[\d.]+) seconds",
         r"(?:\w+ simplex|Barrier|Sifting|Network|MIP|Presolve|Concurrent.*?) - (?P<status>[A-Z][^:]*)"
         r"(?::  (?:Objective = +(?P<objective>\S+)|Infeasibility = .*))?$",
         r"Variables +: +(?P<columns>\d+)|Linear constraints +: +(?P<rows>\d+)|Nonzeros +: +(?P<nonzeros>\d+)$",
-        r"Solution time = +(?P<seconds>[\d.]+) sec\.(?:  Iterations = (?P<iterations>\d+))?(?:  Nodes = (?P<nodes>\d+))?",
+        r"Solution time = +(?P<seconds>[\d.]+) sec\.(?: +Iter\w+ = (?P<iterations>\d+)(?: +Nodes = (?P<nodes>\d+))?|$)",
         r"Current MIP best bound = +(?P<bound>\S+) \(",
         r"Final(?: MIP)? objective +: (?P<objective>\S+)$",
         r"Final MIP bound +: (?P<bound>\S+)$",
         r"(?P<status>Optimal) solution found$|\*\*\* Search (?P<completed>completed) \*\*\*",
         r"(?:The )?[Pp]roblem is (?:integer )?(?P<status>infeasible|unbounded|stopped)|-+ (?P<ran_away>unbounded) -+$",
-        r"Pre-processing says (?P<status>infeasible or unbounded)",
+        r"Pre-processing says (?P<status>infeasible or unbounded)|Dual infeasible due to (?P<either>empty column)",
         r"(?:Implied bounds make row|Row) '.+' (?P<status>infeasible)|(?P<refuted>Infeasib)ility row '",
         r"STOPPING - MAX(?P<limit>\w+) limit reached|Maximum number of (?P<most>iteration)s reached",
         r"(?P<licence>CPLEX Error +1016: .+|\?\d+ Error: .*(?:too many rows|[Ll]icen[sc]e).*"
@@ -68,7 +73,9 @@ _LINES = tuple(
 #: SCIP's objective and bound where it has none; those of others are larger.
 NO_SOLUTION = 1e20
 #: What begins a line that `_LINES` may know: most lines are rows of tables.
-_WORTH = re.compile(r"  Nonzeros| ?(?:[*?T-]|[A-Z][a-z]|MI[LP]|SCIP|STOPP|ERROR|CP[LX]|FICO|original|times-d)")
+_WORTH = re.compile(
+    r"  (?:Nonzeros|Primal\.)| ?(?:[*?T-]|[A-Z][a-z]|MI[LP]|SCIP|STOPP|ERROR|CP[LX]|FICO|\?\d|original|times-d)"
+)
 #: What a log has at the beginning of a solve, also of a second one; CPLEX's interactive program says less before that.
 _BEGINS = re.compile(
     r"Version identifier: |Log started|Problem '.*' read|Gurobi Optimizer version|Optimize a model with|FICO Xpress v"
@@ -95,8 +102,6 @@ class LogReader(Protocol):
 
 class NativeLogReader:
     """Turns the text of a solver's own log into events: one solve, or several one after the other."""
-
-    __slots__ = ("_ended", "_fixed", "_lines", "_reader", "_sink", "_size", "_size_next", "_solver", "_solves", "_version")
 
     def __init__(self, solver: str) -> None:
         self._lines = LineBuffer()
@@ -155,10 +160,14 @@ class NativeLogReader:
             add(ModelSize(*(self._size.get(name, 0) for name in ("rows", "columns", "nonzeros"))))
         limit = told.get("limit") or told.get("most")
         status = f"{limit.lower()} limit reached" if limit else told.get("status") or told.get("ran_away")
+        status = status or ("infeasible or unbounded" if told.get("either") else None)
+        if unread := told.get("unread"):
+            add(ErrorLine(unread))
+            status = UNREAD
         status = status or ("Optimal" if told.get("completed") else "Infeasible" if told.get("refuted") else None)
         if status:
             self._ended = True
-            add(SolverEnded(solver, None, status.strip().rstrip(".")))
+            add(SolverEnded(solver, None, f"{status.strip().rstrip('.')}{told.get('why') or ''}"))
         if (value := figure.get("objective")) is not None and abs(value) < NO_SOLUTION:
             add(FinalObjective(value))
         if (value := figure.get("bound")) is not None and abs(value) < NO_SOLUTION:

@@ -35,6 +35,7 @@ _NATIVE_LOGS = {
             "xpress": r"FICO Xpress ",
             "copt": r"(?:Using )?Cardinal Optimizer v",
             "cbc": r"Welcome to the CBC MILP Solver|Clp\d{4}I",
+            "mosek": r"MOSEK Version|Optimizer terminated\. Time|(?:Interior-point|Basic|Integer) solution summary",
             "scip": r"SCIP version |SCIP Status  |original problem has \d+ variables \(",
         }.items()
     },

@@ -128,9 +128,10 @@ def unread_model(solve: Solve | None, errors: Sequence[ErrorLine]) -> Ending | N
     if (solve.lp_status_text or "").lower() != _EMPTY:
         return None
     if errors:
+        name = "HiGHS" if solve.solver == "HIGHS" else solve.solver
         return Ending(
             Verdict.COMPILE_ERROR,
-            f"HiGHS could not read the model file: {first_reason(errors) or errors[-1].text}.",
+            f"{name} could not read the model file: {(first_reason(errors) or errors[-1].text).rstrip('.')}.",
             "Check that the file exists and is a valid .mps or .lp file.",
         )
     rows = f"{solve.rows} rows" if solve.rows else "no rows"

@@ -283,9 +283,9 @@ def _by_solver_words(solve: Solve) -> Ending | None:
     text = (solve.lp_status_text or "").lower()
     if solve.lp_status in _EITHER or "infeasible or unbounded" in text or "unbounded or infeasible" in text:
         return _either(solve)
-    if solve.lp_status == _DUAL_RAN_AWAY or _says_infeasible(text):
+    if solve.lp_status == _DUAL_RAN_AWAY or (_says_infeasible(text) and not text.startswith("dual_")):
         return _infeasible(solve)
-    if solve.lp_status == _PRIMAL_RAN_AWAY or "unbounded" in text:
+    if solve.lp_status == _PRIMAL_RAN_AWAY or "unbounded" in text or text.startswith("dual_infeasible"):
         return _unbounded()
     if re.search(r"limit|cutoff|timeout|^stopped$", text):
         return _terminated(solve)
@@ -294,7 +294,7 @@ def _by_solver_words(solve: Solve) -> Ending | None:
     if "out of memory" in text:
         words = "The solver ran out of memory."
         return Ending(Verdict.SOLVER_FAILURE, words, "Give it more memory (--mem) or fewer threads.")
-    if solve.alone and re.search("error|trouble", text):
+    if solve.alone and re.search("error|trouble|^unknown", text):
         return _failed(solve)
     if "optimal" in text and not _SHORT_OF_IT.search(text):
         return _within_tolerance(solve) if (solve.gap_rel or 0.0) > PROVED_GAP else _optimal(solve)

@@ -1,4 +1,4 @@
-"""Logs of solvers as people have them: several solves in one file, a fixed LP after a MIP, what a last row leaves open."""
+"""Logs of solvers as people have them: several solves in one file, an LP after a MIP, what a last row leaves open."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from times_doctor_tasks.results.run_files import find_run_files
 from times_doctor_tasks.results.run_reader import read_run
 
 _GUROBI = "Gurobi Optimizer version 12.0.3 build v12.0.3rc0 (linux64)\n\n"
-_LP = "Optimize a model with 4 rows, 5 columns and 9 nonzeros\nPresolve time: 0.00s\nPresolved: 3 rows, 4 columns, 8 nonzeros\n\n"
+_LP = (
+    "Optimize a model with 4 rows, 5 columns and 9 nonzeros\nPresolve time: 0.00s\n"
+    "Presolved: 3 rows, 4 columns, 8 nonzeros\n\n"
+)
 _ROWS = (
     "Iteration    Objective       Primal Inf.    Dual Inf.      Time\n"
     "       0    0.0000000e+00   2.000000e+00   0.000000e+00      0s\n\n"
@@ -44,8 +47,12 @@ _FIXED = (
     "Iteration:     1   Dual objective     =            -5.000000\n"
     "Dual simplex - Optimal:  Objective = -5.0000000000e+00\nSolution time =    0.01 sec.  Iterations = 7 (0)\n"
 )
-_MEMORY = (
-    "CPLEX Error  1001: Out of memory.\n\nError termination, CPLEX Error  1001.\nSolution time = 2011.84 sec.\n"
+_MEMORY = "CPLEX Error  1001: Out of memory.\n\nError termination, CPLEX Error  1001.\nSolution time = 2011.84 sec.\n"
+_MOSEK = (
+    "MOSEK Version 10.2.1 (Build date: 2024-6-4 07:56:07)\n\nProblem\n  Constraints            : 4\n"
+    "ITE PFEAS    DFEAS    GFEAS    PRSTATUS   POBJ              DOBJ              MU       TIME\n"
+    "0   2.0e+00  1.1e+00  9.1e-01  0.00e+00   1.810000000e-01   0.000000000e+00   1.0e+00  0.00\n"
+    "Optimizer terminated. Time: 0.03\n\nInterior-point solution summary\n"
 )
 #: A log; its verdict, a part of the sentence, and facts of the last solve.
 LOGS: dict[str, tuple[str, Verdict, str, dict[str, Any]]] = {
@@ -165,9 +172,68 @@ LOGS: dict[str, tuple[str, Verdict, str, dict[str, Any]]] = {
         "infeasible",
         {"objective": None, "iterations": 0, "number": 2},
     ),
+    "another error of CPLEX's": (
+        _CPLEX
+        + _NODES
+        + "CPLEX Error  3019: Failure to solve MIP subproblem.\n\nError termination, CPLEX Error  3019.\n",
+        Verdict.SOLVER_FAILURE,
+        "3019",
+        {"objective": None},
+    ),
+    "a column without rows": (
+        "Version identifier: 22.1.1.0 | 2022-11-28 | 9160aff4d\nDual infeasible due to empty column 'x2'.\n"
+        "Presolve time = 0.00 sec. (0.00 ticks)\n",
+        Verdict.INFEASIBLE,
+        "infeasible or unbounded",
+        {"objective": None},
+    ),
+    "no such model file": (
+        "Welcome to the CBC MILP Solver \nVersion: 2.10.12 \nBuild Date: Jan  1 2025 \n\n"
+        "command line - cbc nosuch.mps solve quit (default strategy 1)\nUnable to open file nosuch.mps\n"
+        "** Current model not valid\nTotal time (CPU seconds):       0.00   (Wallclock seconds):       0.00\n",
+        Verdict.COMPILE_ERROR,
+        "CBC could not read the model file: Unable to open file nosuch.mps.",
+        {"objective": None},
+    ),
+    "no such model file, CPLEX": (
+        "Welcome to IBM(R) ILOG(R) CPLEX(R) Interactive Optimizer 22.1.1.0\n\n"
+        "CPLEX> CPLEX Error  1423: Could not open file 'no.lp' for reading.\nNo file read.\n",
+        Verdict.COMPILE_ERROR,
+        "CPLEX could not read the model file: CPLEX Error  1423: Could not open file 'no.lp' for reading.",
+        {"objective": None},
+    ),
+    "MOSEK": (
+        _MOSEK + "  Problem status  : PRIMAL_AND_DUAL_FEASIBLE\n  Solution status : OPTIMAL\n"
+        "  Primal.  obj: 7.4390654948e-02    nrm: 8e+02    Viol.  con: 2e-07    var: 0e+00\n",
+        Verdict.OPTIMAL,
+        "Optimal (objective 0.0743906",
+        {"objective": 0.074390654948},
+    ),
+    "MOSEK, a ray": (
+        _MOSEK + "  Problem status  : DUAL_INFEASIBLE\n  Solution status : DUAL_INFEASIBLE_CER\n"
+        "  Primal.  obj: -1.0000000000e+00   nrm: 1e+00    Viol.  con: 0e+00    var: 0e+00\n",
+        Verdict.UNBOUNDED,
+        "unbounded",
+        {"objective": None},
+    ),
+    "MOSEK, infeasible": (
+        _MOSEK + "  Problem status  : PRIMAL_INFEASIBLE\n  Solution status : PRIMAL_INFEASIBLE_CER\n"
+        "  Dual.    obj: 1.0000000000e+00    nrm: 1e+00    Viol.  con: 0e+00    var: 0e+00\n",
+        Verdict.INFEASIBLE,
+        "infeasible",
+        {"objective": None},
+    ),
+    "MOSEK, nothing proved": (
+        _MOSEK + "  Problem status  : UNKNOWN\n  Solution status : UNKNOWN\n"
+        "  Primal.  obj: -7.9516116275e+05   nrm: 3e+03    Viol.  con: 9e-04\n",
+        Verdict.SOLVER_FAILURE,
+        "UNKNOWN",
+        {"objective": None},
+    ),
     "AMPL": (
-        "Version identifier: 22.1.1.0 | 2022-11-28 | 9160aff4d\n" + _NODES + "CPLEX 22.1.1.0: optimal integer solution; "
-        "objective 400\n3449 MIP simplex iterations\n",
+        "Version identifier: 22.1.1.0 | 2022-11-28 | 9160aff4d\n"
+        + _NODES
+        + "CPLEX 22.1.1.0: optimal integer solution; objective 400\n3449 MIP simplex iterations\n",
         Verdict.OPTIMAL,
         "Optimal",
         {"objective": 400.0},
