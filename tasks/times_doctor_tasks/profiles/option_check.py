@@ -121,9 +121,9 @@ def _unknown(text: str, solver: str, table: OptionTable, severity: Severity) -> 
     who = f"{solver.upper()} under {table.product}" if table.is_gams else table.product
     goes_on = " The scan continues; the solver may ignore the line." if severity is Severity.WARNING else ""
     for number, name, value in numbered_options(text, solver):
-        if table.is_gams and (not value or "." in name or "(" in name):
-            continue  # under GAMS `names` alone means `names 1`, and `x.feaspref 1` is of a variable or equation
         record = table.find(name)
+        if table.is_gams and ("." in name or "(" in name or (not value and record is not None)):
+            continue  # under GAMS `names` alone means `names 1`, and `x.feaspref 1` is of a variable or equation
         if not table.is_gams and table.natively(name) is None:
             sentence = f"{name!r} exists only in GAMS: without GAMS the run continues without it."
             yield Finding(Severity.WARNING, number, name, sentence)
@@ -138,9 +138,9 @@ def _unknown(text: str, solver: str, table: OptionTable, severity: Severity) -> 
 
 
 def _is_code(value: str, record: OptionRecord) -> bool:
-    """Under GAMS a word may stand as its number, and yes, true, on for 1."""
+    """Under GAMS a word may stand as its number, and yes, true, on for a switch (not `iis yes`: that one counts)."""
     if value.lower() in ("yes", "no", "true", "false", "on", "off"):
-        return record.kind == "boolean" or "1" in record.choices
+        return record.kind == "boolean"
     return record.kind == "word" and value.isdigit() and not any(choice.isdigit() for choice in record.choices)
 
 

@@ -110,6 +110,10 @@ def test_what_a_newer_highs_may_know_is_a_warning(version: str, severity: Severi
         ("cplex", "lpmetod 4", "lpmetod", "Did you mean 'lpmethod'?"),
         ("cplex", "lpmethod 9", "lpmethod", ""),
         ("cplex", "names maybe", "names", ""),
+        ("cplex", "iis yes", "iis", ""),
+        ("cplex", "threads,2", "threads,2", "Did you mean 'threads'?"),
+        ("cplex", "threads, 2", "threads,", "Did you mean 'threads'?"),
+        ("gurobi", "method:2", "method:2", "Did you mean 'method'?"),
         ("cplex", "epgap = 5", "epgap", "Did you mean 1?"),
         ("cplex", "epopt small", "epopt", ""),
         ("gurobi", "Crosover 0", "Crosover", "Did you mean 'crossover'?"),
@@ -132,7 +136,7 @@ def test_under_gams_a_line_is_a_warning(solver: str, line: str, name: str, sugge
     [
         (
             "cplex",
-            "LPMETHOD 4\nnames no\niis\niis yes\nx.feaspref 1\neq.lazy(*) 2\ngthreads 4\nsetitfoind 1\ntilim 1e10\n",
+            "LPMETHOD 4\nnames no\niis\nx.feaspref 1\neq.lazy(*) 2\ngthreads 4\nsetitfoind 1\ntilim 1e10\n",
         ),
         ("gurobi", "rootmethod 2\nthreads 4 * all\n"),
         ("xpress", "defaultAlg = 4\n"),
