@@ -1,12 +1,12 @@
-"""What a person sees: commands, views, the live table, report writers, and the private stack of a local scan.
+"""The command line: commands, views, the live table, report writers, and the private stack of a local scan.
 
-For programs: the names below (see `api.py`, which documents them) scan models on a team's hosts from Python. They
-are imported when they are first used: most of what imports this package wants one module and no broker.
+For programs: the names below (see `api.py`) scan models on a team's hosts from Python. They are imported at first use:
+most imports of this package need one module and no broker.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # `typing` costs milliseconds that every start would wait for
+TYPE_CHECKING = False  # importing `typing` would cost each start milliseconds
 if TYPE_CHECKING:
     from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a program can do with scans on a team's hosts. The commands that name a scan are built on it too. Like this::
+"""The Python interface to scans on a team's hosts, also used by the commands that take a scan. An example::
 
     from times_doctor_cli import ScanRequest, connect, fetch, submit_scan, watch
 
@@ -8,8 +8,8 @@
         print(event)                      # StateChanged, ProgressMade, Noted; the last one is the Report
     folder = fetch(client, scan).folder
 
-Every function may raise `UsageError` (what was asked cannot be done) and `InfrastructureError` (broker, store, hosts);
-both say what to do next.
+Every function may raise `UsageError` (the request cannot be carried out) and `InfrastructureError` (broker, store,
+hosts); both say what to do next.
 """
 
 from __future__ import annotations
@@ -50,17 +50,17 @@ if TYPE_CHECKING:
     from times_doctor_cli.planning.builder import Prepared
     from times_doctor_cli.planning.request import ScanRequest
 
-#: Seconds between two looks for events.
+#: Seconds between two polls for events.
 _POLL_S = 0.25
 
 
 class Fetched(msgspec.Struct, frozen=True):
-    """What `fetch` brought."""
+    """The result of `fetch`."""
 
     folder: Path
     """The scan's folder: its reports, and `scan_runs/<run>/` with the files of each run."""
     report: Report
-    """Its `warnings` say which files could not be had."""
+    """Its `warnings` name the files that could not be fetched."""
 
 
 class OnBroker(msgspec.Struct, frozen=True):
@@ -77,11 +77,11 @@ def connect(
     environ: Mapping[str, str] | None = None,
     who: str = "This",
 ) -> Client:
-    """A client of a broker that has answered.
+    """A client of a broker, which has answered.
 
     Args:
-        broker_url, store_url: Instead of the configured ones; by default files travel through the broker.
-        who: Needs a broker; for the words when none is configured.
+        broker_url, store_url: Replace the configured ones; by default files are sent through the broker.
+        who: Who needs the broker, for the error if none is configured.
     """
     settings = Settings.load(
         os.environ if environ is None else environ, overrides={"broker_url": broker_url, "store_url": store_url}
@@ -90,12 +90,12 @@ def connect(
 
 
 def find(client: Client, scan: str) -> ScanSpec:
-    """The scan with this id; the beginning of one will do, and `last` is your newest."""
+    """The scan with this id or a unique beginning of it; `last` is your newest."""
     return find_scan(client, scan, me=client.me)
 
 
 def hosts(client: Client) -> list[HostCard]:
-    """The hosts that are live, by name."""
+    """The live hosts, by name."""
     with client.answering():
         return client.store.live_hosts()
 
@@ -107,8 +107,8 @@ def prepare_scan(
     environ: Mapping[str, str] | None = None,
     on_read: OnSent | None = None,
 ) -> Prepared:
-    """Reads the run folder and plans its runs for the hosts that are live; see `plan_scan`. Nothing is sent yet."""
-    from times_doctor_cli.planning.builder import plan_scan  # who asks for a list waits for no planning
+    """Reads the run folder and plans its runs for the live hosts; see `plan_scan`. Sends nothing."""
+    from times_doctor_cli.planning.builder import plan_scan  # imported here: a list needs no planning
     from times_doctor_cli.planning.hosts import call_team
 
     request = replace(request, queue=True)
@@ -117,7 +117,7 @@ def prepare_scan(
 
 
 def submit_prepared(client: Client, prepared: Prepared, on_sent: OnSent | None = None) -> str:
-    """Sends what the store lacks and publishes the scan; returns its id."""
+    """Uploads the missing files and publishes the scan; returns its id."""
     from times_doctor_cli.client.upload import upload
     from times_doctor_cli.planning.builder import publish
 
@@ -132,7 +132,7 @@ def submit_scan(client: Client, request: ScanRequest, on_sent: OnSent | None = N
 
 
 def watch(client: Client, scan: str) -> Iterator[AnyEvent | Report]:
-    """What happens in a scan, as it happens; first, in short, what happened before. The last item is its report."""
+    """The events of a scan as they happen, after a summary of earlier ones. The last item is its report."""
     spec = find(client, scan)
     feed = Feed(client, spec)
     while (events := feed.next_events(_POLL_S)) is not None:
@@ -144,8 +144,8 @@ def cancel(client: Client, scan: str, names: Sequence[str] = (), *, now: bool = 
     """Asks runs of a scan to stop; their hosts notice within a second. Returns their ids.
 
     Args:
-        names: Profiles or run ids; none: all of the scan.
-        now: Do not let solvers end gracefully: what they have by now is lost.
+        names: Profiles or run ids; none: the whole scan.
+        now: Kill the solvers at once; their result so far is lost.
     """
     spec = find(client, scan)
     with client.answering():
@@ -170,7 +170,7 @@ def report(client: Client, scan: str) -> Report:
 
 
 def list_scans(newest: int, environ: Mapping[str, str] | None = None) -> tuple[list[ScanLine], str]:
-    """The newest scans of the broker, where one is set, and of this machine alone; and the broker's URL for people."""
+    """The newest scans of the broker, if one is set, and of this machine; and the broker's URL without password."""
     settings = Settings.load(os.environ if environ is None else environ)
     lines = [local_line(saved.report) for saved in islice(local_scans(), newest)]
     broker = ""
@@ -182,7 +182,7 @@ def list_scans(newest: int, environ: Mapping[str, str] | None = None) -> tuple[l
 
 
 def standing(client: Client, scan: str) -> Board:
-    """How a scan stands right now: every run, and the scan in one line."""
+    """The current state of a scan: every run, and the scan in one line."""
     spec = find(client, scan)
     with client.answering():
         board = board_of(client, spec)
@@ -193,12 +193,12 @@ def standing(client: Client, scan: str) -> Board:
 
 
 def fetch(client: Client, scan: str, folder: Path | None = None, on_sent: OnSent | None = None) -> Fetched:
-    """Brings the files of a scan that has ended and writes its reports.
+    """Downloads the files of an ended scan and writes its reports.
 
-    Its folder goes into `folder`; by default RUN_DIR/times_doctor_out where the scan was asked for on this machine,
-    else `times_doctor_out` here.
+    Its folder goes into `folder`; by default RUN_DIR/times_doctor_out if this machine started the scan, else
+    `times_doctor_out` here.
     """
-    from times_doctor_cli.reports.collect import bring_results  # the writers: nothing else here needs them
+    from times_doctor_cli.reports.collect import bring_results  # imported here: only this function needs the writers
 
     spec = find(client, scan)
     harvest = harvest_of_scan(client, spec, folder)
@@ -209,11 +209,11 @@ def fetch(client: Client, scan: str, folder: Path | None = None, on_sent: OnSent
 def fetch_gdx(
     client: Client, fetched: Fetched, names: Sequence[str] = (), on_step: OnStep = lambda _: None
 ) -> Iterator[GdxOutcome]:
-    """Brings GDX files of a scan from the hosts that keep them, and says of each what became of it, as it comes.
+    """Downloads GDX files of a scan from the hosts that keep them; yields the outcome of each.
 
     Args:
-        fetched: The scan as `fetch` brought it; each file lands in its run's folder there.
-        names: Profiles or run ids; none: all of the scan.
+        fetched: The result of `fetch`; each file goes into its run's folder there.
+        names: Profiles or run ids; none: all runs.
     """
     from times_doctor_cli.gdx.download import fetch_gdx_files, select_runs
 
@@ -221,11 +221,11 @@ def fetch_gdx(
 
 
 def locate(what: str, *, who: str, environ: Mapping[str, str] | None = None) -> SavedReport | OnBroker:
-    """The scan that a person means: by a path, by an id (of this machine or of the broker), or `last`, the newest.
+    """The scan that a user names: by a path, by an id (of this machine or of the broker), or `last`, the newest.
 
     Raises:
         UsageError: there is none.
-        BrokerUnavailable: it may be there, and the broker does not answer.
+        BrokerUnavailable: the scan may be on the broker, which does not answer.
     """
     if (here := find_here(what)) is not None:
         return here
@@ -249,7 +249,7 @@ def locate(what: str, *, who: str, environ: Mapping[str, str] | None = None) -> 
 
 
 def harvest_of_scan(client: Client, spec: ScanSpec, folder: Path | None = None) -> Harvest:
-    """Where the files of a scan go that was submitted before, perhaps by another machine."""
+    """The folder for the files of a submitted scan, perhaps from another machine."""
     run_dir = Path(spec.model.run_dir)
     here = spec.client.endswith(f"@{client.settings.host}") and run_dir.is_dir()
     parent = folder or (run_dir / OUT if here and os.access(run_dir, os.W_OK) else Path(OUT))
@@ -262,4 +262,4 @@ def _manifest(client: Client, spec: ScanSpec) -> Manifest | None:
     try:
         return decode_manifest(load(client.blobs, spec.model.snapshot, MAX_MANIFEST_BYTES))
     except (StoreFailed, UsageError):
-        return None  # the report says without it which snapshot it was
+        return None  # the report names its snapshot anyway

@@ -1,4 +1,4 @@
-"""The events of one scan as they come, from wherever it stands: increments only, after one look at the documents."""
+"""The events of one scan as they come: first its current state, read once from the documents, then only changes."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from times_doctor_tasks.state_store.reader import RunStatus, ScanStatus, initial
 if TYPE_CHECKING:
     from times_doctor_cli.client.session import Client
 
-#: Seconds without an answer of the broker after which a watcher gives up.
+#: A watcher gives up when the broker does not answer for this many seconds.
 PATIENCE_S = 120.0
 
 TimedEvent = tuple[int, AnyEvent]
 
 
 class Feed:
-    """Events of one scan, oldest first, until its report exists. What happened before is told first, in short."""
+    """Events of one scan, oldest first, until its report exists; at first a summary of earlier ones."""
 
     def __init__(self, client: Client, spec: ScanSpec, *, patience_s: float = PATIENCE_S) -> None:
         self._client = client
@@ -45,12 +45,12 @@ class Feed:
         self._is_over = False
 
     def next_events(self, timeout_s: float) -> list[TimedEvent] | None:
-        """What happened since the last call; waits up to `timeout_s` for something. None: the report exists.
+        """New events since the last call; waits up to `timeout_s` for one. None: the report exists.
 
-        While the broker is unreachable it is empty, except for one line that says so.
+        While the broker is unreachable there are none, except for one line that says so.
 
         Raises:
-            InfrastructureError: the broker did not answer for long, or came back without the scan.
+            InfrastructureError: the broker did not answer for too long, or came back without the scan.
         """
         try:
             told = self._history() if self._after is None else self._news(timeout_s)
@@ -60,7 +60,7 @@ class Feed:
         return told if told is None else [*back, *told]
 
     def result_of(self, run: str) -> RunResult | None:
-        """The result of a run that has ended; None where it cannot be had now."""
+        """The result of an ended run; None if it cannot be read now."""
         known = self._results.pop(run, None)
         if known is not None:
             return known
@@ -71,7 +71,7 @@ class Feed:
 
     def _history(self) -> list[TimedEvent]:
         store, known = self._client.store, set(self._spec.runs)
-        self._spec = store.scan(self._spec.scan) or self._spec  # rounds may have come since it was read
+        self._spec = store.scan(self._spec.scan) or self._spec  # rounds may have been added since it was read
         status = store.scan_status(self._spec)
         ended = [run for run, one in status.statuses.items() if one.state in TERMINAL]
         self._results = store.results(self._spec, ended, attempts=False)
@@ -99,12 +99,12 @@ class Feed:
             ended = {one.run for one in told if isinstance(one, StateChanged) and one.state in TERMINAL}
             self._results |= store.results(self._spec, list(ended), attempts=False)
             self._after = events[-1][0]
-            # The next call need not wait: nothing comes after the report.
+            # The next call need not wait: the report is the last item.
             self._is_over = isinstance(events[-1][2], Reported)
         return [(at_ms, event) for _, at_ms, event in events]
 
     def _lost(self) -> InfrastructureError:
-        """A server may restart empty so fast that no outage was seen: no answer would ever come."""
+        """A server may restart empty without a visible outage: we would wait for ever."""
         return InfrastructureError(
             f"The broker {self._client.shown_broker!r} is back without scan {self._spec.scan}: it lost its data. "
             "Have it keep them (appendonly yes), and scan again."
@@ -134,10 +134,10 @@ class Feed:
 
 
 def history(spec: ScanSpec, scan: ScanStatus, results: Mapping[str, RunResult]) -> list[TimedEvent]:
-    """What the documents say of every run that is not where it began, as events in the order in which it came about."""
+    """The documents' state of every run that has changed, as events in the order of the changes."""
     told: list[TimedEvent] = []
     for run, status in scan.statuses.items():
-        # Where runs are reused, the first of a chain is not where a screen expects it.
+        # If runs are reused, the first of a chain is not where a screen expects it.
         if not status.since_ms and status.state is initial_state(spec, run) and not spec.reused:
             continue
         told.append((status.since_ms or spec.created_ms, _came_to(run, status, results.get(run))))
@@ -159,5 +159,5 @@ def _came_to(run: str, status: RunStatus, result: RunResult | None) -> StateChan
 
 
 def _seen_ms(status: RunStatus, look: ProgressMade) -> int:
-    """When a look was taken: the document says only how long the engine had run by then."""
+    """The time of a progress snapshot: the document says only how long the engine had run by then."""
     return status.since_ms + int(look.runtime_s * 1000)

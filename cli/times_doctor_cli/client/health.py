@@ -1,4 +1,4 @@
-"""What `check` looks at: whether scans can run here and on the team's hosts, and what to do where they cannot."""
+"""The checks of `check`: whether scans can run here and on the team's hosts, and what to do if not."""
 
 from __future__ import annotations
 
@@ -25,38 +25,38 @@ from times_doctor_tasks.contract.messages import SCHEMA
 from times_doctor_tasks.profiles.registry import built_in_profiles
 from times_doctor_tasks.state_store.dead_letters import DeadLetters
 
-#: Less room than this for staged models and hashes is worth a word.
+#: Less room than this for staged models and hashes is a warning.
 LITTLE_DISK_BYTES = 2 << 30
 #: Round trips slower than this make screens lag.
 SLOW_MS = 100.0
 #: Clocks further apart make times in reports hard to compare.
 CLOCK_APART_S = 60.0
-#: Days before its end from which a licence is worth a word.
+#: Days before the end of a licence when the warning begins.
 LICENCE_DAYS = 14
 
 
 class Level(StrEnum):
-    """How a finding is meant."""
+    """The level of a finding."""
 
     OK = "ok"
     INFO = "info"
-    """Nothing is wrong, and nothing is there: a part of the product that is not set up."""
+    """Not wrong, but not set up."""
     WARN = "warn"
     FAIL = "fail"
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     level: Level
     what: str
     words: str
     next_step: str = ""
-    """What to do; empty where nothing need be done."""
+    """What to do; empty if nothing."""
 
 
 def _judged(what: str, words: str, *, wrong: bool, step: str) -> Finding:
-    """Right, or a warning with what to do."""
+    """OK, or a warning with what to do."""
     return Finding(Level.WARN if wrong else Level.OK, what, words, step if wrong else "")
 
 
@@ -70,7 +70,7 @@ class Value(msgspec.Struct, frozen=True):
 
 
 def _shown(value: object) -> str:
-    """A setting as a person would write it.
+    """A setting as a user would write it.
 
     >>> [_shown(value) for value in (None, 30.0, ("gams", "highs"), True, 3)]
     ['', '30', 'gams,highs', 'on', '3']
@@ -88,7 +88,7 @@ def _shown(value: object) -> str:
 
 
 def values_of(settings: Settings) -> list[Value]:
-    """Every setting with where it came from; passwords are not shown."""
+    """Every setting with its source; passwords are not shown."""
     found = []
     for setting in SETTINGS:
         value = getattr(settings, setting.name)
@@ -112,7 +112,7 @@ def check_cache(settings: Settings) -> Finding:
 
 
 def check_times_source(settings: Settings) -> Finding:
-    """The TIMES source, where it is configured."""
+    """The TIMES source, if it is configured."""
     folder = settings.times_src
     if folder is None:
         return Finding(Level.INFO, "TIMES source", "not configured: taken from VTRUN.CMD, or --times-src")
@@ -125,7 +125,7 @@ def check_times_source(settings: Settings) -> Finding:
 
 
 def check_here(card: HostCard | None, trouble: str = "") -> list[Finding]:
-    """What a scan on this machine can use: what its private worker said of itself, or why there is none."""
+    """What a scan on this machine can use: the card of its private worker, or why there is none."""
     if card is None:
         return [Finding(Level.WARN, "scans here", trouble)]
     found = []
@@ -152,7 +152,7 @@ def _level_of(note: str, card: HostCard) -> Level:
 
 
 def check_broker(client: Client) -> Iterator[Finding]:
-    """The broker that answers: how fast, whether it keeps data, its clock."""
+    """The broker's round trip, whether it keeps data, and its clock."""
     info: dict[str, Any] = client.store.client.info()
     began_s = monotonic_s()
     client.store.client.ping()
@@ -177,7 +177,7 @@ def check_broker(client: Client) -> Iterator[Finding]:
 
 
 def _check_encryption(url: str) -> Iterator[Finding]:
-    """What goes to another machine in clear text is a warning: passwords and models."""
+    """Passwords and models that go to another machine in clear text are a warning."""
     host = urlsplit(url).hostname or ""
     if url.startswith("redis://") and not (host in ("", "localhost") or host.startswith("127.") or host == "::1"):
         words = f"what goes to {host} can be read and changed on its way (redis://)"
@@ -198,7 +198,7 @@ def _check_memory(info: dict[str, Any]) -> Finding:
 
 
 def check_store(client: Client) -> Finding:
-    """Where models and results travel."""
+    """The store for models and results."""
     try:
         usage = client.blobs.usage()
     except StoreFailed as error:
@@ -223,7 +223,7 @@ def check_dead_letters(letters: DeadLetters) -> Iterator[Finding]:
 def check_hosts(
     cards: Sequence[HostCard], *, version: str, today: date, store: StoreSight | None = None
 ) -> Iterator[Finding]:
-    """The hosts that are live, as a client of `version` needs them."""
+    """The live hosts, checked for a client of `version`."""
     solving = [card for card in cards if "solve" in card.roles]
     control = [card for card in cards if "control" in card.roles]
     yield _check_role(control, "control workers", "`times-doctor worker --role control`: no reports are made now")
@@ -271,7 +271,7 @@ def _check_licence(what: str, card: HostCard, today: date) -> Iterator[Finding]:
 
 
 def check_team(settings: Settings, *, version: str, today: date) -> list[Finding]:
-    """Broker, store and hosts; one line where none is set up."""
+    """Broker, store and hosts; one line if none is set up."""
     if settings.broker_url is None:
         words = "none is set: scans run on this machine only"
         return [Finding(Level.INFO, "broker", words, "Set TIMES_DOCTOR_BROKER_URL to use --queue.")]

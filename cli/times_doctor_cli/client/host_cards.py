@@ -1,4 +1,4 @@
-"""What a host's card says, for people."""
+"""A host's card, explained for people."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def makes_reports(card: HostCard) -> bool:
 
 
 def other_store(card: HostCard, store: StoreSight) -> str:
-    """In which way a host uses another store than this machine, as words after its name.
+    """How a host's store differs from this machine's, as words after the host's name.
 
-    Empty where it is the same one, or where that cannot be seen: an older host does not say.
+    Empty if it is the same one, or unknown: an older host does not report it.
     """
     if not card.store_id or not store.identity or card.store_id == store.identity:
         return ""
@@ -29,7 +29,7 @@ def other_store(card: HostCard, store: StoreSight) -> str:
 
 def solvers_of(card: HostCard, engine: str) -> tuple[str, ...]:
     """Solvers of a host under `engine` ("native": all those without GAMS), those with profiles first."""
-    from times_doctor_tasks.profiles.registry import built_in_profiles  # whoever asks for no solver does without
+    from times_doctor_tasks.profiles.registry import built_in_profiles  # imported only if needed
 
     named = [name.split(".", 1) for name in card.solvers]
     found = [solver for under, solver in named if under == engine_for(engine, solver)]
@@ -43,12 +43,12 @@ def engines_of(card: HostCard, kind: str) -> list[str]:
 
 
 def licence_of(card: HostCard, engine: str) -> str:
-    """What to say of an engine's licence; empty where nothing need be said."""
+    """The note on an engine's licence; empty if there is none."""
     return card.licence if engine == "gams" else card.licences.get(engine, "")
 
 
 def engine_of_note(note: str) -> str:
-    """The engine that a host's note is about: the one that it names first, for it may speak of another as a way out.
+    """The engine that a host's note is about: the first one named, as it may name another as a way out.
 
     >>> engine_of_note("The GAMS licence ended. HiGHS needs none."), engine_of_note("the disk is full")
     ('gams', '')

@@ -1,4 +1,4 @@
-"""The place in line: who comes before a run, about when it starts, or why it waits. A pure function of one look."""
+"""The place in line: who comes before a run, about when it starts, or why it waits. A pure function of a `TeamLook`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import msgspec
 from times_doctor_tasks.contract.hosts import FULL, HostCard
 from times_doctor_tasks.contract.wording import counted
 
-#: More runs than this are not played forward: how many are before it is said all the same.
+#: More runs than this are not simulated: only the number of runs before is shown.
 _MOST = 400
-#: People who are named.
+#: Most people who are named.
 _NAMED = 2
 _Kind = tuple[str, str, int, int]
 
 
 class TeamRun(msgspec.Struct, frozen=True):
-    """A run of an open scan that waits, or is solved."""
+    """A waiting or running run of an open scan."""
 
     scan: str
     run: str
@@ -31,13 +31,13 @@ class TeamRun(msgspec.Struct, frozen=True):
     threads: int
     mem_mb: int
     left_s: float | None
-    """How long it will take from now on, or once it starts; None where nobody knows."""
+    """Seconds that it will take from now on, or from its start; None if unknown."""
     host: str = ""
-    """Where it is solved; empty while it waits."""
+    """Its host; empty while it waits."""
 
     @property
     def solver(self) -> str:
-        """Whose seats it needs."""
+        """The solver whose seats it needs."""
         return self.offer.rpartition(".")[2]
 
 
@@ -45,18 +45,18 @@ class TeamLook(msgspec.Struct, frozen=True):
     """A team at one moment."""
 
     hosts: Sequence[HostCard]
-    """Those that solve and take new runs."""
+    """Hosts that solve and take new runs."""
     waiting: Sequence[TeamRun] = ()
     """In the order in which they are taken."""
     working: Sequence[TeamRun] = ()
     seats: Mapping[str, int] = msgspec.field(default_factory=dict)
     held: Mapping[str, int] = msgspec.field(default_factory=dict)
-    """Solver to how many of its seats are held."""
+    """Solver to its number of held seats."""
 
 
 def places(look: TeamLook, scan: str) -> dict[str, str]:
-    """What to say of each run of a scan that waits."""
-    from times_doctor_tasks.analysis.advice import rough_text  # most looks find nobody who waits
+    """The text for each waiting run of a scan."""
+    from times_doctor_tasks.analysis.advice import rough_text  # usually nothing waits
 
     starts_s = _starts_s(look)
     found = {}
@@ -73,7 +73,7 @@ def places(look: TeamLook, scan: str) -> dict[str, str]:
 
 
 def _kind(run: TeamRun) -> _Kind:
-    """What two runs share that are alike to every host."""
+    """The key of runs that are alike to every host."""
     return run.queue, run.offer, run.threads, run.mem_mb
 
 
@@ -91,7 +91,7 @@ def _can_take(card: HostCard, run: TeamRun) -> bool:
 
 
 def _why(look: TeamLook, run: TeamRun) -> str:
-    """Why no host takes it, whoever is before it; empty where one will."""
+    """Why no host takes it, regardless of the runs before it; empty if one will."""
     having = [card for card in look.hosts if run.offer in card.solvers and run.queue in card.queues]
     if not having:
         bound = run.queue.removeprefix("host.") if run.queue.startswith("host.") else ""
@@ -106,7 +106,7 @@ def _why(look: TeamLook, run: TeamRun) -> str:
 
 
 class _Rivals:
-    """Whose runs come before those of each kind, while the line is walked along."""
+    """Whose runs come before those of each kind, counted along the line."""
 
     def __init__(self, look: TeamLook, kinds: Mapping[_Kind, TeamRun]) -> None:
         self._able = {kind: _able(look, run) for kind, run in kinds.items()}
@@ -123,7 +123,7 @@ class _Rivals:
             before[run.person] += 1
 
     def words(self, run: TeamRun) -> str:
-        """`behind ...`, or nothing."""
+        """`behind ...`, or empty."""
         named = self._before[_kind(run)].most_common()
         words = [f"{counted(amount, 'run')} of {person}" for person, amount in named[:_NAMED]]
         if others := sum(amount for _, amount in named[_NAMED:]):
@@ -134,7 +134,7 @@ class _Rivals:
 
 
 def _starts_s(look: TeamLook) -> dict[tuple[str, str], float]:
-    """When each waiting run starts, played forward; nothing where some length is not known."""
+    """When each waiting run starts, simulated; empty if some length is unknown."""
     everybody = [*look.working, *look.waiting]
     if len(everybody) > _MOST or any(run.left_s is None for run in everybody):
         return {}
@@ -157,7 +157,7 @@ def _starts_s(look: TeamLook) -> dict[tuple[str, str], float]:
 
 
 class _Room:
-    """What the hosts have free while time is played forward."""
+    """The free capacity of the hosts during the simulation."""
 
     def __init__(self, look: TeamLook) -> None:
         self._look = look
@@ -165,7 +165,7 @@ class _Room:
         self._held = Counter(look.held)
         self._numbers = itertools.count()
         self.ends: list[tuple[float, int, TeamRun, str]] = []
-        for run in look.working:  # `begin` counts them again
+        for run in look.working:  # `begin` counts it again
             self._held[run.solver] -= 1
 
     def first_that_fits(self, line: Iterable[TeamRun]) -> tuple[TeamRun, str] | None:

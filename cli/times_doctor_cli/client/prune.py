@@ -14,7 +14,7 @@ DAY_S = 86_400.0
 
 
 class PrunedStore(msgspec.Struct, frozen=True):
-    """What went from one store."""
+    """What was removed from one store."""
 
     where: str
     blobs: int
@@ -22,11 +22,11 @@ class PrunedStore(msgspec.Struct, frozen=True):
 
 
 def prune(settings: Settings, *, days: float) -> list[PrunedStore]:
-    """Removes what was not used for `days` from the store of local scans, and from the team's where a broker is set.
+    """Removes what was unused for `days` from the store of local scans, and from the team's if a broker is set.
 
     Raises:
-        UsageError: an open scan of the team is older: its hosts may still need what would go.
-        StoreFailed: a store does not answer.
+        UsageError: an open scan of the team is older: its hosts may still need its files. StoreFailed: a store does not
+        answer.
     """
     stores = [open_store(settings.local_store_url)]
     if settings.broker_url is not None:

@@ -1,4 +1,4 @@
-"""Which scan a person means: an id, the beginning of one, or `last`."""
+"""Finds the scan that a user names: an id, the beginning of one, or `last`."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from times_doctor_cli.client.session import Client
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import ScanSpec
 
-#: The newest scan of whoever asks.
+#: The user's newest scan.
 LAST = "last"
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
-#: Ids named when several begin alike.
+#: Most ids named if several begin alike.
 _MOST = 5
 
 
 def looks_like_scan(text: str) -> bool:
-    """Whether `text` could be an id, the beginning of one, or `last`; a path with folders could not."""
+    """Whether `text` could be an id, the beginning of one, or `last`, and not a path with folders."""
     return _ID.fullmatch(text) is not None
 
 
 def find_scan(client: Client, text: str, *, me: str) -> ScanSpec:
-    """The scan that `text` means.
+    """The scan that `text` names.
 
-    `last` is the newest one asked for by `me` (user@host), else by that user anywhere: never a colleague's, which a
-    hasty `cancel last` would stop.
+    `last` is the newest scan of `me` (user@host), else of that user on any host; never a colleague's, which a hasty
+    `cancel last` would stop.
 
     Raises:
         UsageError: there is none, or several begin so.
@@ -49,7 +49,7 @@ def find_scan(client: Client, text: str, *, me: str) -> ScanSpec:
 
 
 def _last(specs: Sequence[ScanSpec], me: str) -> ScanSpec:
-    """Of `specs`, newest first."""
+    """`specs`, newest first."""
     user = me.partition("@")[0]
     for is_mine in (lambda spec: spec.client == me, lambda spec: spec.client.partition("@")[0] == user):
         mine = next(filter(is_mine, specs), None)

@@ -1,4 +1,4 @@
-"""Scans of a broker at a glance, newest first."""
+"""Summaries of a broker's scans, newest first."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class ScanLine(msgspec.Struct, frozen=True):
     counts: Mapping[RunState, int]
     """How many runs are in which state."""
     mark: DoneMark | None
-    """How it came out; None while it has no report."""
+    """Its result; None while it has no report."""
     cancelled_by: tuple[str, ...] = ()
-    """Who cancelled runs of it."""
+    """Who cancelled its runs."""
     place: str = ""
     """The place in the team's line of its first waiting run."""
     is_local: bool = False
-    """Whether it ran on this machine, without a broker of the team's."""
+    """Whether it ran on this machine, without a team's broker."""
 
     @property
     def reported(self) -> bool:
-        """Whether it is over."""
+        """Whether it has ended."""
         return self.mark is not None
 
     def count(self, states: Iterable[RunState]) -> int:
@@ -40,7 +40,7 @@ class ScanLine(msgspec.Struct, frozen=True):
 
     @property
     def ended(self) -> int:
-        """How many runs have ended, however they did."""
+        """How many runs have ended, for any reason."""
         return self.count(TERMINAL)
 
     @property
@@ -50,7 +50,7 @@ class ScanLine(msgspec.Struct, frozen=True):
 
 
 def scan_lines(client: Client, *, newest: int, only_open: bool = False) -> list[ScanLine]:
-    """The newest scans, or the open ones of them; those that this version cannot read are left out.
+    """The newest scans, or only the open ones; scans that this version cannot read are left out.
 
     Raises:
         BrokerUnavailable: it does not answer.

@@ -1,4 +1,4 @@
-"""The seats of a team: how many runs of a solver may be solved at once over all hosts, and who holds them."""
+"""The seats of a team: how many runs of a solver may run at once on all hosts, and who holds them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class SeatLine(msgspec.Struct, frozen=True):
     solver: str
     seats: int
     lease_s: float
-    """For so long a host that cannot ask keeps its seat; then it stops its solver."""
+    """Seconds that a host keeps a seat if it cannot reach the broker; then it stops its solver."""
     holders: tuple[str, ...]
-    """`<host> <scan> <run>` of each; empty where what stands there names none."""
+    """`<host> <scan> <run>` of each; empty if the entry names none."""
     waiting: int
     """Runs in line that need one."""
 
@@ -44,7 +44,7 @@ def read_seats(client: Client) -> list[SeatLine]:
 
 
 def set_seats(client: Client, solver: str, seats: int | None, *, lease_s: float) -> list[str]:
-    """Sets how many there are; None: they are not counted any more. What a person should know of it, in sentences.
+    """Sets the number of seats; None: no limit. Returns notes for the user, as sentences.
 
     Raises:
         UsageError: the user of the broker's URL may not.

@@ -1,4 +1,4 @@
-"""One broker and one store, as a client sees them: ask, read, fetch. `api.py` is what programs import."""
+"""One broker and one store, as a client sees them: ask, read, fetch. Programs import `api.py` instead."""
 
 from __future__ import annotations
 
@@ -27,14 +27,13 @@ from times_doctor_tasks.state_store.connection import WRITES_REFUSED, check, con
 from times_doctor_tasks.state_store.fair_order import in_fair_order
 from times_doctor_tasks.state_store.run_store import RunStore
 
-#: Seconds between looks for a host that has not said hello yet.
+#: Seconds between checks for a host that has not registered yet.
 HOST_POLL_S = 0.01
-#: Seconds a worker's control worker may take to register after the worker itself has.
+#: Seconds that a worker's control worker may take to register after the worker.
 CONTROL_START_S = 5.0
 #: Seconds a client waits for an answer; the screen does not change meanwhile.
 ANSWER_TIMEOUT_S = 5.0
-#: How often Celery's result backend, which counts the parts of a chord, is asked again: a person waits. Its own rule
-#: takes 20 s.
+#: Retries of Celery's result backend, which counts the parts of a chord: a user waits, and its default takes 20 s.
 PUBLISH_RETRIES = {"max_retries": 4, "interval_start": 0.0, "interval_step": 0.5, "interval_max": 1.0}
 
 
@@ -59,11 +58,11 @@ class Client:
 
     @classmethod
     def open(cls, settings: Settings, *, who: str = "--queue") -> Client:
-        """A client of the configured broker and store; `who` needs them. The broker has answered.
+        """A client of the configured broker and store, for `who`. The broker has answered.
 
         Raises:
-            UsageError: no broker is configured, or its URL or the store's is none.
-            BrokerUnavailable: it does not answer, wants a password, or is too old.
+            UsageError: no broker is configured, or a URL is invalid.
+            BrokerUnavailable: it does not answer, needs a password, or is too old.
         """
         url = settings.require_broker(who)
         trust(settings.tls)
@@ -81,7 +80,7 @@ class Client:
         return cls(RunStore(connection, settings.key_prefix), blobs, url, settings)
 
     def close(self) -> None:
-        """Lets go of connections."""
+        """Closes the connections."""
         self.blobs.close()
         self.store.client.close()
 
@@ -92,23 +91,23 @@ class Client:
 
     @property
     def me(self) -> str:
-        """Who asks, as user@host: what its scans and its cancels are signed with."""
+        """The user as user@host, which signs scans and cancels."""
         return whoami(self.settings)
 
     def other_owner(self, spec: ScanSpec) -> str:
-        """Who asked for a scan where it is somebody else, else nothing; a person has the same name on all machines."""
+        """The owner of a scan if it is another user, else empty; a user has the same name on all machines."""
         return "" if spec.client.partition("@")[0] == self.me.partition("@")[0] else spec.client
 
     @contextmanager
     def answering(self, *, doing: str = "", role: str = "") -> Iterator[None]:
-        """Turns what Redis raises into our words.
+        """Turns Redis's exceptions into ours.
 
         Args:
-            doing: What is done that needs another role than the client's, such as "set seats"; `role` may do it.
+            doing: An action that needs `role` instead of the client's, such as "set seats".
 
         Raises:
             BrokerUnavailable: it does not answer, or refuses.
-            UsageError, InfrastructureError: its user may not do this, with and without a `role` that may.
+            UsageError, InfrastructureError: its user may not do this: with, or without, a `role` that may.
         """
         try:
             yield
@@ -128,7 +127,7 @@ class Client:
             raise BrokerUnavailable(self.shown_broker, str(error).rstrip(".") or type(error).__name__) from error
 
     def now_ms(self) -> int:
-        """The server's clock, asked once and then kept by ours: what every event and state is told in."""
+        """The server's clock, read once and continued by ours: the time of every event and state."""
         if self._ahead_ms is None:
             try:
                 self._ahead_ms = self.store.server_ms() - now_ms()
@@ -137,7 +136,7 @@ class Client:
         return now_ms() + self._ahead_ms
 
     def wait_for_hosts(self, *, timeout_s: float, hopeless: Callable[[], bool] = lambda: False) -> list[HostCard]:
-        """Hosts that live, as soon as there is one; empty after `timeout_s`, or when it is `hopeless`."""
+        """Live hosts, as soon as there is one; empty after `timeout_s`, or if `hopeless`."""
         deadline_s = monotonic_s() + timeout_s
         while True:
             try:
@@ -178,10 +177,10 @@ class Client:
         """Writes a scan and publishes what is not reused, in the order of `runs`.
 
         Raises:
-            BrokerUnavailable: nothing was written, or not all of it: no host will start anything.
-            InfrastructureError: the scan was written; what was not published is started by a control worker.
+            BrokerUnavailable: the scan is not complete in Redis: no host will start it.
+            InfrastructureError: the scan was written; a control worker will start the unpublished runs.
         """
-        from kombu.exceptions import OperationalError  # Celery: a quarter of a second that only a submit needs
+        from kombu.exceptions import OperationalError  # Celery: takes a quarter of a second, and only a submit needs it
 
         from times_doctor_tasks.celery_app.app import app, configure
         from times_doctor_tasks.celery_app.canvas import enqueue, keeping_messages, publish_aggregate
@@ -200,7 +199,7 @@ class Client:
                 else:
                     publish_aggregate(spec)
         except (redis.RedisError, OperationalError, RuntimeError) as error:
-            # RuntimeError: what Celery's result backend raises when it has tried often enough.
+            # RuntimeError: from Celery's result backend after its last retry.
             raise InfrastructureError(
                 f"The broker {self.shown_broker!r} did not take all of scan {spec.scan}. Once it takes some again, a "
                 f"control worker starts what was not. `times-doctor watch {spec.scan}` shows it, and `times-doctor "
@@ -208,11 +207,11 @@ class Client:
             ) from error
 
     def cancel(self, scan: str, runs: Iterable[str] = ("*",), *, now: bool = False) -> None:
-        """Asks for runs to stop; their hosts notice with the next beat. May raise `redis.RedisError`."""
+        """Asks runs to stop; their hosts notice at the next beat. May raise `redis.RedisError`."""
         self.store.ask_cancel(scan, runs, StopRequest(StopReason.USER, now, self.me))
 
     def cancelled_by(self, scan: str) -> tuple[str, ...]:
-        """Who asked for runs of a scan to stop."""
+        """Who asked runs of a scan to stop."""
         with self.answering():
             return self.store.cancelled_by([scan]).get(scan, ())
 
@@ -222,10 +221,10 @@ class Client:
             return self.store.report(scan)
 
     def fetch(self, result: RunResult, folder: Path) -> list[Path]:
-        """Brings the artefacts of one run into a folder.
+        """Downloads the artefacts of one run into a folder.
 
         Raises:
-            StoreFailed: one of them is not to be had; those before it are there.
+            StoreFailed: one of them is not available; those before it were downloaded.
             OSError: the folder cannot be written.
         """
         return [self._save(artefact, folder) for artefact in result.artefacts]

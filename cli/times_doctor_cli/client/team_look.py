@@ -1,4 +1,4 @@
-"""One look at a team: what waits and what is solved in all open scans, and on which hosts."""
+"""One look at a team: waiting and running runs of all open scans, and their hosts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from times_doctor_tasks.contract.states import OWNED, RunState
 from times_doctor_tasks.state_store.fair_order import person_of
 from times_doctor_tasks.state_store.reader import RunStatus
 
-#: Seconds without a beat after which a host is said to be silent; hosts beat twice a second.
+#: Seconds without a beat after which a host counts as silent; hosts beat twice a second.
 SILENT_S = 5.0
 _STEP = 1e13
 
 
 class TeamReader:
-    """Looks again and again; what does not change is read once."""
+    """Repeated looks; what does not change is read once."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -28,7 +28,7 @@ class TeamReader:
         self._now_ms = 0
 
     def look(self) -> TeamLook:
-        """The team now.
+        """The team as it is now.
 
         Raises:
             BrokerUnavailable: it does not answer.
@@ -50,7 +50,7 @@ class TeamReader:
         return TeamLook(cards, [self._team_run(*found) for found in waiting], working, seats, held)
 
     def words(self, look: TeamLook, scan: str) -> dict[str, str]:
-        """Of a scan's runs: the place of each that waits, and whose host is silent."""
+        """For a scan's runs: the place of each waiting one, and which have a silent host."""
         spec = self._specs.get(scan)
         silent = {} if spec is None else self._silent(spec)
         return places(look, scan) | silent

@@ -1,4 +1,4 @@
-"""Sends a snapshot to the store: only what is missing there travels."""
+"""Sends a snapshot to the store: only what is missing there."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from times_doctor_tasks.snapshot.manifest import encode_manifest, manifest_sha25
 
 
 def upload(snapshot: Snapshot, store: BlobStore, on_sent: OnSent | None = None) -> Sent:
-    """Sends what the store lacks, the manifest last. What a store without room had taken of it is given back.
+    """Sends what the store lacks, the manifest last. If the store is full, removes what it had sent.
 
     Raises:
         StoreFailed: the store has no room (StoreFull), or does not answer.
         FileChanged: a file changed since it was hashed.
-        FileUnreadable: a file went away, or may not be read.
+        FileUnreadable: a file was removed, or may not be read.
     """
     name = manifest_sha256(snapshot.manifest)
     sources: dict[str, Content] = {**snapshot.blobs, name: encode_manifest(snapshot.manifest)}

@@ -72,8 +72,8 @@ class Rotation:
     ) -> None:
         """Args:
         search: Looks for one engine, and proves that it works now.
-        disk_fault: Why this host cannot stage a model now; empty if there is room. on_change: Called after something
-        went out or came back.
+        disk_fault: Why this host cannot stage a model now; empty if there is room.
+        on_change: Called after something went out or came back.
         """
         self._found: dict[str, Found] = {}
         self._search = search

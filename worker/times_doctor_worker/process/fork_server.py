@@ -71,8 +71,8 @@ class Warden:
             env: Its environment; the variable that names its marker is added.
             marker: The file for its pid and start time while it runs; one per run, in a folder with only markers
                 (`end_leftovers`).
-            stdout_path: Emptied first; None is the null device. `stderr_path` may be the same file. reads: Paths that
-            it may read and run besides `cwd`, the only one it may write; no network. None: no sandbox.
+            stdout_path: Emptied first; None is the null device. `stderr_path` may be the same file.
+            reads: Paths to read and run besides `cwd`, the only one to write, without network; None: no sandbox.
 
         Raises:
             OSError: The program, its folder or one of its files is missing or not allowed, as from `subprocess`.
