@@ -127,7 +127,7 @@ def submit_prepared(client: Client, prepared: Prepared, on_sent: OnSent | None =
 
 
 def submit_scan(client: Client, request: ScanRequest, on_sent: OnSent | None = None) -> str:
-    """Prepares and submits a scan; returns its id. It goes on without this process. `request.queue` need not be set."""
+    """Prepares and submits a scan; returns its id. It does not need this process. `request.queue` need not be set."""
     return submit_prepared(client, prepare_scan(client, request), on_sent)
 
 

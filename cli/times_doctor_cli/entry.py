@@ -1,6 +1,6 @@
-"""The program's first steps: a local scan starts its broker and worker before anything heavy is imported.
+"""The entry point: a local scan starts its broker and worker before any heavy import.
 
-Their start-up (a third of a second of imports) then runs beside our own and beside reading the model.
+Their start (a third of a second of imports) then runs in parallel with ours and with reading the model.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ import sys
 
 from times_doctor_tasks import __version__
 
-TYPE_CHECKING = False  # `typing` costs milliseconds that every start would wait for
+TYPE_CHECKING = False  # importing `typing` would cost each start milliseconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: Columns of `help.txt`, which `make help-text` writes: Click's help is never wider.
 HELP_WIDTH = 80
-#: New objects between two looks for garbage: more than the imports of any command make.
+#: New objects between two garbage collections: more than the imports of any command create.
 GC_OBJECTS = 200_000
 #: As in `exit_codes`, which is heavy.
 _INTERRUPTED, _CLOSED_PIPE = 130, 141
-#: Words of a command line that need no local worker.
+#: Arguments with which no local worker is needed.
 _WITHOUT_WORKER = frozenset({"--queue", "--help", "-h", "--detach", "--llm"})
 
 
 def needs_local_stack(arguments: Sequence[str], platform: str) -> bool:
-    """Whether a command line is a scan on this machine, or asks whether one could be (`check`).
+    """Whether a command line is a scan on this machine, or checks for one (`check`).
 
     >>> needs_local_stack(["scan", "demo", "--parallel"], "linux"), needs_local_stack(["scan", "--help"], "linux")
     (True, False)
@@ -38,30 +38,30 @@ def needs_local_stack(arguments: Sequence[str], platform: str) -> bool:
 
 def main() -> None:
     """The console script."""
-    # Imports make a hundred thousand objects and no garbage: to look for some takes a tenth of a start.
+    # Imports make a hundred thousand objects and no garbage: collecting would take a tenth of the startup.
     gc.set_threshold(GC_OBJECTS)
     arguments = sys.argv[1:]
     try:
         code = 0 if _shown_at_once(arguments) else ending_of(arguments)
-        if sys.stdout is not None:  # a service manager may give us none
+        if sys.stdout is not None:  # a service manager may give us no streams
             sys.stdout.flush()
-    except KeyboardInterrupt:  # a second one: the guard ends a local broker and worker without us
+    except KeyboardInterrupt:  # a second Ctrl-C: the guard ends a local broker and worker without us
         code = _INTERRUPTED
     except BrokenPipeError:
         code = _CLOSED_PIPE
     except OSError as error:
         code = _tell_of_full_disk(error)
-    # Python would take 700 modules apart first, for nothing: what is ours is closed and flushed.
+    # Skips Python's teardown of 700 modules: our files are closed and flushed.
     os._exit(code)
 
 
 def ending_of(arguments: Sequence[str]) -> int:
-    """Does what a command line says; the exit code."""
+    """Runs a command line; returns its exit code."""
     stack = None
     try:
         os.getcwd()  # noqa: PTH109  # pathlib would be imported for this alone
     except FileNotFoundError:
-        from times_doctor_tasks.contract.exit_codes import USAGE  # as below: heavy, so only on the way out
+        from times_doctor_tasks.contract.exit_codes import USAGE  # heavy: imported only at exit, as below
 
         return _tell("The folder you are in is gone. Go to one that exists, such as: cd ~", USAGE)
     try:
@@ -72,7 +72,7 @@ def ending_of(arguments: Sequence[str]) -> int:
         from times_doctor_cli.main import run  # after the fork
 
         return run(arguments, stack)
-    except KeyboardInterrupt:  # while all this was loaded
+    except KeyboardInterrupt:  # during the imports
         if stack is not None:
             stack.end()
         return _INTERRUPTED
@@ -83,7 +83,7 @@ def ending_of(arguments: Sequence[str]) -> int:
 
 
 def _shown_at_once(arguments: Sequence[str]) -> bool:
-    """Prints what needs no program: the version, and the help where the terminal is as wide as that was built for."""
+    """Prints what needs no imports: the version, and the help if the terminal is wide enough for it."""
     if sys.stdout is None:
         return False
     if arguments == ["--version"]:
@@ -96,7 +96,7 @@ def _shown_at_once(arguments: Sequence[str]) -> bool:
     except (OSError, ValueError):
         width = HELP_WIDTH
     if width >= HELP_WIDTH:
-        # Not by pathlib, for its import.
+        # Not with pathlib: its import takes time.
         path = os.path.join(os.path.dirname(__file__), "help.txt")  # noqa: PTH118, PTH120
         with open(path, encoding="utf-8") as text:  # noqa: PTH123
             sys.stdout.write(text.read())
@@ -109,7 +109,7 @@ def _tell_of_full_disk(error: OSError) -> int:
     what = repr(error.filename) if error.filename else "What was to be shown"
     try:
         sys.stdout.flush()
-    except OSError:  # else Python tries once more at exit, and says so
+    except OSError:  # otherwise Python tries again at exit, and prints an error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     words = f"{what} cannot be written: {error.strerror}. Free some space there, or write elsewhere."
     return _tell(words, INFRASTRUCTURE)

@@ -1,19 +1,19 @@
-"""Names from other machines as file names on this one, whichever system it is."""
+"""Turns names from other machines into safe file names on any system."""
 
 from __future__ import annotations
 
 import re
 
-#: What Windows keeps for devices, with any ending.
+#: Names that Windows reserves for devices, with any extension.
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
-#: Separators, drives, streams, wildcards, and what cannot be seen.
+#: Separators, drives, streams, wildcards, and invisible characters.
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
-#: Bytes of UTF-8; file systems take 255, and a writer adds to it while it writes.
+#: Bytes of UTF-8; file systems allow 255, and a writer adds a suffix while it writes.
 _LONGEST_BYTES = 200
 
 
 def safe_name(name: str) -> str:
-    """`name` as one file name that means the same under Linux, macOS and Windows, and never leads out of its folder.
+    """`name` as a file name that is the same under Linux, macOS and Windows and never leads out of its folder.
 
     Two names that differ only in what is replaced become one.
 

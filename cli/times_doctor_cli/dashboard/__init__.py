@@ -1,1 +1,1 @@
-"""Flower, and what it asks of hosts."""
+"""Flower, and the answers to its questions about hosts."""

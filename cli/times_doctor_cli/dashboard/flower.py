@@ -1,7 +1,7 @@
-"""Flower, started right: a password, read-only, our columns, and hosts from their cards.
+"""Starts Flower with a password, read-only, with our columns and hosts from their cards.
 
-Workers have remote control off, so they answer none of Flower's inspections: what it would ask them is taken from the
-host cards in Redis. Tasks come by Celery's events, which workers of a team send.
+Workers have remote control off, so they do not answer Flower's inspections: the answers come from the host cards in
+Redis. Tasks come from Celery's events, which workers of a team send.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ logger = logging.getLogger(__name__)
 
 #: Columns of the tasks page: the id is `<scan>.<run>`, the arguments name profile, solver and model.
 COLUMNS = "uuid,args,state,result,worker,runtime,received"
-#: Seconds between looks at the host cards.
+#: Seconds between reads of the host cards.
 HOSTS_EVERY_S = 5.0
-#: Seconds after which a host that is gone leaves the page.
+#: Seconds after which a dead host leaves the page.
 FORGET_HOST_S = 86_400
 #: Tasks kept in memory, about 2 KB each.
 MAX_TASKS = 20_000
@@ -37,19 +37,19 @@ AUTH_VARIABLE = "TIMES_DOCTOR_FLOWER_AUTH"
 
 
 class Door(msgspec.Struct, frozen=True):
-    """Where the dashboard listens and whom it lets in."""
+    """The dashboard's address and users."""
 
     address: str
     port: int
     accounts: tuple[str, ...]
-    """`user:password`; empty lets everybody in."""
+    """`user:password`; empty: no password."""
 
 
 def read_accounts(environ: Mapping[str, str], file: Path | None, *, address: str, no_auth: bool) -> tuple[str, ...]:
-    """Who may see the dashboard.
+    """The dashboard's users.
 
     Raises:
-        UsageError: no user is named and `no_auth` was not asked, or not allowed here; or an entry is not user:password.
+        UsageError: no user is given, and `no_auth` is not set or not allowed here; or an entry is not user:password.
     """
     if no_auth:
         if not is_loopback(address):
@@ -83,7 +83,7 @@ def _entries(environ: Mapping[str, str], file: Path | None) -> tuple[tuple[str, 
 
 
 def is_loopback(address: str) -> bool:
-    """Whether only this machine reaches an address.
+    """Whether only this machine can reach an address.
 
     >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("0.0.0.0"), is_loopback("")
     (True, True, False, False)
@@ -98,11 +98,11 @@ def serve(settings: Settings, door: Door, *, on_open: Callable[[str], None]) -> 
     """Runs Flower until a signal ends it.
 
     Args:
-        on_open: Told the address as soon as it listens.
+        on_open: Called with the address as soon as it listens.
 
     Raises:
         InfrastructureError: Flower is not installed, or the port is taken.
-        BrokerUnavailable: the broker does not answer now; an outage later on is waited for.
+        BrokerUnavailable: the broker does not answer now; it waits during later outages.
     """
     broker_url = settings.require_broker()
     trust(settings.tls)
@@ -126,7 +126,7 @@ def serve(settings: Settings, door: Door, *, on_open: Callable[[str], None]) -> 
 
 
 def _make(settings: Settings, door: Door) -> Any:
-    """The Flower application, with its options set here alone: neither FLOWER_* nor a flowerconfig.py opens it."""
+    """The Flower application. Only we set its options: neither FLOWER_* nor a flowerconfig.py can open it."""
     try:
         from flower.app import Flower
         from flower.options import options
@@ -144,7 +144,7 @@ def _make(settings: Settings, door: Door) -> Any:
     options.address, options.port = door.address, door.port
     options.basic_auth = list(door.accounts)
     options.read_only = True
-    # Workers hear no remote control; they send events by themselves.
+    # Workers ignore remote control; they always send events.
     options.enable_events = False
     options.tasks_columns = COLUMNS
     options.format_task = as_shown
@@ -157,7 +157,7 @@ def _make(settings: Settings, door: Door) -> Any:
 
 
 def as_shown(task: Any) -> Any:
-    """A task as its row shows it: the scan is in the first column already, and a row must fit a screen."""
+    """A task as its row shows it: without the scan, which is in the first column, to fit a screen."""
     task.args = (task.args or "").rsplit(", scan ", 1)[0]
     task.result = (task.result or "").strip("'")
     return task

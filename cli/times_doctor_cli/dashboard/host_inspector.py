@@ -1,4 +1,4 @@
-"""What Flower would ask workers by remote control, answered from the host cards."""
+"""Answers Flower's remote control requests from the host cards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class HostInspector(Inspector):  # type: ignore[misc]  # flower has no types
-    """Flower's inspector, without the broadcast, which no worker would answer.
+    """Flower's inspector without the broadcast, which no worker answers.
 
     Flower calls `_inspect` once for each of `inspect_methods` (2.2); all of them come from one card.
     """
@@ -48,12 +48,12 @@ class HostInspector(Inspector):  # type: ignore[misc]  # flower has no types
 
 
 def node_name(card: HostCard) -> str:
-    """A host's worker under its name in Celery; a control worker's card bears that name already."""
+    """The Celery name of a host's worker; a control worker's card already has it."""
     return card.host if "@" in card.host else f"solver@{card.host}"
 
 
 def answer_of(card: HostCard, method: str, *, broker: str) -> Any:
-    """What the worker of a card would answer to one of Celery's inspections, in the form that Flower's page reads."""
+    """A worker's answer to one of Celery's inspections, from its card, in the form that Flower's page reads."""
     if method == "stats":
         return _stats(card, broker)
     if method == "active_queues":

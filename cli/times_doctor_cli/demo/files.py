@@ -13,29 +13,29 @@ from times_doctor_tasks.config.atomic_file import replacing
 from times_doctor_tasks.contract.errors import UsageError
 
 LP_NAME = "demo_large.mps"
-#: A part of it that fits every solver's free licence.
+#: The part of it that fits every solver's free licence.
 SMALL_NAME = "demo_small.mps"
 #: The LP files in the package: `python -m tools.sample` makes them of the data in `model/`.
 LP_FILE, SMALL_FILE = f"{LP_NAME}.xz", f"{SMALL_NAME}.xz"
 
 
 class DemoFiles(msgspec.Struct, frozen=True):
-    """Where the sample stands."""
+    """The paths of the sample."""
 
     run_dir: Path
-    """What `times-doctor scan` takes: the folder of the case, with driver, VTRUN.CMD and option file."""
+    """The folder for `times-doctor scan`, with driver, VTRUN.CMD and option file."""
     lp_file: Path
     """The same system as one larger linear program, in MPS format."""
 
 
 def write_demo(target: Path, *, small: bool = False) -> DemoFiles:
-    """Write the sample below `target`; what stands there unchanged from an earlier time is left alone.
+    """Write the sample below `target`; unchanged files of an earlier call are kept.
 
     Args:
         small: With `SMALL_NAME`.
 
     Raises:
-        UsageError: `target` cannot be written, or holds files of the sample that somebody changed.
+        UsageError: `target` cannot be written, or has changed files of the sample.
     """
     package, models = files("times_doctor_cli.demo"), (LP_NAME, SMALL_NAME) if small else (LP_NAME,)
     contents = package_files() | {name: lzma.decompress(package.joinpath(f"{name}.xz").read_bytes()) for name in models}
@@ -46,7 +46,7 @@ def write_demo(target: Path, *, small: bool = False) -> DemoFiles:
                 f"{str(target)!r} already holds a sample model, which was changed or is of another version: "
                 f"{', '.join(changed)}. Nothing was written. Name another folder, or move that one away."
             )
-        # all folders first: what stands in the way shows before the first file
+        # all folders first: obstacles show before the first file
         for name in contents:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
         for name, content in contents.items():
@@ -60,7 +60,7 @@ def write_demo(target: Path, *, small: bool = False) -> DemoFiles:
 
 
 def package_files() -> dict[str, bytes]:
-    """The run folder of the sample, by path."""
+    """The files of the sample's run folder, by path."""
     found: dict[str, bytes] = {}
 
     def collect(folder: Traversable, prefix: str) -> None:

@@ -1,1 +1,1 @@
-"""What can be said of a model, a log or a scan without running it under profiles."""
+"""Diagnosis of a model, a log or a scan without running profiles."""

@@ -1,4 +1,4 @@
-"""From a model file, the files of a run, or a scan's report to what is wrong with it and how good it is."""
+"""Diagnoses a model file, the files of a run, or a scan's report: what is wrong, and how good the solution is."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from times_doctor_tasks.results.run_reader import RunReading, read_native_run
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one model or run. Empty: nothing."""
+    """The diagnosis of one model or run. Empty fields are unknown."""
 
     name: str
     size: str = ""
@@ -39,12 +39,12 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     scaling_sentence: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain types."""
+        """As plain types."""
         return asdict(self)
 
 
 def of_model(model: Path, *, solve_s: float, iis_s: float) -> Diagnosis:
-    """Reads a model file and solves it once, as HiGHS likes; an infeasible one is searched for its conflict.
+    """Reads a model file and solves it once with HiGHS's defaults; an infeasible one is searched for its conflict.
 
     Raises:
         EngineNotFound: HiGHS is not installed.
@@ -61,7 +61,7 @@ def of_model(model: Path, *, solve_s: float, iis_s: float) -> Diagnosis:
 
 
 def of_reading(reading: RunReading, name: str, *, ranges: Mapping[str, Any] | None = None) -> Diagnosis:
-    """The files of a run that has been; without `ranges` of its model those that its log shows."""
+    """Diagnoses the files of a past run; without `ranges` of its model, takes those in its log."""
     judgement, solve = reading.judgement, reading.last_solve
     quality = quality_of(reading)
     if not ranges:
@@ -83,7 +83,7 @@ def of_reading(reading: RunReading, name: str, *, ranges: Mapping[str, Any] | No
 
 
 def of_report(report: Report) -> Iterator[Diagnosis]:
-    """Each run of a scan."""
+    """Diagnoses each run of a scan."""
     for run in report.runs:
         yield _of_run(run)
 

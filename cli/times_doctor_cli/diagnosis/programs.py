@@ -1,4 +1,4 @@
-"""HiGHS's programs of the worker, asked here about one model file: each in a process and for a time of its own."""
+"""Runs the worker's HiGHS programs on one model file, each in its own process with a time limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from times_doctor_tasks.results.verdicts import WHOLE_FILE
 
 #: Return code of a program that could not read the model file.
 _UNREADABLE = 2
-#: Seconds that Python and HiGHS may take to start and to write, beside what they are asked to keep to.
+#: Seconds that Python and HiGHS may take to start and to write, on top of the time limit.
 _SPARE_S = 10.0
 
 NO_HIGHS = "This needs HiGHS, which is not here. Get it by: pip install '.[worker]' in a clone of times-doctor."
@@ -28,7 +28,7 @@ def has_highs() -> bool:
 
 
 def ranges_of(model: Path, folder: Path, *, limit_s: float) -> dict[str, Any] | None:
-    """How `model` is scaled; None where the time was not enough. `folder` takes the program's files.
+    """How `model` is scaled; None if the time was not enough. The program's files go to `folder`.
 
     Raises:
         EngineNotFound: HiGHS is not installed.
@@ -39,7 +39,7 @@ def ranges_of(model: Path, folder: Path, *, limit_s: float) -> dict[str, Any] | 
 
 
 def solve(model: Path, folder: Path, *, limit_s: float) -> tuple[int | None, Path, Mapping[str, Any] | None]:
-    """Solves `model` as HiGHS likes; the return code (None: it was killed), its log and its own final answer.
+    """Solves `model` with HiGHS's defaults; the return code (None: it was killed), its log and final answer.
 
     Raises:
         EngineNotFound: HiGHS is not installed.
@@ -53,7 +53,7 @@ def solve(model: Path, folder: Path, *, limit_s: float) -> tuple[int | None, Pat
 
 
 def conflict_of(model: Path, folder: Path, *, limit_s: float) -> dict[str, Any]:
-    """Which rows and bounds of an infeasible `model` contradict each other, as far as that was found.
+    """The rows and bounds of an infeasible `model` that contradict each other, as far as found.
 
     Raises:
         EngineNotFound: HiGHS is not installed.
@@ -80,7 +80,7 @@ def _run(program: str, model: Path, arguments: list[str], folder: Path, *, limit
 
 
 def _reason(log: Path) -> str:
-    """`: what HiGHS's parser says first (line n)`; empty where it says nothing."""
+    """`: first message of HiGHS's parser (line n)`; empty if there is none."""
     text = log.read_text("utf-8", "replace") if log.is_file() else ""
     error = re.search(r"^ERROR: +(.*)", text, re.MULTILINE)
     if error is None:

@@ -1,4 +1,4 @@
-"""The recommended run's GDX, which comes by itself."""
+"""Fetches the recommended run's GDX automatically."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from times_doctor_tasks.contract.errors import StoreFailed
 from times_doctor_tasks.contract.messages import Report, RunResult
 from times_doctor_tasks.state_store.gdx_requests import GDX_FILE, VEDA_FILE
 
-#: The recommended run's GDX comes by itself up to this size: as large as any other file that does.
+#: The recommended run's GDX is fetched automatically up to this size, like other files.
 UNASKED_BYTES = 50 * 1024 * 1024
-#: Seconds that it may take in total, and that its host may be silent: no user asked for it.
+#: Seconds that it may take in total, and that its host may be silent: the user did not ask for it.
 UNASKED_S = 30.0
 #: Seconds between checks for Ctrl-C, and to withdraw a request after it.
 LOOK_S = 0.05
@@ -31,11 +31,11 @@ UNASKED_PATIENCE = Patience(silent_s=10.0, gone_s=5.0, repeat_s=2.0)
 
 
 class Unasked:
-    """The recommended run's GDX, which comes beside a scan's other files; whatever fails costs a sentence.
+    """Fetches the recommended run's GDX with a scan's other files; a failure only adds a sentence.
 
-    `begin` before the reports are written, `finish` when they are shown: the host works meanwhile. All of it is done by
-    a thread of its own, which is left alone when it takes too long: what nobody asked for keeps nobody waiting, not
-    even where a line has become a black hole.
+    Call `begin` before the reports are written, `finish` when they are shown: the host works meanwhile. A separate
+    thread does it all and is abandoned if it takes too long: the user did not ask for the file and must not wait for
+    it, not even when a connection hangs.
     """
 
     def __init__(self, client: Client, report: Report, out: Path) -> None:
@@ -51,13 +51,13 @@ class Unasked:
         self._thread = threading.Thread(target=self._bring, args=(self._run,), name="gdx", daemon=True)
 
     def begin(self) -> None:
-        """Asks the host, if there is anything to ask for. Returns at once: a report must not wait for it."""
+        """Asks the host if there is a GDX. Returns at once: a report must not wait for it."""
         run = self._run
         if run is not None and run.engine == "gams" and not gdx_path(self._out, run).is_file():
             self._thread.start()
 
     def finish(self, on_step: OnStep, is_told_to_end: Callable[[], bool] = lambda: False) -> list[GdxOutcome]:
-        """Waits for it, not for long, and says what became of it and of the results for VEDA."""
+        """Waits briefly for it, and returns the outcome of the GDX and of the results for VEDA."""
         run = self._run
         if run is None or self._thread.ident is None:
             return []
@@ -76,12 +76,12 @@ class Unasked:
         return self._left(run, f"{why}. {how_to_get(run)}")
 
     def _left(self, run: RunResult, why: str) -> list[GdxOutcome]:
-        """Leaves the thread alone: it takes its request back and removes what it wrote, if its line lets it."""
+        """Abandons the thread: it withdraws its request and removes what it wrote, if its connection allows."""
         with self._telling:
             self._on_step = _ignore
         self._reason_to_stop = why
         self._thread.join(LEAVE_S)
-        ended = list(self._ended)  # before the outcomes: what has ended by now has left its own
+        ended = list(self._ended)  # before the outcomes: a finished fetch has set its own
         done = list(self._outcomes)
         ended += [outcome.what for outcome in done]
         open_ones = [what for what in files_of(run) if what not in ended]
@@ -97,7 +97,7 @@ class Unasked:
         patience, veda = UNASKED_PATIENCE, what == RESULTS
         try:
             with Asking(self._client, run, max_bytes=UNASKED_BYTES, patience=patience, veda=veda) as asking:
-                self._shown.wait()  # nothing that goes on the screen, or over the line, before the report has
+                self._shown.wait()  # nothing may go to the screen or the broker before the report
                 answer = asking.wait(self._tell, lambda: self._reason_to_stop)
             outcome = take(self._client, run, what, answer, self._out, self._tell_of_reading)
         except GdxStays as stays:
@@ -127,7 +127,7 @@ def _lost(run: RunResult, what: str, why: str) -> GdxOutcome:
 
 
 def recommended_run(report: Report) -> RunResult | None:
-    """The run that the report recommends."""
+    """The recommended run of the report."""
     return next((run for run in report.runs if run.run == report.recommendation.run), None)
 
 
@@ -150,7 +150,7 @@ def keep_recommended_here(report: Report, out: Path) -> str:
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
-    """A link takes no time and no room, whatever the size; across file systems it is a copy."""
+    """Links the file, which takes no time or space; copies it across file systems."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as part:
         try:

@@ -1,4 +1,4 @@
-"""GDX files that a person asks for, on their way from their hosts to RUN_DIR."""
+"""Downloads the GDX files that a user asks for from their hosts to RUN_DIR."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from times_doctor_tasks.contract.errors import StoreFailed, UsageError
 from times_doctor_tasks.contract.messages import Report, RunResult
 from times_doctor_tasks.state_store.gdx_requests import GDX_FILE, VEDA_FILE, GdxAnswer
 
-#: How often one file is asked for where the store loses it: another client who fetches it takes it out, too.
+#: Requests of one file if the store loses it: another client that fetches it also removes it.
 TRIES = 5
 _DAY_MS = 86_400_000
 
 
 class GdxOutcome(msgspec.Struct, frozen=True):
-    """What became of one run's GDX, or of the results for VEDA that were made of it."""
+    """The outcome for one run's GDX, or for the results for VEDA made from it."""
 
     run: str
     host: str
@@ -34,19 +34,19 @@ class GdxOutcome(msgspec.Struct, frozen=True):
     path: Path | None = None
     size_bytes: int = 0
     sha256: str = ""
-    """Empty where it was here already."""
+    """Empty if it was here already."""
     why: str = ""
-    """A sentence where it did not come."""
+    """A sentence if it did not arrive."""
     is_lost: bool = False
-    """It did not come although there is one, or was."""
+    """It did not arrive although it exists or existed."""
     what: str = GDX
 
 
 def select_runs(report: Report, names: Sequence[str]) -> list[RunResult]:
-    """The runs that names of profiles or runs stand for; all without names.
+    """The runs with these profile or run names; all without names.
 
     Raises:
-        UsageError: a name is none of this scan's.
+        UsageError: a name is not in this scan.
     """
     unknown = [name for name in names if not any(name in (run.run, run.profile) for run in report.runs)]
     if unknown:
@@ -56,9 +56,9 @@ def select_runs(report: Report, names: Sequence[str]) -> list[RunResult]:
 
 
 def fetch_gdx_files(client: Client, runs: Sequence[RunResult], out: Path, on_step: OnStep) -> Iterator[GdxOutcome]:
-    """Brings the GDX of each run, and the results for VEDA where there are any, into its folder below `out`.
+    """Downloads the GDX of each run, and its results for VEDA if any, into its folder below `out`.
 
-    One after the other, because a store holds one at a time then, whatever they are together.
+    One at a time, so that the store never has to hold more than one.
 
     Raises:
         UsageError: the folder cannot be written.
@@ -70,18 +70,18 @@ def fetch_gdx_files(client: Client, runs: Sequence[RunResult], out: Path, on_ste
 
 
 def files_of(run: RunResult) -> tuple[str, ...]:
-    """What a run may have left on its host."""
+    """The files that a run may have left on its host."""
     return (GDX, RESULTS) if run.veda else (GDX,)
 
 
 def place_of(out: Path, run: RunResult, what: str) -> Path:
-    """Where a run's GDX, or the folder with its results for VEDA, comes to."""
+    """The target of a run's GDX, or of the folder with its results for VEDA."""
     return gdx_path(out, run) if what == GDX else veda_folder(out, run)
 
 
 def _outcome(client: Client, run: RunResult, what: str, out: Path, on_step: OnStep) -> GdxOutcome:
     target = place_of(out, run, what)
-    if target.exists():  # whole, or it would not have this name
+    if target.exists():  # complete, or it would not have this name
         size_bytes = sum(path.stat().st_size for path in (target, *target.glob("*")) if path.is_file())
         return GdxOutcome(run.run, run.host or "", came=True, path=target, size_bytes=size_bytes, what=what)
     try:
@@ -94,7 +94,7 @@ def _outcome(client: Client, run: RunResult, what: str, out: Path, on_step: OnSt
 
 
 def gdx_path(out: Path, run: RunResult) -> Path:
-    """Where a run's GDX comes to."""
+    """The target path of a run's GDX."""
     return run_folder(out, run.run) / GDX_FILE
 
 
@@ -111,7 +111,7 @@ def _fetch(client: Client, run: RunResult, what: str, out: Path, on_step: OnStep
 
 
 def take(client: Client, run: RunResult, what: str, answer: GdxAnswer, out: Path, on_step: OnStep) -> GdxOutcome:
-    """Saves it, checked against its hash, unpacks results for VEDA, and takes it out of the store, where it is done.
+    """Saves it after checking its hash, unpacks results for VEDA, and then removes it from the store.
 
     Raises:
         StoreFailed, OSError, redis.RedisError: it was lost on its way.
@@ -135,7 +135,7 @@ def take(client: Client, run: RunResult, what: str, answer: GdxAnswer, out: Path
 
 
 def not_taken(run: RunResult, error: Exception, what: str) -> str:
-    """The sentence on one that was lost on its way."""
-    if isinstance(error, BlobGone | BlobDamaged):  # whose own words are for the files of a model
+    """The sentence for a file that was lost on its way."""
+    if isinstance(error, BlobGone | BlobDamaged):  # whose own text is for the files of a model
         return f"{where(run, what)}: the store lost it before it was downloaded. Fetch again, or copy it from there."
     return f"{where(run, what)}: it did not get through. {error}"

@@ -11,7 +11,7 @@ def prune(
     days: Annotated[float, typer.Option(min=0, help="Remove what was not used for this many days.")] = 14.0,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Remove models and results that were not used lately.
+    """Remove unused models and results.
 
     From this machine's cache, and from the broker's store with the URL of the user `client`. Redis removes what was
     not used for 14 days by itself: to free its memory now, give fewer --days. Run folders are not touched.

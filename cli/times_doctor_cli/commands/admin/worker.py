@@ -1,4 +1,4 @@
-"""`times-doctor worker`: becomes the worker program. It is another program to us: cli never imports it."""
+"""`times-doctor worker`: becomes the worker program, which is separate: cli never imports it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def worker(context: typer.Context) -> None:
 
     if sys.platform == "win32":
         raise InfrastructureError(WINDOWS)
-    # Not the worker's words alone: `--local` as the first of them makes it the private worker of a scan.
+    # Not the user's arguments alone: `--local` as the first one would make it the private worker of a scan.
     words = [sys.executable, "-m", "times_doctor_worker", "--role=both", *context.args]
     os.execv(sys.executable, words)  # noqa: S606  # no shell is the point

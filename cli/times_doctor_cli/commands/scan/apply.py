@@ -1,4 +1,4 @@
-"""`times-doctor apply`: a scan's option file to where the model's runs find it."""
+"""`times-doctor apply`: copies a scan's option file to where the model's runs find it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from times_doctor_cli.veda.placement import Placement
     from times_doctor_tasks.contract.messages import Report, RunSpec
 
-#: Changed options that are shown.
+#: Most changed options that are shown.
 _MOST_CHANGES = 6
 EXAMPLES = """Examples:
 
@@ -70,7 +70,7 @@ def apply(
 
 
 def _saved(scan: str) -> tuple[Report, tuple[RunSpec, ...], Path | None]:
-    """The report that `scan` means, what was asked of its runs, and where it lies; None: at the broker."""
+    """The report that `scan` names, the specs of its runs, and its folder; None: at the broker."""
     from times_doctor_cli import api
 
     found = api.locate(scan, who="apply of a scan that is in no folder here")
@@ -81,7 +81,7 @@ def _saved(scan: str) -> tuple[Report, tuple[RunSpec, ...], Path | None]:
 
 
 def _diff(place: Placement) -> list[str]:
-    """Three lines: which file goes where, the options that it takes out or changes, and those that it sets."""
+    """Three lines: the file and its target, the options that it removes or changes, and those that it sets."""
     from times_doctor_cli.veda.placement import changes
 
     lines = [f"{place.run} -> {place.target}"]

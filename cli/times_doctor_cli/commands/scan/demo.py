@@ -26,7 +26,7 @@ def demo(
 
     files = write_demo(folder, small=solvers)
     if solvers:
-        # By the profiles of dlg0/times-doctor. In a process of its own: a scan begins before this module is read.
+        # With the profiles of dlg0/times-doctor. As a new process: a scan must start its local broker before imports.
         words = [sys.executable, "-c", "from times_doctor_cli.entry import main; main()", "scan"]
         scan = [*words, str(folder / SMALL_NAME), "--parallel", "--solver", "cplex"]
         raise typer.Exit(subprocess.run(scan, check=False).returncode)
@@ -37,7 +37,7 @@ def demo(
 
 
 def typed_program() -> str:
-    """How this program is called from here: by its path where it is not on PATH, as after `make demo`."""
+    """How to call this program from here: by its path if it is not on PATH, as after `make demo`."""
     path = Path(sys.argv[0])
     is_unknown = path.name == "times-doctor" and shutil.which(path.name) is None
     return str(path) if is_unknown and path.is_file() else "times-doctor"

@@ -1,4 +1,4 @@
-"""`times-doctor diagnose`: why a model has no solution, how good one is, how it is scaled; without a scan."""
+"""`times-doctor diagnose`: why a model has no solution, how good its solution is, how it is scaled; without a scan."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _of_model(model: Path, *, solve_s: float, iis_s: float) -> Diagnosis:
     from times_doctor_cli.diagnosis.diagnose import of_model
     from times_doctor_cli.run_folder.model_class import model_class_of
 
-    model_class_of(model)  # numbers that HiGHS would read as others end it here
+    model_class_of(model)  # ends here if HiGHS would misread numbers
     return of_model(model, solve_s=solve_s, iis_s=iis_s)
 
 

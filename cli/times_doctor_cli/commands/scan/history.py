@@ -1,4 +1,4 @@
-"""`times-doctor history`: what earlier scans say of a model."""
+"""`times-doctor history`: the results of earlier scans of a model."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def history(
 
 
 def _memory(*, queue: bool) -> tuple[str, list[RunRecord], Callable[[Judge | None], None]]:
-    """Where a history is, its records, and what takes some of them out, or all."""
+    """The place of a history, its records, and a function that removes some or all of them."""
     from times_doctor_cli.api import connect
     from times_doctor_cli.reports.local_history import forget_local, local_history
     from times_doctor_tasks.state_store.past_runs import forget_past_runs, past_runs
@@ -86,7 +86,7 @@ def _memory(*, queue: bool) -> tuple[str, list[RunRecord], Callable[[Judge | Non
 
 
 def _chosen(model: str, records: Sequence[RunRecord]) -> tuple[Judge, Judge | None]:
-    """What tells records of a model, and of models like it where its files are at hand.
+    """Tests that select records of a model, and of similar models if its files are here.
 
     Raises:
         UsageError: there is no such folder, file or name.

@@ -30,7 +30,7 @@ _Command = TypeVar("_Command", bound=Callable[..., None])
 
 
 class ScanOptions(TypedDict):
-    """What a person types, by the field of `ScanRequest` that takes it, in the order of the help."""
+    """The options, by their field of `ScanRequest`, in the order of the help."""
 
     run_path: Annotated[
         Path, typer.Argument(metavar="RUN_DIR", help="A run folder, or one .run, .gms, .mps or .lp file.")
@@ -109,7 +109,7 @@ class InGroups(TyperCommand):
 
 
 def takes_scan_options(command: _Command) -> _Command:
-    """Shows Typer one parameter for each of `ScanOptions` in place of the command's `**asked`."""
+    """Gives Typer one parameter for each of `ScanOptions` instead of the command's `**asked`."""
     defaults = ScanRequest(run_path=Path())
     shown = [
         Parameter(

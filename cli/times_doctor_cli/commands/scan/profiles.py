@@ -1,4 +1,4 @@
-"""`times-doctor profiles`: which profiles there are, what they do and when to use them."""
+"""`times-doctor profiles`: the profiles, what they do and when to use them."""
 
 from __future__ import annotations
 

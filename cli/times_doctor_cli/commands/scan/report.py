@@ -54,7 +54,7 @@ def report(
 
 
 def _write_otherwise(what: str, trace: Path | None) -> None:
-    """A scan as a GAMS trace file at `trace`, or as Markdown on stdout where there is none."""
+    """A scan as a GAMS trace file at `trace`, or without one as Markdown on stdout."""
     from times_doctor_cli import api
     from times_doctor_cli.reports.collect import as_typed
     from times_doctor_cli.reports.writers.trace_file import write_trace
@@ -108,7 +108,7 @@ def _of_run(path: Path, *, as_json: bool) -> None:
     try:
         files = find_run_files(path)
     except FileNotFoundError as error:
-        # A run folder that was only ever scanned: no run of its own, but the scan's report.
+        # A run folder that was only scanned: it has no run of its own, but a scan's report.
         if (saved := find_saved(path, newest=True)) is not None:
             _of_folder(saved, page=False, open_page=False, as_json=as_json)
             return

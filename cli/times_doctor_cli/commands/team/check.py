@@ -1,4 +1,4 @@
-"""`times-doctor check`: what is right and what is wrong, here and with the team's hosts."""
+"""`times-doctor check`: checks this machine and the team's hosts."""
 
 from __future__ import annotations
 

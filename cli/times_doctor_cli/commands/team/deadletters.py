@@ -1,4 +1,4 @@
-"""`times-doctor deadletters`: messages that no worker could take."""
+"""`times-doctor deadletters`: messages that no worker could read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 
 class Act(StrEnum):
-    """What to do with them."""
+    """The actions."""
 
     SHOW = "show"
     DROP = "drop"

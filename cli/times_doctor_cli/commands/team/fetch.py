@@ -1,4 +1,4 @@
-"""`times-doctor fetch`: brings the files of a scan that has ended."""
+"""`times-doctor fetch`: downloads the files of an ended scan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`times-doctor hosts`: the solver hosts that are live."""
+"""`times-doctor hosts`: the live solver hosts."""
 
 from __future__ import annotations
 

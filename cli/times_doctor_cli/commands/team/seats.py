@@ -1,4 +1,4 @@
-"""`times-doctor seats`: how many runs of a solver the whole team may solve at once, such as by its licences."""
+"""`times-doctor seats`: how many runs of a solver the whole team may run at once, such as its number of licences."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXAMPLES = """Examples:
 
 
 class Act(StrEnum):
-    """What to do with them."""
+    """The actions."""
 
     SHOW = "show"
     SET = "set"
