@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from times_doctor_cli.local.stack import LocalStack
 
 _P = ParamSpec("_P")
-#: What Click ends with when its own words (a help text) cannot be written any more; nothing else of ours ends so.
+#: Click's exit code if its output (a help text) cannot be written; nothing of ours uses it.
 _CLICKS_CLOSED_PIPE = 1
 
 
 def _ending_in_words(command: Callable[_P, None]) -> Callable[_P, None]:
-    """Turns every error a user can cause into its words and its exit code."""
+    """Turns every error that a user can cause into a message and an exit code."""
 
     @functools.wraps(command)
     def guarded(*args: _P.args, **kwargs: _P.kwargs) -> None:
@@ -41,14 +41,14 @@ def _ending_in_words(command: Callable[_P, None]) -> Callable[_P, None]:
         except typer.Abort:  # Ctrl-C, or the end of input, at a question
             raise typer.Exit(exit_codes.INTERRUPTED) from None
         except BrokenPipeError:
-            # `| head` closed our output; nothing more can be said, not even at exit.
+            # `| head` closed our output; we can print nothing more, not even at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(exit_codes.CLOSED_PIPE) from None
 
     return guarded
 
 
-#: Every command, in the order of the help: module below `commands`, and function. One is imported, not all.
+#: Every command, in the order of the help: module below `commands`, and function. Only the one called is imported.
 COMMANDS = {
     "scan": "scan.scan:scan",
     "watch": "team.watch:watch",
@@ -75,7 +75,7 @@ COMMANDS = {
 
 
 def make_app(names: Iterable[str] = tuple(COMMANDS)) -> typer.Typer:
-    """The application with these commands: building all of them takes longer than most commands' own start."""
+    """The application with these commands: to build all takes longer than most commands' start."""
     app = typer.Typer(
         name="times-doctor",
         help="Compare solver settings (profiles) for one TIMES or other model, and say which to use and why.",
@@ -117,7 +117,7 @@ def run(arguments: Sequence[str], stack: LocalStack | None) -> int:
         return exit_codes.CLOSED_PIPE if code == _CLICKS_CLOSED_PIPE else code
     finally:
         if stack is not None:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left to do is short, and must be done
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the rest is short, and must be done
             stack.end()
     return exit_codes.OK
 

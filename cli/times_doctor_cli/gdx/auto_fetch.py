@@ -132,7 +132,7 @@ def recommended_run(report: Report) -> RunResult | None:
 
 
 def keep_recommended_here(report: Report, out: Path) -> str:
-    """After a scan on this machine: the recommended run's GDX beside its other files. A sentence where it cannot be."""
+    """Puts the recommended run's GDX of a local scan beside its other files. Returns a sentence if it fails."""
     run = recommended_run(report)
     source = Path(run.directory) / GDX_FILE if run is not None and run.directory else None
     if run is None or source is None or not source.is_file():

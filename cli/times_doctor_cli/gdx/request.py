@@ -1,4 +1,4 @@
-"""Asking a host for the GDX of one run, and waiting for it as long as the host makes progress."""
+"""Asks a host for the GDX of one run, and waits as long as the host makes progress."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from times_doctor_tasks.state_store.gdx_requests import (
     SendGdx,
 )
 
-#: What can be asked for, as people call it.
+#: The kinds of files that can be requested, as users call them.
 GDX = "GDX"
 RESULTS = "results for VEDA"
 _STAY = {GDX: "stays", RESULTS: "stay"}
-#: Seconds between looks for an answer.
+#: Seconds between polls for an answer.
 POLL_S = 0.1
 
 
 class GdxStays(Exception):
-    """A GDX does not come: a sentence with its run, its host, its folder and what to do."""
+    """A GDX cannot be had: a sentence with its run, its host, its folder and what to do."""
 
     def __init__(self, sentence: str, *, is_lost: bool = True) -> None:
         """Args:
-        is_lost: It is, or was, somewhere; False: there never was one.
+        is_lost: It exists or existed; False: there never was one.
         """
         super().__init__(sentence)
         self.is_lost = is_lost
@@ -62,18 +62,18 @@ OnStep: TypeAlias = Callable[[GdxStep], None]
 
 
 class Patience(msgspec.Struct, frozen=True):
-    """When to give up, seconds."""
+    """Time-outs, in seconds."""
 
     silent_s: float = 120.0
-    """A host that lives, but neither sends nor says that it is busy with others'."""
+    """For a live host that neither sends nor reports that it is busy with other files."""
     gone_s: float = 10.0
-    """A host whose card has expired: a worker that restarts is back sooner."""
+    """For a host whose card has expired: a restarting worker is back sooner."""
     repeat_s: float = 5.0
     """Between repetitions of the request, each with a look at the host's card."""
 
 
 class Asking:
-    """One request, from its first word until it is withdrawn. Methods may raise `redis.RedisError`."""
+    """One request, from its publication until it is withdrawn. Methods may raise `redis.RedisError`."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Asking:
         veda: bool = False,
     ) -> None:
         """Args:
-        max_bytes: A larger one stays where it is.
+        max_bytes: A larger one is not fetched.
         veda: The results for VEDA that were made of it, instead of the GDX.
 
         Raises:
@@ -101,13 +101,13 @@ class Asking:
         self._patience = patience or Patience()
         self._next_repeat_s = 0.0
         self._seen_s = monotonic_s()
-        """When the host's card was there last."""
+        """When the host's card was last seen."""
 
     def __enter__(self) -> Asking:
-        """Asks, unless the host cannot be asked.
+        """Sends the request.
 
         Raises:
-            GdxStays: it is not there, or does not know how.
+            GdxStays: the host is away, or its version cannot send GDX files.
         """
         if why := _why_unable(self._card(), self._host, self._served):
             raise self._stays(why)
@@ -118,17 +118,17 @@ class Asking:
         try:
             self._requests.withdraw(self._host, self._request)
         except redis.RedisError:
-            return  # it stands for seconds only
+            return  # the key lives only for seconds
 
     def wait(self, on_step: OnStep, reason_to_stop: Callable[[], str] = lambda: "") -> GdxAnswer:
-        """The answer once the file is in the store.
+        """Waits until the file is in the store; returns the answer.
 
         Args:
             on_step: Told how far it is.
-            reason_to_stop: Asked again and again; a clause ends the waiting.
+            reason_to_stop: Called repeatedly; a clause ends the waiting.
 
         Raises:
-            GdxStays: it does not come.
+            GdxStays: it will not arrive.
         """
         said: GdxAnswer | None = None
         moved_s = self._seen_s = monotonic_s()
@@ -165,7 +165,7 @@ class Asking:
     def _card(self) -> HostCard | None:
         try:
             return self._store.host(self._host)
-        except SchemaMismatch:  # of another major: this reads what there is to read
+        except SchemaMismatch:  # of another major version: reads what it can
             return next((card for card in self._store.live_hosts() if card.host == self._host), None)
 
     def _answer(self) -> GdxAnswer | None:
@@ -204,7 +204,7 @@ class Asking:
 
 
 def where(run: RunResult, what: str) -> str:
-    """Where a file is that did not come."""
+    """The place of a file that did not arrive."""
     return f"The {what} of {run.run} {_STAY[what]} on {run.host} in {run.directory}"
 
 
@@ -217,7 +217,7 @@ _ONCE_BACK = "Fetch again once `times-doctor hosts` shows it."
 
 
 def _request(run: RunResult, max_bytes: int | None, *, veda: bool) -> SendGdx:
-    """The request for a run's GDX; the ids are those under which its host worked on it, also for a reused run."""
+    """The request for a run's GDX; with the ids that its host used, also for a reused run."""
     if run.engine != "gams":
         raise GdxStays(f"{run.run} has no GDX: only GAMS writes one.", is_lost=False)
     if not run.host or not run.directory:
@@ -235,7 +235,7 @@ def _request(run: RunResult, max_bytes: int | None, *, veda: bool) -> SendGdx:
 
 
 def _why_unable(card: HostCard | None, host: str, served: str) -> str:
-    """Why a host cannot be asked, with what to do; empty when it can."""
+    """Why a host cannot be asked, and what to do; empty if it can."""
     if card is None:
         return f"{host} is not live. {_ONCE_BACK}"
     if SCHEMA not in card.schemas:
@@ -249,7 +249,7 @@ def _why_unable(card: HostCard | None, host: str, served: str) -> str:
 
 
 def _is_same(answer: GdxAnswer, before: GdxAnswer | None) -> bool:
-    """Whether nothing moved: a host that only repeats how far it is does not get the file through."""
+    """Whether there was no progress: a host that only repeats its progress does not send the file."""
     if before is None or answer.state is not before.state:
         return False
     if answer.state is GdxState.SENDING and answer.done_bytes and answer.done_bytes == before.done_bytes:

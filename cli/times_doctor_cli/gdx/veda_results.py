@@ -1,4 +1,4 @@
-"""Results for VEDA that a host made of a run's GDX: brought as an archive, and put where a person finds them."""
+"""Results for VEDA that a host made from a run's GDX: fetched as an archive, and unpacked beside the run's files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from times_doctor_tasks.contract.messages import RunResult
 
 #: Folder of the results, below the run's.
 FOLDER = "veda"
-#: What is said beside results whose marginals are another's.
+#: The note beside results whose marginals belong to another run.
 INTERIOR = (
     "{run} ended without crossover. Its solution is not a vertex: the marginals in these files (VAR_*M, EQ_*M and "
     "other dual values) differ from those of a simplex solve. Levels and the objective are good.\n"
@@ -20,12 +20,12 @@ INTERIOR = (
 
 
 def veda_folder(out: Path, run: RunResult) -> Path:
-    """Where the results for VEDA of a run come to."""
+    """The folder for a run's results for VEDA."""
     return run_folder(out, run.run) / FOLDER
 
 
 def unpack(archive: Path, run: RunResult, folder: Path) -> None:
-    """Unpacks the results into `folder`, and says beside them where their marginals are not a vertex's.
+    """Unpacks the results into `folder`, with a note if their marginals are not those of a vertex.
 
     Raises:
         OSError: they cannot be written, or the archive is damaged.
@@ -34,7 +34,7 @@ def unpack(archive: Path, run: RunResult, folder: Path) -> None:
     with replacing(folder) as part:
         try:
             _fill(part, archive, run)
-        except BaseException:  # also Ctrl-C: half of it must not stay
+        except BaseException:  # also after Ctrl-C: no partial results may stay
             shutil.rmtree(part, ignore_errors=True)
             raise
 

@@ -1,4 +1,4 @@
-"""How far GDX files are: one line that changes on a terminal, a line for each large one elsewhere."""
+"""Progress of GDX files: one changing line on a terminal, elsewhere a line for each large file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Steps(Protocol):
         """Shows it until the next one."""
 
     def clear(self) -> None:
-        """Leaves the screen to others."""
+        """Clears its line."""
 
 
 @contextmanager
@@ -47,18 +47,18 @@ def shown_steps(console: Console) -> Iterator[Steps]:
 
 
 def step_words(step: GdxStep) -> str:
-    """What happens now."""
+    """The current step."""
     words = _WORDS.get(step.stage, _WORDS["asking"])
     return words.format(host=printable(step.host), run=printable(step.run))
 
 
 def tell(outcome: GdxOutcome, console: Console) -> None:
-    """What became of one GDX, as a line on `console`, or as a sentence on stderr where it did not come."""
+    """The outcome of one GDX, as a line on `console`, or as a sentence on stderr if it did not arrive."""
     if outcome.path is None:
         say(outcome.why if not outcome.is_lost else f"Warning: {outcome.why}", stderr_console())
         return
     how = f"from {outcome.host}" if outcome.sha256 else "here already"
-    below = "/".join(outcome.path.parts[-3:])  # of the scan's folder, which was named just before
+    below = "/".join(outcome.path.parts[-3:])  # relative to the scan's folder, which was printed just before
     what = outcome.what[:1].upper() + outcome.what[1:]
     say(f"{what} of {outcome.run}: {below} ({size(outcome.size_bytes)}, {how})", console)
 
@@ -66,7 +66,7 @@ def tell(outcome: GdxOutcome, console: Console) -> None:
 def finish_shown(
     unasked: Unasked, steps_console: Console, console: Console, is_told_to_end: Callable[[], bool] = lambda: False
 ) -> list[GdxOutcome]:
-    """Waits for the recommended run's files, shows how far they are, and says what became of each."""
+    """Waits for the recommended run's files, shows their progress, and reports the outcome of each."""
     with shown_steps(steps_console) as steps:
         outcomes = unasked.finish(steps.on_step, is_told_to_end)
     for outcome in outcomes:
@@ -77,7 +77,7 @@ def finish_shown(
 class _Line:
     def __init__(self, console: Console) -> None:
         words = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis"))
-        # Short: `^C` still fits behind it at 80 columns. Its letters are not in every terminal.
+        # Short, so that `^C` fits behind it at 80 columns. Not every terminal can show its letters.
         bar = [BarColumn(bar_width=12)] if shows_unicode(console) else []
         columns = [words, *bar, TextColumn("{task.fields[amount]}"), TimeRemainingColumn(compact=True)]
         self._progress = Progress(*columns, console=console, transient=True)

@@ -13,12 +13,12 @@ from times_doctor_cli.scan_state.menu import Choice, Menu, Wish
 from times_doctor_cli.scan_state.rows import Notice
 from times_doctor_cli.terminal.console import Keyboard
 
-#: A second Ctrl-C this soon after the first means all, also when the menu was closed in between, ms.
+#: Milliseconds: a second Ctrl-C this soon after the first means all, even if the menu was closed in between.
 DOUBLE_MS = 1_000
-#: After "cancel all" and after "cancel now" further Ctrl-C are ignored this long, ms: people press it many times.
+#: Milliseconds for which Ctrl-C is ignored after "cancel all" and "cancel now": people press it many times.
 DEAF_MS = 1_000
 
-#: Said where Ctrl-C came before anything was published.
+#: The message if Ctrl-C came before anything was published.
 NOTHING_STARTED = "Interrupted before the scan was submitted: nothing was started."
 _CANCEL_WORDS = {
     Wish.CANCEL_ALL: "Cancelling all runs; what their solvers have by now is kept.",
@@ -27,7 +27,7 @@ _CANCEL_WORDS = {
 
 
 class Signals:
-    """Counts Ctrl-C and notes a hang-up; the handlers do nothing else, and the old ones come back at the end."""
+    """Counts Ctrl-C and notes a hang-up; the handlers do nothing else, and the old ones are restored at the end."""
 
     #: Another process asks us to end. Absent names do not exist on this platform.
     _ENDING = ("SIGHUP", "SIGTERM", "SIGBREAK")
@@ -35,7 +35,7 @@ class Signals:
     def __init__(self) -> None:
         self.must_end = False
         self.hung_up = False
-        """The terminal is gone too."""
+        """The terminal is closed too."""
         self._presses = 0
         self._before: dict[signal.Signals, Any] = {}
 
@@ -58,7 +58,7 @@ class Signals:
             signal.signal(number, handler)
 
     def _install(self, number: signal.Signals, handler: Callable[[int, FrameType | None], None]) -> None:
-        # Ignored on purpose by the process that started us: nohup, or a shell that put us in the background.
+        # Ignored by the process that started us: nohup, or a shell that put us in the background.
         if signal.getsignal(number) is not signal.SIG_IGN:
             self._before[number] = signal.signal(number, handler)
 
@@ -73,7 +73,7 @@ class Signals:
 
 
 class Controls:
-    """What the person wants: one Ctrl-C opens the menu, two cancel all, more insist.
+    """The user's choice: one Ctrl-C opens the menu, two cancel all, more insist.
 
     After "cancel all" the next Ctrl-C cancels at once, and one more leaves without waiting.
     """
@@ -97,13 +97,13 @@ class Controls:
         self._on_choice = on_choice
         self._can_detach = can_detach
         self._is_mine = is_mine
-        #: The owner, if the scan is another user's and this user has not been asked yet.
+        #: The owner, if it is another user and this user has not been asked yet.
         self._owner = owner
         self._last_press_ms: int | None = None
         self._cancelled_ms = 0
 
     def handle(self, signals: Signals, at_ms: int) -> bool:
-        """Act on what was pressed and typed; whether the screen should follow at once."""
+        """Acts on keys and Ctrl-C; returns whether to redraw at once."""
         changed = False
         for _ in range(signals.take_presses()):
             self._press(at_ms)
@@ -119,7 +119,7 @@ class Controls:
 
     @property
     def hint(self) -> str:
-        """What Ctrl-C does next."""
+        """The effect of the next Ctrl-C."""
         match self.cancelled:
             case Wish.CANCEL_ALL:
                 return "Cancelling. Ctrl-C: stop at once"
@@ -146,14 +146,14 @@ class Controls:
             self.menu = Menu(self._board, can_detach=self._can_detach)
 
     def _leave_or_cancel(self, at_ms: int) -> None:
-        """A terminal that goes away takes with it what runs on its own machine, and nothing of the team's hosts."""
+        """When its terminal closes, a scan on this machine is cancelled; one on a team's hosts goes on."""
         if self._can_detach:
             self.detached = True
         else:
             self._cancel_unasked(at_ms)
 
     def _cancel_unasked(self, at_ms: int) -> None:
-        """Ctrl-C where no menu can be shown; a mere watcher leaves the scan to go on."""
+        """Ctrl-C without a menu: a mere watcher leaves, and the scan goes on."""
         if self._is_mine:
             self._cancel(Wish.CANCEL_ALL, at_ms)
         else:
@@ -166,7 +166,7 @@ class Controls:
             self.left = True
 
     def _asks_first(self) -> bool:
-        """Whether to ask before another user's scan is cancelled; once is enough."""
+        """Whether to ask before another user's scan is cancelled; only once."""
         owner, self._owner = self._owner, ""
         if owner:
             words = f"This scan is {owner}'s. Say it once more to cancel it."

@@ -23,9 +23,9 @@ from times_doctor_tasks.contract.clock import now_ms as wall_ms
 from times_doctor_tasks.contract.messages import AnyEvent, Reported, RunResult, StateChanged
 from times_doctor_tasks.contract.states import TERMINAL
 
-#: While a menu is open keys are looked for this often.
+#: Seconds between polls for keys while a menu is open.
 KEY_S = 0.04
-#: Events are asked for at most this often: many small answers cost more than one large. Each hundred runs adds as much
+#: Least time between reads of events: many small answers cost more than one large one. Each hundred runs adds as much
 #: again, up to four times.
 POLL_S = 0.05
 
@@ -34,7 +34,7 @@ class EventSource(Protocol):
     """Where a scan's events come from."""
 
     def next_events(self, timeout_s: float) -> Sequence[tuple[int, AnyEvent]] | None:
-        """What happened since the last call, oldest first, as (at_ms, event); None once the scan is over.
+        """New events since the last call, oldest first, as (at_ms, event); None once the scan is over.
 
         Waits up to `timeout_s` for the first event, then returns an empty sequence.
         """
@@ -44,19 +44,19 @@ class ShowEnd(StrEnum):
     """Why `show` returned."""
 
     OVER = "over"
-    """The scan has ended: the source said so."""
+    """The source reported the end of the scan."""
     DETACHED = "detached"
-    """The person leaves the scan to its hosts."""
+    """The user leaves; the scan goes on."""
     LEFT = "left"
-    """The person asked to cancel all, to cancel now, and then pressed Ctrl-C once more."""
+    """The user asked to cancel all, to cancel now, and then pressed Ctrl-C once more."""
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """How the showing of a scan ended."""
+    """How `show` ended."""
 
     ending: ShowEnd
     interrupted: bool
-    """All runs were asked to stop, or the command that owns the scan was: exit code 130."""
+    """All runs, or the command that owns the scan, were asked to stop: exit code 130."""
 
 
 def show(
@@ -78,12 +78,12 @@ def show(
     """Show a scan until it is over, as a table on a terminal, else as a line per change.
 
     Args:
-        source: its events. What it raises ends the show and goes on to the caller, with the terminal as it was.
+        source: its events. Its exceptions end the show and reach the caller, after the terminal is restored.
         on_interrupt: called in this thread with CANCEL_SOME, CANCEL_ALL, CANCEL_NOW or DETACH; it must not block.
-        result_of: the result of a run that has ended; None: not to be had now, and its objective is not shown.
-        can_detach: it can go on without this terminal: one that closes, or SIGTERM, ends the show, else cancels all.
-        is_mine: this terminal asked for it: Ctrl-C where no menu can be shown cancels all, else it ends the show.
-        owner: Another user who owns the scan: the menu then asks again before it cancels.
+        result_of: the result of an ended run; None: not available now, and its objective is not shown.
+        can_detach: it can go on without this terminal, whose end or SIGTERM then only ends the show, else cancels all.
+        is_mine: this terminal started it: Ctrl-C without a menu cancels all, else it ends the show.
+        owner: The other user who owns the scan: the menu asks before it cancels.
         signals: noted since before the scan was submitted. notify: keep the terminal's title, ring its bell at the end.
     """
     frames = shows_frames(console)
@@ -143,5 +143,5 @@ class _Loop(msgspec.Struct, frozen=True):
 
 
 def _forgiving(signals: Signals) -> AbstractContextManager[None]:
-    """After a hang-up the terminal is gone: writing to it fails, which does not matter."""
+    """Ignores write errors: after a hang-up the terminal is gone."""
     return contextlib.suppress(*([OSError] if signals.hung_up else []))

@@ -1,4 +1,4 @@
-"""The scan as lines of a log, for where no table can be drawn: pipes, CI, dumb terminals."""
+"""The scan as lines of a log, if no table can be drawn: pipes, CI, dumb terminals."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from times_doctor_tasks.contract.messages import AnyEvent, ProgressMade, StateCh
 from times_doctor_tasks.contract.progress import Phase
 from times_doctor_tasks.contract.states import OWNED, SOLVED, TERMINAL, RunState
 
-#: A run says how far it is at most this often, ms, ...
+#: A run reports its progress at most this often, ms, ...
 PROGRESS_EVERY_MS = 10_000
-#: ... or when it came this much further in its phase.
+#: ... or after this much progress in its phase.
 PROGRESS_STEP = 0.1
 #: But never more often than this, ms.
 PROGRESS_FLOOR_MS = 1_000
-#: After this long without any line a summary says that the scan is alive, ms.
+#: After this long without a line a summary shows that the scan is alive, ms.
 SILENCE_MS = 60_000
 
 
@@ -45,14 +45,14 @@ class PlainScreen:
         self._last_line_ms: int | None = None
 
     def took(self, at_ms: int, event: AnyEvent) -> None:
-        """The board has just folded `event`."""
+        """Called after the board applied `event`."""
         notices = [notice_words(notice) for notice in self._board.take_notices()]
         match event:
             case StateChanged():
                 row = self._board.row(event.run)
                 if row.state is RunState.RUNNING:
                     self._told[row.run] = _Told(at_ms)
-                # What a failure says is its notice: one line, not two.
+                # A failure has its notice: one line, not two.
                 if row.state not in (RunState.FAILED, RunState.LOST) or not notices:
                     self._print(at_ms, state_line(row))
             case ProgressMade():
@@ -63,7 +63,7 @@ class PlainScreen:
             self._print(at_ms, words)
 
     def refresh(self, now_ms: int, menu: Menu | None, *, hint: str = "", urgent: bool = False) -> None:
-        """Say that the scan is alive when nothing was said for long."""
+        """Prints a summary after a long silence."""
         del menu, hint, urgent  # no user can see a menu
         for notice in self._board.take_notices():
             self._print(now_ms, notice_words(notice))
@@ -73,7 +73,7 @@ class PlainScreen:
             self._print(now_ms, headline_line(self._board.headline(now_ms)))
 
     def close(self, now_ms: int) -> None:
-        """Sum up: the scan is over, or no longer watched."""
+        """Prints a summary: the scan is over, or no longer watched."""
         self._print(now_ms, headline_line(self._board.headline(now_ms)))
 
     def _is_worth_a_line(self, row: Row, at_ms: int) -> bool:
@@ -82,7 +82,7 @@ class PlainScreen:
             return False
         told = self._told.setdefault(row.run, _Told(at_ms))
         fraction = look.fraction or 0.0
-        # Many short solves would each go from 0 to 100 %: only within one does a step count.
+        # Many short solves each go from 0 to 100 %: a step counts only within one.
         before = told.fraction if look.phase is told.phase else 0.0
         further = look.solve == max(told.solve, 1) and fraction >= before + PROGRESS_STEP
         if at_ms - told.at_ms < (PROGRESS_FLOOR_MS if further else PROGRESS_EVERY_MS):
@@ -92,13 +92,13 @@ class PlainScreen:
 
     def _print(self, at_ms: int, words: str) -> None:
         clock = time.strftime("%H:%M:%S", time.localtime(at_ms / 1000))
-        # Not by rich: a scan has five such lines a run.
+        # Without rich, for speed: a scan has five such lines per run.
         print(f"{clock} {printable(words)}", file=self._console.file, flush=True)
         self._last_line_ms = max(at_ms, self._last_line_ms or 0)
 
 
 def state_line(row: Row) -> str:
-    """A run's state in words: `cplex.dual running on h1`."""
+    """A run's state as text: `cplex.dual running on h1`."""
     words = [row.run, row.state.value]
     if row.verdict is not None:
         words.append(verdict_words(row.verdict))
@@ -114,12 +114,12 @@ def state_line(row: Row) -> str:
         ]
         line = ", ".join([line, *filter(None, facts)])
     if row.is_exact and row.verdict in SOLVED:
-        return line  # its figures say it
+        return line  # its figures show it
     return f"{line}: {row.reason}" if row.reason else line
 
 
 def progress_line(row: Row, now_ms: int) -> str:
-    """How far a run is: `cplex.bar barrier 62%, 1:12`."""
+    """A run's progress: `cplex.bar barrier 62%, 1:12`."""
     look = row.progress
     assert look is not None
     facts = [f"{row.run} {look.phase.value} {progress_words(look)}".rstrip(), span(row.elapsed_s(now_ms))]

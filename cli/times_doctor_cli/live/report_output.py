@@ -22,24 +22,24 @@ from times_doctor_tasks.profiles.registry import CURRENT
 
 
 def show_results(report: Report, harvest: Harvest, console: Console, *, as_json: bool) -> None:
-    """The report on the screen, or as the document that `scan_report.json` is."""
+    """The report on the screen, or as the document of `scan_report.json`."""
     if as_json:
         emit_json(msgspec.Raw(report_json(report, {run.run: run for run in harvest.runs})))
         return
     best = next((run for run in report.runs if run.run == report.recommendation.run), None)
-    is_new = best is not None and best.profile != CURRENT  # the user's own file is where it belongs
+    is_new = best is not None and best.profile != CURRENT  # the user's own file is already in place
     where = ReportFiles(
         folder=as_typed(harvest.out),
         reports=REPORTS,
         recommended=f"{RECOMMENDED}/{best.solver}.opt" if best and is_new else "",
-        # GAMS looks for it where it starts; HiGHS is told a path.
+        # GAMS looks for it in its start folder; HiGHS gets a path.
         copy_to=as_typed(harvest.copy_to) if best and best.engine == "gams" and harvest.copy_to else "",
     )
     show_report(report, console, files=where if harvest.out.is_dir() else None)
 
 
 def show_report(report: Report, console: Console, *, files: ReportFiles | None = None) -> None:
-    """The report on the screen, what is to be minded first."""
+    """The report on the screen, warnings first."""
     unicode = shows_unicode(console)
     if report.warnings:
         show(notices_view([Notice("warning", words) for words in report.warnings], unicode=unicode), console)
@@ -50,7 +50,7 @@ def show_report(report: Report, console: Console, *, files: ReportFiles | None =
 
 
 def reused_words(report: Report) -> list[str]:
-    """Which runs were not run, a line for each scan that their results come from."""
+    """The reused runs, a line for each scan that their results come from."""
     by_scan: dict[str, list[str]] = {}
     for run in report.runs:
         if run.reused_from:
@@ -59,10 +59,10 @@ def reused_words(report: Report) -> list[str]:
 
 
 def show_page(folder: Path, *, open_page: bool) -> None:
-    """Says where a scan's page is, and opens it if asked to.
+    """Prints the path of a scan's page, and opens it if wanted.
 
     Raises:
-        UsageError: it is not there.
+        UsageError: it does not exist.
     """
     page = folder / HTML
     if not page.is_file():

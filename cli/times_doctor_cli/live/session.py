@@ -1,4 +1,4 @@
-"""A scan on this screen until it is over: its feed folded into a board, a person's wishes turned into cancel flags."""
+"""Shows a scan until it is over: folds its events into a board, and turns the user's choices into cancel flags."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from times_doctor_tasks.contract.messages import ScanSpec
 
 #: Seconds between looks at the team while a scan is watched.
 PLACES_S = 3.0
-#: Runs for which a second more passes until the next look: each is read.
+#: Runs that add one second to the time between looks: each is read.
 RUNS_A_S = 100
 
 
@@ -39,7 +39,7 @@ def show_scan(
 ) -> Shown:
     """Shows the scan until its report exists; Ctrl-C becomes cancel flags.
 
-    `check` is asked now and then: it raises where the scan cannot go on. For the others see `live.loop.show`.
+    `check` is called now and then: it raises if the scan cannot go on. For the others see `live.loop.show`.
     """
     source = _Source(client, spec, board, check, in_team=can_detach)
     return show(
@@ -58,7 +58,7 @@ def show_scan(
 
 
 class _Source:
-    """The feed, and cancel flags that wait while the broker is away."""
+    """The events, and cancel flags that wait while the broker is away."""
 
     def __init__(
         self, client: Client, spec: ScanSpec, board: Board, check: Callable[[], None], *, in_team: bool
@@ -80,7 +80,7 @@ class _Source:
         return self.feed.next_events(timeout_s)
 
     def obey(self, choice: Choice) -> None:
-        """What the person wants; sent at once, or as soon as the broker answers."""
+        """Sends the user's choice at once, or as soon as the broker answers."""
         if choice.wish in (Wish.CANCEL_SOME, Wish.CANCEL_ALL, Wish.CANCEL_NOW):
             self._wishes.append(choice)
             if not self._send():
@@ -92,7 +92,7 @@ class _Source:
         if self._reader is None or monotonic_s() < self._next_look_s:
             return
         self._next_look_s = monotonic_s() + PLACES_S
-        with contextlib.suppress(BrokerUnavailable):  # the feed says so
+        with contextlib.suppress(BrokerUnavailable):  # the event stream reports it
             look = self._reader.look()
             self._next_look_s += (len(look.waiting) + len(look.working)) / RUNS_A_S
             self._board.show_places(self._reader.words(look, self._scan))

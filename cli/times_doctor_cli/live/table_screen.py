@@ -1,4 +1,4 @@
-"""The live table on a terminal: when a frame is drawn, and how the one before it goes away."""
+"""The live table on a terminal: when to draw a frame, and how to remove the one before."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from times_doctor_tasks.contract.messages import AnyEvent
 
 #: At most four frames a second: more cannot be read, and 500 runs would cost a core.
 FRAME_S = 0.25
-#: At least one, so that the times go on.
+#: At least one, so that the times move.
 IDLE_FRAME_S = 1.0
-#: A scan that took less rings no bell: its user is still watching.
+#: A shorter scan rings no bell: its user is still watching.
 BELL_AFTER_S = 30.0
 
 
@@ -35,18 +35,18 @@ class Screen(Protocol):
         """The board has just folded `event`."""
 
     def refresh(self, now_ms: int, menu: Menu | None, *, hint: str = "", urgent: bool = False) -> None:
-        """Show what changed, when it is time to; at once if `urgent`."""
+        """Show what changed, if it is time; at once if `urgent`."""
 
     def close(self, now_ms: int) -> None:
-        """Show the last state and let go of the terminal."""
+        """Show the last state and release the terminal."""
 
 
 class TableScreen:
-    """The live table. It stays in the scrollback when it is over: no alternate screen."""
+    """The live table. It stays in the scrollback at the end: no alternate screen."""
 
     def __init__(self, board: Board, console: Console, *, tick_s: Callable[[], float], notify: bool = False) -> None:
         """Args:
-        notify: Keep the terminal's title, and ring its bell at the end.
+        notify: Set the terminal's title, and ring its bell at the end.
         """
         self._board = board
         self._console = console
@@ -62,10 +62,10 @@ class TableScreen:
         self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
 
     def took(self, at_ms: int, event: AnyEvent) -> None:
-        """Nothing: a frame shows the board, not its events."""
+        """Does nothing: a frame shows the board, not its events."""
 
     def refresh(self, now_ms: int, menu: Menu | None, *, hint: str = "", urgent: bool = False) -> None:
-        """Draw a frame when something changed and the last one is old enough."""
+        """Draw a frame if something changed and the last one is old enough."""
         age_s = self._tick_s() - self._drawn_s
         changed = self._board.version != self._version and age_s >= FRAME_S
         if changed or urgent or age_s >= IDLE_FRAME_S or self._console.size != self._size:
@@ -110,14 +110,14 @@ class TableScreen:
             self._live.start()
         self._live.update(lines, refresh=not notices)
         if notices:
-            # Printing while the table is live draws the table again below: one write for both.
+            # Printing while the table is live redraws the table below: one write for both.
             self._console.print(notices_view(notices, unicode=self._unicode), crop=False)
 
     def _erase_wrapped(self, old: Lines, width: int) -> None:
-        """Take away a frame that a narrower terminal has wrapped into more rows than were drawn.
+        """Remove a frame that a narrower terminal has wrapped into more rows than were drawn.
 
-        Rich goes up by the rows it drew, so the upper ones would stay for ever. Terminals that cut lines instead of
-        wrapping them lose as many rows above the table: of the two the smaller harm, since nearly all wrap.
+        Rich moves up by the rows that it drew, so the upper ones would stay. Terminals that cut lines lose as many rows
+        above the table; nearly all terminals wrap.
         """
         drawn = len(old.lines)
         rows = old.rows_at(width)

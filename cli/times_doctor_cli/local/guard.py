@@ -1,9 +1,9 @@
-"""The guard: a small process that keeps the private broker and worker of one scan, and takes both down.
+"""The guard: a small process that keeps the private broker and worker of one scan, and ends both.
 
-It is forked before anything heavy is imported, lives in a session of its own (Ctrl-C does not reach it), restarts a
-worker that died, and when its lifeline to the command line closes (a normal end, or kill -9) nothing is left: the
-worker gets time to stop its solves, then everything is killed and the folder removed. A server that died took the scan
-with it: the worker is stopped, and the logs stay until the command line has read them.
+It is forked before any heavy import, has its own session (Ctrl-C does not reach it), and restarts a worker that died.
+When its lifeline to the command line closes (at a normal end, or kill -9), it cleans up: the worker gets time to stop
+its solves, then everything is killed and the folder removed. If the server dies, the scan is lost: the guard stops the
+worker, and keeps the logs until the command line has read them.
 """
 
 from __future__ import annotations
@@ -13,39 +13,39 @@ import select
 import signal
 import sys
 
-TYPE_CHECKING = False  # `typing` costs milliseconds that every scan would wait for
+TYPE_CHECKING = False  # importing `typing` would cost each scan milliseconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
-#: Sent over the lifeline: nothing solves any more, end at once.
+#: Sent over the lifeline: no solve is left, end at once.
 END_NOW = b"k"
-#: Seconds a worker gets to stop its solves when the command line vanished.
+#: Seconds that a worker gets to stop its solves when the command line has died.
 GRACE_S = 8.0
-#: File that holds one of these bytes for each process that died.
+#: The file with one of these bytes for each process that died.
 DEATHS = "deaths"
 SERVER_DIED, WORKER_DIED = b"s", b"w"
-#: Pauses before a worker that died is started again, seconds; the last one repeats.
+#: Seconds before a worker that died is restarted; the last one repeats.
 RESTART_PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0)
 _PR_SET_PDEATHSIG = 1
 
 
 def worker_argv(folder: str) -> list[str]:
-    """How the private worker is started. It is another program to us: cli never imports the worker."""
+    """How the private worker is started. It is a separate program: cli never imports the worker."""
     return [sys.executable, "-m", "times_doctor_worker", "--local", folder]
 
 
 def has_ended(pid: int) -> bool:
-    """Whether the guard is gone; it must be ours, and asked about only until it is."""
+    """Whether the guard has ended; it must be our child, and this must not be called again after True."""
     return sys.platform != "win32" and os.waitpid(pid, os.WNOHANG)[0] != 0
 
 
 def wait_for(pid: int) -> None:
-    """Returns when the guard is gone."""
+    """Returns when the guard has ended."""
     os.waitpid(pid, 0)
 
 
-# Below is what needs a fork. There is no local scan where there is none.
+# The code below needs fork. Without it there are no local scans.
 assert sys.platform != "win32"
 
 
@@ -68,14 +68,14 @@ def fork_guard(folder: str, server: Sequence[str], worker: Sequence[str]) -> tup
 
 
 def _fill_standard_streams() -> None:
-    """One that is closed when we start (cron, `<&-`) becomes /dev/null: its number must not become our pipe's."""
+    """A stream that is closed at our start (cron, `<&-`) becomes /dev/null, so that no pipe of ours gets its number."""
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(fd)
 
 
 def _let_go_of_terminal() -> None:
-    """No standard streams: a guard that outlives its parent by a moment must not hold a pipe open."""
+    """Closes standard streams: a guard that briefly outlives its parent must not hold a pipe open."""
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
@@ -84,7 +84,7 @@ def _let_go_of_terminal() -> None:
 
 
 class _Guard:
-    """The guard's life."""
+    """The guard's main loop."""
 
     def __init__(self, folder: str, server: Sequence[str], worker: Sequence[str], lifeline: int) -> None:
         self._folder = folder
@@ -101,7 +101,7 @@ class _Guard:
         self._worker = self._start_worker()
 
     def run(self) -> int:
-        """Until the lifeline closes."""
+        """Runs until the lifeline closes."""
         restart_in_s: float | None = None
         while True:
             ready, _, _ = select.select([self._lifeline, self._wake_r], [], [], restart_in_s)
@@ -122,7 +122,7 @@ class _Guard:
         return 0
 
     def _start_server(self, argv: list[str]) -> int:
-        """A guard that is killed takes the server along (Linux): otherwise it would run for ever without a client."""
+        """If the guard is killed, the server dies too (Linux): otherwise it would run for ever without a client."""
         guard = os.getpid()
         pid = os.fork()
         if pid == 0:
@@ -138,7 +138,7 @@ class _Guard:
         return pid
 
     def _reap(self) -> bool:
-        """Collects what ended; True when the worker did."""
+        """Reaps ended children; True if the worker ended."""
         worker_ended = False
         while True:
             try:
@@ -163,7 +163,7 @@ class _Guard:
             self._worker_lifeline = -1
 
     def _append(self, name: str, content: bytes) -> None:
-        """What the command line reads: see `LocalStack`."""
+        """Notes a death for the command line: see `LocalStack`."""
         fd = self._log(name)
         os.write(fd, content)
         os.close(fd)
@@ -195,7 +195,7 @@ class _Guard:
                 return
 
     def _become(self, argv: list[str], log: str, *, stdin: int, parent: int = 0) -> NoReturn:
-        """Turns a child just forked into a program, which dies with `parent` where one is named."""
+        """Turns a newly forked child into a program, which dies with `parent` if one is given."""
         try:
             os.dup2(stdin, 0)
             for fd in (1, 2):

@@ -1,4 +1,4 @@
-"""The private worker of a scan on this machine: its plan, and waiting until it says hello."""
+"""The private worker of a scan on this machine: its plan, and the wait for its card."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from times_doctor_tasks.state_store.run_store import RunStore
 if TYPE_CHECKING:
     from times_doctor_cli.local.stack import LocalStack
 
-#: Seconds a private worker may take to say hello: a cold disk and a slow laptop included.
+#: Seconds that a private worker may take to register, even with a cold disk and a slow laptop.
 WORKER_START_S = 60.0
-#: A private worker that died this often before it said hello will not live.
+#: A private worker that died this often before it registered will not start.
 WORKER_TRIES = 2
 NO_SERVER = (
     "A scan on this machine needs a Redis or Valkey server program and none was found. "
@@ -40,17 +40,17 @@ NOT_ON_WINDOWS = (
 
 
 def card_of_here(settings: Settings, stack: LocalStack | None) -> tuple[HostCard | None, str]:
-    """What the private worker of a scan here would say of itself; else why there is none."""
+    """The card of a private worker here; else why there is none."""
     if stack is None:
         return None, NOT_ON_WINDOWS if sys.platform == "win32" else NO_SERVER
     try:
         return look_here(settings, stack), ""
-    except (InfrastructureError, UsageError) as error:  # UsageError: the cache folder, which has a finding of its own
+    except (InfrastructureError, UsageError) as error:  # UsageError: the cache folder, which has its own finding
         return None, str(error)
 
 
 def look_here(settings: Settings, stack: LocalStack) -> HostCard:
-    """What the private worker says of this machine: engines, solvers, licence.
+    """The private worker's card with engines, solvers and licence of this machine.
 
     Raises:
         LocalStackFailed: it does not start.
@@ -98,13 +98,13 @@ def local_worker_plan(request: ScanRequest, settings: Settings, broker_url: str,
 
 def private_client(settings: Settings, stack: LocalStack) -> Client:
     """The client of the private broker; blobs stay below the cache folder."""
-    # The private worker would die of it, and only its log would say why.
+    # Otherwise the private worker would die, and only its log would say why.
     require_cache_folder(settings.cache_dir, settings.origins.get("cache_dir"))
     store = RunStore(connect(stack.broker_url), settings.key_prefix)
     return Client(store, open_store(settings.local_store_url), stack.broker_url, settings)
 
 
 def write_plan(stack: LocalStack, plan: WorkerPlan) -> None:
-    """Gives the private worker, which waits for it, its plan."""
+    """Writes the plan that the private worker waits for."""
     with replacing(Path(stack.folder) / "worker.json") as part:
         part.write_bytes(msgspec.json.encode(plan))

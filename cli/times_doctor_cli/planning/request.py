@@ -1,4 +1,4 @@
-"""What a person asked for on the command line of `scan`, checked as far as text alone allows."""
+"""The request of the command line of `scan`, checked as far as its text allows."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from times_doctor_tasks.contract.limits import NOTIFY_NAME
 
 #: Priorities by name, among the scans of one person; 0 is served first.
 PRIORITIES = {"high": 2, "normal": 5, "low": 8}
-#: More runs than this are asked about, unless `--yes`.
+#: More runs than this need a confirmation, or `--yes`.
 MANY_RUNS = 20
-#: No count, megabyte or second that anybody means is larger.
+#: Larger counts, megabytes or seconds are mistakes.
 _MOST = 1e9
 
 
@@ -29,44 +29,44 @@ class ScanRequest(msgspec.Struct, frozen=True, kw_only=True):
     opt_files: Sequence[Path] = ()
     parallel: bool = False
     threads: int | None = None
-    """None: as many as the host has, shared by the runs that run at once."""
+    """None: all cores of the host, shared by the concurrent runs."""
     max_workers: int | None = None
     timeout_s: float | None = None
     wait_licence_min: float = 0.0
-    """Minutes that a run waits where a licence is refused at its start."""
+    """Minutes that a run waits if it gets no licence at its start."""
     iis: bool = False
-    """Under GAMS: ask the solvers that can which equations of an infeasible model contradict each other."""
+    """With GAMS: solvers that can do so search for contradicting equations of an infeasible model."""
     iis_s: float = 60.0
-    """Seconds for HiGHS's search which rows of an infeasible model contradict each other."""
+    """Seconds for HiGHS's search for contradicting rows of an infeasible model."""
     mem_mb: int | None = None
     repeat: int | None = 1
     """Rounds; None: until the profiles can be told apart."""
     repeat_budget_s: float | None = None
-    """Seconds of solving that rounds may take where their number is open."""
+    """Seconds of solving that rounds may take if their number is open."""
     priority: str = "normal"
     gams_path: Path | None = None
     times_src: Path | None = None
     includes: Sequence[Path] = ()
     restart: str = "auto"
     vd: bool | None = None
-    """Results for VEDA; None: where VTRUN.CMD makes them."""
+    """Results for VEDA; None: if VTRUN.CMD makes them."""
     out: Path | None = None
     trace: Path | None = None
-    """Where the scan is written as a GAMS trace file."""
+    """The path for the scan as a GAMS trace file."""
     yes: bool = False
     queue: bool = False
-    """Over the team's hosts, not on this machine."""
+    """On the team's hosts, not on this machine."""
     detach: bool = False
     hosts: Sequence[str] = ()
-    """Hosts that alone may take a run; none named: all."""
+    """Only these hosts may take a run; empty: all."""
     race: bool = False
     cap_factor: float | None = None
     gams_args: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Compile-time variables for GAMS, by name."""
     notify: str | None = None
-    """A name that the team's control worker knows, to be told of this scan; "none": nobody; None: its default."""
+    """The name to notify, known to the team's control worker; "none": nobody; None: its default."""
     resume: bool = False
-    """Take results of earlier runs with the same inputs."""
+    """Reuse results of earlier runs with the same inputs."""
 
     def __post_init__(self) -> None:
         for refused, words in self._refusals():
@@ -86,7 +86,7 @@ class ScanRequest(msgspec.Struct, frozen=True, kw_only=True):
                 raise UsageError(f"{name} {value:g}: expected more than 0, and not beyond {_MOST:g}.")
 
     def with_configured(self, settings: Settings) -> ScanRequest:
-        """The same, with what configuration says where the command line said nothing."""
+        """The same, with the configuration's values for options not given."""
         return replace(
             self,
             max_workers=self.max_workers or settings.max_workers,
@@ -94,7 +94,7 @@ class ScanRequest(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _refusals(self) -> Iterator[tuple[bool, str]]:
-        """What goes with `--queue` only, or without it only."""
+        """Checks options that need `--queue` or forbid it."""
         queue = self.queue
         yield queue and self.gams_path is not None, "--gams-path with --queue: each host uses its own GAMS."
         yield self.detach and not queue, "--detach needs --queue: without it the runs end with this command."
@@ -107,7 +107,7 @@ class ScanRequest(msgspec.Struct, frozen=True, kw_only=True):
             self.notify is not None and not queue,
             "--notify needs --queue: a team's control worker sends the messages.",
         )
-        yield (  # what was typed may be an address, with a password in it
+        yield (  # the value may be an address with a password
             self.notify is not None and not NOTIFY_NAME.fullmatch(self.notify),
             "--notify: expected a name that the team's control worker knows, or none; an address belongs in its file.",
         )

@@ -1,4 +1,4 @@
-"""`--resume`: results of earlier runs that need not be run again, because their inputs are the same."""
+"""`--resume`: results of earlier runs that need not run again, because their inputs are the same."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from times_doctor_tasks.contract.messages import RunResult, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import CONCLUSIVE, RunState
 from times_doctor_tasks.state_store.reader import Records
 
-#: Newest scans of a broker that are looked through.
+#: Newest scans of a broker that are searched.
 NEWEST = 500
 
 #: Snapshot, engine and its version, solver, option text, threads, repeat. The version of the solver follows from the
@@ -24,7 +24,7 @@ _Inputs: TypeAlias = tuple[str, str, str, str, str, int, int]
 
 
 class Earlier(msgspec.Struct, frozen=True):
-    """A run that ended, and what it was given."""
+    """An ended run, and its inputs."""
 
     snapshot: str
     run: RunSpec
@@ -32,7 +32,7 @@ class Earlier(msgspec.Struct, frozen=True):
 
 
 def earlier_in(out: Path) -> Iterator[Earlier]:
-    """Runs of the scans whose reports lie below `out`; reports that cannot be read are left out."""
+    """Runs of the scans with reports below `out`; unreadable reports are left out."""
     for report, asked in readable(saved_reports(out)):
         yield from _pairs(report.spec, asked, {run.run: run for run in report.runs})
 
@@ -45,10 +45,10 @@ def earlier_on(records: Records, snapshot: str) -> Iterator[Earlier]:
 
 
 def reuse(spec: ScanSpec, runs: Sequence[RunSpec], fleet: Fleet, earlier: Iterable[Earlier]) -> list[RunSpec]:
-    """The same runs; those that ran before with the same inputs carry the newest such result.
+    """The same runs; those that ran before with the same inputs get the newest such result.
 
-    A version counts as the same when some host that could take the run has it. What counts is a proof (optimal,
-    infeasible, unbounded): a run that was stopped, or failed, is run again.
+    A version counts as the same if a host that could take the run has it. Only a proof (optimal, infeasible, unbounded)
+    is reused: a run that was stopped, or failed, is run again.
     """
     known: dict[_Inputs, RunResult] = {}
     for one in sorted(earlier, key=lambda one: one.result.finished_ms or 0):
@@ -65,7 +65,7 @@ def reuse(spec: ScanSpec, runs: Sequence[RunSpec], fleet: Fleet, earlier: Iterab
 
 
 def is_reusable(result: RunResult) -> bool:
-    """Whether a result says something that a repetition would only say again."""
+    """Whether a repetition would give the same result."""
     return result.state is RunState.DONE and result.verdict in CONCLUSIVE
 
 

@@ -1,4 +1,4 @@
-"""From a request and a run folder to the runs of a scan: which profiles, with what text, threads and queue."""
+"""Makes the runs of a scan from a request and a run folder: profiles, option texts, threads and queues."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from times_doctor_tasks.profiles.option_file import (
 from times_doctor_tasks.profiles.profile import SCALED, ModelClass, Profile
 from times_doctor_tasks.profiles.registry import CURRENT, built_in_profiles, by_key, own_profile, resolve
 
-#: Folder of a run directory that holds the user's own profiles, one folder per solver.
+#: The folder in RUN_DIR with the user's profiles, one folder per solver.
 OPT_FILES = "_td_opt_files"
 #: Origin of a profile that is not the user's.
 BUILT_IN = "built in"
 #: Solvers that `--solver both` means, as in dlg0/times-doctor.
 BOTH = ("cplex", "gurobi")
-#: GAMS solvers that `--solver auto` tries, best first, when nothing in RUN_DIR speaks for one.
+#: GAMS solvers that `--solver auto` tries, best first, if nothing in RUN_DIR names one.
 PREFERRED = ("cplex", "gurobi", "xpress", "copt", "mosek", "highs", "cbc")
 
 
 class Capacity(msgspec.Struct, frozen=True):
-    """How much runs at once, and with how many threads each."""
+    """How many runs go at once, and the threads of each."""
 
     slots: int
     threads: int
@@ -71,7 +71,7 @@ def choose_solvers(request: ScanRequest, run_dir: RunDir, usable: Sequence[str])
     if request.solver.lower() == "all":
         profiled = {profile.solver for profile in built_in_profiles(engine=kind)}
         wanted = tuple(solver for solver in PREFERRED if solver in usable and solver in profiled)
-    # What a host lacks that it could have is said by the fleet, which knows why.
+    # The fleet reports what a host lacks, as it knows why.
     missing = [solver for solver in wanted if solver not in usable and (kind == "gams" or solver not in NATIVE_SOLVERS)]
     if missing:
         alone = "" if kind == "gams" else f" A model file is solved by {', '.join(NATIVE_SOLVERS)}; others need GAMS."
@@ -89,13 +89,13 @@ def choose_solvers(request: ScanRequest, run_dir: RunDir, usable: Sequence[str])
 
 
 def named_solvers(request: ScanRequest) -> tuple[str, ...]:
-    """Solvers that `--solver` names; none for `auto`, and for `all`, which are those that the hosts have."""
+    """Solvers that `--solver` names; none for `auto` and `all`, which depend on the hosts."""
     asked = request.solver.lower()
     return {"auto": (), "all": (), "both": BOTH}.get(asked, (asked,))
 
 
 def engines_to_find(request: ScanRequest, kind: str) -> tuple[str, ...]:
-    """Engines that a worker of this scan alone looks for: to ask each takes a moment.
+    """Engines that the private worker of this scan looks for: each check takes time.
 
     >>> engines_to_find(ScanRequest(run_path=Path("."), profiles=("cplex:sift", "dual")), "native")
     ('cplex', 'highs')
@@ -147,12 +147,12 @@ def own_profiles(request: ScanRequest, run_dir: RunDir, solvers: Sequence[str]) 
 
 
 def read_options(path: Path) -> str:
-    """Text of an option file; bytes that are not UTF-8 come back as they were when it is written.
+    """Text of an option file; bytes that are not UTF-8 are written back unchanged.
 
     Raises:
         UsageError: it cannot be read.
     """
-    if path.exists() and not path.is_file():  # to read a pipe could take for ever
+    if path.exists() and not path.is_file():  # a pipe might block for ever
         raise UsageError(f"The option file {str(path)!r} is not a readable file. Name a plain file.")
     try:
         return path.read_text("utf-8", "surrogateescape")
@@ -165,7 +165,7 @@ def choose_profiles(
 ) -> tuple[Profile, ...]:
     """The profiles to run: those named, else the user's own, else the default set; `current` first.
 
-    `--opt-file` adds to what is named; alone it is what runs, after the baseline. Of a set only what a host can run:
+    `--opt-file` adds to the named ones; alone it runs after the baseline. A set is limited to what a host can run:
     `usable` says whether one has HiPO.
     """
     named = {name.split(":")[-1] for name in request.profiles}
@@ -192,7 +192,7 @@ def _meant(request: ScanRequest, run_dir: RunDir, solvers: Sequence[str]) -> tup
 
 
 def why_these(run_dir: RunDir, profiles: Sequence[Profile]) -> str:
-    """Which default set an LP file got and why, in a sentence; empty where its class did not decide."""
+    """A sentence on the default set that an LP file got and why; empty if its class did not decide."""
     name, why = DEFAULT_SETS[run_dir.model_class]
     chosen = ", ".join(profile.name for profile in profiles if name in profile.sets and profile.engine == "highs")
     if not chosen:
@@ -204,7 +204,7 @@ def why_these(run_dir: RunDir, profiles: Sequence[Profile]) -> str:
 
 
 def needless(request: ScanRequest, run_dir: RunDir) -> str:
-    """What to say of `--iis` given for a model file; empty where it asks for something."""
+    """A warning that `--iis` does nothing for a model file; empty if it applies."""
     if not request.iis or engine_of(run_dir) == "gams":
         return ""
     but = " But --iis-seconds 0 says not to search." if not request.iis_s else ""
@@ -226,10 +226,10 @@ def unheeded(run_dir: RunDir, profiles: Sequence[Profile]) -> str:
 
 
 def share_out(request: ScanRequest, runs: int, hosts: Sequence[tuple[int, int]]) -> Capacity:
-    """How many runs go at once, and the most threads with which so many fit.
+    """How many runs go at once, and the most threads with which they fit.
 
-    A chain runs one at a time with all cores of the largest host. `--threads` fixes what each run gets, and then as
-    many run at once as there are cores for.
+    A chain runs one at a time with all cores of the largest host. With `--threads`, as many runs go at once as there
+    are cores for.
 
     Args:
         hosts: Cores and slots of each.
@@ -248,13 +248,13 @@ def share_out(request: ScanRequest, runs: int, hosts: Sequence[tuple[int, int]])
 
 
 def crowded(request: ScanRequest, runs: int, hosts: Sequence[tuple[int, int]]) -> str:
-    """A warning where `--threads` lets fewer runs go at once than could; empty where all do.
+    """A warning if `--threads` makes fewer runs go at once; empty if not.
 
     Args:
         hosts: Cores and slots of each.
 
     Raises:
-        UsageError: more threads than any host has cores, or so many that `--parallel` would be one after the other.
+        UsageError: more threads than any host has cores, or so many that `--parallel` would have no effect.
     """
     threads = request.threads
     if threads is None:
@@ -288,7 +288,7 @@ def make_runs(
     *,
     veda: VedaResults | None = None,
 ) -> list[RunSpec]:
-    """The runs of a scan, round by round: what is to be compared runs under the same load."""
+    """The runs of a scan, round by round, so that compared runs have the same load."""
     texts = {profile: _option_text(request, profile, threads) for profile in profiles}
     rounds = [(repeat, profile) for repeat in range(1, (request.repeat or 1) + 1) for profile in profiles]
     return [
@@ -317,10 +317,10 @@ def make_runs(
 
 
 def _option_text(request: ScanRequest, profile: Profile, threads: int) -> str:
-    """What a profile's option file will hold."""
+    """The text of a profile's option file."""
     text = with_display(with_threads(profile.options, profile.solver, threads), profile.solver)
     if profile.origin == BUILT_IN:
-        # A MIP's root and nodes then use the profile's method too; an LP is not touched by it.
+        # A MIP's root and nodes then use the profile's method too; an LP ignores it.
         text = with_mip_start(text, profile.solver)
     if request.iis and profile.engine == "gams":
         text = with_conflict_search(text, profile.solver)

@@ -1,4 +1,4 @@
-"""What the history says of a scan before it starts: how long its runs take, and what was best for models like this."""
+"""Estimates for a scan from the history: the time of its runs, and what was best for similar models."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from times_doctor_tasks.contract.messages import RunSpec
 from times_doctor_tasks.contract.states import SOLVED
 from times_doctor_tasks.state_store.past_runs import past_runs
 
-#: Newest runs whose memory counts: an older model was another one.
+#: Newest runs whose memory counts: older ones had a different model.
 NEWEST = 5
 
 
@@ -36,7 +36,7 @@ def history_for(client: Client | None) -> list[RunRecord]:
 
 
 def versions_of(fleet: Fleet) -> dict[str, str]:
-    """Solver -> its version on the hosts; what GAMS brings is known after a run only."""
+    """Solver -> its version on the hosts; those in GAMS are known only after a run."""
     engines = [(name, version) for card in fleet.fit for name, version in card.engines.items()]
     return {name: version for name, version in engines if name in NATIVE_SOLVERS and version}
 
@@ -46,7 +46,7 @@ def expected_runtimes(
 ) -> dict[str, float]:
     """Seconds each run may take, by its id: the median of what solved this model with the same options and threads.
 
-    Times of the solver's present version count alone where there are any. What never ran before is left out.
+    If there are times of the solver's present version, only these count. Runs without history are left out.
     """
     alike: dict[tuple[str, str, int], list[RunRecord]] = defaultdict(list)
     for record in past:
@@ -71,10 +71,10 @@ def expected_memory(past: Sequence[RunRecord], model: Fingerprint, runs: Sequenc
 
 
 def expected_words(runs: Sequence[RunSpec], slots: int, seats: Mapping[str, int]) -> str:
-    """Threads, memory, time and seats of a scan's runs, where more than the threads is known.
+    """Threads, memory, time and seats of a scan's runs, if more than the threads is known.
 
     Args:
-        seats: Solver -> how many of its runs may be solved at once over all hosts; of those that are counted.
+        seats: Solver -> how many of its runs may run at once on all hosts, if limited.
         slots: How many run at once; the time is that of the runs alone, in the order in which they start.
     """
     todo = [run for run in runs if run.reused is None]
@@ -102,7 +102,7 @@ def expected_words(runs: Sequence[RunSpec], slots: int, seats: Mapping[str, int]
 
 
 def history_words(past: Sequence[RunRecord], model: Fingerprint, present: Mapping[str, str]) -> str:
-    """A sentence on what was best before: for this model, else for models like it; empty where nothing is known."""
+    """A sentence on what was best before, for this model or else for similar ones; empty if unknown."""
     for subject, own in (
         ("this model", [record for record in past if record.model.is_same(model)]),
         ("models like this", [record for record in past if record.model.is_like(model)]),

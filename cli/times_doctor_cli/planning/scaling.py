@@ -1,4 +1,4 @@
-"""A model file's scaling, read before its scan: where it is bad, a scaled profile runs beside the others."""
+"""A model file's scaling, read before its scan: if it is bad, a scaled profile is added."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from times_doctor_tasks.profiles.profile import SCALED, ModelClass, Profile
 from times_doctor_tasks.profiles.registry import built_in_profiles
 from times_doctor_tasks.results.ranges import bad_parts, scale_options, scaling_sentence
 
-#: Seconds, and bytes of a model file, beyond which a scan does not wait for its ranges: `diagnose` does.
+#: Seconds, and bytes of a model file, above which a scan skips its ranges: only `diagnose` waits.
 RANGES_S = 10.0
 MOST_BYTES = 200 << 20
 #: Classes whose matrix HiGHS scales by option.
@@ -30,7 +30,7 @@ def with_ranges(run_dir: RunDir) -> RunDir:
     try:
         with tempfile.TemporaryDirectory(prefix="td-ranges-") as folder:
             ranges = ranges_of(run_dir.driver, Path(folder), limit_s=RANGES_S) or {}
-    except UsageError:  # the run itself says why it cannot be read
+    except UsageError:  # the run will report why it cannot be read
         return run_dir
     warning = scaling_sentence(ranges, run_dir.driver.name)
     if warning:

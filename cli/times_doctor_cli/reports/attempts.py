@@ -1,4 +1,4 @@
-"""Runs that were begun more than once: where, for how long, and why each try ended."""
+"""Runs with several attempts: where, for how long, and why each ended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from times_doctor_tasks.contract.messages import Report, RunResult
 
 
 class Try(msgspec.Struct, frozen=True):
-    """One attempt at a run, in the words of a report. All times come from the broker's clock."""
+    """One attempt at a run, as a report shows it. All times come from the broker's clock."""
 
     attempt: int
     host: str
@@ -16,11 +16,11 @@ class Try(msgspec.Struct, frozen=True):
     """Since the first attempt at any run of the scan."""
     lasted_s: float | None
     ended_as: str
-    """A state, or why the run went on elsewhere: "host lost", "handed back by h1"."""
+    """A state, or why the run moved to another host: "host lost", "handed back by h1"."""
 
 
 def begun_again(report: Report) -> dict[str, list[Try]]:
-    """The tries of each run that has more than one, by run, in the order of the scan."""
+    """The attempts of each run with more than one, by run, in the order of the scan."""
     zero_ms = min((attempt.start_ms for run in report.runs for attempt in run.attempts), default=0)
     return {run.run: _tries(run, zero_ms) for run in report.runs if len(run.attempts) > 1}
 

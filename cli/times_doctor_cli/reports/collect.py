@@ -1,4 +1,4 @@
-"""What a finished scan leaves: artefacts fetched, report files written, the report on the screen."""
+"""Collects the results of a finished scan: fetches artefacts, writes report files."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ TAIL_BYTES = 8_000
 
 
 class _Fetched(msgspec.Struct):
-    """What came of fetching."""
+    """The result of fetching."""
 
     tails: dict[str, str] = msgspec.field(default_factory=dict)
     """End of the log, by run."""
     missing: dict[type[StoreFailed], list[str]] = msgspec.field(default_factory=dict)
-    """Runs whose files could not be had, by what went wrong."""
+    """Runs whose files could not be fetched, by error."""
     errors: dict[type[StoreFailed], StoreFailed] = msgspec.field(default_factory=dict)
     """The first error of each kind."""
 
@@ -47,7 +47,7 @@ class _Fetched(msgspec.Struct):
 
 
 def bring_results(client: Client, report: Report, harvest: Harvest, on_sent: OnSent | None = None) -> Report:
-    """Fetches and writes everything; returns the report with what the client had to add.
+    """Fetches and writes everything; returns the report with the client's additions.
 
     Raises:
         UsageError: the folder cannot be written.
@@ -63,7 +63,7 @@ def bring_results(client: Client, report: Report, harvest: Harvest, on_sent: OnS
 
 
 def as_typed(path: Path) -> str:
-    """A path as short as it can be typed from here."""
+    """The shortest form of a path from here."""
     try:
         return str(path.absolute().relative_to(Path.cwd()))
     except ValueError:
@@ -71,7 +71,7 @@ def as_typed(path: Path) -> str:
 
 
 def _fetch(client: Client, report: Report, out: Path, on_sent: OnSent | None) -> _Fetched:
-    """Brings the files of every run, and the ends of their logs."""
+    """Fetches the files of every run, and the ends of their logs."""
     fetched = _Fetched()
     total_bytes = sum(artefact.kept_bytes for run in report.runs for artefact in run.artefacts)
     done_bytes = 0
@@ -91,7 +91,7 @@ def _fetch(client: Client, report: Report, out: Path, on_sent: OnSent | None) ->
 
 
 def _files_of(client: Client, run: RunResult, folder: Path, beside: Path) -> list[Path]:
-    """The files of a run; those of a reused one from the earlier scan's folder, where it is still there."""
+    """The files of a run; those of a reused one come from the earlier scan's folder, if it still exists."""
     earlier = run_folder(scan_folder(beside, run.reused_from or "_"), run.run)
     if run.reused_from and earlier.is_dir():
         shutil.copytree(earlier, folder, dirs_exist_ok=True)
@@ -118,7 +118,7 @@ def _write(report: Report, harvest: Harvest, fetched: _Fetched) -> None:
 
 
 def _copy_newest(out: Path) -> None:
-    """The newest scan's reports also stand directly in the output folder; fetching an older one leaves them there."""
+    """Copies the newest scan's reports into the output folder itself; fetching an older scan does not replace them."""
     scans = [folder.name for folder in out.parent.iterdir() if (folder / JSON).is_file()]
     if out.name < max(scans, default=""):
         return

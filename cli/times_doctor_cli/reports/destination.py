@@ -1,4 +1,4 @@
-"""Where a scan's files go, told before there are any: the writers themselves are loaded when they are needed."""
+"""The destination of a scan's files, without the writers: those are imported only when needed."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from times_doctor_tasks.snapshot.manifest import Manifest
 
 
 class Harvest(msgspec.Struct, frozen=True):
-    """Where a scan's files go, and what beside its report is known of it."""
+    """Where a scan's files go, and facts for its report."""
 
     out: Path
     """The scan's own folder."""
     runs: Sequence[RunSpec]
     inputs: Manifest | None = None
-    """The model's files, where they are known."""
+    """The model's files, if known."""
     copy_to: Path | None = None
     """The model's folder on this machine."""
     listing: Path | None = None
     """A listing of an earlier run of the model."""
     trace: Path | None = None
-    """Where to write the scan as a GAMS trace file; None: nowhere."""
+    """The path for the scan as a GAMS trace file, if wanted."""

@@ -1,4 +1,4 @@
-"""Names and paths of what a scan leaves: RUN_DIR/times_doctor_out/<scan-id>/ and what lies in it."""
+"""Names and paths of a scan's files: RUN_DIR/times_doctor_out/<scan-id>/ and its content."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pathlib import Path
 
 from times_doctor_cli.file_names import safe_name
 
-#: Folder below RUN_DIR for everything a scan leaves.
+#: Folder below RUN_DIR for all files of scans.
 OUT = "times_doctor_out"
 CSV = "scan_report.csv"
 JSON = "scan_report.json"
 HTML = "scan_report.html"
-#: The files of a report, of which the newest scan's also stand one folder up.
+#: The files of a report; the newest scan's are also copied one folder up.
 REPORTS = (CSV, JSON, HTML)
-#: What was run, on what: beside the reports.
+#: What was run, and on which model: beside the reports.
 MANIFEST = "manifest.json"
 #: Folder of the recommended option file, below the scan's.
 RECOMMENDED = "recommended"

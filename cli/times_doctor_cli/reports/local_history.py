@@ -14,7 +14,7 @@ from times_doctor_tasks.contract.messages import decode, encode
 
 #: Layout of the database; a record itself may gain fields.
 _LAYOUT = 1
-#: Seconds that one scan waits for another one to write.
+#: Seconds that one scan waits while another one writes.
 _PATIENCE_S = 5.0
 
 
@@ -24,7 +24,7 @@ def _place() -> Path:
 
 @contextlib.contextmanager
 def _database() -> Iterator[sqlite3.Connection]:
-    """The database, made where there is none.
+    """The database; creates it if necessary.
 
     Raises:
         UsageError: it cannot be read or written, or a newer version wrote it.
@@ -65,14 +65,14 @@ def local_history() -> list[RunRecord]:
     Raises:
         UsageError: see `_database`.
     """
-    if not _place().exists():  # a look leaves nothing behind
+    if not _place().exists():  # reading creates no file
         return []
     with _database() as database:
         return list(_readable(database))
 
 
 def forget_local(is_meant: Callable[[RunRecord], bool] | None = None) -> None:
-    """Takes out the records that are meant, or all.
+    """Removes the matching records, or all.
 
     Raises:
         UsageError: see `_database`.

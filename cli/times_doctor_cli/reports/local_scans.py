@@ -1,6 +1,6 @@
 """Scans that ran on this machine alone: a file of their folders in the user's data folder, newest last.
 
-It only helps to find them. Their reports lie in the run folders; a line that leads nowhere is passed over.
+It only helps to find them: their reports are in the run folders. Lines of missing folders are skipped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _index() -> Path:
 
 
 def remember(folder: Path) -> None:
-    """Adds a scan's folder. A home that cannot be written costs the entry, never the scan."""
+    """Adds a scan's folder. If the home folder cannot be written, the entry is lost, but the scan goes on."""
     index = _index()
     with contextlib.suppress(OSError):
         index.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ def remember(folder: Path) -> None:
 
 
 def local_scans(beginning: str = "") -> Iterator[SavedReport]:
-    """Reports of local scans that are still there and can be read, newest first; those whose ids begin so."""
+    """Existing readable reports of local scans whose ids begin like this, newest first."""
     for folder in reversed(_folders()):
         if folder.name.startswith(beginning):
             with contextlib.suppress(UsageError, OSError):
@@ -41,7 +41,7 @@ def local_scans(beginning: str = "") -> Iterator[SavedReport]:
 
 
 def forget_missing() -> int:
-    """Takes out what leads nowhere; returns how many."""
+    """Removes lines of missing folders; returns how many."""
     folders = _folders()
     kept = [folder for folder in folders if folder.is_dir()]
     if len(kept) < len(folders):

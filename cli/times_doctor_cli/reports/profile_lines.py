@@ -1,4 +1,4 @@
-"""What a report's table has a line for: a profile with all its repeats, or a run that speaks for no profile."""
+"""The lines of a report's table: a profile with all its repeats, or a run that does not count for its profile."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from times_doctor_tasks.contract.messages import Contender, Report, RunResult
 from times_doctor_tasks.contract.states import Verdict
 from times_doctor_tasks.contract.wording import some_of
 
-#: Seconds that a person notices.
+#: Seconds that a user notices.
 _WORTH_SAYING_S = 60.0
 #: A cell's words for `Contender.pace`.
 _PACES = {"too close to call": "too close"}
@@ -27,7 +27,7 @@ class ProfileLine(msgspec.Struct, frozen=True):
     measure: Measure
     contender: Contender | None = None
     same_as: str = ""
-    """The profile whose very work it did."""
+    """The profile that did exactly the same work."""
     is_best: bool = False
 
     @property
@@ -38,7 +38,7 @@ class ProfileLine(msgspec.Struct, frozen=True):
     @property
     def time_s(self) -> float | None:
         """Its time by the scan's one measure."""
-        if self.same_as:  # its own would be a second figure for the same work
+        if self.same_as:  # its own time would be a second figure for the same work
             return None
         return self.contender.time_s if self.contender else time_s(self.first, self.measure)
 
@@ -50,7 +50,7 @@ class ProfileLine(msgspec.Struct, frozen=True):
 
     @property
     def range(self) -> str:
-        """The least and the largest of its times, where it ran more than once."""
+        """The smallest and the largest of its times, if it ran more than once."""
         if self.contender is None or len(self.runs) < 2:
             return ""
         low, high = runtime(self.contender.low_s), runtime(self.contender.high_s)
@@ -63,12 +63,12 @@ class ProfileLine(msgspec.Struct, frozen=True):
 
     @property
     def hosts(self) -> str:
-        """Where it ran."""
+        """Its hosts."""
         return some_of(sorted({run.host for run in self.runs if run.host}), 2)
 
     @property
     def attempts(self) -> int:
-        """Tries of the run that took most."""
+        """Most attempts of one of its runs."""
         return max(run.attempt for run in self.runs)
 
     @property
@@ -80,20 +80,20 @@ class ProfileLine(msgspec.Struct, frozen=True):
 
 
 def measure_of_report(report: Report) -> Measure:
-    """By what the runs were compared; reports of older versions knew nothing but wall time."""
+    """The measure of the comparison; reports of older versions have only wall time."""
     compared_by = report.recommendation.compared_by
     return Measure(compared_by) if compared_by in set(Measure) else Measure.WALL
 
 
 def time_title(report: Report) -> str:
-    """What a column of times is called."""
+    """The title of a column of times."""
     return {Measure.QUIET: "quiet time", Measure.CPU: "CPU time"}.get(measure_of_report(report), "runtime")
 
 
 def saving_words(report: Report) -> str:
-    """What the recommended profile saves a run, in a person's time; empty below a minute and where it is not decided.
+    """The time that the recommended profile saves per run, as a user sees it; empty below a minute or if undecided.
 
-    CPU time alone says nothing of how long a person waits.
+    CPU time says nothing about how long a user waits.
     """
     advice = report.recommendation
     times = {contender.profile: contender.time_s for contender in advice.contenders}

@@ -1,4 +1,4 @@
-"""A scan's report as it lies in a folder."""
+"""Reads a scan's report from its folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from times_doctor_tasks.contract.messages import Report, RunSpec, decode
 
 
 class SavedReport(msgspec.Struct, frozen=True):
-    """What `scan_report.json` holds, and where."""
+    """The content of `scan_report.json`, and its folder."""
 
     folder: Path
     report: Report
@@ -25,7 +25,7 @@ class _Asked(msgspec.Struct, frozen=True):
 
 
 def find_saved(path: Path, *, newest: bool) -> SavedReport | None:
-    """The report in a scan's folder, or of the newest scan in `times_doctor_out`; None where there is none.
+    """The report in a scan's folder, or of the newest scan in `times_doctor_out`; None if there is none.
 
     Args:
         path: A folder; or a model file, as `scan` took it: then the newest scan of that one beside it is meant.
