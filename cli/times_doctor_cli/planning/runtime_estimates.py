@@ -29,7 +29,7 @@ NEWEST = 5
 
 
 def history_for(client: Client | None) -> list[RunRecord]:
-    """The team's records, or without a client this machine's; none where they cannot be read: no scan fails for it."""
+    """The team's records, or without a client this machine's; none if unreadable, as no scan may fail for that."""
     with contextlib.suppress(UsageError, redis.RedisError):
         return local_history() if client is None else past_runs(client.store)
     return []

@@ -24,7 +24,7 @@ _SCALABLE = frozenset({ModelClass.LP, ModelClass.MIP})
 
 
 def with_ranges(run_dir: RunDir) -> RunDir:
-    """The same with the ranges of an LP file, and a warning where they are bad; unread where that is not soon done."""
+    """The same with the ranges of an LP file, and a warning if they are bad; without them if that takes too long."""
     if run_dir.kind is not RunKind.LP or not has_highs() or run_dir.driver.stat().st_size > MOST_BYTES:
         return run_dir
     try:

@@ -48,7 +48,7 @@ def _database() -> Iterator[sqlite3.Connection]:
 
 
 def keep_in_history(records: Sequence[RunRecord]) -> None:
-    """Adds records, and drops the oldest beyond `KEPT`. A home that cannot be written costs them, never the scan."""
+    """Adds records, and drops the oldest beyond `KEPT`. An unwritable home never fails the scan."""
     with contextlib.suppress(UsageError), _database() as database:
         database.executemany(
             "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", [(r.scan, r.run, r.at_ms, encode(r)) for r in records]

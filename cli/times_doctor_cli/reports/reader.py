@@ -28,8 +28,8 @@ def find_saved(path: Path, *, newest: bool) -> SavedReport | None:
     """The report in a scan's folder, or of the newest scan in `times_doctor_out`; None if there is none.
 
     Args:
-        path: A folder; or a model file, as `scan` took it: then the newest scan of that one beside it is meant.
-        newest: Look into a run folder's `times_doctor_out` too; otherwise a run folder is one.
+        path: A folder; or a model file, for the newest scan of that file beside it.
+        newest: Look into a run folder's `times_doctor_out` too.
 
     Raises:
         UsageError: there is one, and it cannot be read.
@@ -49,7 +49,7 @@ def find_saved(path: Path, *, newest: bool) -> SavedReport | None:
 
 
 def find_here(what: str) -> SavedReport | None:
-    """The report that a person means by a path, or by the id of a scan made in this folder; None where there is none.
+    """The report that a user names by a path, or by the id of a scan in this folder; None if there is none.
 
     Raises:
         UsageError: there is one, and it cannot be read.
@@ -59,12 +59,12 @@ def find_here(what: str) -> SavedReport | None:
 
 
 def _is_of(report: Path, model: str) -> bool:
-    """Whether a report is one of the model file of that name; one that cannot be read is not."""
+    """Whether a report is of the model file of that name; false if it cannot be read."""
     return any(PurePosixPath(found.spec.model.driver).name == model.lower() for found, _ in readable([report]))
 
 
 def readable(paths: Iterable[Path]) -> Iterator[tuple[Report, tuple[RunSpec, ...]]]:
-    """Each report and what was asked of its runs; files that cannot be read are left out."""
+    """Each report and the specs of its runs; unreadable files are left out."""
     for path in paths:
         try:
             saved = _read(path)

@@ -1,1 +1,1 @@
-"""Reading a run folder: which driver, which folders, which files, before anything is copied or run."""
+"""Reads a run folder: its driver, folders and files, before anything is copied or run."""

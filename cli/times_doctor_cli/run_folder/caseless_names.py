@@ -1,4 +1,4 @@
-"""Finding files by the names people write on Windows: without regard to case, with either slash."""
+"""Finds files by names as written on Windows: any case, either slash."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ class Folders:
         self._listings: dict[Path, dict[str, list[str]]] = {}
 
     def names(self, folder: Path) -> list[str]:
-        """Names of everything in a folder, sorted; empty where there is no such folder."""
+        """Names of everything in a folder, sorted; empty if there is no such folder."""
         return sorted(name for names in self._listing(folder).values() for name in names)
 
     def find(self, base: Path, written: str) -> Path | None:
-        """What a relative name means below `base`, or None; an exact match wins over one that differs in case.
+        """The path of a relative name below `base`, or None; an exact match wins over one that differs in case.
 
         Raises:
-            AmbiguousName: two entries differ only in case and neither is what was written.
+            AmbiguousName: two entries differ only in case and neither matches exactly.
         """
         path = base
         for part in parts_of(written):

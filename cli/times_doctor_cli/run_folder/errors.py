@@ -1,4 +1,4 @@
-"""What can be wrong with a run folder; each message names the thing, what was expected and what to do next."""
+"""Errors of a run folder; each message names the thing, what was expected and what to do next."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shlex
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.wording import some_of
 
-#: A name longer than this is shown by its two ends: a line of 27,000 characters is no message.
+#: Of a longer name only the two ends are shown: nobody can read a line of 27,000 characters.
 _MAX_SHOWN = 160
 
 
@@ -29,7 +29,7 @@ class RunDirUnreadable(UsageError):
 
 
 class EmptyModel(UsageError):
-    """An LP file holds nothing."""
+    """An LP file is empty."""
 
     words = (
         "The model file {0!r} is empty. Expected a linear program in MPS or CPLEX's LP format; "
@@ -38,7 +38,7 @@ class EmptyModel(UsageError):
 
 
 class DecimalComma(UsageError):
-    """Numbers of an MPS file have a comma."""
+    """Numbers of an MPS file have a decimal comma."""
 
     words = (
         "The model file has the number {0!r}. Expected a decimal point: solvers read the part before "
@@ -47,19 +47,19 @@ class DecimalComma(UsageError):
 
 
 class MisreadObjective(UsageError):
-    """A model file says of its objective what HiGHS passes over: it would solve another model."""
+    """HiGHS ignores what a model file says about its objective, and would solve another model."""
 
     words = "The model file says {0!r}, and HiGHS passes over that without a word, so it would solve another model. {1}"
 
 
 class NameIsNoText(UsageError):
-    """A folder's name has bytes that are no UTF-8, and so cannot stand in a report."""
+    """A folder's name has bytes that are not UTF-8, and so cannot be in a report."""
 
     words = "The folder name {0!r} is not text (bytes that are not UTF-8): no report could name it. Rename the folder."
 
 
 class DriverNotFound(UsageError):
-    """A run folder holds nothing GAMS could be started with."""
+    """A run folder has no file to start GAMS with."""
 
     def __init__(self, folder: str, cases: tuple[str, ...] = ()) -> None:
         super().__init__(folder, cases)
@@ -78,7 +78,7 @@ class DriverNotFound(UsageError):
 
 
 class DriverAmbiguous(UsageError):
-    """A run folder holds several drivers and nothing says which one is meant."""
+    """A run folder has several drivers, and nothing selects one."""
 
     def __init__(self, folder: str, candidates: tuple[str, ...]) -> None:
         super().__init__(folder, candidates)
@@ -106,7 +106,7 @@ class MissingInput(UsageError):
 
 
 class NotAFile(UsageError):
-    """What an include names is there, but nothing that can be read."""
+    """An include names something that is not a readable file."""
 
     def __init__(self, written: str, where: str, path: str, why: str) -> None:
         super().__init__(written, where, path, why)
@@ -142,7 +142,7 @@ class NotTimesSource(UsageError):
 
 
 class MissingGdx(UsageError):
-    """A GDX file the model reads is missing: TIMES would go on, silently, with another model."""
+    """A GDX file that the model reads is missing: TIMES would silently go on with another model."""
 
     def __init__(self, files: tuple[str, ...], control: str, where: str, searched: tuple[str, ...]) -> None:
         super().__init__(files, control, where, searched)
@@ -196,7 +196,7 @@ class IncludeNotFound(UsageError):
 
 
 class LeavesTree(UsageError):
-    """A link leads out of the folders the model lives in."""
+    """A link leads out of the model's folders."""
 
     words = (
         "{0!r} is a link to {1!r}, outside of the folders of this model. "
@@ -219,6 +219,6 @@ class AmbiguousName(UsageError):
 
 
 class TooMuch(UsageError):
-    """A look took in more than any model holds."""
+    """More files or bytes than any model has."""
 
     words = "{1}: {0}. Expected one model; name the folder of one case, or its driver."

@@ -1,4 +1,4 @@
-"""What `--dry-run` says of a run folder: each thing with where it comes from."""
+"""The facts that `--dry-run` shows of a run folder, each with its source."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from times_doctor_cli.run_folder.model import Role, RunDir, RunKind
 from times_doctor_tasks.contract.wording import counted
 
-#: What a folder is called in which GAMS looks for files.
+#: The name for a folder in which GAMS looks for files.
 INPUT_FOLDER = "input folder"
 _ROLE_WORDS = {
     Role.DRIVER: "driver",
@@ -51,7 +51,7 @@ def _facts(run: RunDir) -> Iterator[tuple[str, str]]:
 
 
 def _facts_beside(run: RunDir) -> Iterator[tuple[str, str]]:
-    """What a run needs and leaves beside its inputs."""
+    """The other needs of a run, and its outputs."""
     if run.veda:
         yield "for VEDA", f"{run.veda.name}.vd, .vde and .vds of the recommended run"
     if run.gdxpath:
@@ -70,7 +70,7 @@ def _facts_beside(run: RunDir) -> Iterator[tuple[str, str]]:
 
 
 def megabytes(size_bytes: int) -> str:
-    """A size for people.
+    """A size as text.
 
     >>> megabytes(1_340_000), megabytes(900), megabytes(2_500_000_000)
     ('1.3 MB', '1 kB', '2,500 MB')

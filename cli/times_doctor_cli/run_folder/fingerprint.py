@@ -1,4 +1,4 @@
-"""A model's fingerprint, from what a look has read and the head of a model file."""
+"""A model's fingerprint, from its run folder and the head of a model file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _stems_in(path: Path) -> set[bytes]:
     try:
         with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
             return set(_STEM.findall(file.read(_HEAD_BYTES)))
-    except (OSError, EOFError, zlib.error):  # the run itself says what is wrong with it
+    except (OSError, EOFError, zlib.error):  # the run will report what is wrong with it
         return set()
 
 

@@ -1,4 +1,4 @@
-"""The sha256 of input files, remembered by what the file system says of them."""
+"""The sha256 of input files, cached by their file system attributes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FileUnreadable(UsageError):
 
 
 class FileHash(msgspec.Struct, frozen=True):
-    """What was read, in one piece."""
+    """The content, in one piece."""
 
     sha256: str
     size_bytes: int

@@ -1,4 +1,4 @@
-"""The words of a look: what a run folder holds, as frozen data."""
+"""The content of a run folder, as frozen data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from times_doctor_tasks.profiles.profile import ModelClass
 
 
 class RunKind(StrEnum):
-    """Which engine runs it."""
+    """The kind of model, which decides its engine."""
 
     GAMS = "gams"
     """A GAMS driver (.run, .gms)."""
@@ -23,7 +23,7 @@ class RunKind(StrEnum):
 
 
 class Role(StrEnum):
-    """What an input file is to the model."""
+    """The role of an input file."""
 
     DRIVER = "driver"
     """The file GAMS is started with, or the LP file itself."""
@@ -59,7 +59,7 @@ class SearchDir(msgspec.Struct, frozen=True):
     path: Path
     source: str
     label: str
-    """Its own folder in the snapshot, should it share none: "model", "source", "idir2"."""
+    """Its folder in the snapshot, if it shares none: "model", "source", "idir2"."""
 
 
 class FoundFile(msgspec.Struct, frozen=True):
@@ -71,7 +71,7 @@ class FoundFile(msgspec.Struct, frozen=True):
     role: Role
     why: str
     workdir_name: str | None = None
-    """Where it must be in the working directory of a run, for what GAMS finds only there."""
+    """Its path in the working directory of a run, if GAMS finds it only there."""
 
 
 class NameUse(msgspec.Struct, frozen=True):
@@ -84,9 +84,9 @@ class NameUse(msgspec.Struct, frozen=True):
     name: str
     """The same with its macros worked out."""
     target: Path | None
-    """The file meant; None where the name is computed and only its slashes can be put right."""
+    """The file that it means; None if the name is computed and only its slashes can be corrected."""
     value: str | None = None
-    """What to write instead, where it is not the name of `target`."""
+    """The new text, if it is not the name of `target`."""
 
 
 class Parameter(msgspec.Struct, frozen=True):
@@ -112,7 +112,7 @@ class InputFile(msgspec.Struct, frozen=True):
 
 
 class ComputedGroup(msgspec.Struct, frozen=True):
-    """Files taken because a name could not be worked out from the text alone."""
+    """Files taken because the text does not determine a name."""
 
     written: str
     """The name as written, such as `%scenario%.dd`."""
@@ -124,7 +124,7 @@ class ComputedGroup(msgspec.Struct, frozen=True):
 
 
 class Rewrite(msgspec.Struct, frozen=True):
-    """One place of the staged copy that differs from the file it came from."""
+    """One place where the staged copy differs from its file."""
 
     name: str
     """The file's name in the snapshot."""
@@ -143,7 +143,7 @@ class RunDir(msgspec.Struct, frozen=True):
     driver_source: str
     """Why this driver: "named", "VTRUN.CMD line 4", "has the folder's name", "the only .run"."""
     inputs: tuple[InputFile, ...]
-    """The driver first, then in the order of the chain; each file once."""
+    """The driver first, then the order of the chain; each file once."""
     idirs: tuple[InputDir, ...] = ()
     """In the order GAMS looks, the driver's own folder first."""
     parameters: tuple[Parameter, ...] = ()
@@ -158,13 +158,13 @@ class RunDir(msgspec.Struct, frozen=True):
     rewrites: tuple[Rewrite, ...] = ()
     warnings: tuple[str, ...] = ()
     missing: int = 0
-    """Files that the model surely reads and that are nowhere; only a look that is not strict gets so far."""
+    """Missing files that the model surely reads; only without `strict`."""
     option_files: Mapping[str, Path] = msgspec.field(default_factory=dict)
     """Solver in lower case -> the option file of RUN_DIR's own."""
     veda: VedaResults | None = None
-    """What to make for VEDA of a run's GDX."""
+    """The results for VEDA to make from a run's GDX."""
     model_class: ModelClass = ModelClass.LP
-    """Of an LP file's content; what a GAMS model holds is not known before it ran."""
+    """The class of an LP file; a GAMS model's class is unknown before it ran."""
     ranges: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """How an LP file is scaled (`results.ranges`); empty if it was not read."""
     listing: Path | None = None
@@ -174,11 +174,11 @@ class RunDir(msgspec.Struct, frozen=True):
 
 
 class SearchLimits(msgspec.Struct, frozen=True):
-    """How much one look may take in before it is an error rather than a model."""
+    """Limits of reading: beyond them it is an error and not a model."""
 
     files: int = 20_000
     total_bytes: int = 64 * 1024**3
     depth: int = 40
     """Of nested includes; GAMS itself stops at 40."""
     are_strict: bool = True
-    """A missing file is an error; else, for a plan that is only looked at, a warning like each other one."""
+    """A missing file is an error; else, for a plan that is only shown, a warning."""

@@ -13,9 +13,9 @@ from times_doctor_cli.run_folder.errors import DecimalComma, MisreadObjective
 from times_doctor_tasks.profiles.profile import ModelClass
 
 _CHUNK_BYTES = 8 * 1024**2
-#: A line that says nothing without the next one; no chunk ends with it.
+#: A line that belongs to the next one; no chunk ends with it.
 _OPENS = re.compile(rb"'MARKER'|^\s*[\w-]*\s*$")
-#: Behind a line feed: `re` finds those ten times as fast as beginnings of lines.
+#: After a line feed: `re` finds it ten times as fast as the beginning of a line.
 _MPS_SECTION = re.compile(rb"\n([A-Za-z]+)")
 #: A pair of markers with no column between them declares nothing.
 _MPS_INTEGER_COLUMN = re.compile(rb"^[^*\n][^\n]*'INTORG'[^\n]*\n(?![^\n]*'MARKER')", re.MULTILINE)
@@ -23,7 +23,7 @@ _MPS_INTEGER_BOUND = re.compile(rb"\n[ \t]+(?:BV|LI|UI|SC|SI)[ \t]")
 _MPS_ENTRY = re.compile(rb"^[ \t]+\S", re.MULTILINE)
 #: HiGHS reads `1,5` as 1, without a warning.
 _MPS_COMMA = re.compile(rb"(?<=[ \t])[-+]?\d+,\d[\d.,]*(?:[eEdD][-+]?\d+)?(?=\s)")
-#: What may follow OBJSENSE on its line: at `OBJSENSE MAXIMIZE`, or `MAX` alone, HiGHS minimises without a word.
+#: The rest of an OBJSENSE line: for `OBJSENSE MAXIMIZE`, or `MAX` alone, HiGHS silently minimises.
 _MPS_SENSE = re.compile(rb"[ \t]*(?:MAX|MIN|MINIMI[SZ]E)?[ \t\r]*(?:\n|$)", re.IGNORECASE)
 _MPS_OBJECTIVE = re.compile(rb"^[ \t]+N[ \t]+(\S+)", re.MULTILINE)
 _MPS_NUMBERS = frozenset({b"COLUMNS", b"RHS", b"RANGES", b"BOUNDS"})
@@ -37,7 +37,7 @@ _LP_SQUARE = re.compile(rb"(?:^|[\s+-])\[", re.MULTILINE)
 
 
 def model_class_of(path: Path) -> ModelClass:
-    """The class of a model file. One that cannot be read counts as an LP: HiGHS then says what is wrong with it.
+    """The class of a model file. An unreadable one counts as an LP: HiGHS then reports the error.
 
     Raises:
         OSError: the file cannot be opened.

@@ -1,4 +1,4 @@
-"""What a run folder holds: its driver, where GAMS looks for files, and every file the model reads."""
+"""Reads a run folder: its driver, the folders that GAMS searches, and every file that the model reads."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ from times_doctor_tasks.snapshot.manifest import KEPT_OPTIONS
 SOLVERS = frozenset(
     {"cplex", "gurobi", "highs", "xpress", "mosek", "copt", "cbc", "conopt", "soplex", "ipopt", "knitro", "odhcplex"}
 )
-#: What an earlier run left is never an input, even if a file names it.
+#: Outputs of earlier runs are never inputs, even if a file names them.
 _OUTPUTS = frozenset({".lst", ".log", ".lxi", ".ref"})
-#: Variables the worker sets itself; the user's value does not travel.
+#: Variables that the worker sets itself; the user's value is not sent.
 _OURS = frozenset({"--err_abort", "--gdxpath"})
 _GDXPATH = "--GDXPATH"
 
@@ -66,11 +66,11 @@ def look(
     Args:
         run_path: a folder, or the driver or LP file in it.
         times_src: the value of `--times-src`.
-        includes: the values of `--include`: files or folders the model needs beside what its chain names.
+        includes: the values of `--include`: files or folders that the model needs besides those of its include chain.
         restart: `auto` (what VTRUN.CMD says, else none), `none`, or a file.
         environ: where TIMES_SRC and the variables of command files are looked up.
         config_times_src: `times_src` of times-doctor.toml.
-        vd: results for VEDA are wanted; None: where VTRUN.CMD makes them.
+        vd: results for VEDA are wanted; None: if VTRUN.CMD makes them.
         limits: how much is too much.
         gams_args: compile-time variables by name, the values of `--gams-arg`.
 
@@ -86,7 +86,7 @@ def look(
         else:
             places = find(choice.driver, choice.call, folders, includes=includes)
             run = _Look(choice, places, folders, limits or SearchLimits(), given).result(restart, vd)
-    except OSError as exc:  # a folder or file that may not be read, or went away meanwhile
+    except OSError as exc:  # a folder or file that may not be read, or was removed
         raise RunDirUnreadable(str(exc.filename or run_path), f"cannot be read ({exc.strerror})") from exc
     return replace(run, facts=facts_of(run))
 
@@ -119,7 +119,7 @@ def _lp_run(choice: Choice, given: Mapping[str, str]) -> RunDir:
 
 
 class _Look:
-    """One look, step by step."""
+    """Reads a run folder, step by step."""
 
     def __init__(
         self, choice: Choice, places: Places, folders: Folders, limits: SearchLimits, given: Mapping[str, str]
@@ -167,7 +167,7 @@ class _Look:
         return list(words.values())
 
     def _judge_variables(self, needs: Needs) -> None:
-        """Say which variables have no value, and which have another one than `--gams-arg` gives them."""
+        """Report variables without a value, and those whose value is not that of `--gams-arg`."""
         refuse_own_parameters(self._given, self._macros.mentioned)
         for name, place in self._call.needs if self._call else ():
             if not self._macros.values(name):
@@ -180,7 +180,7 @@ class _Look:
                 self._finder.warn(f"--gams-arg {name}={value} changes nothing: {known[-1].where} sets {name} itself.")
 
     def _take_named_values(self, chain: Chain) -> None:
-        """A `$set` whose value is the name of a file there is: TIMES controls such as PEAKCHP include it."""
+        """A `$set` with the name of an existing file: TIMES controls such as PEAKCHP include it."""
         for use in chain.set_uses:
             if "." in use.raw and "%" not in use.raw and Path(use.raw).suffix.lower() not in _OUTPUTS:
                 found = self._finder.find(use.raw, use.file, extensions=("",))

@@ -1,4 +1,4 @@
-"""The folders GAMS looks in, in its order, each with who named it."""
+"""The folders that GAMS searches, in its order, each with its source."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from times_doctor_cli.run_folder.vtrun.gams_command import GamsCall
 
 
 class Places(msgspec.Struct):
-    """Search folders, and what was said on the way."""
+    """Search folders, and notes."""
 
     dirs: list[SearchDir] = msgspec.field(default_factory=list)
     extra: list[Path] = msgspec.field(default_factory=list)
@@ -35,7 +35,7 @@ class Places(msgspec.Struct):
 
 
 def find_written(text: str, folder: Path, folders: Folders) -> Path | None:
-    """What a path of a command line means here; None for a path of another machine."""
+    """The local path for a path of a command line; None for one of another machine."""
     if is_absolute(text):
         path = Path(text)
         return Path(os.path.normpath(path)) if path.is_absolute() and path.exists() else None
@@ -79,7 +79,7 @@ def find_places(
 
 
 def _add_named(places: Places, call: GamsCall | None, folders: Folders) -> list[tuple[str, str]]:
-    """Add what the command file names; returns what is not here: (as written, who)."""
+    """Add the folders of the command file; returns missing ones: (as written, source)."""
     lost = []
     for text in call.idirs if call else ():
         assert call is not None

@@ -1,4 +1,4 @@
-"""Whether the model that was scanned is as large as the one whose listing already lies in RUN_DIR."""
+"""Checks that the scanned model is as large as that of the listing in RUN_DIR."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from times_doctor_tasks.contract.messages import RunResult
 from times_doctor_tasks.parsers.gams.listing import read_listing
 
-#: GAMS prints it once a solve, before the solve summary.
+#: GAMS prints it once per solve, before the solve summary.
 _MARK = b"MODEL STATISTICS"
 #: What is read from the last mark on: the block has some fifteen lines.
 _WINDOW_BYTES = 16 << 10
@@ -29,7 +29,7 @@ class Sizes(msgspec.Struct, frozen=True):
 
 
 def size_warning(runs: Sequence[RunResult], listing: Path | None) -> str:
-    """A sentence where the first run that has sizes differs from the last solve of `listing`; else empty."""
+    """A sentence if the first run with sizes differs from the last solve of `listing`; else empty."""
     scanned = next(((run.run, sizes) for run in runs if (sizes := _of_result(run)) is not None), None)
     listed = sizes_in(listing) if listing is not None and scanned is not None else None
     if scanned is None or listed is None or scanned[1] == listed or listing is None:
@@ -41,9 +41,9 @@ def size_warning(runs: Sequence[RunResult], listing: Path | None) -> str:
 
 
 def sizes_in(listing: Path) -> Sizes | None:
-    """Sizes of the last model that a listing shows; None where it shows none or cannot be read.
+    """Sizes of the last model in a listing; None if it has none or cannot be read.
 
-    Read from its end: a listing may have gigabytes, and the last block is all that counts.
+    Reads from its end: a listing may have gigabytes, and only the last block counts.
     """
     try:
         window = _window(listing)

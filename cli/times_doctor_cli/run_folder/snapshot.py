@@ -1,4 +1,4 @@
-"""From a run folder to a snapshot: the manifest, and where each blob's content is."""
+"""Makes a snapshot of a run folder: the manifest, and the content of each blob."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     manifest: Manifest
     blobs: dict[str, Path | bytes]
-    """sha256 -> the file that has this content, or the content itself where lines were rewritten."""
+    """sha256 -> the file with this content, or the content itself if lines were rewritten."""
 
 
 def take_snapshot(run: RunDir, cache: HashCache, on_read: OnSent | None = None) -> Snapshot:
-    """Hash the inputs of a run folder and write its manifest; `on_read` is told how far the reading is.
+    """Hash the inputs of a run folder and write its manifest; `on_read` gets the progress of reading.
 
     Raises:
-        FileChanged: a file changed while it was read, or since the look.
-        FileUnreadable: a file went away or may not be read.
+        FileChanged: a file changed while it was read, or since then. FileUnreadable: a file was removed or may not be
+        read.
     """
     inputs = [*run.inputs, *([run.restart] if run.restart else [])]
     rewrites: dict[str, list[Rewrite]] = defaultdict(list)

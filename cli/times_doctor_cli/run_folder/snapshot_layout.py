@@ -25,14 +25,14 @@ class Layout(msgspec.Struct, frozen=True):
     """(folder of this machine, its name in the snapshot), none inside another."""
 
     def folder_name(self, folder: Path) -> str | None:
-        """The name of a folder in the snapshot; None where it lies outside of every region."""
+        """The name of a folder in the snapshot; None if it is outside all regions."""
         for root, label in self.regions:
             if folder.is_relative_to(root):
                 return _join(label, folder.relative_to(root))
         return None
 
     def holds_files(self, folder_name: str) -> bool:
-        """Whether anything stands below a folder of the snapshot."""
+        """Whether there is anything below a folder of the snapshot."""
         return any(name.startswith(f"{folder_name}/") for name in self.names.values())
 
 
@@ -40,7 +40,7 @@ def lay_out(files: Iterable[FoundFile], dirs: Sequence[SearchDir]) -> Layout:
     """Name every file.
 
     Raises:
-        HostileName: a name cannot stand in a snapshot.
+        HostileName: a name is not allowed in a snapshot.
         NameCollision: two files would become one.
     """
     files = list(files)

@@ -1,4 +1,4 @@
-"""The TIMES source folder: how to know it, and what of it a model needs.
+"""The TIMES source folder: how to recognise it, and the files that a model needs.
 
 TIMES puts most of its own include names together while it compiles (`main_ext.mod` alone calls some 60 of them), so the
 folder is taken whole: a few hundred text files, 2 MB.
@@ -21,13 +21,13 @@ _EXTENSIONS = frozenset(
     {"mod", "gms", "tm", "stc", "stp", "dsc", "etl", "cli", "vda", "ier", "lin", "rpt", "red", "mlf", "msa", "ecb"}
     | {"abs", "ans", "def", "v3", "mrg", "mca", "cgi", "rcd", "ext", "inc", "mod1", "cmp"}
 )
-#: What is in a source folder and is not source.
+#: Files in a source folder that are not source.
 _NOT_SOURCE = frozenset(
     {"cmd", "bat", "sh", "exe", "dll", "so", "zip", "rar", "7z", "gz", "pdf", "doc", "docx", "xls", "xlsx", "xlsm"}
     | {"md", "rst", "html", "log", "lst", "gdx", "g00", "g01", "vdd", "vdt", "vd", "vde", "vds", "opt", "json", "yml"}
     | {"yaml", "png", "jpg", "py", "dd", "dds", "run", "bak", "tmp", "lxi", "ref", "mps", "lp", "csv", "txt", "op2"}
 )
-#: A larger file is no source text, bytes.
+#: A larger file is not source text, bytes.
 MAX_SOURCE_BYTES = 4 * 1024 * 1024
 _PROBE_BYTES = 4096
 _SET = re.compile(r"set(?:global|local)?\s+(\w+)", re.IGNORECASE)
@@ -81,11 +81,11 @@ def _is_binary(path: Path) -> bool:
 
 
 def outside_names(path: Path) -> Iterator[tuple[int, str, str]]:
-    """(line, "include", "call" or "set", text): what a file includes, has others do, and which variables it sets."""
+    """(line, "include", "call" or "set", text): the includes, calls and variables of a file."""
     for line in dollar_lines(path):
         yield from ((line.number, "set", name) for name in _SET.findall(line.text))
         keyword, rest = split_directive(line.text)
-        while keyword.startswith(("if", "else")) and "$" in rest:  # behind a condition
+        while keyword.startswith(("if", "else")) and "$" in rest:  # after a condition
             keyword, rest = split_directive(rest[rest.index("$") :])
         if keyword in ("include", "batinclude") and (name := first_token(rest)[0]):
             yield line.number, "include", name_text(name)

@@ -1,1 +1,1 @@
-"""One module a report file."""
+"""One module per report file."""

@@ -1,4 +1,4 @@
-"""What the charts of the HTML report show, as plain data; how they look is in `templates/scan_report.js`."""
+"""The data of the HTML report's charts; `templates/scan_report.js` draws them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ PARTS = ("queued", "earlier attempts", "staging", "solving", "collecting")
 
 
 def chart_data(report: Report) -> dict[str, Any]:
-    """Data of all charts; empty lists where nothing is known."""
+    """Data of all charts; empty lists if nothing is known."""
     runs = report.runs[:RUNS_MAX]
     return {"convergence": convergence(runs), "timeline": timeline(report, runs), "phases": phases(runs)}
 
 
 def convergence(runs: Sequence[RunResult]) -> list[dict[str, Any]]:
-    """One series per run: how far it was from its end, over seconds since its engine started.
+    """One series per run: its distance from the end, over seconds since its engine started.
 
     A run whose solver prints no residual shows the distance of its objective from its last value instead
     (`by_objective`).
@@ -72,7 +72,7 @@ def phases(runs: Sequence[RunResult]) -> dict[str, Any]:
 
 
 def _marks(result: RunResult, zero_ms: int) -> tuple[int, ...] | None:
-    """Where the parts of a run's life begin and end; a part that is not known has no length."""
+    """Begin and end of the parts of a run's life; an unknown part has no length."""
     if result.started_ms is None:
         return None
     started = result.started_ms

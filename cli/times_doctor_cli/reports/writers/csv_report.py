@@ -14,7 +14,7 @@ from times_doctor_tasks.analysis.run_times import quiet_s
 from times_doctor_tasks.contract.messages import Contender, Report, RunResult
 from times_doctor_tasks.contract.states import RunState, StopReason
 
-#: What a spreadsheet would take for a formula.
+#: The beginnings of a formula for a spreadsheet.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 #: Columns of `RunResult.quality`, in this order.
 QUALITY = (
@@ -37,7 +37,7 @@ Cell = str | int | float | None
 def write_csv(report: Report, directory: Path) -> Path:
     """Writes the table of `report` into `directory`, one row per run in the order of the scan.
 
-    `dir` and `lst` name the run's fetched files below `directory`, and are empty where there are none.
+    `dir` and `lst` name the run's fetched files below `directory`, and are empty if there are none.
     """
     out = io.StringIO()
     table = csv.writer(out)

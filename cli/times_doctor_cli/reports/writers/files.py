@@ -1,4 +1,4 @@
-"""Files that other people read while we write them: whole or not at all."""
+"""Writes files atomically: others may read them at the same time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from times_doctor_tasks.contract.errors import UsageError
 def write_atomically(path: Path, content: str | bytes) -> Path:
     """Puts `content` at `path` in one step, and returns `path`. Text is written as UTF-8, line ends as they are.
 
-    Bytes that came from a file of another encoding (surrogates) go back as they came.
+    Bytes from a file of another encoding (surrogates) are written back unchanged.
 
     Raises:
-        UsageError: it cannot be written; what stood at `path` before still stands there.
+        UsageError: it cannot be written; an existing file is unchanged.
     """
     raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape")
     try:

@@ -40,9 +40,9 @@ def report_html(report: Report, *, specs: Mapping[str, RunSpec], log_tails: Mapp
 
 
 def _policy(*scripts: str) -> str:
-    """A content security policy that runs `scripts` and nothing else, and fetches nothing.
+    """A content security policy that runs only `scripts`, and fetches nothing.
 
-    Should a name ever get through unescaped, it still does not run.
+    An unescaped name could not run either.
     """
     hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
     return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {hashes}"

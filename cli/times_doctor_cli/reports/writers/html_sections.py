@@ -1,4 +1,4 @@
-"""What the HTML report says, as plain data; `templates/scan_report.html` draws and escapes it."""
+"""The content of the HTML report, as plain data; `templates/scan_report.html` draws and escapes it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from times_doctor_tasks.contract.hosts import ENGINE_NAMES
 from times_doctor_tasks.contract.messages import Report, RunResult, RunSpec
 from times_doctor_tasks.contract.states import PLANNED_STOPS, SOLVED, RunState, StopReason, Verdict
 
-#: Room for the text of all option files, and of all log tails, in characters: the page stays below 3 MB.
+#: Most characters of all option files, and of all log tails: the page stays below 3 MB.
 _TEXT_MAX = 250_000
-#: Room for one of them, at most and at least.
+#: Most and least characters for one of them.
 _TEXT_EACH = (400, 20_000)
-#: Runs whose failure is told in full.
+#: Most runs whose failure is shown in full.
 _FAILURES_MAX = 40
 #: Title and explanation of each chart, by its key in the chart data.
 _CHARTS = {
@@ -56,7 +56,7 @@ _TRY_COLUMNS = (("Run", "first"), ("Attempt", "num"), ("Host", ""), ("Began", "n
 
 
 class Badge(msgspec.Struct, frozen=True):
-    """A few coloured words."""
+    """A coloured label."""
 
     words: str
     mood: str
@@ -80,7 +80,7 @@ class Table(msgspec.Struct, frozen=True):
 def page_data(
     report: Report, *, specs: Mapping[str, RunSpec], log_tails: Mapping[str, str], charts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Everything that the template draws, except styles and scripts."""
+    """All data of the template, except styles and scripts."""
     failed = [run for run in report.runs if _needs_words(run)]
     told = failed[:_FAILURES_MAX]
     said = () if report.comparison.agree else report.comparison.findings
@@ -187,13 +187,13 @@ def _facts(report: Report) -> dict[str, str]:
 
 
 def _table(columns: Sequence[tuple[str, str]], rows: Sequence[tuple[Cell, ...]]) -> Table:
-    """A column without any content is left out."""
+    """Leaves out empty columns."""
     shown = [i for i in range(len(columns)) if i == 0 or any(cells[i] != Cell() for cells in rows)]
     return Table(tuple(columns[i] for i in shown), tuple(tuple(cells[i] for i in shown) for cells in rows))
 
 
 def _runs(report: Report) -> Table:
-    """A line for each profile and each run that speaks for none, in the order of the report on the screen."""
+    """A line for each profile and for each run that counts for none, in the order of the report on the screen."""
     lines = profile_lines(report)
     slowest_s = max((line.time_s or 0.0 for line in lines), default=0.0)
     titles = tuple((title.format(time=time_title(report).capitalize()), style) for title, style in _RUN_COLUMNS)
@@ -264,7 +264,7 @@ def _needs_words(result: RunResult) -> bool:
 
 
 def _failure(result: RunResult, log_tail: str, room: int) -> dict[str, Any]:
-    """What happened to a run that did not end with a proved answer, and the end of its log."""
+    """The reason for a run without a proved answer, and the end of its log."""
     ignored = [f"The solver ignored: {text}" for text in result.options_ignored]
     return {
         "run": result.run,
@@ -287,7 +287,7 @@ def _head(text: str, room: int) -> str:
 
 
 def _tail(text: str, room: int) -> str:
-    """The end of `text`, from the beginning of a line where there is one."""
+    """The end of `text`, from the beginning of a line if possible."""
     if len(text) <= room:
         return text
     kept = text[-room:]

@@ -1,4 +1,4 @@
-"""`recommended/<solver>.opt`: exactly what ran, and a line on where to copy it."""
+"""`recommended/<solver>.opt`: the option file that ran, and where to copy it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from times_doctor_tasks.profiles.registry import CURRENT
 
 
 def write_recommended(report: Report, directory: Path, *, specs: Mapping[str, RunSpec]) -> tuple[Path, ...]:
-    """Writes the option file that ran, and its README; nothing where no run is recommended."""
+    """Writes the option file that ran, and its README; nothing if no run is recommended."""
     run = report.recommendation.run
     spec = specs.get(run) if run else None
     if spec is None:
@@ -27,7 +27,7 @@ def write_recommended(report: Report, directory: Path, *, specs: Mapping[str, Ru
 
 
 def copy_line(report: Report, spec: RunSpec) -> str:
-    """What to copy where, in one line.
+    """A line on what to copy where.
 
     >>> copy_line(report, spec)  # doctest: +SKIP
     'Copy cplex.opt into models/demo/parscen, beside parscen.run, and run GAMS with LP=CPLEX OPTFILE=1; ...'

@@ -1,4 +1,4 @@
-"""`manifest.json`: what ran, so that it can be run again: hashes, options, versions, hosts, threads, seeds."""
+"""`manifest.json`: all that is needed to repeat the scan: hashes, options, versions, hosts, threads, seeds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCHEMA = 1
 def write_manifest(
     report: Report, directory: Path, *, specs: Mapping[str, RunSpec], inputs: Manifest | None = None
 ) -> Path:
-    """Writes the manifest of a scan; without `inputs` only the hash of the model's files stands there."""
+    """Writes the manifest of a scan; without `inputs` it has only the hash of the model's files."""
     document = {
         "schema": SCHEMA,
         "scan": report.scan,

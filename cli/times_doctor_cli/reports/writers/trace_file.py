@@ -1,4 +1,4 @@
-"""The scan as a GAMS trace file (traceopt=3), which PAVER and its kind read."""
+"""The scan as a GAMS trace file (traceopt=3), for PAVER and similar tools."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NumberOfDiscreteVariables,NumberOfNonZeros,NumberOfNonlinearNonZeros,OptionFile,
 #: GAMS counts days from the last day of 1899, in local time.
 _DAY_ZERO = datetime(1899, 12, 31)  # local time, as GAMS writes it
 _NA = "NA"
-#: (model status, solver status) of a run that left none, by GAMS's codes: PAVER needs both.
+#: GAMS's codes (model status, solver status) for a run without any: PAVER needs both.
 _NO_STATUS = (13, 13)
 _STATUS_BY_VERDICT = {
     Verdict.LIMIT: (14, 3),
@@ -38,8 +38,8 @@ _STATUS_BY_VERDICT = {
 def write_trace(report: Report, path: Path) -> Path:
     """Writes one record per run, in the order of the scan, from its last solve.
 
-    Runs that never began are left out, as GAMS writes no record then; so are runs whose profile was not applied: their
-    times would stand under a name they have no right to.
+    Runs that never began are left out, as GAMS writes no record for them; so are runs whose profile was not applied:
+    their times belong to another profile.
 
     The option-file column holds the run's id, so that PAVER's `--optfileisrunname` tells the runs apart. `SolverTime`
     is the solver's own, as in GAMS's trace; the wall time is in the user column.
@@ -86,7 +86,7 @@ def _statuses(result: RunResult) -> tuple[int, int]:
 
 
 def _word(text: str) -> str:
-    """`text` as one field: a comma or line end would begin another."""
+    """`text` as one field, without commas and line ends."""
     return re.sub(r"[,\s]+", " ", text).strip() or _NA
 
 

@@ -1,1 +1,1 @@
-"""GAMS text, read as far as it decides which files a run reads."""
+"""Reads GAMS text, only to find the files that a run reads."""

@@ -1,4 +1,4 @@
-"""Where the reader of a chain stands: what it has found, and how sure the next line is to be read."""
+"""The position of an include chain's reader: what it has found, and how certain GAMS reads the next line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from times_doctor_cli.run_folder.gams.dollar import DollarLine
 
 
 class Reach(IntEnum):
-    """Whether a line is read when the model runs; the smaller of two applies."""
+    """How certain GAMS reads a line; of two values the smaller applies."""
 
     NEVER = 0
     MAYBE = 1
@@ -31,7 +31,7 @@ class GdxUse(msgspec.Struct, frozen=True):
 
 
 class SetUse(msgspec.Struct, frozen=True):
-    """A `$set` line: its value may be a path, or name a GDX file."""
+    """A `$set` line, whose value may be a path or name a GDX file."""
 
     file: Path
     line: int
@@ -41,7 +41,7 @@ class SetUse(msgspec.Struct, frozen=True):
 
 
 class Chain(msgspec.Struct):
-    """What reading the chain brought to light, besides the files (those are in the finder)."""
+    """What the reader found, besides the files (those are in the finder)."""
 
     gdx_uses: list[GdxUse] = msgspec.field(default_factory=list)
     set_uses: list[SetUse] = msgspec.field(default_factory=list)
@@ -56,7 +56,7 @@ class Block(msgspec.Struct):
     taken: bool
     """A branch before this one was surely taken."""
     lacking: str = ""
-    """The variable without a value for whose sake this branch is taken."""
+    """The unset variable because of which this branch is taken."""
 
 
 class FileReading(msgspec.Struct):
@@ -76,9 +76,9 @@ class FileReading(msgspec.Struct):
     """A `$if` without a command applies to the line with this number."""
     scoped: list[str] = msgspec.field(default_factory=list)
     labels: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
-    """Where each label stands that was passed: its place among the lines, and how many blocks were open."""
+    """The place of each label that was passed: its line, and the number of open blocks."""
     looped: set[tuple[str, ...]] = msgspec.field(default_factory=set)
-    """Arguments with which the reading went back to a label: `$shift` leads there with others."""
+    """The arguments of each jump back to a label: `$shift` makes others."""
 
     @property
     def line(self) -> int:
@@ -87,11 +87,11 @@ class FileReading(msgspec.Struct):
 
     @property
     def where(self) -> str:
-        """File and line, as messages say it."""
+        """File and line, for messages."""
         return f"{self.path.name}:{self.line}"
 
     def reach_here(self) -> Reach:
-        """How sure the line is to be read, by all that stands before it."""
+        """How certain GAMS reads the line, by all before it."""
         reach = min((self.reach, *(block.reach for block in self.blocks)))
         if self.skip_to_label:
             reach = min(reach, self.skip_reach)

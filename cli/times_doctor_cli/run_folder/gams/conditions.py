@@ -1,4 +1,4 @@
-"""The conditions of `$if` and `$ifthen`, decided where the text alone can decide them."""
+"""Evaluates the conditions of `$if` and `$ifthen` as far as the text allows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Condition(msgspec.Struct, frozen=True):
     """A condition as read."""
 
     truth: bool | None
-    """None: the text cannot tell."""
+    """None: unknown from the text."""
     rest: str
     """What follows the condition on its line."""
 
@@ -54,7 +54,7 @@ def read_condition(
     word, rest, quoted = first_token(body)
     kind = word.lower()
     if not quoted and kind in _ALONE:
-        # A model that gets as far as a scan compiles: its error branches are not taken.
+        # A model that is scanned does compile: its error branches are not taken.
         truth: bool | None = {"errorfree": True, "warnings": None}.get(kind)
         return Condition(_flip(truth, negated), rest.strip())
     if not quoted and kind == "dimension":
@@ -81,7 +81,7 @@ def _word_condition(
 
 
 def _same(left: str, right: str, macros: Macros, args: tuple[str, ...] | None, *, ignore_case: bool) -> bool | None:
-    """Whether two texts are equal: None when not every possible value agrees, or a value is not certain."""
+    """Whether two texts are equal; None if their possible values differ in that, or a value is uncertain."""
     lefts, rights = macros.expand(left, args), macros.expand(right, args)
     if any(UNKNOWN in text for text in lefts + rights) or not _is_certain(left + right, macros):
         return None

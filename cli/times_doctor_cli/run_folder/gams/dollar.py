@@ -1,4 +1,4 @@
-"""The dollar lines of GAMS text: all of a file that decides which other files it reads."""
+"""The dollar lines of GAMS text, which decide the other files that it reads."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import msgspec
 
 from times_doctor_cli.run_folder.hash_cache import FileUnreadable
 
-#: Longer dollar lines are no dollar lines (GAMS's own limit is 80,000 characters).
+#: Longer lines are not dollar lines (GAMS's limit is 80,000 characters).
 MAX_LINE_BYTES = 100_000
-#: Statements that load a GDX file while the model runs are looked for in files up to this size: larger ones are data.
+#: Files up to this size are searched for statements that load a GDX file at run time: larger ones are data.
 MAX_CODE_BYTES = 4 * 1024 * 1024
 _CHUNK_BYTES = 4 * 1024 * 1024
 _MAX_INDENT = 200
@@ -30,17 +30,17 @@ _DIRECTIVE = re.compile(r"\s*([A-Za-z]+)(?:\.[A-Za-z0-9_]+)?[ \t]*(.*)", re.DOTA
 
 
 class DollarLine(msgspec.Struct, frozen=True):
-    """One line that begins with `$`, blanks and `$$`, or variables that may come to nothing: `%x%$include`."""
+    """One line that begins with `$`, blanks and `$$`, or variables that may be empty: `%x%$include`."""
 
     number: int
     text: str
-    """What follows the `$`, as latin-1: one character per byte, so that nothing is lost."""
+    """The text after the `$`, as latin-1: one character per byte, so that nothing is lost."""
     prefix: str = ""
     """Variables before the `$`; one with the value `*` makes the line a comment."""
 
 
 class Load(msgspec.Struct, frozen=True):
-    """A statement that loads a GDX file while the model runs."""
+    """A statement that loads a GDX file at run time."""
 
     number: int
     written: str
@@ -76,7 +76,7 @@ def dollar_lines(path: Path) -> list[DollarLine]:
 
 
 def _scan(stream: BinaryIO) -> Iterator[DollarLine]:
-    rest, number = b"\n", 0  # a newline before the file's first line makes it like every other
+    rest, number = b"\n", 0  # with a newline before it, the first line is like every other
     more = first = True
     while more:
         chunk = stream.read(_CHUNK_BYTES)
@@ -98,7 +98,7 @@ def _scan(stream: BinaryIO) -> Iterator[DollarLine]:
             start = end if start < 0 else start
             if start - hit <= MAX_LINE_BYTES:
                 yield DollarLine(number, _text(data[hit:start]), prefix)
-        if more:  # the number of a line behind this chunk depends on every line end in it
+        if more:  # later line numbers depend on every line end in this chunk
             number += data.count(b"\n", counted, end)
         rest = data[end:]
 

@@ -1,4 +1,4 @@
-"""Which file GAMS (or HiGHS) is started with."""
+"""Finds the file to start GAMS (or HiGHS) with."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _LP_SUFFIXES = (".mps", ".mps.gz", ".lp")
 _BATCH_NAMES = ("vtrun.cmd", "ansrun.cmd", "vtrun.bat", "ansrun.bat")
 #: A larger .gms file does not start another one, bytes.
 _MAX_WRAPPER_BYTES = 256 * 1024
-#: Folders looked into for a driver when there is none where one was expected.
+#: Folders that are searched for a driver if RUN_DIR has none.
 _MAX_CASES = 200
 
 
 class Choice(msgspec.Struct):
-    """A driver, why it is the one, and what a command file says of starting it."""
+    """A driver, the reason for it, and how a command file starts it."""
 
     driver: Path
     why: str
@@ -51,10 +51,10 @@ def is_lp_file(path: Path) -> bool:
 def choose_driver(
     run_path: Path, folders: Folders, environ: Mapping[str, str], given: Mapping[str, str] | None = None
 ) -> Choice:
-    """The file named, else the one VTRUN.CMD calls, else the folder's namesake, else the only one.
+    """The named file, else the one that VTRUN.CMD calls, else the one with the folder's name, else the only one.
 
     Args:
-        given: Compile-time variables of the command line, for a file that starts the driver.
+        given: Compile-time variables of the command line, for a launcher of the driver.
 
     Raises:
         RunDirUnreadable, DriverNotFound, DriverAmbiguous.
@@ -91,7 +91,7 @@ def _named(path: Path, folders: Folders, environ: Mapping[str, str], given: Mapp
 
 
 def _started_by(path: Path, folders: Folders, given: Mapping[str, str]) -> Choice | None:
-    """What a launcher starts: a small .gms file that includes nothing, and calls GAMS."""
+    """The driver that a launcher starts: a small .gms file that includes nothing, and calls GAMS."""
     if not _is_small_gms(path) or _included_names(path):
         return None
     for call in _calls_in(path, folders, given):
@@ -115,7 +115,7 @@ def _calls(folder: Path, folders: Folders, environ: Mapping[str, str]) -> tuple[
 
 
 def _driver_of(call: GamsCall, root: Path, folders: Folders) -> Path | None:
-    """The file a call starts; under the path of another machine, its name in this folder."""
+    """The file that a call starts; a path of another machine means the file of that name in this folder."""
     base = base_of(call.driver)
     for extension in ("", ".gms"):
         for folder, written in ((call.folder, call.driver), (root, base)):
@@ -158,7 +158,7 @@ def _found(root: Path, folders: Folders) -> Choice:
 
 
 def _likely_first(candidates: list[Path], files: list[Path], folders: Folders) -> list[Path]:
-    """Those that another file starts come first, then those that none includes, of these those that include most."""
+    """Files that another one starts come first, then those that none includes, the ones with most includes first."""
     includes = {path: _included_names(path) for path in files if path.stat().st_size <= _MAX_WRAPPER_BYTES}
 
     def includes_it(path: Path, other: Path) -> bool:
@@ -175,7 +175,7 @@ def _likely_first(candidates: list[Path], files: list[Path], folders: Folders) -
 
 
 def _included_names(path: Path) -> set[str]:
-    """Base names of what a file includes, as patterns: `genesys_%step%.gms` is `genesys_*.gms`."""
+    """Base names of the includes of a file, as patterns: `genesys_%step%.gms` is `genesys_*.gms`."""
     names: set[str] = set()
     with contextlib.suppress(FileUnreadable):
         names = {
@@ -185,7 +185,7 @@ def _included_names(path: Path) -> set[str]:
 
 
 def _cases_below(root: Path) -> tuple[str, ...]:
-    """Folders in `root` that hold a driver: a user who names the folder of all cases means one of them."""
+    """Folders in `root` with a driver: a user may have named the folder of all cases."""
     with contextlib.suppress(OSError):
         below = sorted(path for path in root.iterdir() if path.is_dir())[:_MAX_CASES]
         return tuple(path.name for path in below if _has_driver(path))

@@ -1,4 +1,4 @@
-"""Finding the files a model names, and keeping account of those it needs."""
+"""Finds the files that a model names, and lists those that it needs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from times_doctor_cli.run_folder.times_source import (
 from times_doctor_tasks.contract.errors import UsageError
 
 _ROLE_OF = {".dd": Role.DATA, ".dds": Role.DATA, ".gdx": Role.GDX}
-#: Missing files that a look which is not strict names.
+#: Most missing files that are named without `strict`.
 MOST_MISSING = 20
 _QUOTED_NAME = re.compile(r"\"[^\"]+\"|'[^']+'")
 _WRITTEN_NAME = re.compile(r"[^\s\"'<>|;,=()]+")
@@ -46,7 +46,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Finder:
-    """The search folders of one run, and what was found in them."""
+    """The search folders of one run, and the files found in them."""
 
     def __init__(
         self, dirs: Sequence[SearchDir], folders: Folders, limits: SearchLimits, extra: Sequence[Path] = ()
@@ -72,7 +72,7 @@ class Finder:
     # -- finding
 
     def find(self, name: str, file: Path, *, extensions: Sequence[str] = ("", ".gms")) -> Found | None:
-        """What an include means in `file`; `name` is latin-1 text with its macros expanded."""
+        """The file that an include in `file` means; `name` is latin-1 text with its macros expanded."""
         if name.startswith(HERE):
             return self._in(file.parent, name_text(name[1:]), extensions)
         text = name_text(name)
@@ -92,7 +92,7 @@ class Finder:
         return None
 
     def _absolute(self, text: str) -> Found | None:
-        """An absolute name is of use where `--include` gives the file, or where it leads into a search folder."""
+        """An absolute name works if `--include` gives the file, or if it leads into a search folder."""
         base = base_of(text).lower()
         for path in self._extra:
             if path.name.lower() == base:
@@ -105,7 +105,7 @@ class Finder:
         return None
 
     def report_missing(self, written: str, where: str, *, surely: bool) -> None:
-        """Say that an include is nowhere: an error if it is surely read, see `miss`."""
+        """Report a missing include: an error if it is surely read, see `miss`."""
         written = written.replace(HERE, "%system.fp%")
         if self.is_written(written):
             return
@@ -122,7 +122,7 @@ class Finder:
             self.miss(MissingInput(written, where, tuple(str(d.path) for d in self.dirs)))
 
     def miss(self, error: UsageError) -> None:
-        """A file that the model surely reads is nowhere."""
+        """Report a missing file that the model surely reads."""
         if self.limits.are_strict:
             raise error
         self.missing += 1
@@ -130,14 +130,14 @@ class Finder:
             self.warn(str(error))
 
     def _entry(self, written: str) -> Path | None:
-        """What has this name without being a file: a folder, a link to nothing."""
+        """Something of this name that is not a file: a folder, a broken link."""
         found = (self.folders.find(search.path, written) for search in self.dirs)
         return next(
             (path for path in found if path is not None and path.name.lower() == base_of(written).lower()), None
         )
 
     def note_written(self, text: str) -> None:
-        """Remember names the run itself writes (`$onecho >`, `$call`): they need not be there before."""
+        """Remember files that the run itself writes (`$onecho >`, `$call`): they need not exist before."""
         for word in (*_WRITTEN_NAME.findall(text), *_QUOTED_NAME.findall(text)):
             self._written.add(base_of(word.strip("'\"")).lower())
 
@@ -148,7 +148,7 @@ class Finder:
     # -- taking
 
     def take(self, found: Found, role: Role | None, why: str, *, workdir_name: str | None = None) -> None:
-        """Count a file among the inputs, once.
+        """Add a file to the inputs, once.
 
         Raises:
             LeavesTree: it is a link to something outside of the search folders.
@@ -178,7 +178,7 @@ class Finder:
             raise LeavesTree(str(link), str(link.resolve()))
 
     def take_computed(self, raw: str, name: str, file: Path, line: int) -> list[Found]:
-        """Take every file a name may mean of which a part is not known."""
+        """Take every file that a partly unknown name may mean."""
         pattern_text = re.sub(f"{UNKNOWN}+", "*", name_text(name.replace(HERE, ""))).replace("\\", "/")
         folder_text, _, pattern = pattern_text.rpartition("/")
         if "." not in pattern:
@@ -236,7 +236,7 @@ class Finder:
         self._take_outside(files, known)
 
     def _take_outside(self, files: Sequence[Path], known: set[str]) -> None:
-        """What the source includes by name and the model has (`msaddf.dd`), except what the source writes."""
+        """Files of the model that the source includes by name (`msaddf.dd`), except those that the source writes."""
         named = [(path, *use) for path in files for use in outside_names(path)]
         for _, _, kind, text in named:
             if kind == "call":

@@ -1,4 +1,4 @@
-"""`--gams-arg NAME=VALUE`: compile-time variables that only the caller of GAMS sets, on its command line."""
+"""`--gams-arg NAME=VALUE`: compile-time variables that are set only on GAMS's command line."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def parse_gams_args(texts: Iterable[str]) -> dict[str, str]:
 
 
 def refuse_own_parameters(given: Mapping[str, str], mentioned: Iterable[str]) -> None:
-    """Refuses names that look like parameters of GAMS: `--LP=cplex` would change nothing.
+    """Rejects names of GAMS parameters: `--LP=cplex` would have no effect.
 
     Args:
-        mentioned: Variables that the model's text names, in lower case: `%case%` is one though GAMS has a parameter
-            of that name.
+        mentioned: Variables in the model's text, in lower case: `%case%` is one, although GAMS has a parameter of
+            that name.
 
     Raises:
         UsageError: a name is a parameter of GAMS, and no variable of this model.

@@ -1,8 +1,8 @@
 """The include chain: every file a driver reads, found the way GAMS finds it.
 
 GAMS looks in its working directory, then in each input folder, never beside the including file; it tries a name as it
-is, then with `.gms` (all measured with 54.6). A file that may be read is taken when it exists; one that must be and is
-not there is an error. The TIMES source is taken whole (see `run_folder/times_source.py`), not followed.
+is, then with `.gms` (all measured with 54.6). A file that may be read is taken if it exists; a missing file that must
+be read is an error. The TIMES source is taken whole (see `run_folder/times_source.py`), not followed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from times_doctor_cli.run_folder.gams.macros import COMMENT, UNKNOWN, Macros, fi
 from times_doctor_cli.run_folder.gams.needs import ABORTS, Needs
 from times_doctor_cli.run_folder.model import NameUse, SearchLimits
 
-#: A model that includes files with ever new arguments more often than this never comes to an end.
+#: A model with more includes than this, with ever new arguments, would never end.
 MAX_READINGS = 50_000
 
 _REACH_OF = {True: Reach.SURELY, None: Reach.MAYBE, False: Reach.NEVER}
@@ -50,7 +50,7 @@ _ENDS = frozenset({"exit", "stop", "terminate", "quit"})
 
 
 class ChainReader:
-    """Reads a driver and whatever it includes, once."""
+    """Reads a driver and all its includes, once."""
 
     def __init__(self, finder: Finder, macros: Macros, limits: SearchLimits) -> None:
         self._finder = finder
@@ -74,7 +74,7 @@ class ChainReader:
         return self.chain
 
     def _read_file(self, path: Path, args: tuple[str, ...] | None, reach: Reach) -> None:
-        # Another value of a variable may lead elsewhere; a file that includes itself comes to an end all the same.
+        # Another value of a variable may lead to other files; a file that includes itself still ends.
         key = path, args, 0 if path in self._open else self._macros.state()
         if self._visited.get(key, Reach.NEVER) >= reach:
             return
@@ -173,7 +173,7 @@ class ChainReader:
         return answers.pop() if len(answers) == 1 else None
 
     def _command(self, file: FileReading, text: str, reach: Reach) -> None:
-        """What stands behind a condition, on its line: nothing, a dollar command, or GAMS code."""
+        """Handles the rest of a condition's line: nothing, a dollar command, or GAMS code."""
         text = text.strip()
         if text.startswith("$"):
             self._directive(file, *split_directive(text), reach)
@@ -267,7 +267,7 @@ class ChainReader:
             self.chain.gdx_uses.append(GdxUse(file.path, file.line, raw, names, reach, at_run_time=False))
 
     def _jump(self, file: FileReading, keyword: str, rest: str, reach: Reach) -> None:
-        """Leave out what a jump passes over; go back to a label once for each list of arguments (`$shift`)."""
+        """Skip lines after a jump; go back to a label once for each list of arguments (`$shift`)."""
         if keyword == "label":
             file.labels |= dict.fromkeys(rest.lower().split(), (file.at, len(file.blocks)))
             return
@@ -285,7 +285,7 @@ class ChainReader:
             del file.blocks[depth:]
 
     def _forget(self, file: FileReading, keyword: str, rest: str, reach: Reach) -> None:
-        """Commands that change variables in ways not worked out here."""
+        """Commands that change variables in unsupported ways."""
         if keyword == "setargs" and file.args is not None:
             for name, value in zip(tokens(rest), file.args, strict=False):
                 self._macros.set(name, value, file.where, certain=reach is Reach.SURELY)

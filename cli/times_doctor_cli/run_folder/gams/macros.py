@@ -1,7 +1,7 @@
 """Compile-time variables (`$set`, `--NAME=value`, `%name%`), evaluated as far as the text allows.
 
-A variable holds the set of values it may have: a `$set` under an undecided condition adds to it. A name
-is worked out when one value is left, tried in every way when there are several, and a pattern when one is unknown.
+A variable holds the set of values it may have: a `$set` under an undecided condition adds to it. A name is exact if one
+value is left, tried with each of several values, and a pattern if one is unknown.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import re
 import msgspec
 from msgspec.structs import replace
 
-#: Stands for a part of a text that is not known.
+#: Represents an unknown part of a text.
 UNKNOWN = "\x00"
-#: Stands for the folder of the file being read (`%system.fp%`).
+#: Represents the folder of the file being read (`%system.fp%`).
 HERE = "\x01"
-#: What begins a comment at the end of a line, where nothing else is said.
+#: The default beginning of a comment at the end of a line.
 COMMENT = "!!"
 #: A name with more possible values than this is treated as unknown.
 MAX_VALUES = 64
@@ -27,14 +27,14 @@ _WORKING_FOLDER = frozenset({"gams.curdir", "gams.workdir", "gams.wdir", "system
 
 
 class Value(msgspec.Struct, frozen=True):
-    """Where a variable got a value it may have."""
+    """Where a variable got one of its possible values."""
 
     text: str
     where: str
     certain: bool
-    """Nothing but this value is possible."""
+    """It is the only possible value."""
     meant: bool
-    """The user's files surely set it, whatever the TIMES source may do to it later."""
+    """The user's files surely set it, even if the TIMES source changes it later."""
 
 
 class Macros:
@@ -71,14 +71,14 @@ class Macros:
         self._values[key] = (old + new)[:MAX_VALUES]
 
     def drop(self, name: str, *, certain: bool) -> None:
-        """Forget a variable, or that its value is certain."""
+        """Forget a variable, or make its value uncertain."""
         if certain:
             self._values.pop(name.lower(), None)
         else:
             self.doubt(name)
 
     def doubt(self, name: str) -> None:
-        """The value may be gone by now."""
+        """The variable may be unset now."""
         known = self._values.get(name.lower())
         if known:
             self._values[name.lower()] = [replace(value, certain=False, meant=False) for value in known]
@@ -90,11 +90,11 @@ class Macros:
                 self._values[name] = [replace(value, certain=False) for value in known]
 
     def values(self, name: str) -> list[Value]:
-        """All values a variable may have; empty where nothing sets it."""
+        """All values that a variable may have; empty if nothing sets it."""
         return list(self._values.get(name.lower(), []))
 
     def certain(self, name: str) -> str | None:
-        """The value, where exactly one is possible and known."""
+        """The value, if exactly one is possible and known."""
         self.mentioned.add(name.lower())
         values = self._values.get(name.lower(), [])
         known = len(values) == 1 and values[0].certain and UNKNOWN not in values[0].text
@@ -111,7 +111,7 @@ class Macros:
         return [name for name in dict.fromkeys(names) if name.lower() not in self._values]
 
     def state(self) -> int:
-        """A number that is another one where a variable has another value."""
+        """A number that differs if a variable has another value."""
         return hash(tuple((name, *((v.text, v.certain) for v in known)) for name, known in self._values.items()))
 
     def expand(self, text: str, args: tuple[str, ...] | None = None) -> list[str]:
@@ -161,7 +161,7 @@ def first_token(text: str) -> tuple[str, str, bool]:
 
 
 def written_value(text: str, comment: str = COMMENT) -> str:
-    """The file that an `$include` names, the value of a `$set`: what is quoted, else all up to a comment.
+    """The file of an `$include`, or the value of a `$set`: the quoted text, else all up to a comment.
 
     >>> written_value("'my file.inc'; !! 'x'"), written_value("low  !! or high"), written_value("x.inc # y", "#")
     ('my file.inc', 'low', 'x.inc')

@@ -1,4 +1,4 @@
-"""Compile-time variables that the model's text needs and never sets: only the caller's command line can."""
+"""Compile-time variables that the model needs but never sets: only the command line can set them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from times_doctor_cli.run_folder.caseless_names import base_of
 from times_doctor_cli.run_folder.gams.macros import Macros
 from times_doctor_tasks.contract.wording import some_of
 
-#: Commands that stop GAMS: behind `$if not set CASE`, they say that the caller must set it.
+#: Commands that stop GAMS: after `$if not set CASE` they show that the caller must set CASE.
 ABORTS = frozenset({"abort", "error", "terminate", "stop"})
 _NOT_SET = re.compile(r"not\s+set(?:global|local)?\s+([A-Za-z_]\w*)", re.IGNORECASE)
 
@@ -20,18 +20,18 @@ class _Need(msgspec.Struct):
     name: str
     places: dict[str, None] = msgspec.field(default_factory=dict)
     fitting: set[str] = msgspec.field(default_factory=set)
-    """Values with which an include names a file that is there."""
+    """Values for which an include names an existing file."""
 
 
 class Needs:
-    """Which variables have no value, where that matters, and which values would do."""
+    """The variables without a value, where they matter, and possible values."""
 
     def __init__(self, macros: Macros) -> None:
         self._macros = macros
         self._needs: dict[str, _Need] = {}
 
     def note(self, text: str, where: str, files: Iterable[str] = ()) -> None:
-        """A place whose text must be worked out; `files`: names that an include may mean."""
+        """A place whose text must be known; `files`: names that an include may mean."""
         names = self._macros.unset(text)
         for name in names:
             self.add(name, where)
@@ -43,7 +43,7 @@ class Needs:
         self._needs.setdefault(name.lower(), _Need(name)).places[where] = None
 
     def lacking(self, condition: str) -> str:
-        """The variable that a condition finds missing (`not set CASE`), if it is; else empty."""
+        """The variable that a condition finds unset (`not set CASE`); else empty."""
         match = _NOT_SET.match(condition)
         return match[1] if match and not self._macros.values(match[1]) else ""
 

@@ -1,6 +1,6 @@
-r"""Lines that must read differently on a solver host.
+r"""Lines that must be changed for a solver host.
 
-GAMS on Linux takes a backslash for a letter, and `fileCase=4` lower-cases the file part of a name only. Where the name
+GAMS on Linux treats a backslash as a letter, and `fileCase=4` lower-cases the file part of a name only. Where the name
 as written would not open the staged file, the line names that file relative to the staged run folder instead.
 """
 
@@ -42,7 +42,7 @@ class Rewriter:
         return [rewrite for file, lines in wanted.items() for rewrite in self._of_file(file, lines)]
 
     def _instead(self, use: NameUse) -> str | None:
-        """What to write for a name; None where it is right as it is."""
+        """The new text for a name; None if it is right as it is."""
         if use.target is None:
             return _with_slashes(use.raw)
         staged = self._layout.names.get(use.target)
@@ -51,7 +51,7 @@ class Rewriter:
         return _as_bytes(posixpath.relpath(staged, self._idirs[0]))
 
     def _opens(self, use: NameUse) -> str | None:
-        """Which staged file GAMS would open for a name left alone."""
+        """The staged file that GAMS would open for an unchanged name."""
         here = use.name.startswith(HERE)
         name = use.name.removeprefix(HERE)
         if "\\" in name or is_absolute(name_text(name)) or _as_bytes(name_text(name)) != name:
@@ -73,7 +73,7 @@ class Rewriter:
                 yield NameUse(use.file, use.line, use.raw, use.raw, None, _as_bytes(instead))
 
     def staged_value(self, text: str) -> str | None:
-        """What a value must be where it is a path of this model with backslashes; None for any other."""
+        """The new value if it is a path of this model with backslashes; None for any other."""
         if "\\" not in text or "%" in text or UNKNOWN in text or is_absolute(text):
             return None
         found = next((path for d in self._dirs if (path := self._folders.find(d.path, text))), None)
@@ -109,7 +109,7 @@ def _as_bytes(text: str) -> str:
 
 
 def _replaced(line: str, raw: str, instead: str) -> str:
-    """Put one name for another; quoted where the new one has a space and the old one had no quotes."""
+    """Replace a name; adds quotes if the new one has a space and the old one had none."""
     if " " in instead and f'"{raw}"' not in line and f"'{raw}'" not in line:
         instead = f'"{instead}"'
     return line.replace(raw, instead)
@@ -129,7 +129,7 @@ def _read_lines(file: Path, numbers: set[int]) -> dict[int, str]:
 
 
 def rewritten_content(content: bytes, rewrites: Sequence[Rewrite]) -> bytes | None:
-    """A file with its lines changed; None where a line is not what the look saw: the file has changed since."""
+    """A file with its lines changed; None if a line differs from what was read: the file has changed since."""
     by_line = {rewrite.line: rewrite for rewrite in rewrites}
     lines = content.split(b"\n")
     for number, rewrite in by_line.items():
