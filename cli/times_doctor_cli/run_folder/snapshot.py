@@ -27,8 +27,8 @@ def take_snapshot(run: RunDir, cache: HashCache, on_read: OnSent | None = None) 
     """Hash the inputs of a run folder and write its manifest; `on_read` gets the progress of reading.
 
     Raises:
-        FileChanged: a file changed while it was read, or since then. FileUnreadable: a file was removed or may not be
-        read.
+        FileChanged: a file changed while it was read, or since then.
+        FileUnreadable: a file was removed or may not be read.
     """
     inputs = [*run.inputs, *([run.restart] if run.restart else [])]
     rewrites: dict[str, list[Rewrite]] = defaultdict(list)

@@ -29,25 +29,25 @@ BringGdx: TypeAlias = Callable[[Console, Signals | None], None]
 
 
 def _nothing() -> None:
-    """A team's hosts need no care."""
+    """Does nothing for a team's hosts."""
 
 
 class Backend(msgspec.Struct, frozen=True):
-    """What differs between the two places."""
+    """The differences between the two places."""
 
     is_private: bool
-    """Broker and worker end with this process: no other process sees the scan, and it cannot be detached."""
+    """Broker and worker end with this process: the scan cannot be detached."""
     connect: Callable[[Mapping[str, str]], Client]
-    """A client of its broker, given the environment."""
+    """Makes a client of its broker from the environment."""
     call_hosts: CallHosts
     begin_gdx: Callable[[Client, Report, Path], BringGdx]
-    """Asks for the recommended run's GDX. What it returns is called once the report is shown, and brings it."""
+    """Requests the recommended run's GDX. Call the returned function once the report is shown to fetch it."""
     on_submit: Callable[[], None] = _nothing
-    """The scan's first message is about to leave."""
+    """Called before the scan's first message is sent."""
     check: Callable[[], None] = _nothing
-    """Raises where the scan cannot go on."""
+    """Raises if the scan cannot go on."""
     on_report: Callable[[], None] = _nothing
-    """The report has been read: from here on only the store is needed."""
+    """Called after the report was read: from here on only the store is needed."""
 
 
 def team() -> Backend:
@@ -56,7 +56,7 @@ def team() -> Backend:
 
 
 def private(stack: LocalStack | None) -> Backend:
-    """The broker and the worker of this scan alone, which `entry` has started; where it has not, `connect` says why."""
+    """The private broker and worker of this scan, started by `entry`; if it did not, `connect` says why."""
     if stack is None:
         return Backend(True, _cannot_start, call_team, _keep_here)
 
@@ -93,7 +93,7 @@ def _ask_its_host(client: Client, report: Report, out: Path) -> BringGdx:
     from times_doctor_cli.live.gdx_progress import finish_shown
 
     unasked = Unasked(client, report, out)
-    unasked.begin()  # its host sends it while we fetch the rest
+    unasked.begin()  # its host sends it while we fetch the other files
 
     def finish(console: Console, signals: Signals | None) -> None:
         def is_told_to_end() -> bool:

@@ -1,4 +1,4 @@
-"""A prepared scan before it starts: what `--dry-run` shows, and the one question it may ask."""
+"""A prepared scan before it starts: the output of `--dry-run`, and the only question."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from times_doctor_tasks.contract.messages import RunSpec
 def plan_to_look_at(
     plan: Callable[[], tuple[object, Prepared]], request: ScanRequest, environ: Mapping[str, str]
 ) -> Prepared:
-    """The plan; where no engine, host or broker could be used now, one that says so among its warnings."""
+    """The plan; if no engine, host or broker can be used now, a warning in it says so."""
     try:
         return plan()[1]
     except InfrastructureError as error:
@@ -36,7 +36,7 @@ def plan_to_look_at(
 
 
 def show_plan(prepared: Prepared, console: Console, *, as_json: bool) -> int:
-    """Shows what would run, from where each thing was read, what is missing; nothing is started."""
+    """Shows what would run, the source of each fact, and what is missing; starts nothing."""
     if as_json:
         plan = {"spec": prepared.spec, "runs": list(prepared.runs), "facts": list(prepared.run_dir.facts)}
         emit_json(plan | {"warnings": list(warnings_of(prepared))} | _from_history(prepared))
@@ -73,10 +73,10 @@ def view_of(prepared: Prepared) -> PlanView:
 
 
 def ask_about_many(request: ScanRequest, prepared: Prepared) -> None:
-    """The one question a scan may ask.
+    """The only question of a scan.
 
     Raises:
-        UsageError: more runs than usual, and no user there to confirm.
+        UsageError: more runs than usual, and no user to confirm.
     """
     amount = len(prepared.runs) - len(prepared.spec.reused)
     if amount <= MANY_RUNS or request.yes:

@@ -1,4 +1,4 @@
-"""The journey of a scan: read the request, plan, submit, follow it live, collect its results, say how it ended."""
+"""The journey of a scan: read the request, plan, submit, follow it live, collect and report its results."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def run(request: ScanRequest, backend: Backend, environ: Mapping[str, str], *, d
     except KeyboardInterrupt:
         say(NOTHING_STARTED, stderr_console())
         return exit_codes.INTERRUPTED
-    # Noted from here on: a scan whose first message has left ends in a report, or is handed over with its id.
+    # Signals are noted from here on: a published scan ends in a report, or the user gets its id.
     with Signals() as signals:
         backend.on_submit()
         publish(client, prepared)
@@ -112,7 +112,7 @@ def follow(
 ) -> int:
     """Shows a submitted scan until its report exists, then collects its results; returns the exit code.
 
-    Without `harvest` this is a mere watcher: files go to RUN_DIR if it is who asked, on the same machine, else nowhere.
+    Without `harvest` it only watches: files go to RUN_DIR if this user started the scan on this machine, else nowhere.
     """
     place = harvest or harvest_of_scan(client, spec)
     if is_collected := harvest is not None or spec.client == client.me:
@@ -143,7 +143,7 @@ def follow(
 
 
 def _with_rounds(client: Client, report: Report, spec: ScanSpec, place: Harvest) -> Harvest:
-    """The place with the runs that were added after the scan was submitted."""
+    """Adds the runs that were added after the scan was submitted."""
     if report.spec.runs == spec.runs:
         return place
     with client.answering():
@@ -151,7 +151,7 @@ def _with_rounds(client: Client, report: Report, spec: ScanSpec, place: Harvest)
 
 
 def _import_ending() -> None:
-    """All imports that the end of the scan needs: done while the first solves start."""
+    """Imports for the end of the scan, while the first solves start."""
     import times_doctor_cli.gdx.auto_fetch
     import times_doctor_cli.live.report_output  # noqa: F401
 
@@ -166,7 +166,7 @@ def _collect(
     as_json: bool,
     signals: Signals | None,
 ) -> None:
-    """Brings the files of a scan, writes its reports and shows what they say."""
+    """Fetches the files of a scan, writes its reports and shows the result."""
     from times_doctor_cli.live.report_output import show_results
     from times_doctor_cli.reports.collect import bring_results
 
@@ -182,7 +182,7 @@ def _collect(
         with shown_transfer("Fetching files", console, quiet=backend.is_private) as on_sent:
             report = bring_results(client, report, place, on_sent)
     except UsageError:
-        # The files cannot be written; after hours of solving the answer is shown all the same, then the error.
+        # The files cannot be written: show the answer anyway, after hours of solving, then the error.
         show_results(report, place, console, as_json=as_json)
         raise
     show_results(report, place, console, as_json=as_json)
@@ -207,7 +207,7 @@ def _submitted_words(prepared: Prepared) -> str:
 
 
 def _detach(client: Client, spec: ScanSpec, *, as_json: bool) -> int:
-    """Says how to come back to the scan."""
+    """Prints how to return to the scan."""
     if as_json:
         emit_json({"scan": spec.scan, "detached": True, "runs": spec.runs, "broker": client.shown_broker})
     else:
@@ -216,7 +216,7 @@ def _detach(client: Client, spec: ScanSpec, *, as_json: bool) -> int:
 
 
 def _detached_words(spec: ScanSpec) -> str:
-    """What to type next when a scan goes on without this terminal."""
+    """The next command after a scan is detached."""
     scan = spec.scan
     return (
         f"Scan {scan} is detached: it continues without this terminal.\n"

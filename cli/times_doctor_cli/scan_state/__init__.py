@@ -1,1 +1,1 @@
-"""A scan as a screen needs it, folded from its events."""
+"""The state of a scan for screens, computed from its events."""

@@ -1,4 +1,4 @@
-"""The fold of a scan's events into what a screen shows. No I/O and no clock: every time comes with the event."""
+"""Computes a scan's state for screens from its events. No I/O and no clock: every time comes with the event."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from times_doctor_tasks.contract.messages import (
 )
 from times_doctor_tasks.contract.states import OWNED, TERMINAL, WAITING, RunState, ScanMode
 
-#: Ended without an answer, and not because a user asked for it.
+#: Ended without an answer, but not by a user.
 _BROKEN = frozenset({RunState.FAILED, RunState.LOST})
 
 
 class Board:
-    """All runs of one scan, kept current by `apply` at a cost that does not grow with their number.
+    """All runs of one scan, updated by `apply` at a cost independent of their number.
 
-    A late watcher first applies what the state documents say (as `StateChanged` at their `since_ms` and the newest
-    `ProgressMade`), then the events from the beginning: what is older than the documents changes nothing.
+    A late watcher first applies the state documents (as `StateChanged` at their `since_ms` and the newest
+    `ProgressMade`), then all events: those older than the documents change nothing.
     """
 
     def __init__(self, rows: Iterable[Row], *, title: str, started_ms: int, note: str = "") -> None:
@@ -82,7 +82,7 @@ class Board:
         return self.count(TERMINAL) == len(self._rows)
 
     def apply(self, event: AnyEvent, *, at_ms: int) -> bool:
-        """Fold in what happened at `at_ms`, on the clock of the views' `now_ms`; whether it changed anything."""
+        """Apply an event of `at_ms`, on the clock of the views' `now_ms`; returns whether it changed anything."""
         before = self.version
         match event:
             case StateChanged():
@@ -99,10 +99,10 @@ class Board:
         return self.version != before
 
     def settle(self, result: RunResult, *, at_ms: int) -> bool:
-        """Take the exact figures of a run that has ended; whether it is one of this scan.
+        """Take the exact figures of an ended run; returns whether it is in this scan.
 
-        Instead of its last event, or after it: what was seen on the way is not the answer (the last objective in a
-        simplex log is not the optimum).
+        They replace those of its events, which are not the answer (the last objective in a simplex log is not the
+        optimum).
         """
         row = self._rows.get(result.run)
         if row is None:
@@ -130,7 +130,7 @@ class Board:
         return True
 
     def show_places(self, places: Mapping[str, str]) -> None:
-        """What a look at the team says of its runs; of the others nothing."""
+        """Take a team look's notes on its runs; the other runs get none."""
         for run, row in self._rows.items():
             place = "" if row.state in TERMINAL else places.get(run, "")
             if place != row.place:
@@ -138,12 +138,12 @@ class Board:
                 self.version += 1
 
     def tell(self, notice: Notice) -> None:
-        """Have a line shown with those that come from events."""
+        """Add a line to those from events."""
         self._notices.append(notice)
         self.version += 1
 
     def take_notices(self) -> list[Notice]:
-        """The lines told since the last call, oldest first."""
+        """New lines since the last call, oldest first."""
         notices, self._notices = self._notices, []
         return notices
 
@@ -195,7 +195,7 @@ class Board:
 
     def _tell_failure(self, row: Row) -> None:
         words = _ending_words(row)
-        # A worker notes the error the moment it sees it; the end of the run then adds nothing.
+        # The worker notes the error as soon as it sees it; the end of the run then adds nothing.
         if not row.error:
             self._notices.append(Notice("error", words, row.run))
             self._put(replace(self._rows[row.run], error=words), at_ms=row.since_ms)
@@ -206,7 +206,7 @@ class Board:
             return
         if row.state in WAITING:
             if event.attempt <= row.attempt:
-                return  # told by an owner who has handed the run back
+                return  # from an owner that has handed the run back
             row = _without_progress(replace(row, state=RunState.RUNNING, attempt=event.attempt, since_ms=at_ms))
         elif event.attempt > row.attempt:
             row = _without_progress(replace(row, attempt=event.attempt, since_ms=at_ms))

@@ -1,4 +1,4 @@
-"""The menu of Ctrl-C, as pure state: which keys were typed, what they choose."""
+"""The menu of Ctrl-C, as pure state: typed keys and their meaning."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from times_doctor_tasks.contract.states import TERMINAL
 NO_DETACH = "Detach needs --queue: without it the runs end with this command."
 
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
-#: Arrow keys and their like, as a terminal sends them.
+#: Arrow keys and similar ones, as a terminal sends them.
 _ESCAPE_SEQUENCE = re.compile(r"\x1b[\[O][0-9;?]*[ -/]*[@-~]?")
-#: What a person may type before it is a cat on the keyboard.
+#: Most characters that a user may type.
 _LONGEST_LINE = 500
 
 
 class Wish(StrEnum):
-    """What a person wants of a running scan."""
+    """The user's choices for a running scan."""
 
     CANCEL_SOME = "cancel some"
     """The named runs stop; the others go on."""
@@ -39,14 +39,14 @@ class Wish(StrEnum):
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """A wish, and the runs it is about (CANCEL_SOME only)."""
+    """A choice, and its runs (CANCEL_SOME only)."""
 
     wish: Wish
     runs: tuple[str, ...] = ()
 
 
 class Menu(msgspec.Struct):
-    """An open menu: a line being typed, and what was wrong with the one before."""
+    """An open menu: the line being typed, and the error of the one before."""
 
     board: Board
     can_detach: bool
@@ -54,7 +54,7 @@ class Menu(msgspec.Struct):
     complaint: str = ""
 
     def type(self, keys: str) -> Choice | None:
-        """Take what the keyboard gave; the choice once there is one."""
+        """Take keys; returns the choice once there is one."""
         if keys == "\x1b":
             return Choice(Wish.RESUME)
         for key in _ESCAPE_SEQUENCE.sub("", keys):
@@ -95,13 +95,13 @@ class Menu(msgspec.Struct):
 
 
 def select(text: str, rows: Sequence[Row]) -> tuple[str, ...]:
-    """The ids of the runs that `text` names: numbers, ranges, run ids, profile names; apart by commas or blanks.
+    """The ids of the runs that `text` names: numbers, ranges, run ids, profile names; separated by commas or blanks.
 
-    A profile's name stands for all its runs (`tight`: under every solver, every repeat); `cplex:tight` for one
-    solver's. Each run comes once, in the order of the scan.
+    A profile's name means all its runs (`tight`: every solver, every repeat), `cplex:tight` those of one solver. Each
+    run comes once, in the order of the scan.
 
     Raises:
-        UsageError: something is not a run, or every run named has ended already.
+        UsageError: a name is not a run, or every named run has ended.
     """
     chosen: set[str] = set()
     for part in filter(None, (part.strip() for part in text.split(","))):

@@ -1,4 +1,4 @@
-"""What a screen shows of a scan: a row per run, the headline, lines that are told at once."""
+"""The content of a screen for a scan: a row per run, the headline, and immediate notices."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from times_doctor_tasks.contract.states import RunState, Verdict
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One run as it stands."""
+    """The current state of one run."""
 
     number: int
-    """Place in the scan, from 1: what the menu calls it."""
+    """Place in the scan, from 1: its number in the menu."""
     run: str
     solver: str
     profile: str
     threads: int
     state: RunState
     since_ms: int = 0
-    """When it came into this state."""
+    """Start of this state."""
     attempt: int = 0
     host: str = ""
     reason: str = ""
-    """Why it is in this state, for people."""
+    """Why it is in this state, as text."""
     place: str = ""
-    """Who comes before it, about when it starts, why it waits; or that its host is silent. As of the last look."""
+    """Who comes before it, about when it starts, why it waits; or that its host is silent. From the last team look."""
     verdict: Verdict | None = None
     progress: Progress | None = None
-    """The newest look of this attempt."""
+    """The newest progress of this attempt."""
     iteration: int | None = None
-    """The last one known, also when the phase has none of its own."""
+    """The last one known, even if the phase has none."""
     objective: float | None = None
     """The last one known."""
     memory_mb: float | None = None
@@ -38,11 +38,11 @@ class Row(msgspec.Struct, frozen=True):
     """Seconds of the engine at `runtime_at_ms`; final once the engine has ended."""
     runtime_at_ms: int = 0
     error: str = ""
-    """The newest error told about it."""
+    """The newest error about it."""
     expected_s: float | None = None
     """How long it took before; None if unknown."""
     is_exact: bool = False
-    """Its figures come from its result, not from what was seen on the way."""
+    """Its figures come from its result, not from events."""
 
     def elapsed_s(self, now_ms: int) -> float | None:
         """Seconds of the engine, or of the preparation before it; None while it waits."""
@@ -65,18 +65,18 @@ class Row(msgspec.Struct, frozen=True):
 
     @property
     def phase(self) -> Phase | None:
-        """What the engine does now; None when none runs."""
+        """The engine's current phase; None if none runs."""
         return self.progress.phase if self.progress and self.state is RunState.RUNNING else None
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """A line that people see at once, above the table."""
+    """A line that is shown at once, above the table."""
 
     level: str
     """"error", "warning" or "info"."""
     text: str
     run: str = ""
-    """The run's id; empty where it is about the whole scan."""
+    """The run's id; empty if it is about the whole scan."""
 
 
 class Headline(msgspec.Struct, frozen=True):
@@ -84,7 +84,7 @@ class Headline(msgspec.Struct, frozen=True):
 
     title: str
     done: int
-    """Runs that ended, however they ended."""
+    """Runs that have ended, for any reason."""
     total: int
     unsuccessful: int
     """Of those: failed or lost."""
@@ -95,7 +95,7 @@ class Headline(msgspec.Struct, frozen=True):
     elapsed_s: float
     parked: int
     parked_why: str
-    """The reason most of them give."""
+    """Their most frequent reason."""
     reported: bool
     note: str
     """Engine and licence: "GAMS 54.6.1, demo licence until 26 Nov 2026"."""

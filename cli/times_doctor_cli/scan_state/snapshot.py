@@ -1,4 +1,4 @@
-"""How a scan stands right now, as a board: what a watcher who comes late begins with, and `status` prints."""
+"""The current state of a scan as a board, for `status` and for a late watcher's start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The terminal: the one place that writes to it, knows what it can show, and reads its keyboard."""
+"""The terminal: the only place that writes to it, knows what it can show, and reads its keyboard."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ class Keyboard(Protocol):
     """Keys typed while a table is shown."""
 
     def read(self) -> str:
-        """What was typed since the last call; empty when nothing was."""
+        """Keys typed since the last call; may be empty."""
 
     def discard(self) -> None:
-        """Forget what was typed so far."""
+        """Discards the keys typed so far."""
 
 
 def stdout_console() -> Console:
-    """The console for what was asked for: tables, reports."""
+    """The console for the command's result: tables, reports."""
     return _console(sys.stdout)
 
 
 def stderr_console() -> Console:
-    """The console for what is beside the answer: errors, hints, the live table of `--json`."""
+    """The console for everything else: errors, hints, the live table with `--json`."""
     return _console(sys.stderr)
 
 
 def words_console(*, as_json: bool) -> Console:
-    """The console for the words around an answer: with `--json`, stdout is one document."""
+    """The console for text around the result: with `--json`, stdout is one document."""
     return stderr_console() if as_json else stdout_console()
 
 
 def shows_unicode(console: Console) -> bool:
-    """Whether more than ASCII can be shown on it."""
+    """Whether it can show more than ASCII."""
     if os.environ.get("LC_ALL") in ("C", "POSIX") or console.legacy_windows:
         return False
     return console.encoding.lower().replace("_", "-").startswith("utf")
@@ -58,7 +58,7 @@ def shows_frames(console: Console) -> bool:
 
 
 def fail(error: Exception, console: Console | None = None) -> None:
-    """Print an error: what it is about and what to do, on stderr unless `console` says otherwise."""
+    """Print an error and what to do, on stderr or `console`."""
     console = console or stderr_console()
     text = Text("Error: ", "bold red")
     text.append(_lines(str(error) or type(error).__name__), "not bold default")
@@ -69,12 +69,12 @@ def fail(error: Exception, console: Console | None = None) -> None:
 
 
 def say(words: str, console: Console | None = None) -> None:
-    """Print plain words, one or more lines, on stdout unless `console` says otherwise."""
+    """Print plain text, one or more lines, on stdout or `console`."""
     _print_lines(Text(_lines(words)), console or stdout_console())
 
 
 def show(view: RenderableType, console: Console) -> None:
-    """Print a view. What it left wider than the terminal is a path to copy: not cut off."""
+    """Print a view. Lines wider than the terminal are paths to copy and are not cut off."""
     console.print(view, crop=False)
 
 
@@ -87,9 +87,9 @@ def emit_json(document: object, file: TextIO | None = None) -> None:
 
 @contextlib.contextmanager
 def keyboard() -> Iterator[Keyboard | None]:
-    """The keyboard of this terminal, without echo while it is held; None where no person can type.
+    """The keyboard of this terminal, without echo while it is held; None if no user can type.
 
-    Held from the first frame on, not only while a menu is open: what is typed at a table would land in its middle.
+    Held from the first frame on, not only while a menu is open: typed keys would appear inside the table.
     """
     if not _can_read_keys():
         yield None
@@ -102,7 +102,7 @@ def keyboard() -> Iterator[Keyboard | None]:
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Leaves it to whoever handles it for everything that is written: Rich would end the program with code 1."""
+        """Raises it again for our own handler: Rich would end the program with code 1."""
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 

@@ -1,4 +1,4 @@
-"""Lines of fixed columns, drawn without Rich's table: a frame of 20 rows costs a fraction of one and never jumps."""
+"""Lines of fixed columns, drawn without Rich's table: much faster, and a frame never jumps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from times_doctor_cli.terminal.signs import cut_end, cut_middle, printable
 
-#: What is not broken over two lines: a path in quotes, a command in backquotes, a word.
+#: Units that are never broken over two lines: a path in quotes, a command in backquotes, a word.
 _UNBROKEN = re.compile(r"""(?<!\w)'[^'\n]*[/\\][^'\n]*'\S*|`[^`\n]+`\S*|\S+""")
 #: Blank columns between two columns of a table.
 GAP = 1
@@ -40,7 +40,7 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 class Lines:
-    """Finished lines as one renderable. They are never wrapped: their maker knew the width."""
+    """Finished lines as one renderable. They are never wrapped: their width was known."""
 
     def __init__(self, lines: Iterable[Text]) -> None:
         self.lines = tuple(lines)
@@ -51,7 +51,7 @@ class Lines:
             yield Segment.line()
 
     def rows_at(self, width: int) -> int:
-        """How many rows of a terminal `width` columns wide they take when it wraps them."""
+        """The rows that they take on a terminal of `width` columns that wraps them."""
         return sum(max(1, -(-line.cell_len // width)) for line in self.lines)
 
 
@@ -74,8 +74,8 @@ class Paragraph:
 def wrapped(text: Text, width: int) -> list[Text]:
     """A line as lines of at most `width` columns, broken between words only.
 
-    What is longer than a line stays whole, and so does what a person may want to copy: a path in quotes that holds
-    blanks, a command between backquotes. The terminal folds it, and gives it back in one piece.
+    Longer words stay whole, and so does text to copy: a path in quotes with blanks, a command in backquotes. The
+    terminal wraps it, and copies it in one piece.
 
     >>> [str(line) for line in wrapped(Text("Look at '/my models/a.run' first"), 20)]
     ['Look at', "'/my models/a.run'", 'first']
@@ -124,7 +124,7 @@ def table_lines(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], *, el
 def fitted(
     titles: Iterable[str], rows: Sequence[Mapping[str, str]], *, right: Collection[str] = (), widest: int | None = None
 ) -> list[Column]:
-    """A column for each title, as wide as what stands in it, its title included; `widest` bounds the cells."""
+    """A column for each title, as wide as its content and title; `widest` limits the cells."""
     columns = []
     for title in titles:
         longest = max((cell_len(row[title]) for row in rows), default=0)
@@ -134,7 +134,7 @@ def fitted(
 
 
 def first_of(lines: Sequence[str], most: int, rest: str) -> list[RenderableType]:
-    """The first `most` of lines from elsewhere, and how many more there are; `rest` says of what, and where."""
+    """The first `most` lines, and how many more there are; `rest` says of what, and where."""
     shown: list[RenderableType] = [Paragraph(printable(line), indent=2, hanging=2) for line in lines[:most]]
     if len(lines) > most:
         shown.append(Text(f"  and {len(lines) - most} more{rest}", "dim"))

@@ -1,4 +1,4 @@
-"""How far a transfer is: a bar on a terminal, a line elsewhere, nothing where it is over at once."""
+"""Progress of a transfer: a bar on a terminal, a line elsewhere, nothing if it is short."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from times_doctor_tasks.contract.clock import monotonic_s
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-#: Less is sent before anybody could read a bar.
+#: Less is sent before a user could read a bar.
 WORTH_A_BAR_BYTES = 8_000_000
-#: Seconds without a bar: what has ended by then shows none.
+#: Seconds before a bar appears: shorter transfers show none.
 WORTH_A_BAR_S = 1.0
 
 
@@ -31,11 +31,11 @@ def shown_transfer(
     quiet: bool = False,
     clock: Callable[[], float] = monotonic_s,
 ) -> Iterator[OnSent]:
-    """Shows a transfer while it lasts, once the callback was told that it is large.
+    """Shows a transfer while it lasts, if it is large.
 
     Args:
-        began_s: Since when the screen is empty, on `clock`; by default since now.
-        quiet: Say nothing where no bar can be drawn: nothing leaves this machine.
+        began_s: Time since when the screen is empty, on `clock`; by default now.
+        quiet: Print nothing if no bar can be drawn: nothing leaves this machine.
     """
     due_s = (clock() if began_s is None else began_s) + WORTH_A_BAR_S
     shown = _Shown(what, console, quiet=quiet, due_s=due_s, clock=clock)

@@ -1,4 +1,4 @@
-"""Questions: asked on the terminal, answered beforehand by `--yes`, and refused where no user can answer."""
+"""Questions: asked on the terminal, answered by `--yes`, and an error if no user can answer."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def confirm(fact: str, question: str, *, unasked: str) -> None:
     """Goes on if the answer is yes, else ends the command.
 
     Args:
-        fact: What is unusual, as a sentence.
-        question: What follows it on a terminal.
-        unasked: What to do instead, where there is no terminal.
+        fact: The unusual fact, as a sentence.
+        question: The question after it on a terminal.
+        unasked: What to do instead without a terminal.
 
     Raises:
         UsageError: no user can answer.

@@ -16,7 +16,7 @@ class Glyphs(msgspec.Struct, frozen=True):
     parked: str = "‖"
     done: str = "✓"
     doubtful: str = "!"
-    """Ended with an answer that is no solution."""
+    """Ended with an answer that is not a solution."""
     failed: str = "✗"
     cancelled: str = "\u2013"
     lost: str = "?"
@@ -69,7 +69,7 @@ def state_glyph(state: RunState, verdict: Verdict | None, signs: Glyphs) -> tupl
 
 
 def printable(text: str) -> str:
-    """`text` on one line, with whatever could steer a terminal shown as `?`: names come from files and other hosts.
+    """`text` on one line, with control characters shown as `?`: names come from files and other hosts.
 
     >>> printable("a\\x1b[2Jb"), printable("one\\ntwo")
     ('a?[2Jb', 'one two')

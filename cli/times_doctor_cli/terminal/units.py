@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from times_doctor_tasks.contract.states import Verdict
 
-#: Verdicts whose own words are too long for a column of the live table.
+#: Verdicts whose text is too long for a column of the live table.
 _SHORT_VERDICTS = {
     Verdict.COMPILE_ERROR: "compile err",
     Verdict.EXECUTION_ERROR: "exec error",
@@ -17,7 +17,7 @@ _SHORT_VERDICTS = {
 
 
 def span(seconds: float | None) -> str:
-    """A live span in at most 7 columns, whole seconds, so that only what changed moves.
+    """A live span in at most 7 columns, in whole seconds, so that digits do not jump.
 
     >>> [span(s) for s in (None, 7.9, 123, 3765, 360_000)]
     ['', '7 s', '2:03', '1:02:45', '100 h']
@@ -36,7 +36,7 @@ def span(seconds: float | None) -> str:
 
 
 def runtime(seconds: float | None) -> str:
-    """A span that has ended, in at most 7 columns, as exact as its size deserves.
+    """A final span in at most 7 columns, with a precision that fits its size.
 
     >>> [runtime(s) for s in (None, 0.0312, 4.04, 59.96, 123.4)]
     ['', '0.03 s', '4.04 s', '1:00', '2:03']
@@ -65,7 +65,7 @@ def compact(value: float, digits: int = 4) -> str:
 
 
 def rounded_up(bound: float) -> str:
-    """A bound in one digit that is no less than it, so that what it says holds.
+    """A bound rounded up to one digit, so that it still holds.
 
     >>> rounded_up(1.35e-11), rounded_up(9.5e-7), rounded_up(2e-3)
     ('2e-11', '1e-6', '2e-3')
@@ -125,7 +125,7 @@ def memory(megabytes: float | None) -> str:
 
 
 def stamp(at_ms: int) -> str:
-    """A moment, by this machine's clock and zone; a question mark for one that no calendar has."""
+    """A time in this machine's zone; a question mark if no calendar has it."""
     try:
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_ms / 1000))
     except (OverflowError, ValueError, OSError):

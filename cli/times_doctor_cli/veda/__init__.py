@@ -1,1 +1,1 @@
-"""From a scan back into VEDA's and GAMS's folders."""
+"""Puts results of a scan into VEDA's and GAMS's folders."""

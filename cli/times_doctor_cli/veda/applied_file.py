@@ -1,4 +1,4 @@
-"""An option file written over another, and taken back by what a record beside it says of each time."""
+"""Writes an option file over another, and takes it back with the help of a record beside it."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ RECORD = ".applied.json"
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
-    """One time that an option file was put somewhere."""
+    """One application of an option file."""
 
     run: str
-    """Whose options."""
+    """The run with these options."""
     sha256: str
-    """Of the text that was written."""
+    """Hash of the written text."""
     backup: str | None
-    """Name of the file that holds what stood there; None where nothing did."""
+    """Name of the backup of the earlier file; None if there was none."""
 
 
 def apply(placement: Placement) -> Path | None:
-    """Writes the option file; what stood there goes to the first free `<solver>.opt.<n>.bak`, which is returned.
+    """Writes the option file; an earlier one moves to the first free `<solver>.opt.<n>.bak`, which is returned.
 
     Raises:
-        UsageError: it cannot be written; what stood there still stands there.
+        UsageError: it cannot be written; an earlier file is unchanged.
     """
     target, backup = placement.target, None
     if placement.before is not None:
@@ -53,7 +53,7 @@ def last_applied(folder: Path, solvers: set[str]) -> tuple[Path, Applied]:
     """The option file in `folder` that `apply` wrote and that has not changed since, and the record of it.
 
     Raises:
-        UsageError: `apply` wrote none of these solvers' here, or it has been changed.
+        UsageError: `apply` wrote no file of these solvers here, or it was changed.
     """
     for solver in sorted(solvers):
         target = as_spelled(folder, f"{solver}.opt")
@@ -71,7 +71,7 @@ def last_applied(folder: Path, solvers: set[str]) -> tuple[Path, Applied]:
 
 
 def undo(target: Path, applied: Applied) -> None:
-    """Takes back what `last_applied` found: what stood there returns, or the file goes where nothing did.
+    """Undoes what `last_applied` found: restores the earlier file, or removes the file if there was none.
 
     Raises:
         UsageError: the backup is gone, or the folder cannot be written.

@@ -1,4 +1,4 @@
-"""Where an option file of a scan belongs so that GAMS reads it, and what it changes there.
+"""Where to put an option file of a scan so that GAMS reads it, and what it changes there.
 
 GAMS reads `<solver>.opt` in the folder where it is started when the model's OPTFILE is 1, which TIMES sets itself
 (solve.mod); VEDA's VTRUN.CMD starts GAMS in the folder in which it lies. Sources: docs/veda.md.
@@ -21,27 +21,27 @@ _VEDAS_SCRIPT = "vtrun.cmd"
 
 
 class Placement(msgspec.Struct, frozen=True):
-    """An option file, where it goes, and what stands there now."""
+    """An option file, its target, and the file that is there now."""
 
     target: Path
     text: str
     run: str
-    """The run it ran as."""
+    """The run with this option file."""
     solver: str
     before: str | None
-    """What stands at `target`; None where nothing does."""
+    """The text now at `target`; None if there is none."""
 
     @property
     def is_done(self) -> bool:
-        """Whether `target` already says this."""
+        """Whether `target` already has this text."""
         return self.before == self.text
 
 
 def choose_run(report: Report, runs: Sequence[RunSpec], profile: str | None) -> RunSpec:
-    """The run whose option file is meant: that of `profile`, else the recommended one.
+    """The run of `profile`, else the recommended one.
 
     Raises:
-        UsageError: nothing is recommended, or no run is called so.
+        UsageError: nothing is recommended, or there is no such run.
     """
     wanted = profile or report.recommendation.run
     if not wanted:
@@ -57,19 +57,19 @@ def choose_run(report: Report, runs: Sequence[RunSpec], profile: str | None) -> 
 
 
 def place(spec: RunSpec, folder: Path) -> Placement:
-    """Where the option file of a run goes, and what stands there; nothing is written.
+    """The target of a run's option file, and the text there; writes nothing.
 
     Raises:
-        UsageError: what stands there cannot be read.
+        UsageError: the file there cannot be read.
     """
     target = as_spelled(folder, f"{spec.solver}.opt")
     return Placement(target, spec.options, spec.run, spec.solver, content_of(target))
 
 
 def folder_of(report: Report, saved_in: Path | None, to: Path | None) -> Path:
-    """The folder that is meant: `to`, else the run folder in which the report lies, else the one that was scanned.
+    """The target folder: `to`, else the run folder with the report, else the one that was scanned.
 
-    A run folder that was copied or moved takes its reports along; what is named is meant, not where it came from.
+    A copied or moved run folder has its reports with it: the named folder counts, not the original one.
 
     Args:
         saved_in: Where the report was found; None where it came from a broker.
@@ -90,7 +90,7 @@ def folder_of(report: Report, saved_in: Path | None, to: Path | None) -> Path:
 
 
 def content_of(path: Path) -> str | None:
-    """The content of an option file, bytes that are no UTF-8 kept; None where there is none.
+    """The content of an option file, keeping bytes that are not UTF-8; None if there is none.
 
     Raises:
         UsageError: it cannot be read.
@@ -104,7 +104,7 @@ def content_of(path: Path) -> str | None:
 
 
 def changes(placement: Placement) -> tuple[list[str], list[str]]:
-    """(lines that go, lines that come) of the options whose values differ, in the order of the files.
+    """(removed lines, added lines) of the options whose values differ, in the order of the files.
 
     >>> changes(Placement(Path("cplex.opt"), "lpmethod 4\\nthreads 2\\n", "cplex.bar", "cplex", "LpMethod 2\\n"))
     (['LpMethod 2'], ['lpmethod 4', 'threads 2'])
@@ -114,7 +114,7 @@ def changes(placement: Placement) -> tuple[list[str], list[str]]:
 
 
 def _not_in(other: OptionText, options: OptionText) -> list[str]:
-    """`name value` of each of `options` that `other` has not, or has with another value; of repeated ones the last."""
+    """`name value` of each of `options` that is missing in `other` or differs there; the last one of repeated ones."""
     last = {name.lower(): f"{name} {value}" for name, value in options.options}
     return [words for name, words in last.items() if other.value(name) != options.value(name)]
 
@@ -125,5 +125,5 @@ def is_vedas(folder: Path) -> bool:
 
 
 def as_spelled(folder: Path, name: str) -> Path:
-    """The file of that name however its letters are spelled: GAMS on Windows does not care."""
+    """The file of that name in any case, as for GAMS on Windows."""
     return next((path for path in sorted(folder.iterdir()) if path.name.lower() == name), folder / name)

@@ -1,1 +1,1 @@
-"""What a GAMS that we do not have does: small models run by it, and a file about that to mail."""
+"""Tests a user's GAMS with small models, and writes a file about it to mail."""

@@ -1,6 +1,6 @@
 """Text without the names of a user's model, paths and machine.
 
-A word of the model's own files goes, unless GAMS or a solver said it about our models too: then it is theirs.
+A word of the model's files is removed, unless GAMS or a solver also printed it for our models.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _PATH = re.compile(r"(?:[A-Za-z]:)?[\\/][^\s\"'()]*|[\w.~-]+[\\/][^\s\"'()]*")
-#: What stands where a word or a path was.
+#: The placeholders for words and paths.
 NAME, PATH = "@", "@path"
 
 
@@ -25,7 +25,7 @@ def words_of(texts: Iterable[str]) -> frozenset[str]:
 
 
 def words_of_files(paths: Iterable[Path]) -> frozenset[str]:
-    """The words of a model's files, and of their names. Files that are no text are read as Latin-1."""
+    """The words of a model's files, and of their names. Files that are not text are read as Latin-1."""
     found: set[str] = set()
     for path in paths:
         found |= words_of([path.name])

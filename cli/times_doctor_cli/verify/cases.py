@@ -1,4 +1,4 @@
-"""Small GAMS models, each with the verdict that times-doctor must come to. All fit a demo licence."""
+"""Small GAMS models, each with its expected verdict. All fit a demo licence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from times_doctor_tasks.contract.states import Verdict
 
 
 class Case(msgspec.Struct, frozen=True):
-    """One model and what it must end as, under each profile."""
+    """One model and its expected verdict under each profile."""
 
     name: str
     expected: Verdict

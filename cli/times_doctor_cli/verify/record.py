@@ -1,4 +1,4 @@
-"""The file that `verify` writes: what was run, how it ended, and the logs of it."""
+"""The file that `verify` writes: what was run, how it ended, and its logs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCHEMA = 1
 HEAD_CHARS, TAIL_CHARS = 20_000, 40_000
 #: Files of a run that go into the record.
 TEXTS = ("run.log", "run.lst", "trace.txt")
-#: Figures of a result that name nothing of a model.
+#: Figures of a result that contain no names of a model.
 _FIGURES = frozenset((
     "run", "solver", "profile", "state", "verdict", "stop_reason", "model_status", "model_status_text", "solver_status",
     "solver_status_text", "objective", "runtime_s", "iterations", "rows", "columns", "nonzeros", "threads", "basis",
@@ -29,7 +29,7 @@ _FIGURES = frozenset((
 
 
 def new_record() -> dict[str, Any]:
-    """An empty record with what it was made by."""
+    """An empty record with the versions used."""
     return {
         "schema": SCHEMA,
         "times_doctor": __version__,
@@ -42,11 +42,11 @@ def new_record() -> dict[str, Any]:
 def case_record(
     name: str, expected: str | None, saved: SavedReport, *, secret: frozenset[str], known: frozenset[str]
 ) -> dict[str, Any]:
-    """What became of one model.
+    """The outcome of one model.
 
     Args:
-        expected: The verdict that it must come to; None for a user's model.
-        secret: Words that must not be told, unless they are `known`.
+        expected: The expected verdict; None for a user's model.
+        secret: Words to remove, unless they are `known`.
     """
     runs = []
     for run in saved.report.runs:
@@ -60,7 +60,7 @@ def case_record(
 
 
 def texts_of(folder: Path, run: str) -> dict[str, str]:
-    """Head and tail of each text that a run left."""
+    """Head and tail of each text file of a run."""
     kept = {}
     for name in TEXTS:
         path = run_folder(folder, run) / name
@@ -70,7 +70,7 @@ def texts_of(folder: Path, run: str) -> dict[str, str]:
 
 
 def cut(text: str) -> str:
-    """The head and tail of a long text, whole lines, with a word on what is left out."""
+    """The head and tail of a long text in whole lines, with a note on what is left out."""
     if len(text) <= HEAD_CHARS + TAIL_CHARS:
         return text
     head, tail = text[:HEAD_CHARS].rpartition("\n")[0], text[-TAIL_CHARS:].partition("\n")[2]
@@ -78,7 +78,7 @@ def cut(text: str) -> str:
 
 
 def misses(record: Mapping[str, Any]) -> Iterable[str]:
-    """Each run that did not end as it must."""
+    """Each run that did not end as expected."""
     for case in record["cases"]:
         for run in case["runs"]:
             if run["as_expected"] is False:

@@ -1,4 +1,4 @@
-"""Each model scanned by this very program, as a person would, in a folder of its own."""
+"""Scans each model with this program, as a user would, in its own folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from times_doctor_tasks.contract.errors import EngineNotFound, UsageError
 
 PROFILES = ("dual", "bar_nox")
 _PROGRAM = "import sys; from times_doctor_cli.entry import main; sys.exit(main())"
-#: Of an error that a scan ended with, characters that are shown.
+#: Most characters shown of a scan's error.
 _MOST_CHARS = 2000
 
 
@@ -36,13 +36,13 @@ def verify(
     """Runs all cases, then the model in `run_dir`, and returns the record.
 
     Args:
-        folder: Empty; what the scans leave lies there.
+        folder: An empty folder for the scans' files.
         timeout_s: Of each run of that model.
-        keep_names: Its names may be in the record.
-        on_case: Told of each model that has ended.
+        keep_names: Keep the model's names in the record.
+        on_case: Called with each model that has ended.
 
     Raises:
-        UsageError, EngineNotFound: a scan could not begin; with its words, and so with its exit code.
+        UsageError, EngineNotFound: a scan could not begin; with its message and exit code.
     """
     record, options = new_record(), [] if gams_path is None else ["--gams-path", str(gams_path)]
     cases: list[object] = record["cases"]
@@ -75,7 +75,7 @@ def _scan(model: Path, out: Path, options: Sequence[str]) -> SavedReport:
 
 
 def _names_of(run_dir: Path) -> frozenset[str]:
-    """Every word of the model's files, and of the paths to them: a log speaks of nothing else that is theirs."""
+    """Every word of the model's files and of their paths: a log contains no other private words."""
     inputs = look(run_dir, environ=os.environ).inputs
     of_machine = [str(run_dir.absolute()), platform.node(), str(Path.home())]
     return words_of_files([file.path for file in inputs]) | words_of(of_machine)

@@ -1,4 +1,4 @@
-"""What `check` shows: what is right, what is wrong and what to do, then the configuration with its sources."""
+"""The output of `check`: findings and what to do, then the configuration with its sources."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STYLES = {Level.OK: "green", Level.INFO: "dim", Level.WARN: "yellow", Level.FAI
 
 
 def checkup_view(findings: Sequence[Finding], values: Sequence[Value], *, unicode: bool) -> Group:
-    """A row for each finding, the next step below it; then a row for each value in force."""
+    """A row for each finding with the next step below it; then a row for each value in force."""
     table = _findings(findings, glyphs(unicode=unicode))
     return Group(table, Text(), Text("Configuration", "bold"), _values(values), Text(), Text(_summary(findings)))
 

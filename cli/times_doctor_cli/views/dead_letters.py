@@ -1,4 +1,4 @@
-"""What `deadletters` shows: a line for each, what it was about below it, and how many there were."""
+"""The output of `deadletters`: a line for each, its subject below it, and their number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `diagnose` shows: how it ended and why, how good the solution is, how the model is scaled."""
+"""The output of `diagnose`: the ending and its reason, the quality of the solution, the model's scaling."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _scaling(found: Diagnosis, signs: Glyphs) -> list[RenderableType]:
 
 
 def _worst(name: str, part: Mapping[str, Any]) -> list[RenderableType]:
-    """Names of the entries at both ends, where a model file gave them."""
+    """Names of the entries at both ends, if a model file gave them."""
     entries = part.get("worst", ())
     if not entries:
         return []

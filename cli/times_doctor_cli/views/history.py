@@ -1,4 +1,4 @@
-"""What `history` shows: the models that were scanned, or how each profile did with one and with those like it."""
+"""The output of `history`: the scanned models, or each profile's results for one model and similar ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RIGHT = frozenset({"won", "solved", "time", "memory", "scans"})
 
 
 def label_of(record: RunRecord) -> str:
-    """What a model is called in the list: its title, or the hash of it where only that is known."""
+    """The name of a model in the list: its title, or its hash if only that is known."""
     return record.title or record.model.model
 
 

@@ -1,4 +1,4 @@
-"""What `hosts` shows: who is there, with how much room, and what each can run."""
+"""The output of `hosts`: the live hosts, their free capacity, and what each can run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RIGHT = frozenset({"slots used", "cores", "memory", "load"})
 
 
 def hosts_view(cards: Sequence[HostCard], *, unicode: bool) -> Group:
-    """A line for each host, and below it what it can run and what its people should know."""
+    """A line for each host, with its solvers and notes below it."""
     signs = glyphs(unicode=unicode)
     rows = [_figures(card) for card in cards]
     columns = fitted(_TITLES, rows, right=_RIGHT)

@@ -1,4 +1,4 @@
-"""A model's inputs as a tree of folders: which file was read where, and who names it."""
+"""A model's inputs as a tree of folders, with the place that names each file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from times_doctor_cli.terminal.units import count
 
 #: Files of one folder that are listed; the others are counted.
 MOST_FILES = 12
-#: From so many files with the same reason on, one line stands for them all.
+#: This many files or more with the same reason become one line.
 _MANY = 5
 
 
@@ -27,10 +27,10 @@ class PlannedFile(msgspec.Struct, frozen=True):
 
 
 def input_tree(files: Sequence[PlannedFile], folders: Sequence[tuple[Path, str]] = ()) -> Tree | None:
-    """The tree; None where there is one file only, which the facts name.
+    """The tree; None for a single file, which the facts name.
 
     Args:
-        folders: Those that GAMS looks in, with who names each.
+        folders: The folders that GAMS searches, each with its source.
     """
     if len(files) < 2:
         return None

@@ -9,7 +9,7 @@ from times_doctor_cli.terminal.signs import glyphs
 from times_doctor_cli.views.report import headline, rows_of, titles_of
 from times_doctor_tasks.contract.messages import Report
 
-#: What would end a cell, or be taken for a mark of Markdown's.
+#: Characters that would end a cell, or are Markdown marks.
 _ESCAPED = str.maketrans({char: f"\\{char}" for char in "\\|*_`[]<>"})
 
 

@@ -1,4 +1,4 @@
-"""Lines that people see at once, above the table: a run's error is one named line."""
+"""Lines that are shown at once, above the table: a run's error is one line with its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `--dry-run` shows: what would run, and where each thing was read."""
+"""The output of `--dry-run`: what would run, and the source of each fact."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PlanFact(msgspec.Struct, frozen=True):
     label: str
     value: str
     source: str = ""
-    """Where it was read, or why it is so."""
+    """Its source or reason."""
 
 
 class PlannedRun(msgspec.Struct, frozen=True):
@@ -44,7 +44,7 @@ class PlanView(msgspec.Struct, frozen=True):
     reused: int = 0
     """How many of the runs have their result from an earlier scan."""
     inputs: Tree | None = None
-    """The model's files; None where there is one only."""
+    """The model's files; None if there is only one."""
 
 
 def plan_view(plan: PlanView, *, width: int, unicode: bool) -> Group:

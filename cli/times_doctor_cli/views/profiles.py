@@ -1,4 +1,4 @@
-"""What the `profiles` command shows: name, solver, what it does, when to use it."""
+"""The output of `profiles`: name, solver, what it does, when to use it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from times_doctor_cli.terminal.signs import printable
 from times_doctor_tasks.contract.hosts import NATIVE_SOLVERS
 from times_doctor_tasks.profiles.profile import Profile
 
-#: From this width on "when to use" has a column of its own.
+#: From this width on "when to use" has a separate column.
 _WIDE = 100
 
 

@@ -1,4 +1,4 @@
-"""What `report LOG|RUN_DIR` shows of an existing run: how it ended, every solve, what the solver took and ignored."""
+"""The output of `report LOG|RUN_DIR`: how a run ended, every solve, accepted and ignored options."""
 
 from __future__ import annotations
 

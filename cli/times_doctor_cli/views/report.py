@@ -32,7 +32,7 @@ _MOST_CONFLICT = 20
 _MOST_HISTORIES = 10
 #: Columns of words.
 _LEFT = frozenset({"run", "verdict", "pace", "basis", "host"})
-#: Without these columns a row says nothing; the others go, last first, where the width does not allow them.
+#: A row always has these columns; the others are dropped, last first, if the width is too small.
 _NEEDED = 4
 
 
@@ -43,9 +43,9 @@ class ReportFiles(msgspec.Struct, frozen=True):
     reports: tuple[str, ...] = ()
     """Names of the reports in it."""
     recommended: str = ""
-    """The recommended option file; empty where there is none, or where it is the user's own."""
+    """The recommended option file; empty if there is none, or if it is the user's own."""
     copy_to: str = ""
-    """Where to copy it for the model's next run; empty where that is nowhere."""
+    """Where to copy it for the model's next run; may be empty."""
 
 
 def report_view(report: Report, *, width: int, unicode: bool, files: ReportFiles | None = None) -> Group:
@@ -150,7 +150,7 @@ def _values(line: ProfileLine) -> dict[str, str]:
 
 
 def _align_points(values: Sequence[dict[str, str]]) -> None:
-    """Put the decimal points of the objectives below each other: where they differ is then seen at once."""
+    """Align the decimal points of the objectives, so that differences are easy to see."""
     if any("e" in row["objective"] for row in values):
         return
     tails = [len(row["objective"].partition(".")[2]) for row in values]
@@ -214,7 +214,7 @@ def _narrowed(columns: list[Column], width: int) -> list[Column]:
 
 
 def _failures(runs: Sequence[RunResult]) -> list[RenderableType]:
-    """One paragraph per way not to be simply well: which runs, what happened, what to do."""
+    """One paragraph per kind of problem: which runs, what happened, what to do."""
     groups: dict[tuple[str, str], list[str]] = {}
     for run in runs:
         asked = run.stop_reason in PLANNED_STOPS or run.stop_reason is StopReason.USER
@@ -232,7 +232,7 @@ def _failures(runs: Sequence[RunResult]) -> list[RenderableType]:
 
 
 def _conflict(runs: Sequence[RunResult]) -> list[RenderableType]:
-    """What takes part in the conflict, once: all runs have the same model."""
+    """The rows and bounds of the conflict, once: all runs have the same model."""
     lines = next((run.conflict for run in runs if run.conflict), ())
     if not lines:
         return []
@@ -241,7 +241,7 @@ def _conflict(runs: Sequence[RunResult]) -> list[RenderableType]:
 
 
 def _histories(report: Report) -> list[RenderableType]:
-    """A line for each run that was begun more than once; the files hold all of them."""
+    """A line for each run with several attempts; the files have all of them."""
     parts: list[RenderableType] = []
     for run, tries in list(begun_again(report).items())[:_MOST_HISTORIES]:
         told = ", ".join(f"{each.host} {runtime(each.lasted_s)} ({each.ended_as})" for each in tries)
@@ -252,7 +252,7 @@ def _histories(report: Report) -> list[RenderableType]:
 
 
 def _where(files: ReportFiles, *, recommended: bool) -> Lines:
-    """Paths are not wrapped by us: they can then be copied in one piece."""
+    """We do not wrap paths, so that they can be copied in one piece."""
     lines = []
     if files.recommended and recommended:
         where = "this folder" if files.copy_to == "." else files.copy_to

@@ -1,4 +1,4 @@
-"""What `list` and `status` show of scans, a line each."""
+"""The output of `list` and `status`: a line per scan."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WIDEST = {"model": 20, "by": 20}
 
 
 def scans_view(scans: Sequence[ScanLine], *, width: int, unicode: bool, now_ms: int) -> Lines:
-    """Id, age, model, who asked, how many runs have ended, and how the others stand."""
+    """Id, age, model, user, number of ended runs, and the states of the others."""
     rows = [
         {
             "scan": line.spec.scan,
@@ -43,7 +43,7 @@ def scans_view(scans: Sequence[ScanLine], *, width: int, unicode: bool, now_ms: 
 
 
 def standing_words(line: ScanLine) -> str:
-    """How a scan stands, or how it came out.
+    """The state of a scan, or its result.
 
     >>> standing_words(ScanLine(spec, {RunState.RUNNING: 1, RunState.QUEUED: 2}, mark=None))  # doctest: +SKIP
     '1 running, 2 waiting'
@@ -80,7 +80,7 @@ def _winner(mark: DoneMark) -> str:
 
 
 def started_words(at_ms: int, now_ms: int) -> str:
-    """When, as short as it is clear: the time for today, else the day."""
+    """A short time: the time for today, else the day."""
     at, now = time.localtime(at_ms / 1000), time.localtime(now_ms / 1000)
     if at[:3] == now[:3]:
         return time.strftime("%H:%M", at)

@@ -1,12 +1,12 @@
-r"""VTRUN.CMD, read as text and never executed: which GAMS command lines it comes to.
+r"""VTRUN.CMD, read as text and never executed: the GAMS command lines in it.
 
 VEDA 2 writes (seen in public run folders; the path and the case name vary):
 
     SET "$case_name=demos_007"
     CALL ..\..\GAMS_SrcTIMES.v4.7.0\VT_GAMS %$case_name% ..\GAMS_SrcTIMES.v4.7.0 GAMSSAVE\%$case_name% '' ..\ lo=1 2>&1 | tee ...
 
-VT_GAMS.CMD is in the TIMES source folder. It is read as well where it is there; elsewhere its five arguments are
-enough: case, source folder as seen from the data folder, GDX, restart file, data folder, then words for GAMS.
+VT_GAMS.CMD is in the TIMES source folder. It is read too if it exists; otherwise its five arguments are enough: case,
+source folder as seen from the data folder, GDX, restart file, data folder, then words for GAMS.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from times_doctor_cli.run_folder.vtrun.gams_command import (
     read_gams_words,
 )
 
-#: Larger files are no command files, bytes.
+#: Larger files are not command files, bytes.
 MAX_BATCH_BYTES = 1024 * 1024
 _MAX_DEPTH = 5
-#: Stands for an argument or variable that only the caller of the command file sets.
+#: Represents an argument or variable that only the caller of the command file sets.
 _MISSING = "\x00"
-#: Variables of our own environment that a command file may read: what it says ends in a manifest, which travels.
+#: Variables of our environment that a command file may read: its text ends up in a manifest, which is sent to hosts.
 _ENVIRONMENT = frozenset(
     {"times_src", "gamsdir", "gams_dir", "gams_path", "gamspath", "userprofile", "homedrive", "homepath", "systemdrive"}
     | {"programfiles", "programfiles(x86)", "public"}
@@ -48,14 +48,14 @@ _WORD = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
 
 
 class Batch(msgspec.Struct):
-    """What a command file comes to."""
+    """The result of a command file."""
 
     calls: list[GamsCall] = msgspec.field(default_factory=list)
     warnings: list[str] = msgspec.field(default_factory=list)
 
 
 def read_batch(path: Path, folders: Folders, environ: Mapping[str, str]) -> Batch:
-    """Read a command file of a run folder; files it calls are read too, where they are here."""
+    """Read a command file of a run folder; files that it calls are read too, if they are here."""
     batch = Batch()
     _Reader(path.parent, folders, environ, batch).read(path, (), path.name)
     return batch
@@ -174,7 +174,7 @@ class _Reader:
             self._batch.calls[-1].veda = Gdx2Veda(where, definition, name[0] if name else Path(base_of(gdx)).stem)
 
     def _vt_gams(self, words: list[str], where: str) -> None:
-        """VEDA's own script, which is not here: its arguments say what it does."""
+        """VEDA's own script, which is not here: its arguments tell what it does."""
         script, *args = words
         case, _, _, restart, data, *rest = (*args, *[""] * 5)[: max(5, len(args))]
         source = re.sub(r"[^\\/]+$", "", script)
@@ -189,7 +189,7 @@ class _Reader:
         if folder is not None and folder.is_dir():
             self._folder = folder
         elif base_of(written) == self._root.name:
-            self._folder = self._root  # its own folder, under the path of another machine
+            self._folder = self._root  # this folder, named by a path of another machine
         elif not is_absolute(written):
             self._batch.warnings.append(f"{where} goes to the folder {written!r}, which is not here.")
 

@@ -1,4 +1,4 @@
-"""A GAMS command line as written: what it says of the driver, the folders and the parameters."""
+"""A GAMS command line as written: driver, folders and parameters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DOUBLE_DASH = re.compile(r"(?:--|-/|//|/-)([A-Za-z_][\w.]*)(?:=(.*))?", re.DOTAL
 _OPTION = re.compile(r"[-/]?([A-Za-z][A-Za-z0-9]*)=(.*)", re.DOTALL)
 _BARE = re.compile(r"[-/]?([A-Za-z][A-Za-z0-9]*)")
 _IDIR = re.compile(r"(?:idir|inputdir)(\d*)", re.IGNORECASE)
-#: Options that take their value from the next word where there is no `=`.
+#: Options that take their value from the next word if there is no `=`.
 _TAKES_WORD = frozenset(
     {"o", "output", "lo", "logoption", "lf", "logfile", "r", "restart", "s", "save", "gdx", "ps", "pagesize", "pw"}
     | {"pf", "parmfile", "curdir", "wdir", "workdir", "lp", "mip", "rmip", "nlp", "optfile", "threads", "reslim"}
@@ -25,18 +25,18 @@ class Gdx2Veda(msgspec.Struct, frozen=True):
     """A call of `gdx2veda` after GAMS, as text."""
 
     source: str
-    """Who says so: "VTRUN.CMD line 6"."""
+    """The source: "VTRUN.CMD line 6"."""
     definition: str
     """Path of the VEDA data definition."""
     name: str
-    """Of the files that it makes, without `.vd`."""
+    """Name of the files that it makes, without `.vd`."""
 
 
 class GamsCall(msgspec.Struct):
     """One start of GAMS, as text; paths as they were written."""
 
     source: str
-    """Who says so: "VTRUN.CMD line 5"."""
+    """The source: "VTRUN.CMD line 5"."""
     folder: Path
     """The working directory."""
     driver: str = ""
@@ -48,7 +48,7 @@ class GamsCall(msgspec.Struct):
     gdxpath: str | None = None
     parmfile: str | None = None
     needs: list[tuple[str, str]] = msgspec.field(default_factory=list)
-    """Variables without a value that it needs, and where: only who starts it can set them."""
+    """Variables that it needs but that have no value, with their place: only the caller can set them."""
     veda: Gdx2Veda | None = None
 
 
@@ -62,7 +62,7 @@ def is_gams(word: str) -> bool:
 
 
 def read_gams_words(words: Sequence[str], call: GamsCall) -> GamsCall:
-    """Fill `call` from the words behind `gams`."""
+    """Fill `call` from the words after `gams`."""
     numbered: list[tuple[int, str]] = []
     rest = list(words)
     while rest:

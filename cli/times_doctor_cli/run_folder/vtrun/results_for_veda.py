@@ -1,4 +1,4 @@
-"""What VTRUN.CMD, or the user, wants `gdx2veda` to make of a run's GDX."""
+"""The results that VTRUN.CMD, or the user, wants `gdx2veda` to make from a run's GDX."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class WantedResults(msgspec.Struct, frozen=True):
 
 
 def wanted_results(call: GamsCall | None, driver: Path, finder: Finder, *, by_user: bool) -> WantedResults | None:
-    """What to make; its definition is counted among the model's inputs. None if they are not wanted.
+    """The wanted results, whose definition becomes an input of the model. None if they are not wanted.
 
-    The definition is where VTRUN.CMD says, or, as paths of another machine are, under its name in the TIMES source.
+    The definition is at VTRUN.CMD's path; if that is of another machine, the file of its name in the TIMES source.
 
     Args:
-        by_user: `--vd`: wanted also where VTRUN.CMD makes none; the driver's name is theirs then.
+        by_user: `--vd`: wanted even if VTRUN.CMD makes none; they then have the driver's name.
 
     Raises:
         UsageError: the user wants them, and there is no definition.

@@ -1,1 +1,1 @@
-"""What stands on the screen while a scan runs: the live table, the menu, the terminal's title."""
+"""The screen of a running scan: the live table, the menu, the terminal's title."""

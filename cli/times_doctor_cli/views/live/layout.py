@@ -11,7 +11,7 @@ from times_doctor_cli.scan_state.rows import Row
 from times_doctor_cli.terminal.lines import GAP, Column
 from times_doctor_cli.terminal.signs import printable
 
-#: Left to right, whatever the order of need. The first, without a title, holds the sign or the number of a run.
+#: From left to right. The first, without a title, has the sign or the number of a run.
 _ORDER = (
     "",
     "run",
@@ -26,7 +26,7 @@ _ORDER = (
     "memory",
     "time",
 )
-#: Beyond sign, run, state, progress and time: in order of need, each with its narrowest useful width.
+#: Further columns in order of importance, each with its least useful width.
 _OPTIONAL = (
     Column("phase", 11),
     Column("host", 9, middle=True),
@@ -36,10 +36,10 @@ _OPTIONAL = (
     Column("ETA", 7, right=True),
     Column("memory", 7, right=True),
 )
-#: Run names are cut beyond these: where columns are scarce (with the sign before them), and ever.
+#: Run names are cut beyond these widths: in narrow tables (with the sign before them), and always.
 _NAME_SCARCE = 19
 _NAME_EVER = 32
-#: What the progress needs when the objective has no column of its own, and when it has.
+#: The width of the progress without and with a separate column for the objective.
 _PROGRESS_ALONE = 18
 _PROGRESS_BESIDE = 15
 
@@ -74,7 +74,7 @@ def columns_for(rows: Sequence[Row], width: int) -> list[Column]:
 
 
 def _spend(columns: dict[str, Column], spare: int, name_width: int) -> None:
-    """Give spare columns to the part that gains most; take missing ones from the progress, then from the name."""
+    """Give spare width to the part that gains most; take missing width from the progress, then from the name."""
     for title, widest in (("progress", 18), ("run", name_width), ("progress", 23), ("host", 14), ("progress", 28)):
         if title in columns and spare > 0:
             more = max(0, min(spare, widest - columns[title].width))

@@ -1,4 +1,4 @@
-"""How far a solve is, in one cell: a bar where a fraction exists, else the figure that moves."""
+"""Progress of a solve in one cell: a bar if a fraction is known, else the changing figure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from times_doctor_tasks.contract.progress import Phase, Progress
 
 #: Columns of " 100%".
 _PERCENT = 5
-#: A bar longer than this says no more.
+#: A longer bar shows nothing more.
 _LONGEST_BAR = 20
-#: Phases in which `detail` says more than any figure: the file being compiled, the table being written.
+#: Phases in which `detail` is the best information: the file being compiled, the table being written.
 _TOLD_BY_DETAIL = frozenset(
     {
         Phase.COMPILE,
@@ -29,7 +29,7 @@ _TOLD_BY_DETAIL = frozenset(
 
 
 def progress_cell(look: Progress, width: int, signs: Glyphs) -> Text:
-    """One look at a running solve in at most `width` columns."""
+    """The progress of a running solve in at most `width` columns."""
     if look.fraction is not None:
         return _bar(look, width, signs)
     if look.phase in _TOLD_BY_DETAIL:
@@ -38,7 +38,7 @@ def progress_cell(look: Progress, width: int, signs: Glyphs) -> Text:
 
 
 def progress_words(look: Progress) -> str:
-    """The same as words, for a line of a log."""
+    """The same as text, for a line of a log."""
     if look.fraction is not None:
         return f"{look.fraction:.0%}"
     if look.phase in _TOLD_BY_DETAIL:
@@ -61,13 +61,13 @@ def _bar(look: Progress, width: int, signs: Glyphs) -> Text:
     bar = Text(prefix)
     bar.append(signs.bar_full * full, "cyan")
     bar.append(signs.bar_empty * (room - full), "dim")
-    # 100 % only when it is: a bar that says so and goes on is a lie.
+    # 100 % only at the real end.
     bar.append(f"{int(fraction * 100):4d}%")
     return bar
 
 
 def _figures(look: Progress) -> list[str]:
-    """What moves, richest first."""
+    """The changing figures, the most useful first."""
     values = _value_words(look)
     texts: list[str] = []
     if look.speed_per_s is not None and look.iteration is not None and look.phase is not Phase.MIP:
@@ -75,7 +75,7 @@ def _figures(look: Progress) -> list[str]:
         texts = [f"{value} {speed} it/s" for value in values]
     texts += values
     if look.solve > 1:
-        # Which of many solves it is says more than how fast one of them goes.
+        # The number of the solve says more than the speed of one of many.
         texts = [f"solve {look.solve}: {texts[0]}", *(f"#{look.solve} {value}" for value in texts), *values]
     return [text.strip() for text in texts]
 

@@ -1,4 +1,4 @@
-"""The live table: what a person sees while a scan runs."""
+"""The live table of a running scan."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from times_doctor_cli.views.live.layout import columns_for
 from times_doctor_cli.views.live.progress import progress_cell, residual
 from times_doctor_tasks.contract.states import OWNED, SOLVED, TERMINAL, RunState
 
-#: With fewer lines than this there is room for nothing but rows.
+#: With fewer lines than this only rows fit.
 _LOW_HEIGHT = 6
 #: Longest title shown in full.
 _TITLE = 24
 #: Digits of an objective while runs go on; the report has them all.
 _DIGITS = 10
-#: What a person wants to see first when not every run fits; whatever is not named comes last.
+#: The states to show first if not every run fits; others come last.
 _NEED = {
     RunState.RUNNING: 0,
     RunState.COLLECTING: 0,
@@ -47,9 +47,9 @@ class Frame(msgspec.Struct, frozen=True):
     now_ms: int
     unicode: bool = True
     numbered: bool = False
-    """Show the number of each run in place of its sign: the menu is open."""
+    """Show each run's number instead of its sign: the menu is open."""
     hint: str = ""
-    """A few words at the end of the last line."""
+    """Text at the end of the last line."""
 
 
 def live_table(board: Board, frame: Frame) -> Lines:
@@ -75,7 +75,7 @@ def live_table(board: Board, frame: Frame) -> Lines:
 
 
 def window(rows: Sequence[Row], room: int) -> tuple[list[Row], Counter[str]]:
-    """The rows to show in `room` lines, and how many of which state are left out (saying so takes a line).
+    """The rows to show in `room` lines, and the states of those left out (this takes a line).
 
     All of them in the order of the scan when they fit; else running first, then failed, waiting, done.
     """
@@ -134,7 +134,7 @@ def _run_line(row: Row, columns: Sequence[Column], frame: Frame, signs: Glyphs) 
         "phase": Cell(_phase_cell(row)),
     }
     time = _time_cell(row, frame.now_ms)
-    # A place in line needs the room; words may run on below "time" where there is none.
+    # A place in line needs the room; text may continue below an empty "time".
     first = titles.index("phase" if row.place and "phase" in titles else "progress")
     figures = titles[first : -1 if time else None]
     cells = [values[title] for title in titles[:first] if title in values]
@@ -160,7 +160,7 @@ def _phase_cell(row: Row) -> str:
 
 
 def _figure_cells(row: Row, titles: Sequence[str], columns: Sequence[Column], signs: Glyphs, now_ms: int) -> list[Cell]:
-    if row.place and row.state in OWNED:  # its host is silent: what it said last is no news
+    if row.place and row.state in OWNED:  # its host is silent: its last text is old
         return [Cell(row.place, "yellow", over=len(titles))]
     look = row.progress if row.state is RunState.RUNNING else None
     shows_figures = look is not None or (row.is_exact and row.objective is not None)
@@ -180,7 +180,7 @@ def _figure_cells(row: Row, titles: Sequence[str], columns: Sequence[Column], si
 
 
 def _standing_words(row: Row, *, has_objective: bool) -> str:
-    """What is to be said of a run that is not running; empty where its figures say it."""
+    """The text for a run that is not running; empty if its figures show it."""
     if row.state is RunState.DONE and row.verdict in SOLVED:
         shows_objective = row.is_exact and row.objective is not None and not has_objective
         return f"obj {number(row.objective, 14, digits=_DIGITS)}" if shows_objective else ""

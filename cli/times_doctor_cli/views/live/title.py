@@ -1,4 +1,4 @@
-"""The scan in the terminal's title: what is seen of it where another window is in front."""
+"""The scan in the terminal's title, for users with another window in front."""
 
 from __future__ import annotations
 
