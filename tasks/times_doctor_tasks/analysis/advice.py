@@ -1,4 +1,4 @@
-"""What is said of a comparison of times: who is faster, by how much, how sure that is, and what would tell."""
+"""The text about a comparison of times: who is faster, by how much, how sure that is, and what would help to decide."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from times_doctor_tasks.contract.wording import some_of
 DECIDED, TIE, TOO_CLOSE = "decided", "tie", "too close to call"
 #: Verdicts on the model, whatever the profile.
 _NO_SOLUTION = frozenset({Verdict.INFEASIBLE, Verdict.UNBOUNDED})
-#: From this share of waiting for a core on, a quieter machine is advised.
+#: If runs waited for a core for more than this share, a quieter machine is advised.
 _VERY_BUSY_SHARE = 0.5
 
 
@@ -39,21 +39,21 @@ class Race(msgspec.Struct, frozen=True):
 
     @property
     def against(self) -> Candidate | None:
-        """What speeds are measured against: today's option file, else the slowest; None where nothing else ended."""
+        """The reference for speeds: today's option file, else the slowest; None if nothing else ended."""
         if len(self.candidates) < 2:
             return None
         return next((c for c in self.candidates if c.is_baseline), self.candidates[-1])
 
     @property
     def speedup(self) -> tuple[float, float, float] | None:
-        """How many times as fast as `against` the winner is: mean, low, high; None where that is not decided."""
+        """How many times as fast as `against` the winner is: mean, low, high; None if undecided."""
         against = self.against
         if against is None or self.ranking.pace(against.name, self.winner.name) is not Pace.SLOWER:
             return None
         return self.ranking.gap(against.name, self.winner.name).ratio
 
     def speed_of(self, candidate: Candidate) -> float | None:
-        """How many times as fast as `against` a candidate is; None where that is not decided."""
+        """How many times as fast as `against` a candidate is; None if undecided."""
         against = self.against
         if against is None:
             return None
@@ -77,7 +77,7 @@ def outcome_words(race: Race, why: str, results: Sequence[RunResult]) -> list[st
     """Who is faster, and by how much.
 
     Args:
-        why: What chose the winner among those that time does not tell apart.
+        why: What chose the winner among candidates with indistinguishable times.
         results: All of the scan.
     """
     outcome, words = outcome_of(race), []
@@ -97,7 +97,7 @@ def outcome_words(race: Race, why: str, results: Sequence[RunResult]) -> list[st
 
 
 def measured_words(race: Race) -> list[str]:
-    """By which times they were compared, and what was wrong with these."""
+    """The times used for the comparison, and what was wrong with them."""
     runs = [r for c in race.candidates for r in c.runs]
     hosts = sorted({r.host for r in runs if r.host})
     share = busy_share(runs)
@@ -120,7 +120,7 @@ def measured_words(race: Race) -> list[str]:
     elif len(hosts) > 1:
         words.append(f"Compared within each host: {listed(hosts)}.")
         alone = [r.run for c in race.candidates for r in c.runs if (c.name, round_of(r)) in race.ranking.alone]
-        if alone:  # as where a host is lost, and its run goes to another
+        if alone:  # for example, if a host is lost and its run moves
             words[-1] += f" Left out, because no other profile has a time to set beside it there: {listed(alone)}."
     return words
 
@@ -149,7 +149,7 @@ def no_winner_words(runs: Sequence[RunResult]) -> str:
 
 
 def rough_text(seconds: float) -> str:
-    """A time that is only expected: no seconds beside minutes.
+    """An estimated time: no seconds beside minutes.
 
     >>> rough_text(0.314), rough_text(12.34), rough_text(840), rough_text(7384)
     ('0.31 s', '12 s', '14 min', '2 h 03 min')
@@ -202,7 +202,7 @@ def _faster(race: Race) -> str:
 
 
 def _some(names: Sequence[str], most: int = 5) -> str:
-    """The first of many, the fastest: the table has all."""
+    """The first few of many, the fastest: the table has all."""
     return some_of(names, most) if len(names) > most + 1 else listed(names)
 
 
@@ -212,7 +212,7 @@ def _each(race: Race) -> str:
 
 
 def _close(race: Race) -> list[str]:
-    """Those that are left, with how many times as long as the fastest they may take."""
+    """The remaining ones, and how many times as long as the fastest they may take."""
     words = []
     for candidate in race.left:
         if candidate.name == race.ranking.fastest:

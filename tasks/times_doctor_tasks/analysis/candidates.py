@@ -16,9 +16,9 @@ from times_doctor_tasks.contract.messages import RunResult
 from times_doctor_tasks.contract.states import PLANNED_STOPS, StopReason, Verdict
 from times_doctor_tasks.profiles.registry import CURRENT
 
-#: From this share of waiting for a core on, a machine was busy: wall time is then off by half of what decides.
+#: If runs waited for a core for more than this share, the machine was busy: wall time is then too inexact.
 BUSY_SHARE = 0.05
-#: Clocks of solvers and CPU accounts tell no less: 0.00 s is that, and no profile is a million times as fast.
+#: The resolution of solver clocks and CPU accounts: 0.00 s counts as this, so that no ratio is huge.
 LEAST_S = 0.01
 #: Above these, a figure in `RunResult.numerics` is a sign of trouble. Infeasibilities: ten times the tolerance
 #: that solvers start with. Condition: CPLEX calls a basis unstable from there on.
@@ -49,7 +49,7 @@ class Candidate(msgspec.Struct, frozen=True):
 
     @property
     def run(self) -> str:
-        """The id of the run whose files stand for all."""
+        """The id of the run whose files represent all."""
         return self.runs[0].run
 
     @property
@@ -75,12 +75,12 @@ class Candidate(msgspec.Struct, frozen=True):
 
     @property
     def is_steady(self) -> bool:
-        """Whether every repeat did the same work; else its times scatter by themselves, whatever the machine did."""
+        """Whether every repeat did the same work; otherwise its times scatter even on a quiet machine."""
         return len({(r.iterations, r.nodes, r.objective) for r in self.runs}) == 1
 
 
 def candidates_of(results: Sequence[RunResult]) -> list[Candidate]:
-    """Profiles whose every repeat ended optimal and applied, with a time; repeats that we stopped count for nothing."""
+    """Profiles of which every repeat ended optimal and applied, with a time; repeats that we stopped are ignored."""
     groups: dict[tuple[str, str, str], list[RunResult]] = {}
     for result in results:
         groups.setdefault((result.engine, result.solver, result.profile), []).append(result)
@@ -93,7 +93,7 @@ def candidates_of(results: Sequence[RunResult]) -> list[Candidate]:
 
 
 def merged(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """One candidate for those that did the same work: today's option file, else the first."""
+    """One candidate for all that did the same work: today's option file, else the first."""
     groups: dict[object, list[Candidate]] = {}
     for candidate in candidates:
         groups.setdefault(_path(candidate) or id(candidate), []).append(candidate)
@@ -116,13 +116,13 @@ def measure_among(candidates: Sequence[Candidate]) -> Measure:
 
 
 def busy_share(runs: Sequence[RunResult]) -> float | None:
-    """Which share of their time the runs waited for a core: the median of what is known."""
+    """The share of their time for which the runs waited for a core: the median of the known values."""
     shares = [share for r in runs if (share := delay_share(r)) is not None]
     return statistics.median(shares) if shares else None
 
 
 def believed_sd(runs: Sequence[RunResult], measure: Measure) -> float:
-    """By how much log times of equal runs scatter, as far as the machine's load tells."""
+    """The scatter of log times of equal runs, estimated from the machine's load."""
     share = busy_share(runs)
     if share is not None and share < BUSY_SHARE:
         return QUIET_SD
@@ -135,7 +135,7 @@ def profile_name(result: RunResult) -> str:
 
 
 def round_of(result: RunResult) -> int:
-    """Which round of repeats a run belongs to: the number at the end of its id, from 1.
+    """The round of repeats of a run: the number at the end of its id, from 1.
 
     >>> from times_doctor_tasks.testing.documents import make_result
     >>> round_of(make_result("dual")), round_of(make_result("dual", run="cplex.dual.3"))
@@ -146,7 +146,7 @@ def round_of(result: RunResult) -> int:
 
 
 def is_good(result: RunResult) -> bool:
-    """Whether a run speaks for its profile."""
+    """Whether a run counts for its profile."""
     known = result.objective is not None and math.isfinite(result.objective) and result.runtime_s is not None
     return known and result.verdict is Verdict.OPTIMAL and is_comparable(result)
 
@@ -157,7 +157,7 @@ def stopped_by_us(result: RunResult) -> bool:
 
 
 def numeric_trouble(result: RunResult) -> tuple[str, ...]:
-    """Names of the numbers in `result.numerics` that speak of numerical trouble."""
+    """Names of the numbers in `result.numerics` that are signs of numerical trouble."""
     return tuple(n for n, v in result.numerics.items() if n in NUMERIC_LIMITS and v > NUMERIC_LIMITS[n])
 
 
@@ -166,7 +166,7 @@ def _log_s(result: RunResult, measure: Measure) -> float:
 
 
 def _path(candidate: Candidate) -> object | None:
-    """What two profiles share only where one thread did the same work; None where that is not known."""
+    """A key that two profiles share only if both did the same work on one thread; None if unknown."""
     run = candidate.runs[0]
     sizes = (run.presolved_rows, run.presolved_columns, run.presolved_nonzeros)
     work = (run.iterations, run.nodes)

@@ -1,4 +1,4 @@
-"""Whether the runs of a scan agree: the same model must have the same answer under every profile."""
+"""Checks that the runs of a scan agree: the same model must have the same answer under every profile."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from times_doctor_tasks.contract.states import CONCLUSIVE, Verdict
 
 #: `RunResult.basis` of a solution without crossover.
 INTERIOR = "interior"
-#: Model types whose objectives may differ by the gap at which the solver was allowed to stop.
+#: Model types whose objectives may differ by the solver's gap limit.
 _MIP_TYPES = frozenset({"MIP", "MIQCP", "MINLP"})
 _VERDICT_WORDS = {Verdict.OPTIMAL: "optimal", Verdict.INFEASIBLE: "infeasible", Verdict.UNBOUNDED: "unbounded"}
 
 
 class Contrast(StrEnum):
-    """In what two runs differ."""
+    """How two runs differ."""
 
     STATUS = "status"
     """One proved what the other refuted."""
@@ -44,8 +44,8 @@ def compare(results: Sequence[RunResult], spec: ScanSpec) -> Comparison:
     """Whether `results` agree in status, model, number of solves and objective.
 
     Only applied runs with a conclusive verdict are compared, each with one reference: the first optimal vertex
-    solution, else the first optimal run, else the first conclusive one. A run that is optimal without an objective
-    value is a finding and no disagreement: nothing is known to differ.
+    solution, else the first optimal run, else the first conclusive one. An optimal run without an objective value is a
+    finding but not a disagreement.
     """
     reference = reference_run(results)
     found = disagreements(results, spec)
@@ -64,7 +64,7 @@ def compare(results: Sequence[RunResult], spec: ScanSpec) -> Comparison:
 
 
 def disagreements(results: Sequence[RunResult], spec: ScanSpec) -> tuple[Disagreement, ...]:
-    """Every run of `results` that differs from what it is compared with, the gravest kind first."""
+    """Every run of `results` that differs from its reference, the gravest kind first."""
     reference = reference_run(results)
     conclusive = [r for r in results if is_comparable(r)]
     found = list(_other_models(results))
@@ -81,7 +81,7 @@ def disagreements(results: Sequence[RunResult], spec: ScanSpec) -> tuple[Disagre
 
 
 def reference_run(results: Sequence[RunResult]) -> RunResult | None:
-    """The run that the others are compared with; None where no run is conclusive."""
+    """The run that the others are compared with; None if no run is conclusive."""
     conclusive = [r for r in results if is_comparable(r)]
     optimal = [r for r in conclusive if r.verdict is Verdict.OPTIMAL]
     with_value = [r for r in optimal if _known(r.objective) is not None]
@@ -90,7 +90,7 @@ def reference_run(results: Sequence[RunResult]) -> RunResult | None:
 
 
 def is_comparable(result: RunResult) -> bool:
-    """Whether a run says something about the model that every profile should agree on."""
+    """Whether a run proves something about the model that every profile should confirm."""
     return result.applied is not False and result.verdict in CONCLUSIVE
 
 
@@ -197,14 +197,14 @@ def _objective(result: RunResult, reference: RunResult, spec: ScanSpec) -> Disag
 
 
 def _tolerance(result: RunResult, reference: RunResult, spec: ScanSpec) -> float:
-    """The wider of the two runs' own: vertex or interior, and the gap that was left where the model is a MIP."""
+    """The larger tolerance of the two runs: vertex or interior, and for a MIP the remaining gap."""
     interior = INTERIOR in {result.basis, reference.basis}
     base = spec.interior_tol_rel if interior else spec.objective_tol_rel
     return max(base, _mip_gap(result), _mip_gap(reference))
 
 
 def is_discrete(result: RunResult) -> bool:
-    """Whether its last solve was of a model with integers."""
+    """Whether the model of its last solve had integers."""
     model_type = result.solves[-1].model_type if result.solves else None
     return (model_type or "").upper() in _MIP_TYPES
 
@@ -252,7 +252,7 @@ def _without_objective(optimal: Sequence[RunResult], reference: RunResult | None
 
 
 def figure(value: float) -> str:
-    """An objective for people: 12 significant digits, enough to see a difference of 1e-9.
+    """An objective as text: 12 significant digits, enough to see a difference of 1e-9.
 
     >>> figure(6407967.45621011), figure(-0.5)
     ('6407967.45621', '-0.5')

@@ -1,4 +1,4 @@
-"""What earlier scans say of a model: a record for each run that ended, and what the records say together."""
+"""The history of a model: a record for each ended run, and a summary of the records."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from times_doctor_tasks.contract.states import SOLVED, StopReason, Verdict
 
 #: Records that are kept, of a team and of a machine: the newest.
 KEPT = 2_000
-#: Runs that ended for these reasons say nothing of their profile.
+#: Runs that ended for these reasons do not count for their profile.
 _SILENT = frozenset({StopReason.USER, StopReason.HOST_LOST, StopReason.SHUTDOWN, StopReason.LOG_TOO_LARGE})
-#: What a scan counts that ran with an older version of its solver.
+#: The weight of a scan with an older version of its solver.
 _OLD_WEIGHT = 0.5
 
 
 class RunRecord(Document, frozen=True, kw_only=True):
-    """A run that ended, as the history keeps it."""
+    """An ended run in the history."""
 
     model: Fingerprint
     scan: str
@@ -58,7 +58,7 @@ class RunRecord(Document, frozen=True, kw_only=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """How a profile did with a model, or with models like it."""
+    """The results of a profile with a model, or with similar models."""
 
     profile: str
     won: int
@@ -77,7 +77,7 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 def records_of(report: Report, runs: Iterable[RunSpec], *, title: str = "") -> list[RunRecord]:
-    """A record for each run of a scan that says something of its profile; none where the model has no fingerprint."""
+    """A record for each run of a scan that counts for its profile; none if the model has no fingerprint."""
     model, advice = report.spec.model.fingerprint, report.recommendation
     asked = {run.run: run for run in runs}
     return [
@@ -112,15 +112,15 @@ def records_of(report: Report, runs: Iterable[RunSpec], *, title: str = "") -> l
 
 
 def hashed(options: str) -> str:
-    """What stands for an option text."""
+    """The hash of an option text."""
     return hashlib.sha256(options.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def standings(records: Sequence[RunRecord], present: Mapping[str, str] | None = None) -> list[Standing]:
-    """How each profile did, the best first.
+    """The standing of each profile, the best first.
 
     Args:
-        present: Solver -> its version here, where that is known; else the newest in the records.
+        present: Solver -> its version here, if known; else the newest in the records.
     """
     newest = {record.solver: record.version for record in sorted(records, key=lambda r: r.at_ms)} | dict(present or {})
     own: dict[str, list[RunRecord]] = defaultdict(list)
@@ -153,5 +153,5 @@ def _standing(name: str, own: Sequence[RunRecord], decided: set[str], version: s
 
 
 def with_version(records: Sequence[RunRecord], version: str) -> Sequence[RunRecord]:
-    """Those with this version of their solver; all of them where there is none."""
+    """Those with this version of their solver; all if there is none."""
     return [record for record in records if record.version == version] or records

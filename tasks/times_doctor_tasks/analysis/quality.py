@@ -1,4 +1,4 @@
-"""Whether a solution is as good as it was asked to be, and how good it is, in a sentence."""
+"""Whether a solution meets its tolerances, and its quality as a sentence."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from times_doctor_tasks.profiles.profile import SCALED
 
 #: A solution that misses its tolerance by more than this factor is worse than one that does not.
 WORSE_FACTOR = 10.0
-#: Profiles that solve as `SCALED` does, without its scaling.
+#: Profiles equal to `SCALED` but for its scaling.
 _UNSCALED = ("dual", "default")
-#: Each measure's name for people, and the tolerance that it is held against.
+#: Each measure's name for users, and its tolerance.
 _MEASURES = {
     "primal_residual": ("primal residual", "primal_tolerance"),
     "dual_residual": ("dual residual", "dual_tolerance"),
@@ -23,7 +23,7 @@ _MEASURES = {
 
 
 def is_within_tolerance(result: RunResult) -> bool:
-    """Whether nothing is off by more than `WORSE_FACTOR` times what was asked for; what was not measured is not.
+    """Whether no measure exceeds `WORSE_FACTOR` times its tolerance; unmeasured ones pass.
 
     >>> from times_doctor_tasks.testing.documents import make_result
     >>> off = {"primal_residual": 1e-4, "primal_tolerance": 1e-6}
@@ -34,7 +34,7 @@ def is_within_tolerance(result: RunResult) -> bool:
 
 
 def quality_sentence(quality: Mapping[str, float], *, interior: bool) -> str:
-    """Residuals and gap, absolute and relative; empty where the solver did not say them."""
+    """Residuals and gap, absolute and relative; empty if the solver did not print them."""
     parts, judged = [], []
     for name, (words, tolerance) in _MEASURES.items():
         absolute, relative = quality.get(name), quality.get(f"{name}_rel")
@@ -56,7 +56,7 @@ def quality_sentence(quality: Mapping[str, float], *, interior: bool) -> str:
 
 
 def scaling_effect(results: Sequence[RunResult]) -> list[str]:
-    """What the scaled profile changed beside the one that differs in nothing else; empty where they did not both run.
+    """The effect of the scaled profile compared with the same one without scaling; empty if not both ran.
 
     Returns:
         At most one sentence.
@@ -82,9 +82,9 @@ def _ending(run: RunResult) -> str:
 
 
 def _excess(quality: Mapping[str, float], *, interior: bool) -> dict[str, float]:
-    """By how many times each measure exceeds its tolerance, where that is more than `WORSE_FACTOR`.
+    """The factor by which each measure exceeds its tolerance, if more than `WORSE_FACTOR`.
 
-    Simplex methods are asked for absolute residuals, those without a basis for relative ones; a gap is relative.
+    Simplex methods have tolerances for absolute residuals, those without a basis for relative ones; a gap is relative.
     """
     found = {}
     for name, (_, tolerance) in _MEASURES.items():

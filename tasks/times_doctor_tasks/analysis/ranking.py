@@ -20,10 +20,10 @@ MIN_GAIN_REL = 0.10
 MIN_GAIN_S = 0.25
 #: `MIN_GAIN_REL` as a difference of logarithms.
 MARGIN = -math.log(1 - MIN_GAIN_REL)
-#: Standard deviations of log times of equal runs that are believed before the runs themselves say more: of quiet
-#: machines; of CPU seconds on a busy one; of wall times on a busy one, and of times from different hosts.
+#: Prior standard deviations of log times of equal runs: of quiet machines; of CPU seconds on a busy one; of wall times
+#: on a busy one, and of times from different hosts.
 QUIET_SD, BUSY_SD, WIDE_SD = 0.04, 0.10, 0.30
-#: How many runs that belief weighs.
+#: The weight of this prior, in runs.
 BELIEF_RUNS = 4
 #: Rounds after which a comparison is given up.
 MOST_ROUNDS = 7
@@ -66,15 +66,14 @@ class Gap(msgspec.Struct, frozen=True):
 
 
 class Ranking:
-    """The times of several profiles, made comparable.
+    """Comparable times of several profiles.
 
-    Runs of one round on one host are compared with each other; each profile has its share in the times, each round
-    its own. Where that leaves profiles without a link (each ran on another host), hosts are overlooked, and only a
-    wide margin decides.
+    Runs of one round on one host are compared; each profile and each round has an effect on the times. If profiles are
+    then not linked (each ran on another host), hosts are ignored, and only a wide margin decides.
 
     Args:
         samples: By name of the profile; each has at least one.
-        sd: Standard deviation of log times that is believed beforehand.
+        sd: Prior standard deviation of log times.
     """
 
     def __init__(self, samples: Mapping[str, Sequence[Sample]], *, sd: float) -> None:
@@ -129,7 +128,7 @@ class Ranking:
         return Pace.SLOWER if least > MARGIN and self._loss_s(lead, least) > MIN_GAIN_S else Pace.OPEN
 
     def is_near(self, name: str, lead: str) -> bool:
-        """Whether `name` lost no more to `lead` than what decides nothing, proved or not."""
+        """Whether `name` is slower than `lead` by no more than the deciding margin, proved or not."""
         mean = self._share[name] - self._share[lead]
         return mean <= MARGIN or self._loss_s(lead, mean) <= MIN_GAIN_S
 
@@ -175,13 +174,13 @@ def _by_block(samples: Sequence[Sample], key: Callable[[Sample], Hashable]) -> d
 
 
 def _shared(times: Mapping[str, Mapping[Hashable, float]]) -> Mapping[str, Mapping[Hashable, float]]:
-    """What is comparable with another profile's: a time from a host of its own would only move the others'."""
+    """Samples that are comparable with another profile's: a time from a separate host would only distort the others."""
     count = Counter(block for each in times.values() for block in each)
     return {name: {b: t for b, t in each.items() if count[b] > 1} or each for name, each in times.items()}
 
 
 def _is_linked(times: Mapping[str, Mapping[Hashable, float]]) -> bool:
-    """Whether every profile is comparable with every other, if only over a third."""
+    """Whether every profile is comparable with every other, directly or through a third."""
     names = list(times)
     reached, blocks = {names[0]}, set(times[names[0]])
     while True:

@@ -68,7 +68,7 @@ def _run_race(candidates: Sequence[Candidate]) -> tuple[Race, str]:
 
 
 def _choose(race: Race, candidates: Sequence[Candidate]) -> tuple[Candidate, str]:
-    """The one to take among `candidates`, and what decided between those that time does not tell apart."""
+    """The best of `candidates`, and what decided among those with indistinguishable times."""
     lead = race.ranking.lead(c.name for c in candidates)
     left = [
         c
@@ -160,7 +160,7 @@ def _why_none(results: Sequence[RunResult]) -> tuple[str, ...]:
 def _despite_disagreement(
     candidates: list[Candidate], results: Sequence[RunResult], comparison: Comparison, spec: ScanSpec
 ) -> tuple[list[Candidate], list[str]]:
-    """Candidates that may still be recommended, and what must be said first."""
+    """Candidates that may still be recommended, and the first reasons."""
     found = disagreements(results, spec)
     by_run = {r.run: r for r in results}
     off = {d.run for d in found}
@@ -179,7 +179,7 @@ def _despite_disagreement(
 
 
 def _as_good_as_asked(candidates: list[Candidate]) -> tuple[list[Candidate], list[str]]:
-    """Those that may win: where some solution is within its tolerances, none that is far beyond them."""
+    """Those that may win: if some solution is within its tolerances, none that is far beyond them."""
     good = [c for c in candidates if all(is_within_tolerance(r) for r in c.runs)]
     if not good or len(good) == len(candidates):
         return candidates, []
@@ -221,7 +221,7 @@ def _vertex_instead(race: Race) -> list[str]:
 
 
 def _not_ended(results: Sequence[RunResult]) -> list[str]:
-    """What is not known because runs were stopped, and what today's option file did not reach."""
+    """What is unknown because runs were stopped, and whether today's option file failed."""
     words = _cancel_words(_cancelled(results))
     beaten = [r.run for r in results if r.stop_reason is StopReason.BEATEN]
     if beaten:

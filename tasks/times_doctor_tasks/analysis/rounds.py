@@ -1,4 +1,4 @@
-"""Which profiles run again, when the runs so far do not tell them apart: a pure function of the ended runs.
+"""Which profiles to repeat if the runs so far do not decide: a pure function of the ended runs.
 
 Every caller gets the same answer: several control workers may ask.
 """
@@ -22,10 +22,10 @@ BUDGET_ROUNDS = 4.0
 
 
 def next_repeats(spec: ScanSpec, runs: Sequence[RunSpec], results: Mapping[str, RunResult]) -> Sequence[RunSpec]:
-    """The runs of the next round of `--repeat auto`, where each profile ran in the first; see `celery_app/rounds.py`.
+    """The runs of the next round of `--repeat auto`, in whose first round each profile ran; see `celery_app/rounds.py`.
 
-    Nothing comes after runs that disagree, or that the user stopped. A round goes to the queues of the first one; where
-    several hosts take from those, whoever compares the runs looks at where each ran (`ranking.Ranking`).
+    There is no next round after runs that disagree, or that the user stopped. A round goes to the queues of the first
+    one; if several hosts take from these, the comparison considers the host of each run (`ranking.Ranking`).
     """
     ended = [results[run.run] for run in runs if run.run in results]
     if spec.rounds is None or any(r.stop_reason is StopReason.USER for r in ended) or not compare(ended, spec).agree:
@@ -42,10 +42,10 @@ def next_repeats(spec: ScanSpec, runs: Sequence[RunSpec], results: Mapping[str, 
 
 
 def next_round(results: Sequence[RunResult], *, seed: str, budget_s: float | None = None) -> tuple[str, ...]:
-    """Names of the profiles that run once more, in the order in which they shall; none where that would not help.
+    """Names of the profiles to run once more, in order; none if that would not help.
 
-    A profile proved to be slower is not repeated, and none returns after a missed round. It ends when nothing is
-    open any more, after `MOST_ROUNDS`, or when the next round would exceed the budget.
+    A profile proved to be slower is not repeated, and none returns after a missed round. It ends when all is decided,
+    after `MOST_ROUNDS`, or when the next round would exceed the budget.
 
     Args:
         results: All runs of the scan, ended.

@@ -1,4 +1,4 @@
-"""What a run's time was, once its wait for a core is taken out of it.
+"""A run's time without its wait for a core.
 
 The measures, and why: docs/recommendation.md. All are pure functions of a run's document.
 """
@@ -12,14 +12,14 @@ from times_doctor_tasks.contract.messages import RunResult
 
 #: More CPU time than this share of what its threads could use is wrong ...
 _MOST_CPU_REL = 1.05
-#: ... beyond so many seconds: a moment of a library's own threads at the start is no part of a solve.
+#: ... beyond so many seconds: a library's own threads at the start are not part of a solve.
 _SMALL_S = 0.25
 #: A run that was neither on a core nor waiting for one during this share of its time waited for something else.
 _OTHER_WAIT_REL = 0.2
 
 
 class Measure(StrEnum):
-    """By what the runs of a scan are compared; the same for all of them."""
+    """The measure by which all runs of a scan are compared."""
 
     QUIET = "quiet_s"
     """Wall time without the wait for a core."""
@@ -30,7 +30,7 @@ class Measure(StrEnum):
 
 
 def trusted_cpu_s(result: RunResult) -> float | None:
-    """The CPU time of a run, unless it cannot be right."""
+    """The CPU time of a run, if plausible."""
     if result.cpu_s is None or result.runtime_s is None or result.cpu_s <= 0:
         return None
     most_s = result.runtime_s * (result.threads or 1) * _MOST_CPU_REL + _SMALL_S
@@ -38,7 +38,7 @@ def trusted_cpu_s(result: RunResult) -> float | None:
 
 
 def quiet_s(result: RunResult) -> float | None:
-    """Wall time without the wait for a core, of a run on one thread; None where that is not known.
+    """Wall time without the wait for a core, of a run on one thread; None if unknown.
 
     With several threads neither this nor CPU time is the time of a quiet machine: waiting threads spin.
     """
@@ -78,7 +78,7 @@ def other_wait_s(result: RunResult) -> float:
 
 
 def measure_of(results: Sequence[RunResult]) -> Measure:
-    """The one measure that all of `results` have."""
+    """The measure that all of `results` have."""
     if any(r.threads != 1 or trusted_cpu_s(r) is None or other_wait_s(r) for r in results):
         return Measure.WALL
     return Measure.QUIET if all(r.run_delay_s is not None for r in results) else Measure.CPU

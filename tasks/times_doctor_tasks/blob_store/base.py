@@ -1,4 +1,4 @@
-"""What a blob store is: the protocol that each kind of store follows, and what its methods give.
+"""The protocol of all blob stores, and the results of its methods.
 
 A blob is written whole or not at all, under its own hash, so that an upload can be repeated and resumed at will. It
 lives `BLOB_TTL_S` from its last use: being uploaded, asked for with `missing`, or opened.
@@ -18,7 +18,7 @@ from times_doctor_tasks.contract.errors import StoreFailed
 
 #: Life of a blob after its last use, seconds (14 days).
 BLOB_TTL_S = 14 * 86_400
-#: Life of what an upload left that never became complete, seconds (6 hours): as long it can be resumed.
+#: Seconds that an incomplete upload is kept (6 hours): it can be resumed until then.
 PART_TTL_S = 6 * 3600
 
 OpenBlob: TypeAlias = Callable[[str], BinaryIO]
@@ -26,7 +26,7 @@ OpenBlob: TypeAlias = Callable[[str], BinaryIO]
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """What an upload sent: blobs, their bytes, and the bytes that travelled (less, where a store compresses)."""
+    """What an upload sent: blobs, their bytes, and the bytes that were sent (less, if a store compresses)."""
 
     blobs: int = 0
     size_bytes: int = 0
@@ -37,7 +37,7 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class StoredBlob(msgspec.Struct, frozen=True):
-    """A blob that is there: what it takes, and when it was last used (the store's clock)."""
+    """A stored blob: its size, and its last use (the store's clock)."""
 
     name: str
     stored_bytes: int
@@ -45,7 +45,7 @@ class StoredBlob(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """How full a store is. `limit` says what `room_bytes` comes from, in words."""
+    """How full a store is. `limit` names what limits `room_bytes`, as text."""
 
     used_bytes: int
     room_bytes: int
@@ -64,7 +64,7 @@ class StoreSight(msgspec.Struct, frozen=True):
 
 
 def see_store(store: BlobStore) -> StoreSight:
-    """A store as this machine sees it now; one that fails is seen with its fault."""
+    """A store as this machine sees it now; with its fault if it fails."""
     try:
         return StoreSight(store.where, store.identity())
     except StoreFailed as error:
@@ -72,29 +72,29 @@ def see_store(store: BlobStore) -> StoreSight:
 
 
 class BlobStore(Protocol):
-    """Where snapshots and artefacts live. Names are sha256, hex. Safe to use from several threads.
+    """A store of snapshots and artefacts. Names are sha256, hex. Safe to use from several threads.
 
-    Every method may raise StoreFailed: StoreUnreachable where a later try may succeed.
+    Every method may raise StoreFailed: StoreUnreachable if a later try may succeed.
     """
 
     @property
     def where(self) -> str:
-        """The store's place, fit for people and logs: without credentials."""
+        """The store's place for messages and logs, without credentials."""
 
     def identity(self) -> str:
-        """What tells this store from all others, whatever each machine calls it: a mark in the store itself.
+        """The store's identity, whatever its URL on each machine: a mark in the store itself.
 
-        The first process that asks makes it. A store that lost its data gets a new one.
+        The first process that asks creates it. A store that lost its data gets a new one.
         """
 
     def missing(self, names: Iterable[str]) -> set[str]:
-        """Those of `names` that the store does not have whole; the others are used, so they live on."""
+        """Those of `names` that are missing or incomplete in the store; for the others this counts as a use."""
 
     def put(self, blobs: Mapping[str, Content], on_sent: OnSent | None = None) -> Sent:
-        """Stores what is missing, in order; when it returns, every blob is there whole.
+        """Stores missing blobs, in order; when it returns, every blob is complete in the store.
 
-        When it fails, blobs that were sent before stay for a while, so that a repetition is short; for lack of space,
-        or where `on_sent` raises `Unwanted`, what was sent is taken back. What was there before is never touched.
+        When it fails, blobs that were sent before stay for a while, so that a repetition is short; if space is short,
+        or `on_sent` raises `Unwanted`, sent blobs are removed. Earlier blobs are never touched.
 
         Raises:
             StoreFull: there is no room.
@@ -103,34 +103,34 @@ class BlobStore(Protocol):
         """
 
     def open(self, name: str) -> BinaryIO:
-        """The content of a blob, to be closed by the caller.
+        """The content of a blob; the caller must close it.
 
         Raises:
             BlobGone: it is not there (expired, pruned, or never arrived).
-            BlobDamaged: while reading, before the last byte: it is not what its name says.
+            BlobDamaged: while reading, before the last byte: its hash is wrong.
         """
 
     def opener(self, names: Sequence[str]) -> OpenBlob:
-        """`open` for many blobs, fast if they are opened about in this order: a far store reads ahead."""
+        """`open` for many blobs, fast if they are opened roughly in this order: a far store reads ahead."""
 
     def stored(self) -> list[StoredBlob]:
-        """The whole blobs, those longest without use first; not those that expire by themselves before long."""
+        """The complete blobs, least recently used first; without those that will soon expire."""
 
     def drop(self, blobs: Collection[StoredBlob]) -> tuple[int, int]:
-        """Removes those that were not used since they were listed: how many, and their bytes."""
+        """Removes those that were not used since they were listed; returns number and bytes."""
 
     def tidy(self) -> None:
-        """Removes expired leftovers of uploads, and mends the accounts."""
+        """Removes expired leftovers of uploads, and corrects the accounts."""
 
     def usage(self) -> Usage:
         """How full it is."""
 
     def close(self) -> None:
-        """Lets go of connections."""
+        """Closes the connections."""
 
 
 def shown_store(url: str) -> str:
-    """A store's URL fit for people and logs, also one that a person got wrong.
+    """A store's URL for messages and logs, even if it is malformed.
 
     >>> shown_store("redis://u:secret@h:6379/0?socket_timeout=5")
     'redis://u:***@h:6379/0'

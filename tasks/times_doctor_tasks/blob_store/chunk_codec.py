@@ -1,4 +1,4 @@
-"""How a blob lies in Redis: a head that lists its chunks, and each chunk as one zstd frame."""
+"""The format of a blob in Redis: a head that lists its chunks, and each chunk as one zstd frame."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ else:
     from backports import zstd
 
 #: Level 1: TIMES data shrink to 0.28 at 450 MB/s a core; level 3 gains nothing there and takes half as long again
-#: (measured). What does not shrink (GDX) passes at over 5 GB/s, in a frame 14 bytes longer.
+#: (measured). Incompressible data (GDX) passes at over 5 GB/s, in a frame 14 bytes longer.
 LEVEL = 1
 #: Hexadecimal digits of a chunk's digest.
 DIGEST_DIGITS = 32
 #: Most chunks a head may list: 100 GB.
 MAX_CHUNKS = 100_000
-#: Most bytes of a chunk's frame, and of a head, that are ever asked for.
+#: Most bytes that are read of a chunk's frame, and of a head.
 MAX_FRAME_BYTES, MAX_HEAD_BYTES = 1 << 20, 8 << 20
 
 
@@ -39,7 +39,7 @@ class BlobHead(msgspec.Struct, frozen=True):
 
 
 def chunk_digest(chunk: bytes) -> str:
-    """What names a chunk within its blob; for a blob of one chunk the beginning of its own name."""
+    """The digest of a chunk within its blob; for a blob of one chunk the beginning of its name."""
     return hashlib.sha256(chunk).hexdigest()[:DIGEST_DIGITS]
 
 
@@ -49,7 +49,7 @@ def pack(chunk: bytes) -> bytes:
 
 
 def unpack(frame: bytes) -> bytes:
-    """The chunk of a zstd frame; never more than a chunk may have, whatever the frame claims.
+    """The chunk of a zstd frame; at most the size of a chunk, whatever the frame claims.
 
     Raises:
         ValueError: it is not one whole frame of at most a chunk.

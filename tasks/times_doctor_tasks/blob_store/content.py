@@ -1,4 +1,4 @@
-"""Content of blobs as streams of chunks, checked against its hash before the last byte is let through."""
+"""Content of blobs as streams of chunks; the hash is checked before the last byte is returned."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_blob_name(name: str) -> str:
     """The name, if it is one.
 
     Raises:
-        StoreFailed: it is not a sha256 in hex, so nothing to build a path or key from.
+        StoreFailed: it is not a sha256 in hex, so no path or key may be built from it.
     """
     if not _NAME.fullmatch(name):
         raise bad_name(name)
@@ -33,7 +33,7 @@ def check_blob_name(name: str) -> str:
 
 
 def size_of(content: Content) -> int:
-    """Bytes of a content as far as its file system knows."""
+    """Bytes of a content, from the file system."""
     return len(content) if isinstance(content, bytes) else content.stat().st_size
 
 
@@ -55,7 +55,7 @@ def chunks_of(name: str, content: Content) -> Iterator[bytes]:
 def checked_stream(
     name: str, chunks: Iterator[bytes], on_damage: Callable[[], Exception], on_close: Callable[[], None]
 ) -> BinaryIO:
-    """`chunks` as a file to read. What `on_damage` returns is raised instead of the last chunk if the hash is wrong."""
+    """`chunks` as a readable file. If the hash is wrong, raises the result of `on_damage` instead of the last chunk."""
 
     def damaged(_: str) -> None:
         raise on_damage()

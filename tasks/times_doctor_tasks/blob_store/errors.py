@@ -1,10 +1,10 @@
-"""What can go wrong with a blob store, in words that say what to do."""
+"""Errors of a blob store, with what to do."""
 
 from __future__ import annotations
 
 from times_doctor_tasks.contract.errors import StoreFailed
 
-#: How many digits of a blob's name a person needs to see.
+#: Digits of a blob's name in messages.
 _SHOWN_DIGITS = 12
 
 
@@ -23,11 +23,11 @@ def megabytes(size_bytes: float) -> str:
 
 
 class Unwanted(Exception):  # a decision, not a failure
-    """Raised by the progress callback of an upload that is not wanted any more. What was sent of it is deleted."""
+    """Raised by the progress callback of an upload that is no longer wanted. Its sent parts are deleted."""
 
 
 class StoreFull(StoreFailed):
-    """The store has no room for what is to be sent.
+    """The store has no room for an upload.
 
     Args: where it is, bytes needed, bytes free, what limits those, what needs them, what else can be done.
     """
@@ -52,7 +52,7 @@ class StoreUnreachable(StoreFailed):
 
 
 class ContentChanged(StoreFailed):
-    """A file is not what it was when it was hashed."""
+    """A file changed after it was hashed."""
 
     words = "A file changed while it was sent: expected hash {0:.12}..., got {1:.12}.... Wait, then scan again."
 
@@ -67,13 +67,13 @@ class BlobGone(StoreFailed):
 
 
 class BlobDamaged(StoreFailed):
-    """A stored blob does not have the content that its name says."""
+    """A stored blob does not have the hash that is its name."""
 
     words = "Blob {0:.12}... in the store at {1!r} was damaged, and has been removed. Scan again to send it once more."
 
 
 class BlobTooLarge(StoreFailed):
-    """A blob is larger than what it is said to be may be."""
+    """A blob is too large for its kind."""
 
     def __init__(self, name: str, where: str, most_bytes: int) -> None:
         super().__init__(name, where, most_bytes)

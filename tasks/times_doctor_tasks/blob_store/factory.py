@@ -26,7 +26,7 @@ def open_store(
     quota_bytes: int | None = None,
     ttl_s: float = BLOB_TTL_S,
 ) -> BlobStore:
-    """The store that a URL names: `redis` for the broker itself, else one of `KNOWN`. Connects to nothing yet.
+    """The store of a URL: `redis` for the broker itself, else one of `KNOWN`. Does not connect yet.
 
     Args:
         prefix: Of keys in Redis (a tenant).
@@ -47,7 +47,7 @@ def open_store(
         return FileBlobs(_folder(url))
     if scheme in BROKER_SCHEMES:
         from times_doctor_tasks.blob_store.redis_store import (
-            RedisBlobs,  # only who has such a store pays for the import
+            RedisBlobs,  # imported only if needed
         )
 
         return RedisBlobs(url, prefix=prefix, quota_bytes=quota_bytes, ttl_s=ttl_s)
@@ -55,7 +55,7 @@ def open_store(
 
 
 def load(store: BlobStore, name: str, most_bytes: int) -> bytes:
-    """A small blob, in memory; of a larger one no more than `most_bytes` are read.
+    """A small blob, in memory; reads at most `most_bytes` of a larger one.
 
     Raises:
         BlobTooLarge: it has more.
@@ -69,7 +69,7 @@ def load(store: BlobStore, name: str, most_bytes: int) -> bytes:
 
 
 def save(store: BlobStore, name: str, target: Path, on_read: Callable[[int], None] | None = None) -> None:
-    """Writes a blob to `target`, through a temporary name; tells `on_read` how many bytes it has, after each chunk.
+    """Writes a blob to `target` through a temporary name; calls `on_read` with the bytes so far after each chunk.
 
     Raises:
         StoreFailed: see `BlobStore.open`; `target` is then as it was.

@@ -34,13 +34,13 @@ from times_doctor_tasks.contract.errors import StoreFailed
 
 #: Bytes of the disk that no upload uses, so that others on the same disk can continue.
 FREE_BYTES = 256 << 20
-#: A use is noted again after this many seconds: a whole model is looked up with one call a file, not two.
+#: A use is noted again only after this many seconds: usually one call per file is enough.
 RENEW_AFTER_S = 3600.0
-#: Files in flight: a disk, or a file server far away, waits for each of them.
+#: Files in parallel, to hide the latency of a disk or a far file server.
 THREADS = 8
 #: Name of the file by which machines know whether they see the same folder.
 MARK = "times-doctor-store"
-#: How the name of a file that is being written begins.
+#: Prefix of files that are being written.
 _PART = ".part-"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -57,7 +57,7 @@ class FileBlobs:
         return str(self._root)
 
     def identity(self) -> str:
-        """A file in the folder, made once."""
+        """A file in the folder, created once."""
         mark = self._root / MARK
         with self._translated():
             if not mark.exists():
@@ -72,7 +72,7 @@ class FileBlobs:
             return {name for name, there in zip(paths, pool.map(_use, paths.values()), strict=True) if not there}
 
     def put(self, blobs: Mapping[str, Content], on_sent: OnSent | None = None) -> Sent:
-        """Copies what is missing, several at a time, if the disk has room for all of it."""
+        """Copies missing blobs, several at a time, if the disk has room for all."""
         missing = self.missing(blobs)
         if not missing:
             return Sent()
@@ -117,7 +117,7 @@ class FileBlobs:
         return sorted(found, key=lambda blob: blob.used_ms)
 
     def drop(self, blobs: Collection[StoredBlob]) -> tuple[int, int]:
-        """Removes files that are no younger than when they were listed."""
+        """Removes files that were not used since they were listed."""
         gone: list[int] = []
         with self._translated():
             for blob in blobs:
@@ -129,7 +129,7 @@ class FileBlobs:
         return len(gone), sum(gone)
 
     def tidy(self) -> None:
-        """Removes what uploads left that were killed."""
+        """Removes leftovers of killed uploads."""
         oldest_s = time.time() - PART_TTL_S
         with self._translated():
             for path, status in self._files():
@@ -145,7 +145,7 @@ class FileBlobs:
         """Nothing is held."""
 
     def _make_mark(self, mark: Path) -> None:
-        """Puts the mark there whole, unless another was faster."""
+        """Creates the mark atomically, unless another process was faster."""
         handle, part = tempfile.mkstemp(dir=self._root, prefix=_PART)
         try:
             with os.fdopen(handle, "w") as out:
@@ -155,13 +155,13 @@ class FileBlobs:
                 os.link(part, mark)
             except FileExistsError:
                 return
-            except OSError:  # a share that has no links: of two who are here at once, the later one counts
+            except OSError:  # a share without links: of two processes at once, the later one counts
                 Path(part).replace(mark)
         finally:
             Path(part).unlink(missing_ok=True)
 
     def _copy(self, name: str, content: Content, tally: Tally) -> int:
-        """Writes one blob beside its place, and puts it there in one step: bytes of it."""
+        """Writes one blob under a temporary name and renames it; returns its bytes."""
         target = self._path(name)
         with self._translated():
             self._make_folder(target.parent)
@@ -171,7 +171,7 @@ class FileBlobs:
                 size_bytes = self._write(out, chunks_of(name, content), tally)
             with self._translated():
                 _protect(Path(part))
-                if not _use(target):  # a client elsewhere may read the one that is there: do not pull it away
+                if not _use(target):  # another client may read the existing one: do not replace it
                     Path(part).replace(target)
             return size_bytes
         finally:
@@ -180,13 +180,13 @@ class FileBlobs:
 
     def _write(self, out: BinaryIO, chunks: Iterator[bytes], tally: Tally) -> int:
         size_bytes = 0
-        for chunk in chunks:  # reading fails in its own words, writing in ours
+        for chunk in chunks:  # errors of reading are passed on, those of writing translated
             with self._translated(len(chunk)):
                 size_bytes += out.write(chunk)
             tally.add(len(chunk))
         with self._translated():
             out.flush()
-            # Without it a crash of the machine can leave a file of the right name, and of zeros.
+            # Without it a crash of the machine can leave a file of the right name, full of zeros.
             os.fsync(out.fileno())
         return size_bytes
 
@@ -202,12 +202,12 @@ class FileBlobs:
                         yield path, path.stat()
 
     def _make_folder(self, folder: Path) -> None:
-        """Makes a folder in which all may write who may write in the one above: a team's members, one group."""
+        """Creates a folder with the permissions of its parent, for a team's members in one group."""
         if folder.is_dir():
             return
         folder.mkdir(parents=True, exist_ok=True)
         if folder != self._root:
-            with contextlib.suppress(PermissionError):  # another made it
+            with contextlib.suppress(PermissionError):  # another process created it
                 folder.chmod(stat.S_IMODE(self._root.stat().st_mode))
 
     def _check_room(self, files: int, needed_bytes: int) -> None:
@@ -226,7 +226,7 @@ class FileBlobs:
 
     @contextlib.contextmanager
     def _translated(self, needed_bytes: int = 0) -> Iterator[None]:
-        """The folder's errors in the store's words."""
+        """Turns the folder's errors into those of a store."""
         try:
             yield
         except StoreFailed:
@@ -241,7 +241,7 @@ class FileBlobs:
 
 
 def _use(path: Path) -> bool:
-    """Whether a blob is there; notes its use."""
+    """Whether a blob exists; notes its use."""
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -252,8 +252,8 @@ def _use(path: Path) -> bool:
 
 
 def _protect(path: Path) -> None:
-    """Lets every user read a blob (hosts run as other users), and none change it by accident."""
-    if sys.platform != "win32":  # there it would also keep `drop` from removing it
+    """Makes a blob readable for every user (hosts run as other users), and read-only."""
+    if sys.platform != "win32":  # there, read-only would also prevent `drop`
         path.chmod(0o444)
 
 
@@ -263,7 +263,7 @@ def _touch(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError:
-        # Another's file: a copy of it is ours, and young. Who may not write here at all only reads.
+        # Another user's file: make a copy, which is ours and new. Users without write permission only read.
         with contextlib.suppress(OSError):
             handle, copy = tempfile.mkstemp(dir=path.parent, prefix=_PART)
             os.close(handle)

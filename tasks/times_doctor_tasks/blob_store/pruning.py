@@ -9,17 +9,17 @@ from times_doctor_tasks.contract.clock import now_ms
 
 
 class Pruned(msgspec.Struct, frozen=True):
-    """What went: blobs, and the bytes they took."""
+    """Removed blobs, and their bytes."""
 
     blobs: int
     freed_bytes: int
 
 
 def prune_blobs(store: BlobStore, *, unused_s: float = BLOB_TTL_S, at_ms: int | None = None) -> Pruned:
-    """Removes blobs without use for `unused_s`, counted back from `at_ms`; one that is used meanwhile stays.
+    """Removes blobs that were unused for `unused_s` before `at_ms`; one that is used meanwhile stays.
 
-    Redis drops them after 14 days by itself; a folder needs this now and then. A scan that has not staged its
-    snapshot yet needs it to stay: with an `unused_s` shorter than runs wait in the queue, such scans fail.
+    Redis drops them after 14 days by itself; a folder needs this now and then. If `unused_s` is shorter than runs wait
+    in a queue, scans that have not staged their snapshot yet fail.
 
     Raises:
         StoreFailed: the store does not answer.

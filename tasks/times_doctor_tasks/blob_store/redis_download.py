@@ -24,14 +24,14 @@ from times_doctor_tasks.contract.keys import Keys
 #: How far to read ahead: blobs, and stored bytes of those of one chunk.
 AHEAD_BLOBS = 256
 AHEAD_BYTES = 8 << 20
-#: Bytes of a head that is brought along: of a blob of some 80 MB. A longer one is asked for alone.
+#: Bytes of a head that is read ahead: of a blob of some 80 MB. A longer one is read separately.
 AHEAD_HEAD_BYTES = 4096
 #: Chunks of a large blob in one round trip.
 AHEAD_CHUNKS = 4
 
 
 class Fetch:
-    """Opens blobs; those that come next in `names` are brought along."""
+    """Opens blobs; reads ahead the next ones in `names`."""
 
     def __init__(self, client: redis.Redis, scripts: BlobScripts, keys: Keys, where: str, names: Sequence[str]) -> None:
         self._client: Any = client
@@ -62,7 +62,7 @@ class Fetch:
         return checked_stream(name, chunks, on_damage, chunks.close)
 
     def _look(self, names: Sequence[str]) -> None:
-        """Makes the first of `names` ready, and those after it as far as `AHEAD_BYTES` reach."""
+        """Fetches the first of `names`, and the next ones up to `AHEAD_BYTES`."""
         heads: dict[str, BlobHead] = {}
         stored_bytes = 0
         raws = bounded(self._client, [self._keys.blob(name) for name in names], AHEAD_HEAD_BYTES)

@@ -46,7 +46,7 @@ class Chunk(msgspec.Struct, frozen=True):
 
 
 class Reservation(msgspec.Struct, frozen=True):
-    """RESERVE's answer. `refused` is empty, or what limits: `quota` or `memory`; `there`: one flag per chunk."""
+    """RESERVE's answer. `refused` is empty, or the limit: `quota` or `memory`; `there`: one flag per chunk."""
 
     refused: str
     expiry_ms: int
@@ -59,7 +59,7 @@ class Reservation(msgspec.Struct, frozen=True):
 
 @cache
 def source(verb: str) -> str:
-    """Lua source of one verb, ready for EVAL: `#!lua ...` first, then what all share, then its own."""
+    """Lua source of one verb, ready for EVAL: `#!lua ...`, then the shared part, then its own."""
     folder = files("times_doctor_tasks.blob_store") / "lua"
     first, _, rest = (folder / f"{verb}.lua").read_text("utf-8").partition("\n")
     return f"{first}\n{(folder / 'prelude.lua').read_text('utf-8')}{rest}"
@@ -95,7 +95,7 @@ class BlobScripts:
         )
 
     def commit(self, heads: Sequence[tuple[str, bytes, Sequence[str]]]) -> Call:
-        """COMMIT blobs (name, head, distinct digests). Answers when they expire, then those that lack a chunk."""
+        """COMMIT blobs (name, head, distinct digests). Returns their expiry, then those that lack a chunk."""
         keys = list(self._accounts)
         args: list[Any] = [self.limits.part_ttl_ms, self.limits.ttl_ms]
         for name, head, digests in heads:
@@ -104,13 +104,13 @@ class BlobScripts:
         return "commit", keys, args
 
     def renew(self, blobs: Iterable[tuple[str, Sequence[str]]]) -> list[Call]:
-        """RENEW blobs (name, distinct digests), a few hundred a call. Each answers those that are not whole."""
+        """RENEW blobs (name, distinct digests), a few hundred per call. Returns those that are incomplete."""
         return [self._renewal(group) for group in _by_weight(blobs)]
 
     def together(self, calls: Sequence[Call], plain: Callable[[Any], object] = lambda _: None) -> list[Any]:
         """Makes plain commands and then calls in one round trip, and returns all the answers.
 
-        `redis-py` would ask beforehand whether the server knows the scripts: one more round trip each time.
+        `redis-py` would first ask whether the server knows the scripts: one more round trip each time.
 
         Raises:
             redis.RedisError: the first error among the answers. One raised by the pipeline itself would quote the

@@ -1,4 +1,4 @@
-"""The server of a redis store: its connection, and its errors in the store's words."""
+"""The server of a redis store: its connection, and its errors as those of a store."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def connect_store(url: str) -> redis.Redis:
         raise UsageError(
             "The URL of the redis store cannot be read: expected redis://user:password@host:6379/0, with any of "
             "/ : @ ? # in user and password written as %2F %3A %40 %3F %23."
-        ) from None  # the cause would quote the piece it stumbled over: perhaps half a password
+        ) from None  # the cause would quote a part of the URL, perhaps half a password
 
 
 @contextlib.contextmanager
@@ -51,7 +51,7 @@ def translated(where: str) -> Iterator[None]:
 
 
 def bounded(client: Any, keys: Sequence[str], most_bytes: int) -> list[bytes | None]:
-    """The strings at `keys` in one round trip, of longer ones the first `most_bytes` + 1; None: there is none."""
+    """The strings at `keys` in one round trip, only the first `most_bytes` + 1 of longer ones; None if missing."""
     pipe = client.pipeline(transaction=False)
     for key in keys:
         pipe.getrange(key, 0, most_bytes)

@@ -1,4 +1,4 @@
-"""Blobs in Redis: the broker itself, or a server of their own. Nothing to set up, and bounded by a quota.
+"""Blobs in Redis: in the broker itself, or in a separate server. It needs no setup, and has a quota.
 
 A blob is a head and chunks of at most 1 MiB, each a string with its own expiry, so that no command blocks the
 server long and nothing that an interrupted upload leaves stays for ever. See docs/adr/0006-blob-store.md.
@@ -27,11 +27,11 @@ _T = TypeVar("_T")
 #: The most a store takes of its server: this many bytes, and this share of maxmemory where there is one.
 QUOTA_BYTES = 1 << 30
 QUOTA_SHARE = 0.25
-#: The share of maxmemory that no upload touches, whatever the quota: beats, finishes and reports go on.
+#: The share of maxmemory that uploads leave free, so that beats, finishes and reports go on.
 FREE_SHARE = 0.1
 #: Life of a store's mark after it was last asked for, seconds (30 days).
 IDENTITY_TTL_S = 30 * 86_400
-#: Times that blobs which vanished during their own upload (pruned, taken back by another upload) are sent.
+#: How often to send blobs that vanish during their upload (pruned, or removed by another upload).
 ROUNDS = 3
 
 
@@ -60,7 +60,7 @@ class RedisBlobs:
         return self._where
 
     def identity(self) -> str:
-        """A key beside the blobs, which lives on while it is asked for."""
+        """A key beside the blobs, which lives as long as it is read."""
         key = self._keys.blob_store()
         with translated(self._where):
             pipe = self._client.pipeline(transaction=True)
@@ -107,7 +107,7 @@ class RedisBlobs:
         return [blob for blob, head in self._lasting() if head]
 
     def drop(self, blobs: Collection[StoredBlob]) -> tuple[int, int]:
-        """Removes blobs, unless their expiry moved since."""
+        """Removes blobs, unless their expiry has changed since."""
         gone: list[int] = []
         with translated(self._where):
             for some in _slices(list(blobs), SLICE_KEYS):
@@ -125,7 +125,7 @@ class RedisBlobs:
             self._scripts.recount()
 
     def usage(self) -> Usage:
-        """What the accounts say, and the server's memory."""
+        """The accounts, and the server's memory."""
         with translated(self._where):
             answer = self._scripts.reserve([])
         return Usage(answer.used_bytes, answer.room_bytes, f"quota {megabytes(answer.quota_bytes)}")
@@ -141,12 +141,12 @@ class RedisBlobs:
         return heads
 
     def _renew(self, heads: Mapping[str, BlobHead]) -> set[str]:
-        """Those that lack a chunk after all; the others live on."""
+        """Those that lack a chunk after all; the others are renewed."""
         calls = self._scripts.renew((name, head.digests) for name, head in heads.items())
         return {name.decode() for broken in self._scripts.together(calls) for name in broken} if calls else set()
 
     def _heads(self, names: Sequence[str]) -> dict[str, BlobHead]:
-        """Heads there are. One that cannot be read is removed, as if it had never been."""
+        """The existing heads. An unreadable one is removed."""
         heads = {}
         raws = bounded(self._client, [self._keys.blob(name) for name in names], MAX_HEAD_BYTES)
         for name, raw in zip(names, raws, strict=True):

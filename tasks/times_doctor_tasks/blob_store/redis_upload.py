@@ -26,7 +26,7 @@ BATCH_CHUNKS = 256
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """What is sent in one go: chunks, and heads that are complete with them (name, head, distinct digests)."""
+    """One batch: chunks, and the heads that they complete (name, head, distinct digests)."""
 
     chunks: list[Chunk]
     heads: list[tuple[str, bytes, list[str]]]
@@ -46,7 +46,7 @@ class Upload:
         self._keys = keys
         self._where = where
         self._on_sent = on_sent
-        self._total = (0, 0)  # blobs and bytes that are to go
+        self._total = (0, 0)  # blobs and bytes still to send
         self._read_bytes = 0
         self._reserved_bytes = 0
         self._moved_bytes = 0
@@ -159,7 +159,7 @@ class Upload:
             self._scripts.drop(drops)
 
     def _whole_need(self, batch_bytes: int) -> int:
-        """What all of this upload takes, reckoned from what was compressed so far."""
+        """The size of the whole upload, estimated from the compression so far."""
         so_far = self._reserved_bytes + batch_bytes
         return max(so_far, int(so_far * self._total[1] / max(self._read_bytes, 1)))
 

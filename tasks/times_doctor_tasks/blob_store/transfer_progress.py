@@ -1,4 +1,4 @@
-"""How far a transfer is, added up over the threads that carry it."""
+"""The progress of a transfer, added up over its threads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OnSent: TypeAlias = Callable[[int, int], None]
 
 
 class Tally:
-    """Tells `on_sent` of each piece, from one thread at a time."""
+    """Calls `on_sent` for each piece, from one thread at a time."""
 
     def __init__(self, total_bytes: int, on_sent: OnSent | None) -> None:
         self._total_bytes = total_bytes
@@ -20,7 +20,7 @@ class Tally:
         self._lock = threading.Lock()
 
     def add(self, size_bytes: int) -> None:
-        """So much more is done."""
+        """Adds to the progress."""
         if self._on_sent is None:
             return
         with self._lock:
