@@ -1,4 +1,4 @@
-"""The chord's and chain's callback: makes the report from the documents, never from its arguments."""
+"""The callback of chord and chain: makes the report from the documents, never from its arguments."""
 
 from __future__ import annotations
 

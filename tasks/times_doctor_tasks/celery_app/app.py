@@ -1,4 +1,4 @@
-"""The Celery application and its settings, each for a reason that was measured (docs/adr/0002)."""
+"""The Celery application and its settings, each with a measured reason (docs/adr/0002)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from times_doctor_tasks.config.tls import tls_options
 from times_doctor_tasks.contract.keys import CONTROL_QUEUE
 from times_doctor_tasks.state_store.connection import CONNECT_TIMEOUT_S, HEALTH_CHECK_S, SOCKET_TIMEOUT_S, is_socket
 
-#: Seconds until Redis offers an unacknowledged message again: belt and braces, leases recover long before.
+#: Seconds until Redis offers an unacknowledged message again: only a fallback, leases recover much earlier.
 VISIBILITY_TIMEOUT_S = 86_400
 #: Life of Celery's own results and chord counters, seconds; longer than the longest scan.
 RESULT_TTL_S = 7 * 86_400
@@ -54,7 +54,7 @@ internals.use_transport("times_doctor_tasks.celery_app.transport:GuardedTranspor
 
 
 def configure(broker_url: str, *, prefix: str = "td") -> Celery:
-    """Points the application at a broker, before anything is published to it or consumed from it."""
+    """Sets the application's broker, before anything is published or consumed."""
     transport: dict[str, Any] = {
         "visibility_timeout": VISIBILITY_TIMEOUT_S,
         "priority_steps": PRIORITY_STEPS,

@@ -1,4 +1,4 @@
-"""From a submitted scan to messages in queues: a chord for parallel, a chain for sequential."""
+"""Publishes the messages of a submitted scan: a chord if parallel, a chain if sequential."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def aggregate_id(scan: str) -> str:
 
 
 def solve_signature(spec: ScanSpec, run: RunSpec) -> Any:
-    """The signature of a run's task, with everything that Flower shows of it."""
+    """The signature of a run's task, with all that Flower shows."""
     message = to_task(SolveTask(scan=spec.scan, run=run.run))
     return solve.si(message).set(
         task_id=solve_id(spec.scan, run.run),
@@ -60,7 +60,7 @@ def enqueue(spec: ScanSpec, runs: Sequence[RunSpec]) -> None:
 
 @contextmanager
 def keeping_messages(store: RunStore) -> Iterator[None]:
-    """While open, keeps the exact message of every solve that this process publishes, before it is published."""
+    """While open, stores the exact message of every solve before this process publishes it."""
 
     def keep(
         sender: str, body: Any, routing_key: str, headers: dict[str, Any], properties: dict[str, Any], **_: Any
@@ -84,11 +84,11 @@ def keeping_messages(store: RunStore) -> Iterator[None]:
 
 
 def publish_again(app: Celery, store: RunStore, scan: str, run: str, *, host: str = "", head: bool = False) -> bool:
-    """Publishes the kept message of a run once more; False when none was kept.
+    """Publishes the stored message of a run again; False if there is none.
 
     Args:
-        host: To this one's own queue, before all others there: it was taken from the line.
-        head: Before the others of its priority, for a run that was taken already and handed back.
+        host: To the front of this host's own queue: it took the run from the line.
+        head: Before others of its priority, for a run that was handed back.
     """
     kept = store.message(scan, run)
     if not kept:
@@ -107,7 +107,7 @@ def publish_again(app: Celery, store: RunStore, scan: str, run: str, *, host: st
 def publish_fresh(spec: ScanSpec, run: RunSpec, following: Sequence[RunSpec]) -> None:
     """Publishes a run whose message never left the client; in a chain, with those that follow it.
 
-    In a chord it is no part, so that its report comes by its deadline.
+    It is not a part of a chord, whose report then comes after a deadline.
     """
     if spec.mode is ScanMode.CHORD:
         solve_signature(spec, run).apply_async()
@@ -117,5 +117,5 @@ def publish_fresh(spec: ScanSpec, run: RunSpec, following: Sequence[RunSpec]) ->
 
 
 def publish_aggregate(spec: ScanSpec) -> None:
-    """Publishes the callback directly; Celery's own, if it comes, finds the report there."""
+    """Publishes the callback directly; Celery's own, if it comes, finds the report."""
     aggregate_signature(spec).apply_async()

@@ -1,8 +1,8 @@
-"""Every use of a part of Celery or kombu that their documentation does not promise: one function each.
+"""All uses of undocumented parts of Celery or kombu: one function each.
 
-Why we need them: docs/adr/0002. What each relies on is held by a test of its own in
+Why we need them: docs/adr/0002. Each has a contract test in
 tests/contract/test_celery_internals.py; `make test-next` runs these against the newest Celery and kombu.
-What a process does not use is not imported: most of Celery's worker costs a client a quarter of a second.
+Imports are local: most of Celery's worker would cost a client a quarter of a second.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ REPLACED_BACKEND_METHODS = (
 def use_backend(app: Celery, backend: str) -> None:
     """Makes `module:Class` the result backend of `redis` and `rediss` URLs.
 
-    By URL, which is the documented way, `module:Class+redis+socket://` does not parse.
+    The documented way, by URL, does not work: `module:Class+redis+socket://` does not parse.
     """
     app.loader.override_backends = dict.fromkeys(("redis", "rediss"), backend)
 
 
 def forget_connections(app: Celery) -> None:
-    """Lets go of the pools and of the backend; the next use opens new ones.
+    """Closes the pools and the backend; the next use opens new ones.
 
-    Celery keeps them for life: a program's second broker would get nothing, and its first one everything.
+    Otherwise Celery keeps them: a program's second broker would get nothing, and its first one everything.
     """
     app._after_fork()  # noqa: SLF001  # what Celery does where a process must not use the connections it was given
     app._backend_cache = None  # noqa: SLF001
@@ -46,9 +46,9 @@ def forget_connections(app: Celery) -> None:
 def push_to_head(
     producer: Any, queue: str, body: Any, headers: Mapping[str, Any], properties: Mapping[str, Any], *, priority: int
 ) -> None:
-    """Does what kombu's Redis channel does to publish, but at the end of the list that is served first.
+    """Publishes like kombu's Redis channel, but at the end of the list that is served first.
 
-    Its own `_put` pushes to the other end, and no argument changes that (kombu 5.7, transport/redis.py).
+    Its `_put` always pushes to the other end (kombu 5.7, transport/redis.py).
     """
     channel = producer.channel
     content_type, content_encoding, content = serialize(body, serializer="json")  # type: ignore[no-untyped-call]  # kombu has no types
@@ -67,7 +67,7 @@ def wake_loop_when_done(result: Any) -> None:
 
 
 def scripts_of_others() -> tuple[str, ...]:
-    """Lua that Celery's backend, kombu's transport and redis-py's lock run, as they send it."""
+    """The exact Lua scripts of Celery's backend, kombu's transport and redis-py's lock."""
     from celery.backends import redis as backend
     from kombu.transport import redis as transport
     from redis.lock import Lock
@@ -88,7 +88,7 @@ def _wake_loop(_: Any) -> None:
 
 
 def _nothing() -> None:
-    """What wakes the loop is the call itself."""
+    """The call itself wakes the loop."""
 
 
 def reserved_tasks() -> int:
@@ -99,7 +99,7 @@ def reserved_tasks() -> int:
 
 
 def stop_consuming(controller: Any, code: int) -> None:
-    """Ends a `WorkController` with `code` as soon as no task runs; None as the controller: before it exists."""
+    """Ends a `WorkController` with `code` as soon as no task runs; None: the controller does not exist yet."""
     from celery.bootsteps import RUN
     from celery.exceptions import WorkerShutdown
     from celery.worker import state
@@ -152,7 +152,7 @@ def consume_from(app: Celery, controller: Any, wanted: Iterable[str]) -> Excepti
 
 
 def on_event_buffered(consumer: Any, call: Callable[[], object]) -> None:
-    """Has `call` called whenever the consumer's dispatcher has buffered an event; before the consumer starts."""
+    """Calls `call` whenever the consumer's dispatcher has buffered an event; set it before the consumer starts."""
     consumer.on_send_event_buffered = call
 
 
@@ -191,7 +191,7 @@ def bindings_of(channel: Any, exchange: str) -> list[str]:
 
 
 def unacked_entry(qos: Any, tag: Any) -> bytes:
-    """The un-acked copy of a message, as it stands there; empty when it is gone."""
+    """The un-acked copy of a message; empty if it is gone."""
     with qos.channel.conn_or_acquire() as client:
         return client.hget(qos.unacked_key, tag) or b""
 
@@ -202,7 +202,7 @@ def forget_unacked(qos: Any, tag: Any) -> None:
 
 
 def forget_delivered(channel: Any, message: Any) -> None:
-    """Acknowledges a message that was delivered as far as that went."""
+    """Acknowledges a message that was delivered, if only in part."""
     properties = message.get("properties") if isinstance(message, dict) else None
     tag = properties.get("delivery_tag") if isinstance(properties, dict) else None
     if isinstance(tag, str) and tag in channel.qos._delivered:  # noqa: SLF001

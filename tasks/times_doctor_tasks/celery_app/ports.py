@@ -1,4 +1,4 @@
-"""What the two tasks call. The worker installs the real thing at boot; tests install a fake."""
+"""The ports that the two tasks call. The worker installs the real ones at boot; tests install fakes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class AggregatePort(Protocol):
     """Makes the report of a scan."""
 
     def aggregate(self, task: AggregateTask) -> str:
-        """What happened: "reported", or "done" when it existed."""
+        """Returns "reported", or "done" if the report existed already."""
 
 
 class PortMissing(RuntimeError):
-    """This process consumes a queue whose port it did not install: a defect, not a condition."""
+    """This process consumes a queue without having installed its port: a bug."""
 
 
 _ports: dict[str, Any] = {}

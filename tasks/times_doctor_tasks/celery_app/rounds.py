@@ -1,12 +1,12 @@
-"""Scans that go on: when all runs have ended, a pure function of them says which runs come next, if any.
+"""Scans with rounds: when all runs have ended, a pure function of them gives the next runs, if any.
 
 A round is a chord like the first one. Its callback adds the next round to the scan and publishes it, or makes the
-report. No other process takes part: the client may be gone. What may happen at any moment, and what follows:
+report. No other process takes part: the client may have ended. Possible failures, and their recovery:
 
 - the callback never comes, or its worker is killed before it adds the round: the sweeper calls it again;
 - killed after that, before all messages have left: the sweeper publishes the runs that never had one;
-- two callbacks at once, or a late one: the first to add the round publishes it, the others find it there. A message
-  too many is rejected by CLAIM, so that nothing runs twice.
+- two callbacks at once, or a late one: the first to add the round publishes it, the others find it there. CLAIM
+  rejects an extra message, so that nothing runs twice.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The task of one run. It never raises: whatever happens is in the run's document, so a chord always completes."""
+"""The task of one run. It never raises: errors are in the run's document, so that a chord always completes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOLVE = "times_doctor.solve"
 
 @app.task(name=SOLVE)  # type: ignore[untyped-decorator]  # celery has no types
 def solve(message: dict[str, Any]) -> str:
-    """Runs one run; the value says how it ended (a chain goes on after it)."""
+    """Executes one run; returns its final state (a chain continues after it)."""
     try:
         task = from_task(message, SolveTask)
     except SchemaMismatch as error:

@@ -1,8 +1,8 @@
-"""kombu's Redis transport, with a judge where the bytes come in: one bad message or key costs no worker.
+"""kombu's Redis transport with checks of incoming bytes: a bad message or key cannot end a worker.
 
-Three places, each for what the others cannot see: the answer of BRPOP, before anything is un-acked; the un-acked
-copies, which whoever starts next restores; and the delivery, for whatever Celery still stumbles over. What is put in,
-and what of kombu's inside it relies on, stands in `internals`.
+It checks at three places: the answer of BRPOP, before anything is un-acked; the un-acked copies, which the next worker
+restores; and the delivery, for anything on which Celery still fails. `internals` installs it, and names the parts of
+kombu that it relies on.
 """
 # mypy: disable-error-code="no-untyped-call"
 
@@ -31,19 +31,19 @@ _T = TypeVar("_T")
 
 #: An outage, and no fault of the message. kombu's own list has KeyError in it.
 _OUTAGE = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadingError, OSError)
-#: What follows `<prefix>` in the prefix of Celery's keys.
+#: The part after `<prefix>` in the prefix of Celery's keys.
 CELERY_KEYS = ":celery:"
 
 
 class GuardedRedis(PatientScripts, kombu_redis.PrefixedStrictRedis):  # type: ignore[misc]  # see PatientRedis
-    """The client of a channel: what BRPOP brings is judged."""
+    """The client of a channel, which checks the messages of BRPOP."""
 
     def __init__(self, *args: Any, channel: GuardedChannel, **kwargs: Any) -> None:
         self._channel = channel
         super().__init__(*args, **kwargs)
 
     def parse_response(self, connection: Any, command_name: str, **options: Any) -> Any:
-        """As redis-py's; of BRPOP None, as at its time-out, where there was nothing that Celery can take."""
+        """Like redis-py's; for BRPOP returns None, as after a time-out, if Celery cannot take the message."""
         if command_name != "BRPOP":
             return super().parse_response(connection, command_name, **options)
         try:
@@ -65,7 +65,7 @@ class GuardedRedis(PatientScripts, kombu_redis.PrefixedStrictRedis):  # type: ig
 
 
 class GuardedQoS(kombu_redis.QoS):
-    """Un-acked copies, in keys that others can write to."""
+    """Un-acked copies, in keys that other programs may have written."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """As kombu's."""
@@ -96,7 +96,7 @@ class GuardedQoS(kombu_redis.QoS):
 
     @contextmanager
     def pipe_or_acquire(self, pipe: Any = None, client: Any = None) -> Iterator[Any]:
-        """As kombu's, without MULTI and EXEC: of two writes half is as good as none, the sweeper finds either."""
+        """Like kombu's, without MULTI and EXEC: the sweeper repairs a half-done write too."""
         with super().pipe_or_acquire(pipe, client) as found:
             if found is not pipe:
                 found.transaction = False
@@ -107,12 +107,12 @@ class GuardedQoS(kombu_redis.QoS):
 
 
 class GuardedChannel(kombu_redis.Channel):
-    """A channel that puts aside what cannot be taken, and removes keys of another type."""
+    """A channel that turns bad messages into dead letters, and removes keys of a wrong type."""
 
     QoS = GuardedQoS
 
     def put_aside(self, queue: str, raw: bytes, reason: str) -> None:
-        """Keeps the head of a message; raises nothing but an outage."""
+        """Stores the head of a message; raises only for an outage."""
         scan, run = subject(raw)
         logger.error(
             "dead letter from %s: %s", queue, reason,
@@ -132,11 +132,11 @@ class GuardedChannel(kombu_redis.Channel):
         prefix = self.global_keyprefix.removesuffix(CELERY_KEYS)
         try:
             DeadLetters(self._plain(), Keys(prefix)).put_aside(letter)
-        except redis.ResponseError as error:  # full, or not allowed: the line above is all there is
+        except redis.ResponseError as error:  # full, or not allowed: only the log line above remains
             logger.error("the dead letter was not kept: %s", error, extra={"action": "put_aside_failed"})
 
     def heal(self, wanted: Mapping[str, bytes]) -> None:
-        """Removes those of these keys that are of another type: nothing of ours can be in them."""
+        """Removes those of these keys that have a wrong type: they cannot hold our data."""
         plain = self._plain()
         for name, kind in wanted.items():
             found = bytes(plain.type(self.global_keyprefix + name))  # type: ignore[arg-type]
@@ -145,12 +145,12 @@ class GuardedChannel(kombu_redis.Channel):
                 self.put_aside(name.partition(self.sep)[0], b"", f"the key was a {found.decode()}")
 
     def heal_queues(self) -> None:
-        """Removes the lists of our queues that are none."""
+        """Removes lists of our queues that are not lists."""
         for queue in self.active_queues:
             self.heal(dict.fromkeys(internals.lists_of(self, queue), b"list"))
 
     def healing(self, call: Callable[[], _T], wanted: Mapping[str, bytes]) -> _T:
-        """What `call` gives; asked again where these keys were of another type."""
+        """The result of `call`; retried once if these keys had a wrong type."""
         try:
             return call()
         except redis.ResponseError as error:
@@ -190,7 +190,7 @@ class GuardedTransport(kombu_redis.Transport):
             super()._deliver(message, queue)
         except (*_OUTAGE, redis.RedisError):
             raise
-        except Exception as error:  # whatever it is, one message must not end the consumer
+        except Exception as error:  # any error: one message must not end the consumer
             channel: Any = next(iter(self.channels), None)
             if channel is None:
                 raise

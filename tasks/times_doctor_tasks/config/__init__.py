@@ -1,1 +1,1 @@
-"""Settings, folders and files of this machine, and what it has for solves."""
+"""Settings, folders, files and resources of this machine."""

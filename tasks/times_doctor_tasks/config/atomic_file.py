@@ -1,4 +1,4 @@
-"""Files that others read while we write them: whole or not at all."""
+"""Writes files atomically: others may read them at the same time."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Gives a name beside `path` to write to, which takes `path`'s place when the block ends well.
+    """Gives a temporary name beside `path`, which replaces `path` if the block succeeds.
 
-    When it does not, nothing is left and what stood at `path` still stands there. The name is short, since
-    `path`'s own may be as long as a name can be, and is unique: two writers of one file do not meet.
+    Otherwise it is removed, and `path` is unchanged. The name is short, since `path`'s own may be as long as a name can
+    be, and is unique: two writers of one file do not collide.
 
     Raises:
-        OSError: what was written cannot take the place of `path`.
+        OSError: the new file cannot replace `path`.
     """
     part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
@@ -30,7 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Writes a file that only its owner may read, whole also when the machine loses its power.
+    """Writes a file that only its owner may read, atomically even if the power fails.
 
     Raises:
         OSError: it cannot be written.

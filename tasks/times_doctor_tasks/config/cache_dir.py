@@ -1,4 +1,4 @@
-"""The folder for staged models, hashes and what a worker remembers: made and tried before anything relies on it."""
+"""The folder for staged models, hashes and the state of workers: created and tested before use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from times_doctor_tasks.contract.errors import InfrastructureError, UsageError
 
 
 def require_cache_folder(folder: Path, origin: str | None) -> None:
-    """Makes the folder where it is not there yet, and sees to it that files can be written in it.
+    """Creates the folder if necessary, and checks that it is writable.
 
     Raises:
         UsageError: the configured folder (`origin`: a variable or file) cannot be used.
@@ -17,7 +17,7 @@ def require_cache_folder(folder: Path, origin: str | None) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Tried, not asked: rights, read-only mounts and file servers have too many ways to say no.
+        # We try it: rights, read-only mounts and file servers fail in too many ways to ask.
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What this machine has for solves: processors and memory, within the limits of its control groups."""
+"""The resources of this machine: processors and memory, within the limits of its control groups."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def memory_mb(*, cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
 
 
 def memory_used_mb(*, cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS, meminfo: Path = _MEMINFO) -> int | None:
-    """How much of `memory_mb` is in use, without caches that the kernel can free; None where the platform does not say.
+    """How much of `memory_mb` is in use, without caches that the kernel can free; None if unknown.
 
     Within a limit of its control group (version 2) the group's use counts, else the machine's (proc_meminfo(5)).
     """
@@ -53,7 +53,7 @@ def memory_used_mb(*, cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS, meminf
 
 
 def disk_mb(folder: Path) -> tuple[int, int] | None:
-    """The disk of a folder and what is in use of it; None where it cannot be asked."""
+    """Size and use of a folder's disk; None if unknown."""
     try:
         usage = shutil.disk_usage(folder)
     except OSError:
@@ -62,7 +62,7 @@ def disk_mb(folder: Path) -> tuple[int, int] | None:
 
 
 def load_1m() -> float | None:
-    """The load average of the last minute; None where the platform has none."""
+    """The load average of the last minute; None if the platform has none."""
     if sys.platform == "win32":
         return None
     try:
@@ -105,7 +105,7 @@ def _numbers(cgroups: Path, own: Path, controller: str, name: str) -> Iterator[i
 
 
 def _texts(cgroups: Path, own: Path, controller: str, name: str) -> Iterator[str]:
-    """What `name` says in our control group and in all above it: each of them limits us.
+    """The values of `name` in our control group and in all above it: each of them limits us.
 
     In a container the group's path may be the host's and its mount our own: then only the top is there.
     """

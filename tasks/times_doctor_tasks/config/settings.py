@@ -1,4 +1,4 @@
-"""Settings that client and worker share, with where each value came from.
+"""Settings of client and worker, each with its source.
 
 Order: command line > environment > `times-doctor.toml` (here, in a parent folder, then in the user's configuration
 folder) > default. Credentials come by environment or file, never by argument.
@@ -24,7 +24,7 @@ from times_doctor_tasks.contract.limits import ATTEMPTS, GRACE_S, LEASE_S, STOP_
 
 #: Name of the configuration file.
 CONFIG_NAME = "times-doctor.toml"
-#: Where this platform keeps a user's files; on Windows one folder for both kinds, without a publisher's name.
+#: The platform's folders for a user's files; on Windows one folder for both kinds, without a publisher's name.
 FOLDERS = PlatformDirs("times-doctor", appauthor=False, opinion=False, roaming=True)
 #: Schemes of a broker URL that we speak.
 BROKER_SCHEMES = ("redis", "rediss", "redis+socket")
@@ -44,9 +44,9 @@ class Setting(msgspec.Struct, frozen=True):
 
 def _url(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in BROKER_SCHEMES or parts.port == 0:  # to ask for a port that is no number raises, too
+    if parts.scheme not in BROKER_SCHEMES or parts.port == 0:  # a port that is not a number also raises
         raise ValueError(text)
-    # Users and passwords belong before the @, where they are masked; what TLS believes is TIMES_DOCTOR_TLS_*.
+    # Users and passwords belong before the @, where they are masked; trust in TLS is set by TIMES_DOCTOR_TLS_*.
     if any(name.lower().startswith(("ssl_", "password", "username")) for name, _ in parse_qsl(parts.query)):
         raise ValueError(text)
     return text
@@ -69,7 +69,7 @@ def _name(text: str) -> str:
 
 
 def _address(text: str) -> str:
-    import ipaddress  # only who sets one pays for it
+    import ipaddress  # imported only if one is set
 
     return str(ipaddress.ip_address(text))
 
@@ -140,17 +140,17 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
-#: Variables of ours that are no settings: who may open Flower, and the tag of the image in compose.
+#: Our variables that are not settings: Flower's users, and the tag of the image in compose.
 OTHER_VARIABLES = ("TIMES_DOCTOR_FLOWER_AUTH", "TIMES_DOCTOR_FLOWER_AUTH_FILE", "TIMES_DOCTOR_TAG")
 
 
 def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Variables that look like ours and that nobody reads, with the likely one; empty where none is near.
+    """Variables with our prefix that we do not know, each with the likely one; empty if none is similar.
 
     >>> unknown_variables({"TIMES_DOCTOR_BROKER_ULR": "redis://h", "HOME": "/", "TIMES_DOCTOR_X": ""})
     {'TIMES_DOCTOR_BROKER_ULR': 'TIMES_DOCTOR_BROKER_URL', 'TIMES_DOCTOR_X': ''}
     """
-    import difflib  # here, as below: most starts do without
+    import difflib  # imported here, as below: most starts do not need it
 
     mine = "TIMES_DOCTOR_"
     known = {name.removeprefix(mine): name for name in (*(setting.variable for setting in SETTINGS), *OTHER_VARIABLES)}
@@ -160,7 +160,7 @@ def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """The values in force. `origins` says where each came from."""
+    """The effective values. `origins` has the source of each."""
 
     broker_url: str | None = None
     """The team's Redis or Valkey server; local scans need none."""
@@ -218,7 +218,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     @property
     def local_store_url(self) -> str:
-        """Where blobs of scans on this machine are kept: below the cache folder."""
+        """The folder for blobs of scans on this machine, below the cache folder."""
         return (self.cache_dir / "blobs").absolute().as_uri()
 
     @classmethod
@@ -264,7 +264,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     @property
     def tls(self) -> Tls:
-        """What TLS to broker and store goes by."""
+        """The TLS settings for broker and store."""
         return Tls(self.tls_ca, self.tls_cert, self.tls_key)
 
     @property
@@ -276,7 +276,7 @@ class Settings(msgspec.Struct, frozen=True):
         """The broker URL; `who` needs it.
 
         Raises:
-            UsageError: none is configured; says how to set one.
+            UsageError: none is configured; explains how to set one.
         """
         if self.broker_url is None:
             raise UsageError(
@@ -304,7 +304,7 @@ def parse_duration(option: str, text: str | None) -> float | None:
 
 
 def _tls_for_nothing(values: Mapping[str, Any], origins: Mapping[str, str]) -> list[str]:
-    """What is set of TLS although neither broker nor store is reached by it: somebody believes to be safe."""
+    """TLS settings without effect, as neither broker nor store uses TLS: the user may feel safe wrongly."""
     urls = [str(values[name]) for name in ("broker_url", "store_url") if name in values]
     if "broker_url" not in values or any(is_tls(url) for url in urls):
         return []
@@ -315,7 +315,7 @@ def _tls_for_nothing(values: Mapping[str, Any], origins: Mapping[str, str]) -> l
 
 
 def default_host() -> str:
-    """This machine's name, without its domain, in letters that are safe in a key and a file name."""
+    """This machine's name without its domain, in characters that are safe in keys and file names."""
     name = socket.gethostname().split(".")[0]
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in name) or "localhost"
 
@@ -345,7 +345,7 @@ _SERVER = re.compile(
 
 
 def shown_url(url: str) -> str:
-    """A URL fit for people and logs: made anew of what cannot be a password, whatever was written.
+    """A URL for messages and logs: built only from parts that cannot be a password.
 
     >>> shown_url("redis://client:secret@h:6379/0"), shown_url("rediss://secret@h?password=x")
     ('redis://client:***@h:6379/0', 'rediss://***@h?***')

@@ -1,4 +1,4 @@
-"""TLS to broker and store: one trust for all connections of a process, and its refusals in words."""
+"""TLS to broker and store: one trust for all connections of a process, and readable errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 from times_doctor_tasks.contract.errors import UsageError
 
-#: OpenSSL's codes of why a certificate is not believed (`openssl-verify(1)`).
+#: OpenSSL's error codes for certificates that are not trusted (`openssl-verify(1)`).
 _EXPIRED, _NOT_YET = 10, 9
 _OTHER_NAME = (62, 64)
 
@@ -22,7 +22,7 @@ _NOT_US = (
 
 
 class Tls(msgspec.Struct, frozen=True):
-    """Whom we believe, and who we say we are."""
+    """The authorities that we trust, and our own certificate."""
 
     ca: Path | None = None
     """The CA of the servers; None: the system's."""
@@ -35,7 +35,7 @@ _in_force = Tls()
 
 
 def trust(tls: Tls) -> None:
-    """What every connection made from now on goes by.
+    """Sets the trust of all later connections.
 
     Raises:
         UsageError: a file is not there or cannot be read, or one of certificate and key is missing.
@@ -60,7 +60,7 @@ def is_tls(url: str) -> bool:
 
 
 def tls_options(url: str) -> dict[str, Any]:
-    """What redis-py, kombu and Celery's backend take for a URL with TLS; nothing for others."""
+    """The options of redis-py, kombu and Celery's backend for a URL with TLS; empty for others."""
     if not is_tls(url):
         return {}
     files = {"ssl_ca_certs": _in_force.ca, "ssl_certfile": _in_force.cert, "ssl_keyfile": _in_force.key}
@@ -73,7 +73,7 @@ def tls_options(url: str) -> dict[str, Any]:
 
 
 def tls_problem(error: BaseException, url: str) -> str:
-    """Why a connection failed, where TLS or its absence explains it; else empty."""
+    """Why a connection failed, if TLS or its absence explains it; else empty."""
     cause = _ssl_error(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return _disbelief(cause)

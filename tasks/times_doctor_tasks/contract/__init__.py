@@ -1,1 +1,1 @@
-"""The words both sides share: messages, states, progress, errors, limits, keys, time."""
+"""The contract of client and worker: messages, states, progress, errors, limits, keys, time."""

@@ -1,4 +1,4 @@
-"""A scan's cancel flag: why its runs are to stop, whether at once, and who asked."""
+"""A scan's cancel flag: why its runs must stop, whether at once, and who asked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from times_doctor_tasks.contract.states import StopReason
 
 
 class StopRequest(msgspec.Struct, frozen=True):
-    """That a run must stop."""
+    """A request to stop a run."""
 
     reason: StopReason
     now: bool = False
@@ -20,13 +20,13 @@ class StopRequest(msgspec.Struct, frozen=True):
     """user@host; empty where no person asked, or a client that does not say."""
 
     def flag(self) -> str:
-        """As kept in Redis. Workers of before know the first two words, and pass over the third."""
+        """The form in Redis. Older workers read the first two words, and ignore the third."""
         words = (self.reason.value, "now" if self.now else "", f"by={quote(self.by, safe='@')}" if self.by else "")
         return " ".join(filter(None, words))
 
 
 def parse_flag(flag: str) -> StopRequest | None:
-    """A flag as kept in Redis; None where it is empty.
+    """A flag from its form in Redis; None if it is empty.
 
     >>> parse_flag("user now by=anna%20k@pc")
     StopRequest(reason=<StopReason.USER: 'user'>, now=True, by='anna k@pc')
@@ -40,7 +40,7 @@ def parse_flag(flag: str) -> StopRequest | None:
 
 
 def asked_by(flags: Iterable[str]) -> tuple[str, ...]:
-    """Who asked for it, of a scan's flags; each person once.
+    """The users who set a scan's flags, each once.
 
     >>> asked_by(["user by=anna@pc", "beaten now", "user now by=anna@pc"])
     ('anna@pc',)

@@ -22,9 +22,9 @@ from typing import ClassVar
 
 
 class TimesDoctorError(Exception):
-    """Something went wrong that we have words for."""
+    """The root of our errors."""
 
-    #: What to do next, shown on a line of its own; empty where the message says it.
+    #: What to do next, shown on a separate line; empty if the message says it.
     hint: ClassVar[str] = ""
     #: The sentence, with `{0}`, `{1!r}` for the arguments in their order; without it they are the sentence themselves.
     words: ClassVar[str] = ""
@@ -40,11 +40,11 @@ class UsageError(TimesDoctorError):
 
 
 class InfrastructureError(TimesDoctorError):
-    """The machinery around the solve does not work."""
+    """The infrastructure around the solve does not work."""
 
 
 class BrokerUnavailable(InfrastructureError):
-    """The broker does not answer, or not to us."""
+    """The broker does not answer, or refuses us."""
 
     words = (
         "The broker {0!r} cannot be used: {1}. "
@@ -54,7 +54,7 @@ class BrokerUnavailable(InfrastructureError):
 
 
 class NoHostForSolver(InfrastructureError):
-    """No live host can run what was asked."""
+    """No live host can run the request."""
 
 
 class EngineNotFound(InfrastructureError):
@@ -70,4 +70,4 @@ class StoreFailed(InfrastructureError):
 
 
 class SchemaMismatch(InfrastructureError):
-    """A message or document is not of a form this version reads."""
+    """A message or document has a form that this version cannot read."""

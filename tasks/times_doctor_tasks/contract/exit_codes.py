@@ -6,7 +6,7 @@ from times_doctor_tasks.contract.errors import TimesDoctorError, UsageError
 from times_doctor_tasks.contract.messages import Report
 from times_doctor_tasks.contract.states import UNSUCCESSFUL, RunState, StopReason, Verdict
 
-#: Every run ended as it should and one or more are optimal.
+#: Every run ended well, and at least one is optimal.
 OK = 0
 #: A bad option, path or input.
 USAGE = 2
@@ -32,7 +32,7 @@ def of_error(error: TimesDoctorError) -> int:
 
 
 def of_report(report: Report, *, interrupted: bool = False) -> int:
-    """The code for a scan that ended in a report. A run ended by a race or a cap is no failure."""
+    """The code for a scan with a report. A run that a race or cap ended is not a failure."""
     if interrupted:
         return INTERRUPTED
     if not report.comparison.agree:

@@ -1,4 +1,4 @@
-"""What makes two models alike, in hashes: of a model's names nothing can be read back."""
+"""Hashes that tell whether two models are similar; the model's names cannot be recovered."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterable
 
 import msgspec
 
-#: Hashes of stems that are kept, the smallest: a sample that is the same wherever it is taken.
+#: Number of hashes kept, the smallest ones: the same sample on every machine.
 _STEMS = 16
-#: Share of the stems that models which are alike have in common.
+#: Least share of common stems of similar models.
 _ALIKE = 0.5
-#: Powers of ten by which their least and largest coefficients may differ.
+#: Powers of ten by which their smallest and largest coefficients may differ.
 _RANGE_STEPS = 2
 
 
 class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
-    """A model as far as the history needs it."""
+    """The part of a model that the history needs."""
 
     model: str
     """Hash of its kind and title."""
@@ -44,7 +44,7 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def is_like(self, other: Fingerprint) -> bool:
-        """Whether what was best for one may be best for the other: kind, names, size, ranges.
+        """Whether two models are similar: kind, names, size, ranges.
 
         >>> one = Fingerprint.of("a", "LP", 1000, [b"flow", b"cap"])
         >>> one.is_like(Fingerprint.of("b", "LP", 1900, [b"flow", b"cap", b"new"])), one.is_like(

@@ -1,4 +1,4 @@
-"""What a host says about itself, and what its worker needs to know to start."""
+"""A host's card, and the plan of its worker."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ ENGINE_NAMES = {
     "gams": "GAMS", "highs": "HiGHS", "cplex": "CPLEX", "gurobi": "Gurobi", "xpress": "Xpress", "copt": "COPT",
 }  # fmt: skip
 
-#: What a model needs: GAMS, or any of the solvers that are called without it.
+#: What a model needs: GAMS, or any native solver.
 NATIVE = "native"
 NATIVE_SOLVERS = tuple(ENGINE_NAMES)[1:]
-#: In the place of the engine in what a host offers: its licence of that solver has no size limit (`full.gurobi`).
+#: Instead of the engine in a host's offers: its licence of that solver has no size limit (`full.gurobi`).
 FULL = "full"
 
 
@@ -30,12 +30,12 @@ def engine_for(kind: str, solver: str) -> str:
     return {"hipo": "highs"}.get(solver, solver) if kind == NATIVE else kind
 
 
-#: What a host can have of cores, slots and megabytes, at the very most.
+#: Upper limits of a host's cores, slots and megabytes.
 _AMOUNT = msgspec.Meta(ge=0, le=10**9)
 
 
 class HostCard(Document, frozen=True, kw_only=True):
-    """What a host says about itself."""
+    """A host's card."""
 
     host: str
     instance: str
@@ -93,12 +93,12 @@ class HostCard(Document, frozen=True, kw_only=True):
 
     @property
     def does_without_gams(self) -> bool:
-        """Whether its GAMS licence is nobody's concern: a demo that has ended, and other solvers are served."""
+        """Whether its GAMS licence does not matter: a demo that has ended, while it serves other solvers."""
         return "gams" not in self.engines and bool(self.solvers) and self.licence.startswith("demo licence, ended")
 
 
 class WorkerPlan(Document, frozen=True, kw_only=True):
-    """What a worker needs to know to start; a local scan writes it to a file for its own worker."""
+    """The start data of a worker; a local scan writes it to a file for its private worker."""
 
     broker_url: str
     store_url: str

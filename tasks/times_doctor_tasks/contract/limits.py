@@ -13,11 +13,11 @@ from typing import Final
 LEASE_S: Final = (1.0, 3600.0)
 #: Attempts of a run that loses its host.
 ATTEMPTS: Final = (1, 100)
-#: Seconds without log growth or CPU time after which a solver that was asked to stop is made to: up to a day.
+#: Seconds without log growth or CPU time after which a solver that was asked to stop is forced to: up to a day.
 GRACE_S: Final = (1.0, 86_400.0)
-#: Seconds after which it is made to although it works on: up to a week.
+#: Seconds after which it is forced to even if it still works: up to a week.
 STOP_CAP_S: Final = (1.0, 604_800.0)
-#: A name to tell of a scan; what it stands for, only the control worker knows.
+#: A name to notify of a scan; only the control worker knows its addresses.
 NOTIFY_NAME: Final = re.compile(r"\w[\w.+@-]{0,59}", re.ASCII)
-#: The name for no recipient: it switches a person's default off.
+#: The name for no recipient: it overrides a user's default.
 NOBODY: Final = "none"

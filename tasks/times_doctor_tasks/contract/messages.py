@@ -1,7 +1,7 @@
-"""What crosses the wire: task messages, documents and events, and nothing else.
+"""The data on the wire: task messages, documents and events.
 
-Task messages are strict: an unknown field or another schema major is an error, because acting on half a message
-is worse than refusing it. Documents and events ignore unknown fields, so that hosts can be upgraded one by one.
+Task messages are strict: an unknown field or another schema major is an error, because acting on a partly understood
+message is worse than refusing it. Documents and events ignore unknown fields, so that hosts can be upgraded one by one.
 All times are milliseconds since 1970 on the clock of the writer, unless a name says otherwise.
 """
 
@@ -24,8 +24,8 @@ SPOKEN_SCHEMAS: frozenset[int] = frozenset({SCHEMA})
 #: Option files beyond this are refused, in bytes: CPLEX's whole manual of options is a tenth of it.
 MAX_OPTION_BYTES = 64 * 1024
 
-#: A scan, run, solver or engine in keys, queues and file names on a host: no character that leads out of a folder.
-#: Writers to the broker are not trusted with a path.
+#: A scan, run, solver or engine in keys, queues and file names on a host: no characters that could lead out of a
+#: folder, because writers to the broker are not trusted.
 Id = Annotated[str, msgspec.Meta(pattern=r"^\w[\w.+@-]{0,199}\Z")]
 SolverName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]\w{0,39}\Z")]
 OptionText = Annotated[str, msgspec.Meta(max_length=MAX_OPTION_BYTES)]
@@ -51,7 +51,7 @@ class AggregateTask(TaskMessage, frozen=True, kw_only=True):
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """Something kept in Redis that another version may read. It always carries its schema major."""
+    """A document in Redis that another version may read. It always has its schema major."""
 
     schema: int = SCHEMA
 
@@ -64,7 +64,7 @@ class VedaResults(Document, frozen=True, kw_only=True):
 
 
 class RunSpec(Document, frozen=True, kw_only=True):
-    """One (solver, profile, repeat) of a scan, as the client asked for it."""
+    """One (solver, profile, repeat) of a scan, as requested by the client."""
 
     scan: Id
     run: Id
@@ -108,7 +108,7 @@ class RunSpec(Document, frozen=True, kw_only=True):
 
 
 class ModelRef(Document, frozen=True, kw_only=True):
-    """Which model a scan runs."""
+    """The model of a scan."""
 
     title: str
     """Its name for users: the driver's stem."""

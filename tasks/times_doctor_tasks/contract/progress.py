@@ -1,4 +1,4 @@
-"""How far a run is, as it travels from a solver host to every screen."""
+"""The progress of a run, as sent from its host to every screen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class Phase(StrEnum):
-    """What the engine is doing right now."""
+    """What the engine is doing now."""
 
     COMPILE = "compile"
     """GAMS reads and compiles the model source."""
@@ -49,7 +49,7 @@ SOLVING = frozenset(Phase) - {Phase.COMPILE, Phase.EXECUTE, Phase.GENERATE, Phas
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One look at a running solve. Everything but the phase may be unknown."""
+    """One snapshot of a running solve. Everything but the phase may be unknown."""
 
     phase: Phase
     """What happens now."""

@@ -1,7 +1,7 @@
-"""The three words that say how a run stands: where it is, why it was stopped, how its solve ended.
+"""The three enums of a run: its state, why it was stopped, how its solve ended.
 
-They are never mixed: a run stopped by a time limit is `done` (state) because of `timeout` (stop reason)
-with verdict `limit`, and keeps its objective.
+They are independent: a run stopped by a time limit is `done` (state) because of `timeout` (stop reason) with verdict
+`limit`, and keeps its objective.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
 
 
 class StopReason(StrEnum):
-    """Why we stopped a run that would have gone on."""
+    """Why we stopped a run."""
 
     USER = "user"
     """A user cancelled it."""
@@ -90,7 +90,7 @@ PLANNED_STOPS = frozenset({StopReason.BEATEN, StopReason.CAPPED})
 
 
 class Verdict(StrEnum):
-    """How a solve ended, in our words: from the solver status first, then the model status.
+    """How a solve ended, from the solver status first, then the model status.
 
     The order matters: a TIMES run that hit its time limit reports model status 19 "Infeasible - No Solution"
     with solver status 3 "Resource Interrupt": it is `limit`, nothing was proved infeasible.
@@ -129,7 +129,7 @@ CONCLUSIVE = frozenset({Verdict.OPTIMAL, Verdict.INFEASIBLE, Verdict.UNBOUNDED})
 
 
 class ScanMode(StrEnum):
-    """How the runs of a scan follow each other."""
+    """The order of a scan's runs."""
 
     CHAIN = "chain"
     """One after the other."""

@@ -1,4 +1,4 @@
-"""The server's users, one per role: `users.acl` beside this module is what deploy/users.acl is a copy of."""
+"""The server's users, one per role: deploy/users.acl is a copy of `users.acl` beside this module."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import secrets
 from collections.abc import Callable, Mapping
 from importlib.resources import files
 
-#: Bytes of chance in a password; written as letters and digits, for it becomes part of a URL.
+#: Random bytes in a password; written as letters and digits, as it becomes part of a URL.
 _BYTES = 32
-#: The tenant whose keys and users carry no name of their own.
+#: The default tenant, whose users have no prefix.
 OWN = "td"
 
 
@@ -32,8 +32,8 @@ def users_acl(
 ) -> str:
     """The lines of an ACL file for one tenant, each user with its password of `kept`, else a new one.
 
-    Another tenant than `td` gets users of its own, for the same file: `acme-client`. The operator of the server,
-    `ops`, is there once.
+    Tenants other than `td` get separate users in the same file: `acme-client`. The server's operator, `ops`, exists
+    once.
 
     >>> users_acl("acme", password=lambda: "x").splitlines()[0][:50]
     'user acme-client on >x resetkeys %R~acme:* ~acme:a'
