@@ -25,8 +25,8 @@ def prune(settings: Settings, *, days: float) -> list[PrunedStore]:
     """Removes what was unused for `days` from the store of local scans, and from the team's if a broker is set.
 
     Raises:
-        UsageError: an open scan of the team is older: its hosts may still need its files. StoreFailed: a store does not
-        answer.
+        UsageError: an open scan of the team is older: its hosts may still need its files.
+        StoreFailed: a store does not answer.
     """
     stores = [open_store(settings.local_store_url)]
     if settings.broker_url is not None:

@@ -1,1 +1,1 @@
-"""Pure readers of solver logs, listings and trace files: text in, typed events out."""
+"""Pure readers of solver logs, listings and trace files: they turn text into typed events."""

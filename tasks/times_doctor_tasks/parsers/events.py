@@ -1,7 +1,7 @@
-"""What a line of an engine's log says, as small typed facts.
+"""The facts in an engine's log, as small typed events.
 
-Every reader in this package turns text into these and nothing else. They carry no time: a log has no clock
-(CPLEX prints none on its iterations), so the caller of a reader adds the time of arrival.
+Every reader in this package turns text into these. They have no time: a log has no clock (CPLEX prints none on its
+iterations), so the caller adds the time of arrival.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class JobStarted(LogEvent, frozen=True):
     """`--- Job scen.run Start 11/23/26 12:15:27 54.6.1 20a39885 LEX-LEG x86 64bit/Linux`.
 
     `nested`: the model itself called GAMS. Otherwise a log that goes on with another job was appended to (GAMS does
-    that by default): what came before belongs to an earlier run.
+    that by default): the text before belongs to an earlier run.
     """
 
     job: str
@@ -40,20 +40,20 @@ class JobStopped(LogEvent, frozen=True):
 
 
 class LeftOut(LogEvent, frozen=True):
-    """`*** 123 bytes left out by times-doctor ***`: what stood there is not known."""
+    """`*** 123 bytes left out by times-doctor ***`: that text is unknown."""
 
     size_bytes: int
 
 
 class PhaseStarted(LogEvent, frozen=True):
-    """The engine turned to something else. Sent once per change, never twice in a row for the same phase and detail."""
+    """The engine's phase or detail changed. Sent once per change."""
 
     phase: Phase
     detail: str = ""
 
 
 class Elapsed(LogEvent, frozen=True):
-    """GAMS's own clock: seconds since the job's start, printed on the line of what comes next."""
+    """GAMS's clock: seconds since the job's start, printed on the line of the next event."""
 
     seconds: float
 
@@ -112,7 +112,7 @@ class SolverVersion(LogEvent, frozen=True):
 
 
 class GamsStatus(LogEvent, frozen=True):
-    """`*** Status: Normal completion`: GAMS's last word, which says nothing about the solves."""
+    """`*** Status: Normal completion`: GAMS's last status, which says nothing about the solves."""
 
     text: str
 
@@ -130,7 +130,7 @@ class SolveAborted(LogEvent, frozen=True):
 
 
 class ErrorLine(LogEvent, frozen=True):
-    """An error as the log tells it; `file` and `line` where the log names them, `code` GAMS's error number."""
+    """An error in the log; with `file` and `line` if the log names them, `code` is GAMS's error number."""
 
     text: str
     file: str | None = None
@@ -162,7 +162,7 @@ class OptionFileMissing(LogEvent, frozen=True):
 
 
 class OptionSet(LogEvent, frozen=True):
-    """The solver took an option. `original` is what the file asked for where the solver changed (clamped) it."""
+    """The solver accepted an option. `original` is the value in the file if the solver changed (clamped) it."""
 
     name: str
     value: str
@@ -177,7 +177,7 @@ class OptionIgnored(LogEvent, frozen=True):
 
 
 class SolverParameter(LogEvent, frozen=True):
-    """A setting that differs from the solver's default, as the solver itself lists it (`CPXPARAM_LPMethod 4`)."""
+    """A setting that differs from the solver's default, as listed by the solver (`CPXPARAM_LPMethod 4`)."""
 
     name: str
     value: str
@@ -187,7 +187,7 @@ class SolverParameter(LogEvent, frozen=True):
 
 
 class PresolvedSize(LogEvent, frozen=True):
-    """What is left after presolve."""
+    """The model after presolve."""
 
     rows: int
     columns: int
@@ -195,7 +195,7 @@ class PresolvedSize(LogEvent, frozen=True):
 
 
 class PhaseTime(LogEvent, frozen=True):
-    """Seconds (and CPLEX ticks) that the solver says it spent: `what` is presolve, barrier, crossover, total, ..."""
+    """Seconds (and CPLEX ticks) that the solver reports: `what` is presolve, barrier, crossover, total, ..."""
 
     what: str
     seconds: float
@@ -206,7 +206,7 @@ class SimplexIteration(LogEvent, frozen=True):
     """One simplex line.
 
     `label` as printed (`Dual objective`, `Infeasibility`, ...; empty where the table has no label), `flag` CPLEX's two
-    flag letters (`sI`: scaled, infeasible). `infeasibility` where the line prints one beside the value.
+    flag letters (`sI`: scaled, infeasible). `infeasibility` if the line has one beside the value.
     """
 
     iteration: int
@@ -229,7 +229,7 @@ class BarrierIteration(LogEvent, frozen=True):
 
 
 class BarrierEnded(LogEvent, frozen=True):
-    """The interior point table is over (`Barrier time = 0.01 sec.`)."""
+    """The end of the interior point table (`Barrier time = 0.01 sec.`)."""
 
     seconds: float | None = None
 
@@ -251,7 +251,7 @@ class CrossoverMoves(LogEvent, frozen=True):
 
 
 class CrossoverEnded(LogEvent, frozen=True):
-    """The crossover is over."""
+    """The end of the crossover."""
 
     seconds: float | None = None
 
@@ -276,7 +276,7 @@ class FirstOrderIteration(LogEvent, frozen=True):
 
 
 class MipNode(LogEvent, frozen=True):
-    """One row of a branch-and-cut table; what the row leaves empty is None. `gap_rel` is 0.01 for 1 %."""
+    """One row of a branch-and-cut table; empty cells are None. `gap_rel` is 0.01 for 1 %."""
 
     nodes: int
     left: int
@@ -293,7 +293,7 @@ class Incumbent(LogEvent, frozen=True):
 
 
 class ConcurrentWinner(LogEvent, frozen=True):
-    """`Dual simplex solved model.`: which of the methods that ran at once was first."""
+    """`Dual simplex solved model.`: the winner among concurrent methods."""
 
     method: str
 
@@ -316,7 +316,7 @@ class ConflictStatus(LogEvent, frozen=True):
 
 
 class NumericalSign(LogEvent, frozen=True):
-    """Something that speaks of numerical trouble, or of its absence.
+    """A sign of numerical trouble, or of its absence.
 
     `what`: `perturbation`, `pivot tolerance raised`, `condition number`, `unscaled primal infeasibility` and the like,
     else the solver's own line.
@@ -327,7 +327,7 @@ class NumericalSign(LogEvent, frozen=True):
 
 
 class QualityFigure(LogEvent, frozen=True):
-    """How far the solution is off, in one respect: `primal_residual`, `dual_infeasibility_rel`, `complementarity`."""
+    """One error measure of the solution: `primal_residual`, `dual_infeasibility_rel`, `complementarity`."""
 
     name: str
     value: float
@@ -349,7 +349,7 @@ class SolverStatuses(LogEvent, frozen=True):
 
 
 class SolverMessage(LogEvent, frozen=True):
-    """A sentence of the solver that explains how it ended (`Resource limit exceeded`, `Row 'a' infeasible, ..`)."""
+    """A sentence of the solver about its ending (`Resource limit exceeded`, `Row 'a' infeasible, ..`)."""
 
     text: str
 
@@ -367,7 +367,7 @@ class FinalBound(LogEvent, frozen=True):
 
 
 class FinalIterations(LogEvent, frozen=True):
-    """Iterations (and nodes) as the log sums them up at the end of a solve."""
+    """Total iterations (and nodes) at the end of a solve."""
 
     iterations: int | None
     nodes: int | None = None
@@ -381,7 +381,7 @@ class SolverTime(LogEvent, frozen=True):
 
 
 class PeakMemory(LogEvent, frozen=True):
-    """A memory figure the log prints; `what` says whose."""
+    """A memory figure in the log; `what` names its owner."""
 
     what: str
     megabytes: float

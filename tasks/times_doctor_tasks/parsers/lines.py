@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-#: Longest line kept, in characters: GAMS echoes data lines of tens of thousands; what comes after this is dropped.
+#: Longest line kept, in characters: GAMS echoes data lines of tens of thousands; the rest is dropped.
 MAX_LINE_CHARS = 65_536
 
 
@@ -12,7 +12,7 @@ _LEFT_OUT = re.compile(r"\*{3} (\d+) bytes left out by times-doctor \*{3}")
 
 
 def left_out(size_bytes: int) -> str:
-    """The text in place of the middle of a long log or listing.
+    """The text that replaces the middle of a long log or listing.
 
     >>> bytes_left_out(left_out(123)), bytes_left_out("*** Status: Normal completion")
     (123, 0)
@@ -21,13 +21,13 @@ def left_out(size_bytes: int) -> str:
 
 
 def bytes_left_out(line: str) -> int:
-    """How much a line stands for; 0 for every other line."""
+    """The bytes that such a line replaces; 0 for every other line."""
     match = _LEFT_OUT.fullmatch(line) if line.startswith("***") else None
     return int(match[1]) if match is not None else 0
 
 
 class LineBuffer:
-    """Cuts text into lines; the same lines come out whatever the pieces were.
+    """Cuts text into lines, which do not depend on the chunks.
 
     Only a line feed ends a line, one carriage return before it is dropped. At most `MAX_LINE_CHARS` are held; a last
     line without its end never comes out.

@@ -1,4 +1,4 @@
-"""Logs of solvers that were called without GAMS, read by the readers of their lines."""
+"""Logs of solvers without GAMS, parsed by the readers of their lines."""
 
 from __future__ import annotations
 
@@ -91,13 +91,13 @@ _SIZE = re.compile(r" +(?P<rows>\d+) rows?,? +(?P<columns>\d+) col\w*(?: and|,)?
 
 
 class LogReader(Protocol):
-    """Text in, events out; any chunking gives the same events."""
+    """Turns text into events; any chunking gives the same events."""
 
     def feed(self, text: str) -> list[LogEvent]:
         """Events of the lines that `text` completes."""
 
     def close(self) -> list[LogEvent]:
-        """Events of what was left."""
+        """The remaining events."""
 
 
 class NativeLogReader:
@@ -148,7 +148,7 @@ class NativeLogReader:
         self._size_next = _SIZE_NEXT.match(line) is not None
 
     def close(self) -> list[LogEvent]:
-        """Nothing: a last line without its end is left out."""
+        """None: a last line without its end is ignored."""
         return self._sink.take()
 
     def _say(self, told: dict[str, str | None]) -> None:
@@ -185,5 +185,5 @@ class NativeLogReader:
 
 
 def log_reader(solver: str) -> LogReader:
-    """A reader for the log of a solver that runs without GAMS."""
+    """The reader of a solver's log without GAMS."""
     return HighsLogReader() if solver == "highs" else NativeLogReader(solver)

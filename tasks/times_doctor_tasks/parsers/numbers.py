@@ -7,7 +7,7 @@ from math import isfinite
 
 
 def number(text: str) -> float | None:
-    """A finite number, or None: `NA`, `---`, `inf` and `nan` say that there is none."""
+    """A finite number, or None for `NA`, `---`, `inf` and `nan`."""
     try:
         value = float(text)
     except ValueError:
@@ -16,7 +16,7 @@ def number(text: str) -> float | None:
 
 
 def whole(text: str) -> int | None:
-    """A whole number, thousands separated by commas or not; None where it is not one."""
+    """A whole number, with or without thousands separators; None if it is not one."""
     try:
         return int(text.replace(",", ""))
     except ValueError:

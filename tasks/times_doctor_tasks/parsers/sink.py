@@ -1,4 +1,4 @@
-"""Where the readers of one log put their events, and which phase the log is in."""
+"""Collects the events of one log's readers, and knows the current phase."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class EventSink:
         self.add(PhaseStarted(phase, detail))
 
     def take(self) -> list[LogEvent]:
-        """What has come in since the last call."""
+        """The events since the last call."""
         events = self._events
         self._events = []
         self.add = self._events.append

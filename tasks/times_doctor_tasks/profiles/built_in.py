@@ -1,7 +1,7 @@
-"""The built-in profiles: a file a solver under `builtin/`, in the words and lines that people and solvers read.
+"""The built-in profiles: one file per solver under `builtin/`, with descriptions and option lines.
 
-Each option text was read by its solver under GAMS 54.6.1 (those of HiGHS by HiGHS 1.16, too) with nothing ignored. The
-number of threads stands as what lets the solver decide (0; Xpress, COPT: -1) where a text names it; `with_threads` sets
+Each option text was read by its solver under GAMS 54.6.1 (those of HiGHS by HiGHS 1.16, too) with nothing ignored. If a
+text has the number of threads, it is the value that lets the solver decide (0; Xpress, COPT: -1); `with_threads` sets
 it for a run.
 """
 
@@ -19,7 +19,7 @@ from times_doctor_tasks.profiles.profile import ModelClass, Profile
 
 #: The files, in the order in which profiles are listed.
 FILES = ("cplex", "highs", "highs_alone", "gurobi", "xpress", "copt", "mosek")
-#: The set that runs under HiGHS alone if no profile is named, and why it is this one.
+#: The default set for native HiGHS, and the reason for it.
 DEFAULT_SETS: Mapping[ModelClass, tuple[str, str]] = {
     ModelClass.LP: ("default", "the method decides how long an LP takes"),
     ModelClass.MIP: ("mip", "HiGHS chooses the method of a MIP itself"),
@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 
 
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A profile in a file. What it does not say is said of its kind in `kinds.toml`, by its name."""
+    """A profile in a file. Missing fields come from its kind in `kinds.toml`, by its name."""
 
     does: str | None = None
     use_when: str | None = None
@@ -51,7 +51,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @cache
 def built_in() -> tuple[Profile, ...]:
-    """All of them."""
+    """All built-in profiles."""
     kinds = _read("kinds", dict[str, _Entry])
     return tuple(
         _profile(file, name, entry, kinds.get(name, _Entry()))

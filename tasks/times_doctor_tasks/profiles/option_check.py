@@ -1,4 +1,4 @@
-"""What is wrong with an option file, all of it at once, before anything runs.
+"""Finds all errors of an option file before anything runs.
 
 HiGHS and other native solvers refuse a run whose option is unknown or whose value is out of range: an error. GAMS goes
 on without it, and a user's GAMS may be newer than our table: a warning.
@@ -16,7 +16,7 @@ from times_doctor_tasks.profiles.option_table import OptionRecord, OptionTable, 
 from times_doctor_tasks.profiles.profile import Profile
 from times_doctor_tasks.profiles.reach import is_left_out, reaching
 
-#: Errors, and warnings, of one scan that are shown.
+#: Most errors, and most warnings, of one scan that are shown.
 MOST_SHOWN, MOST_WARNED = 20, 6
 
 
@@ -30,7 +30,7 @@ class Severity(StrEnum):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One line of an option file that the solver will not take as it stands."""
+    """One line of an option file that the solver will not accept as it is."""
 
     severity: Severity
     line: int
@@ -42,15 +42,15 @@ class Finding(msgspec.Struct, frozen=True):
     """What to write instead; empty if unknown."""
 
     def words(self, origin: str) -> str:
-        """Where it stands, what is wrong, what to do."""
+        """Its place, the problem, and what to do."""
         return f"Line {self.line} of the option file {origin!r}: {self.sentence} {self.suggestion}".rstrip()
 
 
 def check_profile(profile: Profile, *, versions: Iterable[str] = ()) -> list[Finding]:
-    """What is wrong with a profile's text, in the order of its lines.
+    """The problems of a profile's text, in the order of its lines.
 
     Args:
-        versions: Of the engines that may run it: what our table does not know, a newer one may.
+        versions: Versions of the engines that may run it: a newer one may know options that are not in our table.
     """
     is_gams = profile.engine == "gams"
     found = list(_broken(profile.options, profile.solver))
@@ -67,14 +67,14 @@ def check_profile(profile: Profile, *, versions: Iterable[str] = ()) -> list[Fin
 
 
 def check_reach(text: str, solver: str, engine: str) -> Iterator[Finding]:
-    """The options that name files, programs or networks of the host: clients and hosts refuse them."""
+    """Options that name files, programs or networks of the host: clients and hosts refuse them."""
     for number, name, _ in reaching(text, solver, engine):
         sentence = f"{name!r} names a file, a program or a network of the host, which an option file may not do."
         yield Finding(Severity.ERROR, number, name, sentence, "Leave the line out.")
 
 
 def refusal(found: Iterable[tuple[Profile, Finding]]) -> str:
-    """All errors among findings, a line each; empty where there is none."""
+    """All errors among findings, a line each; empty if there are none."""
     lines = [one.words(profile.origin) for profile, one in found if one.severity is Severity.ERROR]
     if len(lines) <= 1:
         return "".join(lines)
@@ -138,7 +138,7 @@ def _unknown(text: str, solver: str, table: OptionTable, severity: Severity) -> 
 
 
 def _is_code(value: str, record: OptionRecord) -> bool:
-    """Under GAMS a word may stand as its number, and yes, true, on for a switch (not `iis yes`: that one counts)."""
+    """With GAMS a word may be given as its number, and a switch as yes, true or on (not `iis yes`: `iis` counts)."""
     if value.lower() in ("yes", "no", "true", "false", "on", "off"):
         return record.kind == "boolean"
     return record.kind == "word" and value.isdigit() and not any(choice.isdigit() for choice in record.choices)

@@ -1,4 +1,4 @@
-"""Solver option files as text: read, judged, and changed without touching what was not meant.
+"""Solver option files as text: reads, checks and changes them without touching other lines.
 
 Syntax as tried with GAMS 54.6.1 and the solvers it ships: CPLEX, Gurobi, Xpress take `key value`, `key=value` and a
 comment at the end of a line; COPT and MOSEK take both forms; HiGHS takes `key = value` only, and on any other line
@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-#: Solvers whose GAMS link names what contradicts each other, asked by `iis 1`, and whose words of it are read.
+#: Solvers whose GAMS link reports conflicts with `iis 1`, in a form that we can read.
 CONFLICT_SOLVERS = ("cplex", "gurobi", "copt")
 
 
 class OptionText(msgspec.Struct, frozen=True):
-    """What an option file says."""
+    """The content of an option file."""
 
     options: tuple[tuple[str, str], ...]
     """(name, value) as written, in order; an option that is set twice is here twice."""
@@ -25,7 +25,7 @@ class OptionText(msgspec.Struct, frozen=True):
     """Whole-line comments, without their line ends."""
 
     def value(self, name: str, default: str = "") -> str:
-        """The value that counts, the last one, in lower case; names are compared without regard to case."""
+        """The effective (last) value, in lower case; names are case-insensitive."""
         wanted = name.lower()
         return next((value.lower() for key, value in reversed(self.options) if key.lower() == wanted), default)
 
@@ -106,7 +106,7 @@ def broken_lines(text: str, solver: str) -> tuple[tuple[int, str], ...]:
 def with_threads(text: str, solver: str, threads: int) -> str:
     """`text` with the number of threads set to `threads`, everything else byte for byte.
 
-    A solver whose option we do not know gets its text back unchanged.
+    Unchanged for a solver whose option we do not know.
 
     >>> with_threads("lpmethod 4\\nThreads  7 ! all of them\\n", "cplex", 2)
     'lpmethod 4\\nThreads  2 ! all of them\\n'
@@ -123,10 +123,10 @@ def with_display(text: str, solver: str) -> str:
 
 
 def with_mip_start(text: str, solver: str) -> str:
-    """`text` for a model solved as MIP: CPLEX's `lpmethod` does not reach the relaxations of a MIP.
+    """`text` for a model solved as MIP: CPLEX's `lpmethod` does not apply to the relaxations of a MIP.
 
     The root relaxation gets the method by `startalg`; the nodes get it by `subalg` where it is a simplex method:
-    only those can start from the basis of the node before. What the text sets itself stays.
+    only those can start from the basis of the node before. Options in the text are kept.
     """
     options = parse_options(text, solver)
     method = options.value("lpmethod")
@@ -140,12 +140,12 @@ def with_mip_start(text: str, solver: str) -> str:
 
 
 def with_conflict_search(text: str, solver: str) -> str:
-    """`text` with which an infeasible model is told with its conflict; unchanged where the solver cannot."""
+    """`text` that also asks for the conflict of an infeasible model; unchanged if the solver cannot report it."""
     return _with_option(text, solver, "iis", "1") if solver.lower() in CONFLICT_SOLVERS else text
 
 
 def is_interior(text: str, solver: str) -> bool:
-    """Whether a solve with these options ends without crossover, as far as its options can say.
+    """Whether a solve with these options ends without crossover, as far as the options tell.
 
     Such a solution is not a vertex: its marginals differ from those of a simplex solve.
 
@@ -158,7 +158,7 @@ def is_interior(text: str, solver: str) -> bool:
 
 
 def needed_solver(options: str, solver: str) -> str:
-    """What a host must have to run a text: the solver, or "hipo", a part of HiGHS that not every host has.
+    """What a host needs to run a text: the solver, or "hipo", a part of HiGHS that not every host has.
 
     >>> needed_solver("solver = hipo\\n", "highs"), needed_solver("solver = ipx\\n", "highs")
     ('hipo', 'highs')

@@ -1,4 +1,4 @@
-"""Which options a solver has, and which values each takes: as data, written by `tools/option_tables.py`."""
+"""The options of each solver and their values, as data that `tools/option_tables.py` writes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Kind: TypeAlias = Literal["boolean", "integer", "double", "word", "text"]
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
 _TRUE, _FALSE = ("true", "t", "1", "on"), ("false", "f", "0", "off")
-#: A bound from here on is none.
+#: From here on a bound means no bound.
 _NO_BOUND = 2**31 - 1
 
 
@@ -50,7 +50,7 @@ class OptionRecord(msgspec.Struct, frozen=True):
         return bool(pattern.fullmatch(value)) and self._nearest(float(value)) == float(value)
 
     def expected(self) -> str:
-        """What it takes, in words.
+        """The expected values, as text.
 
         >>> OptionRecord("integer", 0, 2147483647).expected(), OptionRecord("double", 0, 1).expected()
         ('a whole number, 0 or more', 'a number from 0 to 1')
@@ -67,7 +67,7 @@ class OptionRecord(msgspec.Struct, frozen=True):
         return f"{noun}, {low} or more" if low else f"{noun}, {high} or less" if high else noun
 
     def instead(self, value: str) -> str:
-        """The value that was likely meant; empty if unknown.
+        """The value that the user probably meant; empty if unknown.
 
         >>> OptionRecord("integer", 0, 8).instead("9"), OptionRecord("boolean").instead("yes")
         ('8', 'true')
@@ -106,13 +106,13 @@ class OptionTable(msgspec.Struct, frozen=True):
         return self.records.get(name.lower() if self.any_case else name)
 
     def natively(self, name: str) -> str | None:
-        """The solver's own name of an option; one that is not known is what it is, None is of GAMS only."""
+        """The solver's own name of an option; an unknown one is unchanged, None means only GAMS knows it."""
         if "." in name or "(" in name:  # of a variable or equation, as GAMS writes it
             return name if not self.any_case else None
         return self.native.get(name.lower(), name)
 
     def near(self, name: str) -> str:
-        """A name that is spelled like this one; empty where there is none."""
+        """A name with a similar spelling; empty if there is none."""
         return (difflib.get_close_matches(name.lower().strip("'\""), self.records, n=1, cutoff=0.7) or [""])[0]
 
 
@@ -141,7 +141,7 @@ def option_table(engine: str, solver: str) -> OptionTable | None:
 def native_options(text: str, solver: str) -> list[tuple[int, str, str | None, str]]:
     """(line from 1, name as written, the solver's own name, value) of each option, in order.
 
-    What is not an option stands as its own name: no solver knows it. None as its own name: only GAMS has it.
+    An unknown option keeps its name: no solver will know it. None as its own name: only GAMS has it.
 
     >>> native_options("names no\\nLPMethod 5\\n", "cplex")
     [(1, 'names', None, 'no'), (2, 'LPMethod', 'lpmethod', '5')]

@@ -1,4 +1,4 @@
-"""What a profile is, and the class of a model that it is for."""
+"""Profiles, and the classes of models that they are for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class ModelClass(StrEnum):
-    """What kind of problem a model file holds: it decides which options a solver uses."""
+    """The kind of problem in a model file, which decides the options that a solver uses."""
 
     LP = "LP"
     """Linear, all columns continuous."""
@@ -50,5 +50,5 @@ class Profile(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """`<solver>:<name>`, as `--profiles` takes it where a name alone would mean two."""
+        """`<solver>:<name>`, for `--profiles` if a name alone is ambiguous."""
         return f"{self.solver}:{self.name}"

@@ -1,7 +1,7 @@
-"""Options by which an option file reaches beyond its run: they name files, programs or networks of the host.
+"""Options with effects outside the run: they name files, programs or networks of the host.
 
-Tables say which options take a text; all of them name something, except those listed here. What no table knows is
-judged by its name, so that a newer solver's options are refused too.
+The tables tell which options take a text; all of these have such effects, except those listed here. Options in no table
+are judged by name, so that those of newer solvers are refused too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from times_doctor_tasks.profiles.option_file import numbered_options
 from times_doctor_tasks.profiles.option_table import option_table
 
-#: HiGHS's own log: the run's is written all the same, so a plain name here is left out and nothing is lost by it.
+#: HiGHS's log option: the run's log is always written, so a plain name here is just dropped.
 LOG_FILE = "log_file"
 #: Options of type text that hold words, tolerances, versions or marks.
 _WORDS = frozenset((
@@ -29,7 +29,7 @@ _LOOKS = re.compile(
 )
 #: Formats of files that must not be written either.
 _WRITES = re.compile(r"msk_ipar_write_")
-#: What some reader may take for the end of a line, beside the line feed.
+#: Characters other than the line feed that a reader may treat as the end of a line.
 _BREAKS = re.compile(r"[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
@@ -52,7 +52,7 @@ def reaches_out(engine: str, solver: str, name: str) -> bool:
 
 
 def reaching(text: str, solver: str, engine: str) -> Iterator[tuple[int, str, str]]:
-    """(line from 1, name, value) of each option that reaches out; `log_file = plain.name` of HiGHS's does not.
+    """(line from 1, name, value) of each option that reaches out; HiGHS's `log_file = plain.name` does not.
 
     >>> list(reaching("threads = 1\\nlog_file = my.log\\nsolution_file = ../x", "highs", "highs"))
     [(3, 'solution_file', '../x')]
@@ -70,6 +70,6 @@ def is_left_out(engine: str, name: str, value: str) -> bool:
 
 
 def _is_harmless(name: str, value: str) -> bool:
-    """No value names nothing; and where HiGHS's log would go is not asked."""
+    """An empty value names nothing; the place of HiGHS's log does not matter."""
     is_plain = name.strip("'\"") == LOG_FILE and not re.search(r"[/\\:]", value) and value not in (".", "..")
     return is_plain or not value

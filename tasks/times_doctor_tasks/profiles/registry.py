@@ -1,4 +1,4 @@
-"""Profiles: named solver configurations, the built-in ones and those of the user, and how a name finds one."""
+"""Profiles: named solver configurations, built-in or the user's, and their look-up by name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from times_doctor_tasks.profiles.profile import Profile
 CURRENT = "current"
 #: What runs if no profile is named.
 DEFAULT_SET = "default"
-#: Sets that a model's class asks for; a solver without one has its default set for every class.
+#: Default sets by the model's class; a solver without one uses its default set for every class.
 _BY_CLASS = frozenset(name for name, _ in DEFAULT_SETS.values())
 _NOT_IN_A_NAME = re.compile(r"[^\w.+-]+")
 
@@ -29,8 +29,8 @@ _NOT_IN_A_NAME = re.compile(r"[^\w.+-]+")
 def own_profile(name: str, solver: str, options: str, *, origin: str, engine: str = "gams") -> Profile:
     """A profile of the user's, with the text of its file.
 
-    Characters that could not stand in a run id or a file name become `_`. Bytes that are not UTF-8 (surrogate escapes)
-    are read as Windows' own letters: they stand in comments, and a message carries text only.
+    Characters that are not allowed in a run id or a file name become `_`. Bytes that are not UTF-8 (surrogate escapes)
+    are read as Windows letters: they occur in comments, and a message can only contain text.
 
     Raises:
         UsageError: the text is empty or too long.
@@ -79,7 +79,7 @@ def built_in_profiles(solver: str | None = None, *, engine: str | None = "gams")
     """The built-in profiles of a solver and an engine, in the order in which a list shows them.
 
     Args:
-        engine: "native": any without GAMS. None: all, each text once: the solvers that read it under GAMS and without.
+        engine: "native": any without GAMS. None: all, each text once, whether for GAMS or without.
     """
     if engine is None or engine == "gams":
         return tuple(p for p in built_in() if engine in (None, p.engine) and solver in (None, p.solver))
@@ -88,7 +88,7 @@ def built_in_profiles(solver: str | None = None, *, engine: str | None = "gams")
 
 @functools.cache
 def _native() -> tuple[Profile, ...]:
-    """One text serves both worlds: what runs under GAMS runs in the solver alone."""
+    """A text for GAMS also works in the native solver."""
     texts = (p for p in built_in() if p.engine != "gams" or p.solver in NATIVE_SOLVERS[1:])
     return tuple(replace(p, engine=p.solver) for p in texts)
 
@@ -101,18 +101,18 @@ def resolve(
     engine: str = "gams",
     default: str = DEFAULT_SET,
 ) -> tuple[Profile, ...]:
-    """The profiles that `names` mean, in that order, each once.
+    """The profiles for `names`, in that order, each once.
 
     A name means, for each solver in `solver`, the user's profile of that name, else the built-in one;
-    `cplex:tight` means that one; `@hard` means a set. No names: all of the user's profiles for these solvers
-    where there are any, else the default set; and before them `current`, the baseline, where it exists.
+    `cplex:tight` means that one; `@hard` means a set. No names: all of the user's profiles for these solvers, if any,
+    else the default set; and before them `current`, the baseline, if it exists.
 
     Args:
         own: the user's profiles as `by_key` gives them.
-        default: the set that `@default`, or no name at all, means for this model.
+        default: the set for `@default`, or for no name, of this model.
 
     Raises:
-        UsageError: a name means nothing; the message lists what is near and what there is.
+        UsageError: a name is unknown; the message lists similar and existing names.
     """
     solvers = (solver,) if isinstance(solver, str) else tuple(solver)
     everything = {p.key: p for p in built_in_profiles(engine=engine)} | dict(own)
@@ -178,7 +178,7 @@ def _unknown(name: str, everything: Mapping[str, Profile], here: Mapping[str, Pr
 
 
 def _close_to(name: str, names: Sequence[str]) -> list[str]:
-    """At most three: names that hold what was typed, else names that are spelled like it."""
+    """At most three: names that contain the text, else names with a similar spelling."""
     holding = [known for known in names if len(name) > 2 and name.casefold() in known.casefold()]
     return holding[:3] or difflib.get_close_matches(name, names, n=3, cutoff=0.5)
 

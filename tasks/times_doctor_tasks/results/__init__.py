@@ -1,1 +1,1 @@
-"""What a finished run's files say together: solves, verdict, whether the profile was applied."""
+"""Reads a finished run's files: solves, verdict, whether the profile was applied."""

@@ -1,4 +1,4 @@
-"""What the search for a conflict found, in a run's words: which rows and bounds cannot hold together."""
+"""The conflict that the search found, for a run's reading: rows and bounds that contradict each other."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from times_doctor_tasks.contract.wording import some_of
 from times_doctor_tasks.results.run_reader import RunReading
 from times_doctor_tasks.results.verdicts import Judgement
 
-#: Rows, and bounds, that a sentence names.
+#: Most rows, and bounds, that a sentence names.
 _NAMED = 3
 _EDGE = "Loosen `primal_feasibility_tolerance`, or look for limits that only just contradict each other."
 _INTEGRALITY = "Look at rows that whole numbers cannot meet, and at the bounds of integer columns."
 
 
 def with_conflict(reading: RunReading, found: Mapping[str, Any]) -> RunReading:
-    """The reading of an infeasible run with what was `found` of its conflict; any other reading as it is."""
+    """The reading of an infeasible run with the `found` conflict; any other reading unchanged."""
     if reading.verdict is not Verdict.INFEASIBLE or not reading.solves:
         return reading
     lines = conflict_lines(found)
@@ -28,7 +28,7 @@ def with_conflict(reading: RunReading, found: Mapping[str, Any]) -> RunReading:
 
 
 def conflict_lines(found: Mapping[str, Any]) -> tuple[str, ...]:
-    """One line for each row and bound that takes part, rows first; none where no conflict was found.
+    """One line for each row and bound of the conflict, rows first; none if no conflict was found.
 
     >>> conflict_lines({"rows": [{"name": "demand", "lower": 10.0}], "bounds": [{"name": "x", "upper": 4.0}]})
     ('row demand >= 10', 'bound x <= 4')
@@ -45,7 +45,7 @@ def conflict_lines(found: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def limits_text(name: str, lower: float | None, upper: float | None) -> str:
-    """A row or column with the limits that it has.
+    """A row or column with its limits.
 
     >>> limits_text("co2", None, 0.5), limits_text("x", 10, 5), limits_text("balance", 3, 3)
     ('co2 <= 0.5', '10 <= x <= 5', 'balance = 3')

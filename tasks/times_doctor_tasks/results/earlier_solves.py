@@ -1,4 +1,4 @@
-"""A run of many solves is judged by its last one; how the others ended is said with it."""
+"""A run of many solves gets the verdict of its last one; this adds how the others ended."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from times_doctor_tasks.contract.wording import some_of
 from times_doctor_tasks.parsers.solves.solve import Solve
 from times_doctor_tasks.results.verdicts import Judgement
 
-#: So many of the solves that gave no solution are named.
+#: Most solves without a solution that are named.
 _NAMED = 3
 
 
 def with_earlier_solves(judgement: Judgement, solves: Sequence[Solve]) -> Judgement:
-    """The judgement, with how many solves gave no solution where one before the last gave none."""
+    """The judgement, with the number of solves without a solution if an earlier one had none."""
     failed = [solve for solve in solves if solve.verdict is not None and solve.verdict not in SOLVED]
     if not any(solve is not solves[-1] for solve in failed):
         return judgement

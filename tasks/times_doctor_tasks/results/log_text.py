@@ -1,7 +1,7 @@
 """The text of a log or listing as its program wrote it.
 
-What people have is often not the file itself: PowerShell redirects in UTF-16, a mail quotes with `> `, a notebook
-indents, a build server puts the time before each line, a terminal's recording has its colours.
+Users often have a changed copy: PowerShell redirects in UTF-16, a mail quotes with `> `, a notebook indents, a build
+server puts the time before each line, a terminal's recording has colours.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from pathlib import Path
 from times_doctor_tasks.parsers.lines import LineBuffer, left_out
 from times_doctor_tasks.results.long_files import span_pieces, spans
 
-#: A longer log is a flood: of it only the two ends are read, each of so many bytes. The worst lines take a second a
-#: megabyte or so.
+#: Of a longer log only the two ends are read, each of this many bytes. The worst lines take about a second per
+#: megabyte.
 WHOLE_BYTES, END_BYTES = 64 << 20, 4 << 20
-#: A listing: most of its lines are passed over.
+#: The same for a listing, most of whose lines are skipped.
 LISTING_BYTES, LISTING_END_BYTES = 256 << 20, 8 << 20
-#: So much of a file's beginning and of its end tells what it is.
+#: Bytes of a file's beginning and end that decide what it is.
 _SAMPLE_BYTES = 16_384
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-#: What stands at the very beginning of its line in every log or listing that has it.
+#: Texts that are always at the beginning of a line in a log or listing.
 _MARKS = (
     r"(?:--- (?:Job \S|Starting |Executing |Generating |GAMS Parameters|Reading solution )|\*{3} Status: "
     r"|\*{4} (?:SOLVER|MODEL) STATUS |GAMS (?:Rev \d+ +)?\d+\.\d+.* Page \d|Running HiGHS \d|Coefficient ranges:"
@@ -35,16 +35,16 @@ _AT_BEGIN = re.compile(f"^{_MARKS}", re.MULTILINE)
 _BEHIND = re.compile(f"^(.{{1,120}}?){_MARKS}", re.MULTILINE)
 #: A terminal's colours and other escapes, and bytes that no text has.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])|[\x00\x07]")
-#: Ends that a cut cannot have made: a last line without its end is whole all the same.
+#: Ends that no cut produces: a last line without line end is complete if it ends like this.
 _WHOLE = re.compile(r"(?:\d\.\d+[eE][+-]\d\d|: +(?:Optimal|Infeasible)|(?:Infeasible|[Uu]nbounded) model) *$")
 #: The longest line that may be one.
 _WHOLE_CHARS = 200
-#: Parts of what was put before a line that differ from line to line: times, numbers, levels such as INFO.
+#: Parts of a prefix that differ from line to line: times, numbers, levels such as INFO.
 _VARYING = re.compile(r"\d+|[A-Z]{4,}|[^\dA-Z]+|[A-Z]")
 
 
 def pieces(path: Path, *, whole_bytes: int | None = None, end_bytes: int | None = None) -> Iterator[str]:
-    """The text in pieces, decoded, without what was put before each line; of a flood its two ends (see `left_out`)."""
+    """The text in pieces, decoded, without prefixes of lines; of a very long log its two ends (see `left_out`)."""
     with path.open("rb") as stream:
         head = stream.read(_SAMPLE_BYTES)
         encoding = _encoding(head)
@@ -66,7 +66,7 @@ def pieces(path: Path, *, whole_bytes: int | None = None, end_bytes: int | None 
 
 
 def lines_of(path: Path) -> Iterator[str]:
-    """The whole lines of a listing; a last one without its end was cut off and is left out."""
+    """The complete lines of a listing; a last line without its end was cut off and is dropped."""
     lines = LineBuffer()
     for text in pieces(path, whole_bytes=LISTING_BYTES, end_bytes=LISTING_END_BYTES):
         yield from lines.feed(text)
@@ -111,7 +111,7 @@ def _without_bom(encoding: str, head: bytes) -> str:
 
 
 def _cleaning(text: str) -> Callable[[str], str] | None:
-    """What makes a line as its program wrote it; None where nothing was added."""
+    """A function that restores a line as its program wrote it; None if nothing was added."""
     before = _put_before(_ESCAPES.sub("", text))
     if before is None and not _ESCAPES.search(text):
         return None
@@ -119,7 +119,7 @@ def _cleaning(text: str) -> Callable[[str], str] | None:
 
 
 def _put_before(text: str) -> re.Pattern[str] | None:
-    """A pattern of what was put before each line; None where nothing was.
+    """A pattern of the prefix of each line; None if there is none.
 
     >>> _put_before("2024-10-01 INFO > --- Job a").pattern
     '\\\\d+\\\\-\\\\d+\\\\-\\\\d+\\\\ [A-Z]+\\\\ >\\\\ '

@@ -1,4 +1,4 @@
-"""Files of any length, read within bounds: whole, or by their ends with a line between that says what is left out."""
+"""Reads files of any length within bounds: whole, or the two ends with a line between about the omitted part."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ PIECE_BYTES = 1 << 20
 
 
 def spans(file: BinaryIO, *, whole_bytes: int, end_bytes: int) -> list[tuple[int, int]]:
-    """What to read of a file as long as it is now: all of it, or its two ends where it has more than `whole_bytes`.
+    """The parts to read of a file: all of it, or its two ends if it has more than `whole_bytes`.
 
-    Both ends are cut where a line begins, if one does so within `PIECE_BYTES`.
+    Both ends are cut at the beginning of a line, if there is one within `PIECE_BYTES`.
     """
     size_bytes = os.fstat(file.fileno()).st_size
     if size_bytes <= whole_bytes:
@@ -46,7 +46,7 @@ def ends(path: Path, *, whole_bytes: int, end_bytes: int) -> bytes:
 
 
 def longest(paths: Iterable[Path]) -> tuple[int, str]:
-    """Bytes and name of the largest of the files that are there; (0, "") where none is."""
+    """Bytes and name of the largest existing file; (0, "") if there is none."""
     sizes = [(0, "")]
     for path in paths:
         with contextlib.suppress(OSError):

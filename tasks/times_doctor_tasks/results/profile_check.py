@@ -1,4 +1,4 @@
-"""Was the profile really used? A driver's own statements beat the command line (measured)."""
+"""Checks that the profile was used: statements in a driver override the command line (measured)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _OPTFILE_STATEMENT = re.compile(r"\boptfile\s*=\s*(\d+)", re.IGNORECASE)
 
 #: Origin of a profile that is not the user's.
 _BUILT_IN = "built in"
-#: Solvers that name each option they read in GAMS's log, so that silence means that nothing was read.
+#: Solvers that name each option that they read in GAMS's log: without such lines they read none.
 _ECHOING = frozenset({"cplex"})
 
 
 class Application(msgspec.Struct, frozen=True):
-    """Whether a profile was used; None where the files do not show it. The words are empty unless it was not."""
+    """Whether a profile was used; None if unknown. The text is empty unless it was not used."""
 
     applied: bool | None
     why: str = ""
@@ -54,9 +54,9 @@ def find_statements(path: str, lines: Iterable[str]) -> list[Statement]:
 
 
 def judge_application(run: RunSpec, reading: RunReading, statements: Iterable[Statement]) -> Application:
-    """Compares what the solver says it used with the profile of `run`.
+    """Compares the options that the solver reports with the profile of `run`.
 
-    `statements`: lines of the model that may have overruled it; only asked for if something did.
+    `statements`: lines of the model that may have overridden it; called only if something did.
     """
     if not reading.solves:
         return Application(None)
@@ -95,7 +95,7 @@ def _is_unread(run: RunSpec, reading: RunReading) -> bool:
     if reading.option_file_read is False:
         return True
     names_something = bool(parse_options(run.options, run.solver).options)
-    # A run that was killed may have been before its solver said anything; of a flood not everything was read.
+    # A killed run may have ended before its solver printed anything; a very long log was not read completely.
     is_whole = reading.complete and not reading.left_out_bytes
     is_silent = is_whole and not (reading.options_set or reading.options_ignored or reading.options_clamped)
     return run.solver.lower() in _ECHOING and names_something and is_silent

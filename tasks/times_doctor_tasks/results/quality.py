@@ -1,4 +1,4 @@
-"""How good the last solution of a run is: by the solver's own figures, beside the tolerances that it was asked for."""
+"""The quality of a run's last solution: the solver's own figures, and the requested tolerances."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TOLERANCES: Mapping[str, Mapping[str, tuple[str, float]]] = {
 def quality_of(reading: RunReading) -> dict[str, float]:
     """Residuals, complementarity, gap, absolute and relative (`_rel`), and tolerances, by name, if known.
 
-    A residual is the larger of two figures: how far rows and bounds are broken, and how far `A x` is from the rows.
+    A residual is the larger of two figures: the violation of rows and bounds, and the distance of `A x` from the rows.
     """
     solve = reading.last_solve
     if solve is None or solve.objective is None:

@@ -1,4 +1,4 @@
-"""How a model is scaled: what its ranges say, and the options of HiGHS that answer to them."""
+"""How a model is scaled: a check of its ranges, and the options of HiGHS that improve it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-#: From this ratio of the largest to the smallest magnitude of a part on, a model counts as badly scaled.
+#: From this ratio of largest to smallest magnitude in a part on, a model counts as badly scaled.
 BAD_RATIO = 1e9
 #: Costs and bounds that HiGHS calls excessively large; it advises to scale the largest one down to this.
 LARGE = 1e6
@@ -30,7 +30,7 @@ def bad_parts(found: Mapping[str, Any]) -> list[str]:
 
 
 def scaling_sentence(found: Mapping[str, Any], subject: str = "It") -> str:
-    """What is wrong with the scaling; empty where nothing is."""
+    """The problem of the scaling; empty if there is none."""
     words, every = [], ratios(found)
     if bad := bad_parts(found):
         spans = [f"the {name} {found['parts'][name]['min']:.0e} to {found['parts'][name]['max']:.0e}" for name in bad]
@@ -52,7 +52,7 @@ def scale_options(found: Mapping[str, Any]) -> dict[str, str]:
     parts = found["parts"]
     largest = {
         "user_objective_scale": parts["costs"].get("max", 0.0),
-        # A bound of an integer column means something as it is.
+        # A bound of an integer column cannot be scaled.
         "user_bound_scale": 0.0
         if found["discrete"]
         else max(parts["bounds"].get("max", 0.0), parts["right-hand sides"].get("max", 0.0)),

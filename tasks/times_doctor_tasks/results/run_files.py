@@ -1,4 +1,4 @@
-"""Which files belong to one run: told by their beginnings, their names and what the log says."""
+"""Finds the files of one run by their beginnings, their names and the text of the log."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _GAMS_LOG = re.compile(
     r"|\*\*\* (?:Status: |Log reopend|Open logfile))",
     re.MULTILINE,
 )
-#: What GAMS's links to solvers begin with, in a log that was cut out of GAMS's.
+#: First lines of GAMS's links to solvers, for a part of a GAMS log.
 _GAMS_LINK = re.compile(r"^(?:IBM ILOG CPLEX|\.\.\. )", re.MULTILINE)
 _HIGHS_LOG = re.compile(
     r"^ *(?:Running HiGHS |Coefficient ranges:|Presolving model|(?:LP|MIP|QP|MIQP) .*has \d+ rows?; \d+ cols?; "
     r"|Model +status +: |Solving report|ERROR: {3}\S)",
     re.MULTILINE,
 )
-#: How the logs of solvers that ran without GAMS are told, by solver.
+#: How to recognise the logs of solvers without GAMS, by solver.
 _NATIVE_LOGS = {
     "highs": _HIGHS_LOG,
     **{
@@ -45,21 +45,21 @@ _LISTING = re.compile(
     r"|^\*{4} (?:FILE SUMMARY|(?:SOLVER|MODEL) STATUS |USER ERROR|\d+ ERROR\(S\)| {0,1}\d{2,3}  \S)",
     re.MULTILINE,
 )
-#: Of the files beside a run's, those that may be of it.
+#: Neighbouring files that may belong to a run.
 _EXTENSIONS = frozenset({".log", ".txt", ".lst", ".trc", ".trace", ".out"})
 _TRACE_HEAD = "* Trace Record Definition"
-#: The log's own words on where listing and trace went.
+#: The paths of listing and trace in the log.
 _NAMED = re.compile(r"^ +(Output|Trace) (.+?) *$", re.MULTILINE)
 
 
-#: When the job began: in the log's job line and at the top of each page of the listing, to the second the same.
+#: The start of the job: in the log's job line and at the top of each page of the listing, equal to the second.
 _BEGAN = re.compile(r"^--- Job .+ Start (\S+ \S+)|(\d\d/\d\d/\d\d \d\d:\d\d:\d\d) Page \d", re.MULTILINE)
-#: What GAMS was called with: in the log's job line and its parameters, and (in lines of a page's width) in the listing.
+#: The input of GAMS: in the log's job line and its parameters, and (wrapped at the page width) in the listing.
 _SOURCE = re.compile(r"^--- Job (\S.*?) Start |^ +Input (.+)|^Input +(.+(?:\n {5}\S.*)*)", re.MULTILINE)
 
 
 class RunFiles(msgspec.Struct, frozen=True):
-    """Where a run's files are; None: there is none."""
+    """The paths of a run's files; None: there is none."""
 
     log: Path | None = None
     listing: Path | None = None
@@ -72,11 +72,11 @@ class RunFiles(msgspec.Struct, frozen=True):
 def find_run_files(path: Path) -> RunFiles:
     """The files of the run that `path` belongs to: a log, a listing, a trace file, or the folder of a run.
 
-    Next to a log, those that it names, else those with the same stem, else the only one of its kind. In a folder those
-    of the newest log, else the newest of their kind.
+    For a log: the files that it names, else those with the same stem, else the only one of its kind. For a folder:
+    those of the newest log, else the newest of their kind.
 
     Raises:
-        FileNotFoundError: Nothing there is a log, a listing or a trace file.
+        FileNotFoundError: There is no log, listing or trace file.
     """
     if path.is_dir():
         files = _in_folder(path)
@@ -90,7 +90,7 @@ def find_run_files(path: Path) -> RunFiles:
 
 
 def native_solver(path: Path) -> str:
-    """The solver whose own log this is, without GAMS around it; empty where it is none."""
+    """The solver whose log without GAMS this is; empty if it is none."""
     return _native_in(sample(path))
 
 
@@ -101,7 +101,7 @@ def _native_in(text: str) -> str:
 
 
 def runs_below(folder: Path) -> Iterator[tuple[Path, RunFiles]]:
-    """Every log in a folder and the folders in it, and every listing that is of no log, with what belongs to it."""
+    """Every log in a folder and its subfolders, and every listing without a log, with the files of its run."""
     for place, inner, _ in os.walk(folder):
         inner.sort()
         near = _Neighbours(Path(place))
@@ -158,14 +158,14 @@ class _Neighbours:
                 self._named.setdefault((kind, path.stem.lower()), path)
 
     def belonging(self, path: Path, kind: str, name: str | None) -> Path | None:
-        """What belongs to `path`: the file that it names, else the one with its stem, else the only one of its kind."""
+        """The file for `path`: the one that it names, else the one with its stem, else the only one of its kind."""
         found = self._named.get((kind, name or "")) or self._named.get((kind, path.stem.lower()))
         candidates = self.kinds.get(kind, [])
         return found or (candidates[0] if len(candidates) == 1 else None)
 
 
 def _same_job(one: Path, other: Path) -> bool:
-    """Whether a log and a listing can be of one job: when it began decides, where one does not say it, its input."""
+    """Whether a log and a listing can be of one job: by its start, or by its input if a start is missing."""
     texts = sample(one), sample(other)
     for pattern, told in ((_BEGAN, str), (_SOURCE, _stem)):
         first, second = ({told(match[match.lastindex or 0]) for match in pattern.finditer(text)} for text in texts)
@@ -187,7 +187,7 @@ def _named_in_log(head: str) -> dict[str, str]:
     kinds = {"Output": "listing", "Trace": "trace"}
     named: dict[str, str] = {}
     for what, name in _NAMED.findall(head):
-        # The first one is the run's own; a model that calls GAMS prints those of the inner run too.
+        # The first one is the run's; a model that calls GAMS prints those of the inner run too.
         named.setdefault(kinds[what], re.split(r"[\\/]", name)[-1].lower())
     return named
 

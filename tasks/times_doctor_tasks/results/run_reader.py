@@ -1,4 +1,4 @@
-"""Everything that the files of one run say, in one record.
+"""Reads all files of one run into one record.
 
 Each file is read once, as a stream, whatever its size. A last line without its end was cut off and is left out: cut,
 `MODEL STATUS 19` reads as `MODEL STATUS 1`.
@@ -32,9 +32,9 @@ from times_doctor_tasks.results.long_files import ends
 from times_doctor_tasks.results.run_files import RunFiles, native_solver
 from times_doctor_tasks.results.verdicts import Findings, Judgement, judge
 
-#: Trace files are small; of a larger one the two ends are read.
+#: Trace files are small; of a larger one only the two ends are read.
 _TRACE_BYTES, _TRACE_END_BYTES = 16 << 20, 4 << 20
-#: Verdicts of solves that may have an objective: a log shows one of others, too.
+#: Verdicts of solves that may have an objective: a log may show one for others, too.
 _WITH_OBJECTIVE = (*SOLVED, Verdict.LIMIT, Verdict.INTERRUPTED, None)
 _MAX_MESSAGES = 50
 #: GAMS's return code for each of its status lines.
@@ -48,7 +48,7 @@ _RETURN_CODES = {
 
 
 class RunReading(msgspec.Struct, frozen=True):
-    """What a run's files say. None: no file says it."""
+    """The content of a run's files. None: unknown."""
 
     solves: tuple[Solve, ...]
     """Every solve, oldest first; of thousands the first and the last ones."""
@@ -100,10 +100,10 @@ class RunReading(msgspec.Struct, frozen=True):
 
 
 def read_run(files: RunFiles, *, stop_reason: StopReason | None = None) -> RunReading:
-    """Read a run's files. A file that is not there is as good as none; the log of a solver alone is known by its words.
+    """Read a run's files. Missing files are ignored; a native solver's log is recognised by its lines.
 
     Raises:
-        OSError: A file is there but cannot be read.
+        OSError: A file exists but cannot be read.
     """
     if files.log is not None and files.log.is_file() and (solver := native_solver(files.log)):
         return read_native_run(files.log, solver, returncode=files.returncode, stop_reason=stop_reason)
@@ -130,7 +130,7 @@ def read_run(files: RunFiles, *, stop_reason: StopReason | None = None) -> RunRe
     under_way = not ended and (digest.solve_under_way or listed.solve_begun) and not (solves and solves[-1].ended)
     findings = _findings(digest, listed, ended=ended, solve_under_way=under_way)
     if ended and len(solves) > 1 and (not solves[-1].ended or (solves[-1].aborted and findings.interrupted)):
-        # GAMS stopped while it generated one more: that one never was.
+        # GAMS stopped while it generated another model: that one does not count.
         solves = solves[:-1]
     judgement = judge(solves[-1] if solves else None, findings, returncode=files.returncode, stop_reason=stop_reason)
     judgement = with_earlier_solves(judgement, solves)
@@ -148,7 +148,7 @@ def read_native_run(
     stop_reason: StopReason | None = None,
     final: Mapping[str, Any] | None = None,
 ) -> RunReading:
-    """Read the log of a solver run without GAMS; its own `final` answer decides, without one the log's last status."""
+    """Read the log of a native solver; its `final` answer decides, or else the log's last status."""
     digest, phases = _read_log(log, lambda: log_reader(solver))
     final = final or {}
     found = with_final_answer(digest.solves(), final, solver)
@@ -162,7 +162,7 @@ def read_native_run(
         solver=ENGINE_NAMES.get(solver, solver.upper()),
         ended=ended,
         last_phase=digest.last_phase,
-        # What the program says that ran the solver has the model's size; the solver's own lines have not.
+        # The solve program's message has the model's size; the solver's own lines do not.
         licence=None if final.get("why") else digest.licence,
         other_errors=(ErrorLine(final["why"]),) if final.get("why") else tuple(digest.errors),
         solve_under_way=digest.solve_under_way and not ended,
@@ -173,7 +173,7 @@ def read_native_run(
     else:
         judgement = judge(solves[-1] if solves else None, findings, returncode=returncode, stop_reason=stop_reason)
     judgement = with_earlier_solves(judgement, solves)
-    # What kept the solver from reading the model, as GAMS's compile errors do.
+    # Errors while the solver read the model, like GAMS's compile errors.
     said = Listing(compile_errors=findings.other_errors if judgement.verdict is Verdict.COMPILE_ERROR else ())
     return _reading(digest, said, phases, solves, judgement, returncode=returncode, complete=ended)
 
@@ -225,9 +225,9 @@ def _read_trace(path: Path | None) -> list[TraceRow]:
 
 
 def _ended(files: RunFiles, digest: LogDigest, listing: Listing | None, rows: list[TraceRow]) -> bool:
-    """Whether some file shows the run's end: the log's status line or the listing's file summary.
+    """Whether a file shows the run's end: the log's status line or the listing's file summary.
 
-    The trace has no end mark, so it proves the end only where it is all there is and the return code is one of GAMS's.
+    The trace has no end mark, so it proves the end only if there is no other file and GAMS's return code is known.
     """
     if digest.gams_status is not None or (listing is not None and listing.complete):
         return True
@@ -310,7 +310,7 @@ def _reading(
 
 
 def _options(log: Options, listing: Options) -> Options:
-    """The log's, and where it shows none the listing's."""
+    """The log's, or else the listing's."""
     return log if log.taken or log.ignored or log.file_read is not None else listing
 
 

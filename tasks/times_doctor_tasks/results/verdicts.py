@@ -1,8 +1,8 @@
-"""How a run ended, in our words, with a sentence for the modeller and the next step.
+"""How a run ended: a verdict, with a sentence for the modeller and the next step.
 
 The order of evidence: what stopped the engine (licence, compile error, ...), then the last solve. Return code 0 proves
-nothing: an infeasible model, a crashed solver and a run without any solve all end with 0. And a verdict needs
-proof: files that end in the middle never give one, except that the run did not come to its end.
+nothing: an infeasible model, a crashed solver and a run without any solve all end with 0. A verdict needs proof: from
+incomplete files we only know that the run did not finish.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from times_doctor_tasks.parsers.solves.solve import Solve
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """A verdict, why, and what to do about it."""
+    """A verdict, its reason, and what to do."""
 
     verdict: Verdict
     sentence: str
@@ -26,7 +26,7 @@ class Judgement(msgspec.Struct, frozen=True):
 
 
 class Findings(msgspec.Struct, frozen=True):
-    """What log, listing and trace say around the solves."""
+    """The facts in log, listing and trace apart from the solves."""
 
     solver: str = ""
     """The solver that ran without GAMS, for people; empty under GAMS."""
@@ -58,7 +58,7 @@ class Findings(msgspec.Struct, frozen=True):
         return any("ctrlc" in text or "control c" in text for text in texts)
 
 
-#: Signals that mean that the program itself broke, by number.
+#: Signals that mean a crash of the program, by number.
 _CRASHES = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 11: "SIGSEGV"}
 _STOPS = {1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 9: "SIGKILL", 13: "SIGPIPE", 15: "SIGTERM", 24: "SIGXCPU"}
 _SIGXFSZ = 25
@@ -111,7 +111,7 @@ _GAMS_CODES: dict[int, tuple[Verdict, str, str]] = {
         ),
     ),
 }
-#: What to do about a model file that cannot be read.
+#: What to do if a model file cannot be read.
 WHOLE_FILE = (
     "Check that it is a whole MPS or LP file. Names with signs such as `-` need an .mps file: an .lp cannot hold them."
 )
@@ -155,12 +155,12 @@ def judge(
     returncode: int | None = None,
     stop_reason: StopReason | None = None,
 ) -> Judgement:
-    """The verdict of a run whose last solve is `solve` (None: it had none).
+    """The verdict of a run whose last solve is `solve` (None: there was none).
 
     Args:
-        findings: What the files show around that solve.
-        returncode: Of the engine's process, negative or 128 + n where a signal ended it; None where nobody knows.
-        stop_reason: Why we stopped it; None where we did not.
+        findings: The facts apart from that solve.
+        returncode: Of the engine's process, negative or 128 + n if a signal ended it; None if unknown.
+        stop_reason: Why we stopped it; None if we did not.
     """
     ending = solve_ending(solve) if solve is not None and not findings.solve_under_way else None
     whole = _whole_run(findings, returncode)
@@ -180,7 +180,7 @@ def judge(
 
 
 def _whole_run(findings: Findings, returncode: int | None) -> int:
-    """The engine's return code, or the one that fits its status line; 0 where all went well or nothing is known."""
+    """The engine's return code, or the one of its status line; 0 if all went well or nothing is known."""
     if returncode is not None and _signal(returncode) is None:
         return returncode
     status = (findings.gams_status or "").lower()
@@ -188,7 +188,7 @@ def _whole_run(findings: Findings, returncode: int | None) -> int:
 
 
 def _signal(returncode: int) -> int | None:
-    """The signal that ended the process, from -n or a shell's 128 + n; GAMS's own codes are no signals."""
+    """The signal that ended the process, from -n or a shell's 128 + n; GAMS's own codes are not signals."""
     if returncode < 0:
         return -returncode
     number = returncode - 128
@@ -200,7 +200,7 @@ def _signal(returncode: int) -> int | None:
 def _cut_short(
     ending: Ending | None, findings: Findings, whole: int, returncode: int | None, stop_reason: StopReason | None
 ) -> Judgement:
-    """The files end in the middle: the run was stopped or killed, or it is still running."""
+    """The files are incomplete: the run was stopped or killed, or it is still running."""
     where = f" in phase {findings.last_phase.value!r}" if findings.last_phase is not None else ""
     before = f" The last solve that ended: {ending.sentence}" if ending is not None else ""
     if stop_reason is not None:
@@ -220,7 +220,7 @@ def _cut_short(
 
 
 def _told_to_stop(stop_reason: StopReason, ending: Ending | None) -> Judgement:
-    """We know why it was interrupted: of its own words only those on what it kept are news."""
+    """We know why it was interrupted: of its messages only those about kept results matter."""
     words = "" if ending is None else ending.kept if ending.verdict is Verdict.INTERRUPTED else ending.sentence
     return _stopped(stop_reason, f". {words}" if words else ".")
 
@@ -339,7 +339,7 @@ def _with_answer(ending: Ending, findings: Findings, whole: int, stop_reason: St
 def _from_code(code: int, findings: Findings, detail: str = "") -> Judgement:
     verdict, sentence, next_step = _codes(findings)[code]
     errors = {2: findings.compile_errors, 3: findings.execution_errors}.get(code, ())
-    # Of the others the last is what ended GAMS: it goes on after some of the earlier ones.
+    # The last of the others ended GAMS: it goes on after some errors.
     said = detail or _first(errors or findings.other_errors[-1:])
     if verdict is Verdict.LICENCE and not findings.solver and (refusal := why_refused(said)) is not None:
         sentence, next_step = refusal.what, refusal.next_step

@@ -1,4 +1,4 @@
-"""What a snapshot of a model is made of: its manifest, and the names files may have in it.
+"""The manifest of a model's snapshot, and the rules for its file names.
 
 A snapshot is a tree of regular files under lower-cased ASCII names (GAMS runs on it with `fileCase=4`, which
 lower-cases the file part of every name and leaves folders alone). Its folders:
@@ -23,21 +23,20 @@ from times_doctor_tasks.contract.errors import UsageError
 
 #: Files below it are copied into the working directory of each run.
 WORKDIR = "cwd"
-#: Where `stage` leaves its record, inside the tree so that both appear at once; no file may have this name.
+#: The record of `stage`, inside the tree so that both appear together; no other file may have this name.
 RECORD = ".staged.json"
-#: More files than this are no model.
+#: A model has no more files than this.
 MAX_FILES = 100_000
-#: More bytes than this are no manifest: some 25,000 files with names of usual length fit. Read, the worst one takes
-#: ten times as much memory.
+#: Most bytes of a manifest: about 25,000 files with names of usual length. Reading may take ten times as much memory.
 MAX_MANIFEST_BYTES = 4 << 20
-#: More bytes than this in all its files are no model: 1 TB.
+#: Most bytes of all files of a model: 1 TB.
 MAX_TOTAL_BYTES = 10**12
 #: Longest name in a snapshot, and longest part of it, in UTF-8 bytes (a part leaves room for a suffix).
 MAX_NAME_BYTES, MAX_PART_BYTES = 800, 200
 #: Longest value of a word of GAMS's command line.
 MAX_VALUE_CHARS = 1000
-#: GAMS options of the user's own command line that travel, for they change what is solved or for how long; what shapes
-#: the log and the listing, and where files go, is the worker's to say.
+#: GAMS options of the user's command line that are sent to hosts, as they change the problem or its time limit. The
+#: worker sets those for log, listing and paths.
 KEPT_OPTIONS = frozenset(
     {"optcr", "optca", "reslim", "iterlim", "nodlim", "domlim", "bratio", "holdfixed", "forcework"}
     | {"workfactor", "workspace"}
@@ -66,7 +65,7 @@ class NameCollision(UsageError):
 
 
 class BadManifest(UsageError):
-    """A manifest is not one that this project writes."""
+    """A manifest that this project would not write."""
 
     words = "The snapshot's manifest is refused: {0}. Expected one written by times-doctor; scan again."
 
@@ -81,7 +80,7 @@ class StagedFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RewrittenPlace(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of a staged file that differs from the file it came from."""
+    """A line of a staged file that differs from the original."""
 
     path: str
     line: int
@@ -90,7 +89,7 @@ class RewrittenPlace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Everything a host needs to know to run a model, but the profile."""
+    """All that a host needs to run a model, except the profile."""
 
     driver: str
     files: tuple[StagedFile, ...]
@@ -108,7 +107,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
-    """The manifest as the blob that is stored: the same bytes for the same manifest.
+    """The manifest as a blob: the same bytes for the same manifest.
 
     Raises:
         BadManifest: no host would read it.
@@ -151,12 +150,12 @@ def lower_name(name: str) -> str:
 
 
 def is_parameter_value(value: str) -> bool:
-    """Whether a value may stand on GAMS's command line."""
+    """Whether a value is allowed on GAMS's command line."""
     return len(value) <= MAX_VALUE_CHARS and value.isprintable()
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that is not a plain relative lower-case path.
+    """Reject a name that is not a plain relative lower-case path.
 
     Raises:
         HostileName: it says why.
@@ -186,7 +185,7 @@ def _name_fault(name: str) -> str | None:
 
 
 def check_collisions(names: Iterable[tuple[str, str]]) -> None:
-    """Refuse two (staged name, what the user knows the file as) with one name, or a file where another needs a folder.
+    """Reject two (staged name, user's name) with the same name, or a file where another needs a folder.
 
     Raises:
         NameCollision: naming both as the user knows them.
@@ -210,7 +209,7 @@ def _folders_of(name: str) -> Iterator[str]:
 
 
 def check_manifest(manifest: Manifest) -> None:
-    """Refuse a manifest that names anything outside its own tree, or two files that would become one.
+    """Reject a manifest that names anything outside its tree, or two files that would become one.
 
     Raises:
         BadManifest, HostileName, NameCollision.

@@ -1,4 +1,4 @@
-"""The read-only tree a snapshot becomes on a solver host: written whole or not at all, checked before reuse."""
+"""Stages a snapshot on a solver host as a read-only tree: atomically, and checked before reuse."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CHUNK_BYTES = 1024 * 1024
 
 
 class BlobMismatch(StoreFailed):
-    """A blob's content is not what its name says."""
+    """A blob's content does not have the hash that is its name."""
 
     words = "The stored content of {0!r} is {2}, expected {1}. Scan again to upload it once more."
 
@@ -31,15 +31,15 @@ FetchBlob: TypeAlias = Callable[[str], Path | BinaryIO]
 
 
 def stage(manifest: Manifest, fetch_blob: FetchBlob, target: Path) -> None:
-    """Write the snapshot as a read-only tree at `target`, whole or not at all.
+    """Write the snapshot atomically as a read-only tree at `target`.
 
     A record of every file's size, times and inode is left inside it for `verify_staged`.
-    Where another process stages the same tree at the same time, the first one wins and both are content.
+    If another process stages the same tree at the same time, the first one wins, and both succeed.
 
     Raises:
         BadManifest, HostileName, NameCollision: the manifest is checked again, from any sender.
-        BlobMismatch: a blob's content is not what the manifest says.
-        FileExistsError: `target` is there and is not an untouched snapshot; `remove_staged` it first.
+        BlobMismatch: a blob's content differs from the manifest.
+        FileExistsError: `target` exists but is not an unchanged snapshot; call `remove_staged` first.
     """
     check_manifest(manifest)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def _move_into_place(tree: Path, target: Path) -> None:
 
 
 def verify_staged(target: Path) -> bool:
-    """Whether the tree at `target` is untouched since `stage` wrote it (size, mtime, ctime, inode of each file)."""
+    """Whether the tree at `target` is unchanged since `stage` wrote it (size, mtime, ctime, inode of each file)."""
     try:
         recorded = msgspec.json.decode((target / RECORD).read_bytes(), type=dict[str, _Stamp])
         return recorded == _stamps(target)
@@ -73,7 +73,7 @@ def verify_staged(target: Path) -> bool:
 
 
 def remove_staged(target: Path) -> None:
-    """Delete a staged tree, read-only as it is; nothing happens where there is none."""
+    """Delete a staged (read-only) tree, if there is one."""
     if target.is_symlink():
         target.unlink()
     elif target.exists():
@@ -81,7 +81,7 @@ def remove_staged(target: Path) -> None:
 
 
 def copy_workdir_files(target: Path, workdir: Path) -> None:
-    """Copy what GAMS finds in its working directory only (`cwd/` of the snapshot) into a run's own, writable.
+    """Copy the files that GAMS needs in its working directory (`cwd/` of the snapshot) into a run's, writable.
 
     Copied, not linked: TIMES may write a GDX file under the name of one it read.
     """
@@ -138,7 +138,7 @@ def _make_read_only(tree: Path) -> None:
     for folder, _, names in os.walk(tree, topdown=False):
         for name in names:
             (Path(folder) / name).chmod(0o444)
-        if Path(folder) != tree:  # the top one stays writable until it has its final name
+        if Path(folder) != tree:  # the top folder stays writable until it has its final name
             Path(folder).chmod(0o555)
 
 

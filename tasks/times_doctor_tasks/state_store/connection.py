@@ -1,7 +1,7 @@
 """Connections to the server, with timeouts, so that a dead network connection does not block a process.
 
-Without them a lost network leaves a client blocked for 0.8 times the length of the outage after it is over
-(measured). `socket_keepalive` with a unix socket is a TypeError: it is left out there.
+Without them a client stays blocked after an outage for 0.8 times its length (measured). `socket_keepalive` is not set
+for a unix socket: it would be a TypeError.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from times_doctor_tasks.contract.errors import BrokerUnavailable
 #: Seconds to wait for an answer, and for a connection.
 SOCKET_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 5.0
-#: Seconds between checks that an idle connection of Celery's still lives. Ours are not checked: a command that fails on
-#: one is sent again on a new one, and a PING before it costs a round trip each time that a slot frees after a solve.
+#: Seconds between checks of Celery's idle connections. Ours are not checked: a command that fails is sent again on a
+#: new connection, and a PING before it would cost a round trip after each solve.
 HEALTH_CHECK_S = 5
-#: Oldest server we speak to: streams, functions of TIME in scripts and AOF as tested.
+#: Oldest supported server: streams, TIME in scripts and AOF as tested.
 OLDEST_SERVER = (7, 0)
 
 
-#: Seconds that a script which only control may load is waited for: a server that has just started knows none.
+#: Seconds to wait until control has loaded a script: a new server has none.
 SCRIPT_WAIT_S = 10.0
 _SCRIPT_POLL_S = 0.1
 
 
 class PatientScripts:
-    """For a `redis.Redis`: a script that this user may not load (deploy/users.acl) is waited for; control loads all."""
+    """For a `redis.Redis`: waits for a script that this user may not load (deploy/users.acl); control loads all."""
 
     def script_load(self, script: str | bytes) -> Any:
         """The script's SHA1.
 
         Raises:
-            NoPermissionError: it may not be loaded, and no other process has done so in time.
+            NoPermissionError: this user may not load it, and no other process has done so in time.
         """
         asked: Any = super()
         try:
@@ -61,7 +61,7 @@ class PatientScripts:
 
 
 class PatientRedis(PatientScripts, redis.Redis):  # type: ignore[misc]  # redis-py's types are for async clients too
-    """What we connect with."""
+    """Our connection class."""
 
 
 #: What a server that is there says to whatever writes, and what helps.
@@ -76,13 +76,13 @@ def is_socket(url: str) -> bool:
     return url.startswith("redis+socket://")
 
 
-#: What a stream says that nothing can be added to any more.
+#: The error of a stream that takes no more entries.
 LAST_ID = "last possible ID"
 
 
 def is_wrong_type(error: Exception) -> bool:
-    """Whether Redis, or a script of ours, refused because a key of ours has the wrong type."""
-    if type(error) is not redis.ResponseError:  # OOM, READONLY and their kind are classes of their own
+    """Whether Redis or one of our scripts refused because a key has the wrong type."""
+    if type(error) is not redis.ResponseError:  # OOM, READONLY and similar errors have separate classes
         return False
     words = str(error)
     return "WRONGTYPE" in words or LAST_ID in words or words.startswith(("user_script", "Error running"))
@@ -91,8 +91,8 @@ def is_wrong_type(error: Exception) -> bool:
 def connect(url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S, retries: int | None = None) -> redis.Redis:
     """A client for a broker URL as we write it (`redis+socket://` for a unix socket). Opens nothing yet.
 
-    `retries`: how often a command is sent again before its error is told; None leaves it to redis-py, which waits for
-    seconds between them. A screen that a person looks at takes 0, and tells of the outage itself.
+    `retries`: how often a command is sent again before it raises; None: redis-py's default, with pauses of seconds. A
+    live screen uses 0 and reports the outage itself.
     """
     options: dict[str, Any] = {
         "socket_timeout": socket_timeout_s,
@@ -111,12 +111,12 @@ def check(client: redis.Redis, url: str) -> str:
     """The server's version.
 
     Raises:
-        BrokerUnavailable: it does not answer, wants a password, or is too old.
+        BrokerUnavailable: it does not answer, needs a password, or is too old.
     """
     try:
         info: Any = client.info("server")
     except redis.AuthenticationError as error:
-        # Without a password redis-py shows what its HELLO was answered: a paragraph that does not help.
+        # Without a password redis-py shows the answer to HELLO, which does not help the user.
         refused = "" if "WRONGPASS" not in str(error) and "invalid" not in str(error) else ", and not this one"
         raise BrokerUnavailable(
             shown_url(url), f"it wants a password{refused}: redis://user:password@host, in the environment or a file"

@@ -13,9 +13,9 @@ from times_doctor_tasks.contract.messages import Document, decode, encode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Dead letters that are kept; all of them are counted.
+#: Dead letters that are stored; all of them are counted.
 KEPT = 200
-#: Bytes of a message that are kept of it.
+#: Bytes of a message that are stored.
 HEAD_BYTES = 2048
 
 
@@ -50,7 +50,7 @@ class DeadLetters:
         k = self._keys
         for key, kind in ((k.dead(), b"list"), (k.dead_counts(), b"hash"), (k.dead_runs(), b"hash")):
             if self._client.type(key) not in (kind, b"none"):
-                self._client.delete(key)  # it has another type: nothing of ours is in it
+                self._client.delete(key)  # wrong type: it cannot hold our data
         pipe = self._client.pipeline(transaction=True)
         pipe.lpush(k.dead(), encode(letter))
         pipe.ltrim(k.dead(), 0, KEPT - 1)
@@ -63,7 +63,7 @@ class DeadLetters:
         pipe.execute()
 
     def newest(self) -> list[DeadLetter]:
-        """Those that are kept, newest first; entries that are no letters are left out."""
+        """The stored ones, newest first; invalid entries are left out."""
         letters = []
         for raw in self._list(self._keys.dead()):
             try:
@@ -73,7 +73,7 @@ class DeadLetters:
         return letters
 
     def counts(self) -> dict[str, int]:
-        """How many there were by reason, since the last drop."""
+        """Counts by reason since the last drop."""
         return {
             reason.decode("utf-8", "replace"): int(count)
             for reason, count in self._hash(self._keys.dead_counts()).items()
@@ -81,7 +81,7 @@ class DeadLetters:
         }
 
     def runs(self) -> dict[tuple[str, str], str]:
-        """(scan, run) to the reason: those with a dead letter that control has not ended yet."""
+        """(scan, run) to the reason, for runs that control has not ended yet."""
         found = {}
         for member, reason in self._hash(self._keys.dead_runs()).items():
             scan, _, run = member.decode("utf-8", "replace").partition(" ")
@@ -89,11 +89,11 @@ class DeadLetters:
         return found
 
     def settle(self, scan: str, run: str) -> None:
-        """Control has seen to the run."""
+        """Notes that control has ended the run."""
         self._client.hdel(self._keys.dead_runs(), f"{scan} {run}")
 
     def drop(self) -> int:
-        """Forgets all letters and their count; how many were kept."""
+        """Deletes all letters and their count; returns how many were stored."""
         kept = len(self._list(self._keys.dead()))
         self._client.delete(self._keys.dead(), self._keys.dead_counts())
         return kept

@@ -1,4 +1,4 @@
-"""What stands at a scan once its report exists: how it came out, for a list that reads no reports."""
+"""The done mark of a scan with a report: its result, for lists that do not read reports."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Self
 from times_doctor_tasks.contract.messages import Document, Report
 from times_doctor_tasks.contract.states import RunState
 
-#: Failed runs that are named.
+#: Most failed runs that are named.
 _MOST = 20
 
 
 class DoneMark(Document, frozen=True, kw_only=True):
-    """How a scan came out; empty where a control worker of before wrote only the time."""
+    """The result of a scan; empty if an older control worker wrote only the time."""
 
     at_ms: int = 0
     recommended: str = ""

@@ -1,7 +1,7 @@
-"""Fair order: at which step of a queue's priorities each run of a scan is published (docs/adr/0012).
+"""Fair order: the step of a queue's priorities for each run of a scan (docs/adr/0012).
 
-Celery's queues stay the queue. A user with many waiting runs gets later steps for them, so that a colleague's first
-runs come with the next slots that free. Running solves are not interrupted.
+It uses Celery's queues. A user with many waiting runs gets later steps, so that a colleague's first runs get the next
+free slots. Running solves are not interrupted.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ LAST_STEP = 9
 
 
 def person_of(spec: ScanSpec) -> str:
-    """Who asked for a scan, from whichever machine."""
+    """The user of a scan, on any machine."""
     return spec.client.partition("@")[0]
 
 
 def in_fair_order(store: Records, spec: ScanSpec, runs: Sequence[RunSpec]) -> list[RunSpec]:
-    """The runs of a scan, in the order in which they are published, each with its step."""
+    """The runs of a scan in the order of publication, each with its step."""
     place, cards, seats, ordered = runs_before(store, spec), store.live_hosts(), store.seats(), []
     for run in runs:
         slots = slots_for(run, cards)
@@ -38,8 +38,8 @@ def in_fair_order(store: Records, spec: ScanSpec, runs: Sequence[RunSpec]) -> li
 
 
 def runs_before(store: Records, spec: ScanSpec) -> int:
-    """Unfinished runs of the same person that go before this scan's: all of scans that are not less urgent, of the
-    others those that are being solved. A chain asks for one slot, however long it is."""
+    """Unfinished runs of the same user before this scan's: all of scans with at least its priority, and running ones of
+    others. A chain counts as one slot."""
     mine = [one for one in store.open_specs() if person_of(one) == person_of(spec) and one.scan != spec.scan]
     before = 0
     for one in mine:

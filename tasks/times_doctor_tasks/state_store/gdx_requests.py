@@ -1,9 +1,8 @@
 """Requests for GDX files: a client asks a host, the host puts the file into the store and reports its progress.
 
 Not Celery tasks: a host whose slots are all busy for hours would not see them. A host reads its list of requests when
-the bell rings, and once a second, in a thread of its own. A request stands only while its client repeats it, so nothing
-is sent for somebody who has left, and a worker that restarts finds what the previous one was asked. See
-docs/adr/0010-gdx-on-request.md.
+the bell rings, and once a second, in a thread of its own. A request expires unless its client repeats it, so no file is
+sent to a client that has left, and a restarted worker finds the open requests. See docs/adr/0010-gdx-on-request.md.
 """
 
 from __future__ import annotations
@@ -23,18 +22,18 @@ if TYPE_CHECKING:
 
 #: Name of the file, in an attempt's working folder and at the client.
 GDX_FILE = "run.gdx"
-#: The results for VEDA that were made of it, an archive.
+#: The archive of results for VEDA made from it.
 VEDA_FILE = "veda.zip"
-#: What a host that supports requests has on its card.
+#: The mark on the card of a host that supports requests.
 SERVED = "gdx"
-#: The same of a host that sends results for VEDA too.
+#: The mark of a host that also sends results for VEDA.
 SERVED_VEDA = "veda"
 #: Seconds after its last repetition until a request expires.
 STANDS_S = 30
 #: Expiry of a host's list and of an answer after their last write, seconds.
 ASKED_TTL_S = 60
 ANSWER_TTL_S = 600
-#: Requests that are read together; the others wait.
+#: Most requests that are read together; the others wait.
 MOST = 50
 
 
@@ -158,7 +157,7 @@ class GdxRequests:
         pipe.execute()
 
     def withdraw(self, host: str, request: SendGdx) -> None:
-        """No client waits for it any more."""
+        """Withdraws a request."""
         self._client.zrem(self._keys.asked(host), encode(request))
 
     def answer(self, ask: str) -> GdxAnswer | None:

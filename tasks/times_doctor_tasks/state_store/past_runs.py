@@ -1,4 +1,4 @@
-"""The team's history: records of runs that ended, the newest 2,000."""
+"""The team's history: the newest 2,000 records of ended runs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ logger = logging.getLogger(__name__)
 
 
 def add_past_runs(store: Records, records: Sequence[RunRecord]) -> None:
-    """Adds records, without the model's title. The same ones again change nothing: a report may be made twice.
+    """Adds records, without the model's title. It is idempotent: a report may be made twice.
 
-    A team whose users may not write them yet goes without: no report fails for its history.
+    If the team's ACL does not allow it yet, nothing is written: no report fails for its history.
     """
     if not records:
         return
@@ -39,7 +39,7 @@ def past_runs(store: Records) -> list[RunRecord]:
 
 
 def forget_past_runs(store: Records, is_meant: Callable[[RunRecord], bool] | None = None) -> None:
-    """Takes out those that are meant, or all."""
+    """Removes the matching ones, or all."""
     key = store.keys.past_runs()
     if is_meant is None:
         store.client.delete(key)

@@ -1,7 +1,7 @@
 """Reads scans, runs and hosts from Redis; `store.RunStore` adds the verbs that write.
 
-Readers tolerate absence: everything here expires. What somebody else has written there, a key of another type or a
-document that cannot be read, is as good as absent, and is told once. Every method may raise `redis.RedisError`.
+Readers tolerate absence: everything here expires. A key of a wrong type or an unreadable document counts as absent, and
+is logged once. Every method may raise `redis.RedisError`.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ class RunStatus(msgspec.Struct, frozen=True):
     """Until when its owner's last beat holds, server ms; 0 if it has no owner."""
 
 
-#: How many seats of a solver there are, and the lease of one, ms.
+#: The number of a solver's seats, and the lease of one, ms.
 _SEATS = re.compile(rb"(\d{1,9}) (\d{1,12})")
-#: Who holds a seat. Lua counts by the first word, whatever comes after it.
+#: The holder of a seat. Lua counts by the first word only.
 _HOLDER = re.compile(rb"(\S+)(?: (\S+ \S+ \S+) \d+$)?")
 
 
@@ -69,7 +69,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class ScanStatus(msgspec.Struct, frozen=True):
-    """How a scan stands, all of it read at one moment."""
+    """The state of a scan, read in one transaction."""
 
     last_event: str
     """Id of the newest event; "0" when there is none. What comes after it is not in here."""
@@ -79,7 +79,7 @@ class ScanStatus(msgspec.Struct, frozen=True):
 
 
 class Documents(msgspec.Struct, frozen=True):
-    """What there is of a scan's runs, by run where it is a dict, in the scan's order."""
+    """The documents of a scan's runs in the scan's order; dicts are by run."""
 
     statuses: dict[str, RunStatus]
     runs: list[RunSpec]
@@ -89,7 +89,7 @@ class Documents(msgspec.Struct, frozen=True):
 
 
 def initial_state(spec: ScanSpec, run: str) -> RunState:
-    """Where a run stands before anybody touched it: a reused one has ended."""
+    """The state of a run before any write: a reused one has ended."""
     if run in spec.reused:
         return RunState.DONE
     waits = spec.mode is ScanMode.CHAIN and run != next(one for one in spec.runs if one not in spec.reused)
@@ -106,7 +106,7 @@ class Records:
     # -- scans ----------------------------------------------------------------------------------------------------
 
     def scan(self, scan: str) -> ScanSpec | None:
-        """The scan, or None when it is unknown or expired."""
+        """The scan, or None if it is unknown or expired."""
         (raw,) = self.client.mget([self.keys.scan(scan)])
         return decode(raw, ScanSpec) if raw else None
 
@@ -116,7 +116,7 @@ class Records:
         return [scan.decode("utf-8", "replace") for scan in ids or ()]
 
     def specs(self, scans: Sequence[str]) -> list[ScanSpec]:
-        """Those of `scans` that are there and that this version can read, in the same order."""
+        """Those of `scans` that exist and that this version can read, in the same order."""
         raws = self.client.mget([self.keys.scan(scan) for scan in scans]) if scans else []
         found = ((scan, readable(raw, ScanSpec, self.keys.scan(scan))) for scan, raw in zip(scans, raws, strict=True))
         return [spec for scan, spec in found if spec is not None and spec.scan == scan]
@@ -137,7 +137,7 @@ class Records:
         return bool(self.client.exists(self.keys.reported(scan)))
 
     def presence(self, scan: str) -> tuple[bool, bool]:
-        """Whether the scan is there, and whether its done mark is set; in one round trip."""
+        """Whether the scan exists, and whether its done mark is set; in one round trip."""
         pipe = self.client.pipeline(transaction=False)
         pipe.exists(self.keys.scan(scan))
         pipe.exists(self.keys.reported(scan))
@@ -145,15 +145,15 @@ class Records:
         return bool(is_there), bool(is_reported)
 
     def reported(self, scans: Sequence[str]) -> dict[str, DoneMark]:
-        """Those of `scans` whose done mark is set, and what it says."""
+        """The done marks of `scans` that are set."""
         marks = self.client.mget([self.keys.reported(scan) for scan in scans]) if scans else []
-        # A control worker of before wrote a bare time.
+        # An older control worker wrote a bare time.
         return {
             scan: readable(mark, DoneMark, "") or DoneMark() for scan, mark in zip(scans, marks, strict=True) if mark
         }
 
     def cancelled_by(self, scans: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """Who asked for runs of `scans` to stop, each person once; scans that were not cancelled are left out."""
+        """The users who cancelled runs of `scans`, each once; scans that were not cancelled are left out."""
         pipe = self.client.pipeline(transaction=False)
         for scan in scans:
             pipe.hvals(self.keys.cancel(scan))
@@ -176,17 +176,17 @@ class Records:
     # -- runs -----------------------------------------------------------------------------------------------------
 
     def run(self, scan: str, run: str) -> RunSpec | None:
-        """One run as asked for."""
+        """The spec of one run."""
         (raw,) = self.client.mget([self.keys.run(scan, run)])
         return decode(raw, RunSpec) if raw else None
 
     def task(self, scan: str, run: str) -> tuple[ScanSpec | None, RunSpec | None]:
-        """A scan and one run of it, as asked for, in one round trip."""
+        """The specs of a scan and of one of its runs, in one round trip."""
         asked, one = self.client.mget([self.keys.scan(scan), self.keys.run(scan, run)])
         return decode(asked, ScanSpec) if asked else None, decode(one, RunSpec) if one else None
 
     def runs(self, spec: ScanSpec, names: Sequence[str] | None = None) -> list[RunSpec]:
-        """All runs of a scan, or those named, in order; those whose document is gone or unreadable are left out."""
+        """The specs of all runs of a scan, or of those named, in order, without missing or unreadable ones."""
         return self._runs(spec.scan, spec.runs if names is None else names)
 
     def history(self, scan: str, run: str) -> list[AttemptRecord]:
@@ -205,7 +205,7 @@ class Records:
     def all_statuses(
         self, specs: Sequence[ScanSpec], known: Mapping[str, Mapping[str, RunStatus]] | None = None
     ) -> dict[str, dict[str, RunStatus]]:
-        """State of every run of each scan, in one round trip; those `known` to have ended are not read again."""
+        """State of every run of each scan, in one round trip; ended ones in `known` are not read again."""
         before = {spec.scan: (known or {}).get(spec.scan, {}) for spec in specs}
         found = {scan: {run: s for run, s in runs.items() if s.state in TERMINAL} for scan, runs in before.items()}
         asked = [(spec, run) for spec in specs for run in spec.runs if run not in found[spec.scan]]
@@ -214,19 +214,19 @@ class Records:
         return found
 
     def all_runs(self, specs: Sequence[ScanSpec]) -> dict[str, list[RunSpec]]:
-        """Every run of each scan, likewise; those whose document is gone or unreadable are left out."""
+        """The spec of every run of each scan, without missing or unreadable ones."""
         names = [self.keys.run(spec.scan, run) for spec in specs for run in spec.runs]
         raws = iter(self.client.mget(names) if names else ())
         return {spec.scan: self._of_runs(spec.scan, spec.runs, [next(raws) for _ in spec.runs]) for spec in specs}
 
     def result(self, spec: ScanSpec, run: str) -> RunResult | None:
-        """One run's result, with its history of attempts; None while there is none."""
+        """One run's result, with its history of attempts; None if there is none yet."""
         return self.results(spec, [run]).get(run)
 
     def results(
         self, spec: ScanSpec, runs: Sequence[str] | None = None, *, attempts: bool = True
     ) -> dict[str, RunResult]:
-        """Results there are of all runs, or of those named, by run; with the run's history of attempts if wanted."""
+        """The existing results of all runs, or of those named, by run; with the history of attempts if wanted."""
         scan, wanted = spec.scan, spec.runs if runs is None else runs
         if not wanted:
             return {}
@@ -244,7 +244,7 @@ class Records:
         return found
 
     def documents(self, spec: ScanSpec) -> Documents:
-        """All that a report is made of, in one round trip."""
+        """All documents for a report, in one round trip."""
         pipe = self.client.pipeline(transaction=True)
         pipe.mget([self.keys.scan(spec.scan), *(self.keys.run(spec.scan, run) for run in spec.runs)])
         pipe.mget([self.keys.scan(spec.scan), *(self.keys.result(spec.scan, run) for run in spec.runs)])
@@ -263,7 +263,7 @@ class Records:
         )
 
     def message(self, scan: str, run: str) -> dict[str, bytes]:
-        """The kept message; empty when none was published yet."""
+        """The stored message; empty if none was published yet."""
         kept = self._one("hgetall", self.keys.message(scan, run)) or {}
         return {name.decode("utf-8", "replace"): value for name, value in kept.items()}
 
@@ -285,13 +285,13 @@ class Records:
         return [place for place in places if place is not None]
 
     def seats(self) -> dict[str, tuple[int, float]]:
-        """Solver to how many there are, and the lease of one in seconds; solvers without a limit are left out."""
+        """Solver to its number of seats, and the lease of one in seconds; solvers without a limit are left out."""
         counted = (self._one("hgetall", self.keys.seats()) or {}).items()
         known = {name.decode("utf-8", "replace"): m for name, value in counted if (m := _SEATS.fullmatch(value))}
         return {solver: (int(found[1]), int(found[2]) / 1000) for solver, found in known.items()}
 
     def held_seats(self) -> list[tuple[str, str]]:
-        """Solver and `<host> <scan> <run>` of each seat that is held; the second is empty if it cannot be read."""
+        """Solver and `<host> <scan> <run>` of each held seat; the second is empty if unreadable."""
         held = self._one("zrangebyscore", self.keys.held_seats(), f"({self.server_ms()}", "+inf") or ()
         found = (match.groups(b"") for name in held if (match := _HOLDER.match(name)))
         return [(solver.decode("utf-8", "replace"), words.decode("utf-8", "replace")) for solver, words in found]
@@ -308,9 +308,9 @@ class Records:
     def events(
         self, scan: str, *, after: str = "0", block_ms: int | None = None, count: int = 1000
     ) -> list[tuple[str, int, AnyEvent]]:
-        """Events after an id, oldest first: (id, server ms, event). Blocks up to `block_ms` when there is none.
+        """Events after an id, oldest first: (id, server ms, event). Blocks up to `block_ms` if there is none.
 
-        Those of a newer version that this one cannot read are left out.
+        Events that this version cannot read are left out.
         """
         while True:
             answer = self.client.xread({self.keys.events(scan): after}, count=count, block=block_ms)
@@ -324,12 +324,12 @@ class Records:
                 return known
 
     def newest_event(self, scan: str) -> str:
-        """Id of the newest event; "0" where there is none."""
+        """Id of the newest event; "0" if there is none."""
         newest = self._one("xrevrange", self.keys.events(scan), "+", "-", 1)
         return newest[0][0].decode() if newest else "0"
 
     def scan_status(self, spec: ScanSpec) -> ScanStatus:
-        """How a scan stands, for a watcher who comes late: everything up to its newest event, and nothing after it."""
+        """The state of a scan for a late watcher, consistent with its newest event."""
         pipe = self.client.pipeline(transaction=True)
         pipe.xrevrange(self.keys.events(spec.scan), count=1)
         pipe.mget([self.keys.scan(spec.scan), *(self.keys.progress(spec.scan, run) for run in spec.runs)])
@@ -346,12 +346,12 @@ class Records:
     # -- hosts and the server -------------------------------------------------------------------------------------
 
     def host(self, host: str) -> HostCard | None:
-        """One host's card; None when it has not beaten lately, or its key holds something else."""
+        """One host's card; None if it has expired or is unreadable."""
         (raw,) = self.client.mget([self.keys.host(host)])
         return readable(raw, HostCard, self.keys.host(host))
 
     def live_hosts(self) -> list[HostCard]:
-        """Cards of the hosts that beat lately, by name; also of those whose messages this version cannot speak."""
+        """Cards of the live hosts, by name; also of those with other message versions."""
         names = [name.decode("utf-8", "replace") for name in self._one("zrange", self.keys.hosts(), 0, -1) or ()]
         raws = self.client.mget([self.keys.host(name) for name in names]) if names else []
         cards = [_card(raw, name, self.keys.host(name)) for name, raw in zip(names, raws, strict=True) if raw]
@@ -366,11 +366,11 @@ class Records:
         return sum(depth or 0 for depth in answers_of(pipe))
 
     def server_run(self) -> str:
-        """Id of this start of the server: another one means that it may have lost its last second."""
+        """Id of this start of the server: after a restart its last second may be lost."""
         return str(self.client.info("server")["run_id"])
 
     def server_ms(self) -> int:
-        """The server's clock, which every event and state is told in."""
+        """The server's clock, which all events and states use."""
         seconds, micros = self.client.time()
         return int(seconds) * 1000 + int(micros) // 1000
 
@@ -392,7 +392,7 @@ class Records:
         return [run for run, name in zip(found, names, strict=True) if run is not None and run.run == name]
 
     def _found(self, scan: str, rows: Iterable[tuple[str, bytes | None, list[bytes] | None]]) -> dict[str, RunResult]:
-        """Results that can be read, each with its history."""
+        """The readable results, each with its history."""
         found = {}
         for run, raw, history in rows:
             result = readable(raw, RunResult, self.keys.result(scan, run))
@@ -414,7 +414,7 @@ def _place(member: bytes, score: float, need: bytes) -> Place | None:
 
 
 class _AnyCard(msgspec.Struct, frozen=True):
-    """What even a card of another major says."""
+    """The fields that cards of all majors have."""
 
     host: str
     schema: int = 0

@@ -1,4 +1,4 @@
-"""The verbs of the protocol, one typed method each. With `records.py`, what it reads, the only code that speaks Redis.
+"""The verbs of the protocol, one typed method each. Together with `reader.py` the only code that talks to Redis.
 
 Every method may raise `redis.RedisError`. The worker retries CLAIM and FINISH on all of them (OOM, READONLY and
 LOADING are answers, not lost connections); the client turns them into `BrokerUnavailable` at its edge.
@@ -33,7 +33,7 @@ from times_doctor_tasks.contract.states import RunState, ScanMode, StopReason, V
 from times_doctor_tasks.state_store.done_mark import DoneMark
 from times_doctor_tasks.state_store.fair_order import LAST_STEP
 from times_doctor_tasks.state_store.reader import Records, initial_state
-from times_doctor_tasks.state_store.reader import RunStatus as RunStatus  # what the caller has read, for the verbs
+from times_doctor_tasks.state_store.reader import RunStatus as RunStatus  # the caller's reads, for the verbs
 from times_doctor_tasks.state_store.report_bytes import packed
 from times_doctor_tasks.state_store.scripts import register
 
@@ -49,14 +49,14 @@ SEAT_MARGIN_S = 10.0
 #: Seconds for which a host that cannot reach Redis keeps its seat; then its solver is stopped.
 SEAT_LEASE_S = 900.0
 _MARGIN_MS = int(SEAT_MARGIN_S * 1000)
-#: Until when a run without a seat may continue: its solver has no limit.
+#: The end of a seat that is not needed: its solver has no limit.
 NO_SEAT_S = float("inf")
 _END_OF_RACE = StopRequest(StopReason.BEATEN, now=True).flag()
 
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """Who may write a run's state: the attempt, and a token that only its owner knows."""
+    """The right to write a run's state: the attempt, and a token that only its owner knows."""
 
     attempt: int
     token: str
@@ -66,7 +66,7 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """CLAIM: the run is yours. `cancel` is the cancel flag as it stood, empty if none."""
+    """CLAIM: the run is yours. `cancel` is its cancel flag, empty if none."""
 
     fence: Fence
     cancel: str = ""
@@ -110,7 +110,7 @@ class Beat:
 
 
 class Room(msgspec.Struct, frozen=True):
-    """Threads and megabytes: what a run needs, or what a host has free."""
+    """Threads and megabytes that a run needs, or that a host has free."""
 
     threads: int
     mem_mb: int
@@ -216,11 +216,11 @@ class RunStore(Records):
         return bool(answer[0] == b"ok")
 
     def finish(self, spec: ScanSpec, result: RunResult, fence: Fence) -> int:
-        """FINISH: end the run, once, as its owner.
+        """FINISH: end the run once, as its owner.
 
         Returns:
-            For the winner, also in a repeated call, how many runs of the scan have ended (reused ones not counted); for
-            anybody else 0.
+            For the winner, also in a repeated call, how many runs of the scan have ended (without reused ones); for
+            other callers 0.
         """
         run = result.run
         answer = self._scripts["finish"](
@@ -326,7 +326,7 @@ class RunStore(Records):
         return scan, run, Room(int(answer[2]), int(answer[3]))
 
     def set_seats(self, solver: str, amount: int | None, *, lease_s: float = SEAT_LEASE_S) -> None:
-        """How many runs of a solver may be solved at once over all hosts; None: no limit. For an admin."""
+        """Sets how many runs of a solver may run at once on all hosts; None: no limit. For an admin."""
         if amount is None:
             self.client.hdel(self.keys.seats(), solver)
         else:
@@ -408,7 +408,7 @@ class RunStore(Records):
         return bool(is_ours) and not is_reported
 
     def end_report(self, scan: str) -> None:
-        """The caller of `begin_report` has come to an end, with a report or without."""
+        """Ends what `begin_report` began, with or without a report."""
         self.client.delete(self.keys.aggregating(scan))
 
     def write_report(self, report: Report) -> None:
@@ -432,7 +432,7 @@ class RunStore(Records):
         pipe.expire(self.keys.events(scan), SCAN_TTL_S)  # each time: a server that lost its data has none
 
     def _execute(self, pipe: Any, kinds: Mapping[str, bytes]) -> None:
-        """Executes; a key of another type than `kinds` says is created again, and all of it is done once more."""
+        """Executes; keys with a type other than in `kinds` are deleted, and all is executed once more."""
         commands = list(pipe.command_stack)
         try:
             pipe.execute()
@@ -464,7 +464,7 @@ class RunStore(Records):
 
 
 def _chain(spec: ScanSpec) -> list[str]:
-    """The runs of a chain that are to be run, in order; none outside chains."""
+    """The runs of a chain that must run, in order; none outside chains."""
     return [run for run in spec.runs if run not in spec.reused] if spec.mode is ScanMode.CHAIN else []
 
 

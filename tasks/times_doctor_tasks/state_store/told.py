@@ -1,4 +1,4 @@
-"""What people were told of a scan, so that one of several control workers tells it, once."""
+"""The notifications of a scan, so that only one of several control workers sends each, once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def mark_told(store: Records, scan: str, events: Sequence[str]) -> list[str]:
-    """Marks events of a scan as told; those that were not yet, for the caller to tell. None where an ACL forbids it."""
+    """Marks events of a scan as sent; returns the new ones, for the caller to send. None if an ACL forbids it."""
     pipe = store.client.pipeline(transaction=True)
     for event in events:
         pipe.sadd(store.keys.told(scan), event)

@@ -1,4 +1,4 @@
-"""Reads that treat what somebody else has written as absent: a key of another type, a document that is none."""
+"""Reads that treat a key of a wrong type, or an invalid document, as absent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _Document = TypeVar("_Document", bound=Document)
 
 
 def answers_of(pipe: Any) -> list[Any]:
-    """What a pipeline brings; None of a key that is of another type than the command is for."""
+    """The answers of a pipeline; None for a key of a wrong type."""
     asked = [words for words, _ in pipe.command_stack]
     answers = pipe.execute(raise_on_error=False)
     for place, answer in enumerate(answers):
@@ -34,7 +34,7 @@ def _tell_once(key: str, what: str) -> None:
 
 
 def readable(raw: bytes | None, kind: type[_Document], key: str) -> _Document | None:
-    """The document of a key; None, told once, where it cannot be read."""
+    """The document of a key; None, logged once, if it cannot be read."""
     try:
         return decode(raw, kind) if raw else None
     except SchemaMismatch:

@@ -1,4 +1,4 @@
-"""Documents as a real scan leaves them: DemoS_007-all under CPLEX, with what a test changes in them."""
+"""Documents of a real scan (DemoS_007-all with CPLEX), with changes for tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from times_doctor_tasks.profiles.registry import built_in_profiles
 
 SCAN = "20261123-1415-k3f9"
 STARTED_MS = 1_795_443_300_000
-#: What the runs of `make_result` have in common.
+#: The common values of all `make_result` runs.
 _SOLVED: dict[str, Any] = {
     "scan": SCAN,
     "engine": "gams",

@@ -1,4 +1,4 @@
-"""A host without a worker: what a client sees of one, in a real or a fake Redis."""
+"""A host without a worker, as a client sees it, in a real or a fake Redis."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from times_doctor_tasks.state_store.run_store import Fence, Owned, Room, RunStor
 
 
 class FakeHost:
-    """A solver host as far as Redis sees one: it has a card, begins runs and ends them as it is told."""
+    """A solver host as Redis sees it: it has a card, and begins and ends runs on request."""
 
     def __init__(self, store: RunStore, name: str = "h1") -> None:
         self.store = store

@@ -10,7 +10,7 @@ from times_doctor_tasks.parsers.sink import EventSink
 _NUMBERED = re.compile(r"\*\*\* Error +(\d+) in (.+?)(?:\[ERR:\"(.*?)\",(\d+),\d+\].*)?$")
 _AT_LINE = re.compile(r"\*\*\* (?:Exec )?Error at line (\d+): *(.*)$")
 _PLAIN = re.compile(r"(?:gams)?\s*: +(\*+ *(?:Value )?Error\b.*)$")
-#: A licence that does not allow this run, in the words GAMS and its links have for it.
+#: Messages of GAMS and its links about a licence that does not allow this run.
 _LICENCE_FATAL = re.compile(
     r"licen[sc]e.*(?:exceed|expired|invalid|not valid|could not|cannot|missing|not found|problem|denied|no longer)"
     r"|(?:exceeds|exceeded) the .*licen[sc]e|no (?:valid |solver )?licen[sc]e|not licen[sc]ed"
@@ -21,7 +21,7 @@ _LICENCE_FATAL = re.compile(
     re.IGNORECASE,
 )
 _LICENCE = re.compile(r"licen[sc]e", re.IGNORECASE)
-#: What GAMS writes behind three stars though nothing is wrong.
+#: Lines with three stars that are not errors.
 _HARMLESS = re.compile(
     r"\*+ *$|\*+ *(?:Reading with solveopt|Errors have been cleared|\d+ Warnings?|Warning|WARNING|Note|Log reopend"
     r"|Logging to|Workfile|License file:|Inspect listing|SysMsg|Msg ?=|Msg:)",
@@ -37,7 +37,7 @@ def licence_problem(text: str) -> bool:
 
 
 def _said(line: str) -> str:
-    """What an error line says, without stars and the word Error in front."""
+    """The text of an error line, without stars and the word Error in front."""
     return line.strip("* \t").removeprefix("Error").lstrip(": ")
 
 

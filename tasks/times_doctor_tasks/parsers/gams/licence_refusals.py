@@ -1,6 +1,6 @@
 """Why GAMS's licence does not allow a run, and what to do about it.
 
-The words are those of GAMS 54.6.1's own programs; what they mean: GAMS documentation, UG_License, "License Problems".
+Messages from GAMS 54.6.1; their meaning: GAMS documentation, UG_License, "License Problems".
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ _COMPILED = tuple((re.compile(pattern, re.IGNORECASE), refusal) for pattern, ref
 
 
 def why_refused(text: str) -> Refusal | None:
-    """The kind of refusal that GAMS's words speak of; None where they do not say.
+    """The kind of refusal in GAMS's message; None if unknown.
 
     >>> why_refused("*** Time-limited license expired 1 days ago").what
     'The GAMS licence has ended'

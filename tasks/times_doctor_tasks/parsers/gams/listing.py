@@ -1,7 +1,7 @@
 """The GAMS listing (.lst): every solve with its statuses, errors with file and line, the solver's own report.
 
-Listings can have hundreds of megabytes of equations and solutions: a line is looked at only if its first characters can
-belong to something of interest.
+Listings can have hundreds of megabytes of equations and solutions: a line is parsed only if its first characters may be
+relevant.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _MAX_ERRORS = 200
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """What a listing says about a run."""
+    """The content of a listing."""
 
     solves: tuple[Solve, ...] = ()
     """Every solve that has a summary or was aborted, oldest first (of thousands: the first and the last)."""
@@ -68,7 +68,7 @@ class Listing(msgspec.Struct, frozen=True):
 
     @property
     def gams_status(self) -> str | None:
-        """GAMS's last word as the log would have it; None where the listing does not show it."""
+        """GAMS's last status as in the log; None if the listing does not show it."""
         if not self.complete or self.licence is not None:
             return None
         if not self.user_errors:
@@ -193,7 +193,7 @@ class _ListingReader:
             draft.set(model_status=code, model_status_text=text or MODEL_STATUS.get(code), ended=True)
 
     def _current(self) -> SolveDraft:
-        """The solve that lines are about: a new one where the last has its summary."""
+        """The current solve: a new one if the last has its summary."""
         if self._draft is None:
             self._draft = SolveDraft(self._solves.count + 1)
         return self._draft
@@ -309,7 +309,7 @@ class _ListingReader:
                 self._take(event)
 
     def _take(self, event: LogEvent) -> None:
-        # The summary's own objective and iterations are GAMS's; the report may say more digits but not others.
+        # The summary's objective and iterations are GAMS's; the report may only add digits.
         if isinstance(event, FinalObjective | FinalIterations | SolverTime):
             return
         self._current().take(event)

@@ -1,4 +1,4 @@
-"""Compile errors in a listing: a line of marks, where it stands, then what each number means.
+"""Compile errors in a listing: a line of marks, its place, then the meaning of each number.
 
    2  p(j) = 4;
 ****    $120,340,171
@@ -20,7 +20,7 @@ _PLACE = re.compile(r"\*{4} LINE +(\d+) +[A-Z]+ +(.+?) *$")
 _MEANING = re.compile(r"\*{4} {1,2}(\d{1,3})  (\S.*?) *$")
 _MORE = re.compile(r"\*{4} {5,}(\S.*?) *$")
 _ECHO = re.compile(r" *(\d+)  ")
-#: Most errors of a listing say the same again and again; so many are kept.
+#: Most errors kept: in a long listing they repeat.
 MAX_COMPILE_ERRORS = 200
 
 

@@ -52,7 +52,7 @@ _OPTION_STARTS = frozenset(".R")
 
 
 class SolverReader(Protocol):
-    """What reads the lines between `Executing SOLVER` and the end of that solve."""
+    """The reader of the lines between `Executing SOLVER` and the end of that solve."""
 
     def read(self, line: str) -> None:
         """Take in one line."""
@@ -72,7 +72,7 @@ def solver_reader(solver: str, sink: EventSink) -> SolverReader:
 
 
 class GamsLogReader:
-    """Turns the text of a GAMS log into events; the same events whatever the pieces it is fed in."""
+    """Turns the text of a GAMS log into events, which do not depend on the chunks."""
 
     __slots__ = ("_errors", "_jobs", "_lines", "_options", "_sink", "_solver", "_solves")
 
@@ -92,7 +92,7 @@ class GamsLogReader:
         return self._sink.take()
 
     def close(self) -> list[LogEvent]:
-        """Events of what was held back. A last line without its end is left out: cut, `19` may read as `1`."""
+        """The remaining events. Ignores a last line without its end: a cut `19` may read as `1`."""
         self._options.flush()
         self._errors.flush()
         return self._sink.take()
@@ -190,7 +190,7 @@ class GamsLogReader:
         self._sink.add(started)
         if started.solver.upper() in _READERS:
             self._sink.enter(Phase.PRESOLVE, f"starting {started.solver}")
-        else:  # it may never say what it does
+        else:  # it may never print a phase
             self._sink.enter(Phase.SOLVE, started.solver)
         self._options = OptionEcho(self._sink)
         self._solver = solver_reader(started.solver, self._sink)

@@ -1,4 +1,4 @@
-"""The phases of a finished run, with the few times that its log itself holds."""
+"""The phases of a finished run, with the few times in its log."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from msgspec.structs import replace
 from times_doctor_tasks.contract.progress import Phase
 from times_doctor_tasks.parsers.events import Elapsed, JobStarted, JobStopped, LogEvent, PhaseStarted, SolveStarted
 
-#: Of a run with more phases, this many from its beginning and from its end are kept.
+#: Of a run with more phases, this many are kept from each end.
 _MAX_KEPT = 500
 
 
 class PhaseRecord(msgspec.Struct, frozen=True):
-    """A stretch in one phase. Times in seconds since the job's start; None where the log has none."""
+    """A stretch in one phase. Times in seconds since the job's start; None if unknown."""
 
     phase: Phase
     solve: int

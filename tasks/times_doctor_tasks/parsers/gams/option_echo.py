@@ -1,4 +1,4 @@
-"""How solver links of GAMS tell what they made of an option file. Two forms exist.
+"""How solver links of GAMS report on an option file, in one of two forms.
 
 Now (CPLEX, Gurobi, Xpress of GAMS 5x), with `...` in place of `---` in some links:
 
@@ -62,7 +62,7 @@ class OptionEcho:
         return False
 
     def flush(self) -> None:
-        """Say what is held back: an echoed option whose error might have followed."""
+        """Emit the held event: an echoed option, which an error might have followed."""
         if self._echoed is None:
             return
         text, self._echoed = self._echoed, None

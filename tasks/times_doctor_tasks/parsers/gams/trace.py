@@ -17,7 +17,7 @@ _COLUMNS = (
 
 
 class TraceRow(msgspec.Struct, frozen=True):
-    """One solve. What GAMS wrote as NA, or did not write, is None."""
+    """One solve. Missing values and NA are None."""
 
     input_file: str
     model_type: str

@@ -129,7 +129,7 @@ class HighsReader:
             self._trouble(text)
 
     def close(self) -> None:
-        """The log is over: an ERROR line at its end is how the solve ended, nothing follows a refusal."""
+        """At the end of the log, a last ERROR line is the ending: nothing follows a refusal."""
         unread = _UNREAD.match(self._refusal) is not None
         refused = bool(self._refusal and self._began) or self._refusal.startswith("Cannot solve ")
         if self._bare and not self._status and (unread or refused):
@@ -137,7 +137,7 @@ class HighsReader:
             self._final(UNREAD if unread else self._refusal)
 
     def _begin(self, model: str = "", model_type: str = "") -> None:
-        """A solve begins with whatever its log shows first: called from Python or Julia, old HiGHS names no model."""
+        """A solve begins with its first line of any kind: called from Python or Julia, old HiGHS names no model."""
         if not self._bare or (self._began and not model_type):
             return
         self._began = True
@@ -294,7 +294,7 @@ class HighsReader:
 
 
 class HighsLogReader:
-    """Turns the text of a bare HiGHS log into events; the same events whatever the pieces it is fed in."""
+    """Turns the text of a bare HiGHS log into events, which do not depend on the chunks."""
 
     __slots__ = ("_lines", "_reader", "_sink", "_started")
 
@@ -309,7 +309,7 @@ class HighsLogReader:
         return self._take(self._lines.feed(text))
 
     def close(self) -> list[LogEvent]:
-        """What the end of the log tells; a last line without its end is left out, cut numbers read as other numbers."""
+        """The last events; ignores a last line without its end, as a cut number reads as another one."""
         self._reader.close()
         return self._sink.take()
 

@@ -60,7 +60,7 @@ class IterationTable:
         return True
 
     def row(self, line: str) -> tuple[Phase, LogEvent] | None:
-        """The phase and event of a row; None where `line` is none."""
+        """The phase and event of a row; None if `line` is not a row."""
         if self._columns and (found := self._tabled(line)) is not None:
             return found
         if line[:1].isupper():  # no row begins so, and most other lines do

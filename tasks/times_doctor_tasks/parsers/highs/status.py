@@ -1,4 +1,4 @@
-"""HiGHS's status words in GAMS's codes, where GAMS has a code for them; they stand for those of all native solvers."""
+"""HiGHS's status words as GAMS's codes, if there are any; all native solvers use these words."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _CODES: dict[str, tuple[int | None, int]] = {
 NO_OBJECTIVE = (
     "Optimal, but the objective is not a number (nan): look for a cost, bound or coefficient that is not a number"
 )
-#: HiGHS about entries of a model file that it left out.
+#: HiGHS's message about dropped entries of a model file.
 _LOST = re.compile(
     r"(?:COLUMNS|RHS|RANGES|BOUNDS) section.* (?:not in |ignored [1-9]\d* undef)|Row .* not (?:defined|valid):"
 )
-#: HiGHS's word for a model without rows and columns: also where it could not read the file.
+#: HiGHS's word for a model without rows and columns, also if it could not read the file.
 _EMPTY = "empty"
 #: Our word for a log that ends with it.
 UNREAD = "Empty"
@@ -89,7 +89,7 @@ def _gap(solve: Solve) -> float | None:
 
 
 def with_final_answer(solves: tuple[Solve, ...], final: Mapping[str, Any], solver: str) -> tuple[Solve, ...]:
-    """The solves with what the solver's own result says of the last one, status and objective from this one source."""
+    """The solves, with status and objective of the last one from the solver's result."""
     status = str(final.get("model_status") or "")
     if not status or status == "Not Set":
         return solves
@@ -116,7 +116,7 @@ def _basis(final: Mapping[str, Any]) -> str | None:
 
 
 def unread_model(solve: Solve | None, errors: Sequence[ErrorLine]) -> Ending | None:
-    """How a run ended that had no model to solve; None where it had one."""
+    """How a run without a model to solve ended; None if it had one."""
     if solve is None:
         return None
     if lost := next((text for text in solve.explanations if _LOST.match(text)), ""):
@@ -139,7 +139,7 @@ def unread_model(solve: Solve | None, errors: Sequence[ErrorLine]) -> Ending | N
 
 
 def first_reason(errors: Sequence[ErrorLine]) -> str:
-    """Why HiGHS could not read a model: its first error; empty where its parser says only that it failed.
+    """Why HiGHS could not read a model: its first error; empty if its parser gives no reason.
 
     >>> first_reason([ErrorLine("quadratic constraints are not supported", "m.lp", 4), ErrorLine("Parser error ...")])
     'quadratic constraints are not supported (line 4)'

@@ -131,7 +131,7 @@ class OtherReader:
             sink.add(SolverVersion(self._solver, match[1]))
         elif text.startswith(("The presolved problem has", "Presolved problem has")):
             self._group = "presolved"
-            sink.enter(Phase.SOLVE, self._solver)  # presolve is over; what comes next, a table's header will tell
+            sink.enter(Phase.SOLVE, self._solver)  # presolve is over; a table's header will show the next phase
         elif text.startswith("Number of equations in IIS"):
             self._group = "equation"
             sink.enter(Phase.CONFLICT)

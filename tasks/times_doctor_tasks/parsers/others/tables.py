@@ -1,4 +1,4 @@
-"""Iteration tables of solvers other than CPLEX: a known header says what the numbers below it mean."""
+"""Iteration tables of solvers other than CPLEX: a known header gives the meaning of the numbers below."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def node_row(width: int, left: int, figures: tuple[int, int, int], *, nodes: int
 
 
 class TableReader:
-    """Reads rows of whatever table was announced last."""
+    """Reads rows of the last announced table."""
 
     __slots__ = ("_build", "_phase", "_sink", "_tables")
 

@@ -1,1 +1,1 @@
-"""How far a running solve is."""
+"""The progress of a running solve."""

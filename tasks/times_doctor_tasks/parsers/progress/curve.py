@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-#: The most points a curve has, whatever the length of the solve.
+#: Most points of a curve.
 MAX_POINTS = 200
 
 

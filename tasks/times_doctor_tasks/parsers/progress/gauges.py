@@ -1,5 +1,5 @@
-"""How much of a phase is done, where an honest figure exists. A gauge never goes backwards and stops at 0.99.
-A MIP has none: its gap closes at no pace that could be carried on.
+"""The fraction of a phase that is done, if it can be measured. A gauge never goes backwards and stops at 0.99.
+A MIP has none: its gap does not close at a steady pace.
 
 The barrier's formula was measured on real CPLEX tables: mean distance to (iteration / iterations in the end) 0.06,
 largest 0.20; the relative gap alone, the worst residual and CPLEX's Inf Ratio are all far worse.
@@ -11,7 +11,7 @@ import math
 
 from times_doctor_tasks.parsers.events import BarrierIteration, CrossoverMoves, CrossoverStarted
 
-#: A gauge shows no more than this before the solver says that the phase is over.
+#: Largest value before the solver reports the end of the phase.
 CAP = 0.99
 #: Residuals are done when they are this small relative to their first value.
 _RESIDUAL_TARGET = 1e-9
@@ -26,7 +26,7 @@ def relative_gap(primal: float, dual: float) -> float | None:
 
 
 class BarrierGauge:
-    """The mean, over residuals and relative gap, of the decades done of those there were to do."""
+    """The mean, over residuals and relative gap, of the fraction of decades done."""
 
     __slots__ = ("_first", "fraction")
 
@@ -56,7 +56,7 @@ class BarrierGauge:
 
 
 class CrossoverGauge:
-    """Pushes done of those that a stage began with; a crossover has two stages, primal and dual in either order."""
+    """Fraction of a stage's pushes that are done; a crossover has two stages, primal and dual in either order."""
 
     __slots__ = ("_done", "_total", "fraction")
 
@@ -72,7 +72,7 @@ class CrossoverGauge:
         self._show(0.0 if event.total != 0 else 1.0)
 
     def take(self, event: CrossoverMoves) -> None:
-        """Take in how many pushes remain."""
+        """Take in the number of remaining pushes."""
         if self._total is None or event.remaining > self._total:
             self._total = event.remaining
         self._show(1.0 - event.remaining / self._total if self._total else 1.0)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from times_doctor_tasks.contract.progress import Phase
 
-#: The most stretches a timeline has; beyond, the shortest is joined to its longer neighbour.
+#: Most stretches of a timeline; beyond, the shortest is joined to its longer neighbour.
 MAX_SPANS = 64
 
 
@@ -28,7 +28,7 @@ class Timeline:
         self._spans: list[Stretch] = []
 
     def enter(self, phase: Phase, now_s: float) -> None:
-        """`phase` begins, whatever was before it ends."""
+        """Begins `phase`, and ends the span before."""
         if self._spans and self._spans[-1].end_s is None and self._spans[-1].phase is phase:
             return
         self.end(now_s)
@@ -37,7 +37,7 @@ class Timeline:
             self._join_shortest()
 
     def end(self, now_s: float) -> None:
-        """The span that lasts ends."""
+        """Ends the current span."""
         if self._spans and self._spans[-1].end_s is None:
             self._spans[-1] = replace(self._spans[-1], end_s=now_s)
 

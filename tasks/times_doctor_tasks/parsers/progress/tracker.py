@@ -1,4 +1,4 @@
-"""How far a running solve is, from the events of its log and the time they arrived."""
+"""The progress of a running solve, from the events of its log and their times."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ from times_doctor_tasks.parsers.progress.gauges import (
 )
 from times_doctor_tasks.parsers.progress.spans import Stretch, Timeline
 
-#: Samples that a speed is taken over, and how old they may get while there are enough of them.
+#: Samples for a speed, and their greatest age while there are enough of them.
 _SPEED_SAMPLES = 32
 _SPEED_WINDOW_S = 20.0
-#: An ETA needs this much of a phase done, in this many seconds: before, the pace is noise.
+#: An ETA needs this fraction of a phase and this many seconds: before, the pace is noise.
 _ETA_MIN_FRACTION = 0.05
 _ETA_MIN_S = 1.0
-#: What a solve of many small solves is made of: they show as the phase around them.
+#: Phases of the small solves inside another phase: they show as the outer one.
 _INNER = frozenset(
     {
         Phase.PRESOLVE,
@@ -62,7 +62,7 @@ _AROUND = frozenset({Phase.COMPILE, Phase.EXECUTE, Phase.GENERATE, Phase.READ_BA
 
 
 class _Figures(msgspec.Struct):
-    """What is known inside one phase."""
+    """The state within one phase."""
 
     started_s: float
     iteration: int | None = None
@@ -95,7 +95,7 @@ class ProgressTracker:
         self._rows = 0
 
     def update(self, events: Sequence[LogEvent], *, now_s: float) -> None:
-        """Take in what the log said up to `now_s`, which never goes back."""
+        """Take in the log's events up to `now_s`, which never goes back."""
         self._now_s = max(self._now_s, now_s)
         rows = self._rows
         for event in events:
@@ -107,7 +107,7 @@ class ProgressTracker:
 
     @property
     def progress(self) -> Progress | None:
-        """One look at the run; None before its log says anything."""
+        """A progress snapshot of the run; None before its log has any."""
         if self._phase is None:
             return None
         figures = self._figures
@@ -160,7 +160,7 @@ class ProgressTracker:
         return (end - start) / (end_s - start_s) if end_s > start_s and end > start else None
 
     def _eta(self) -> float | None:
-        """Seconds left of this phase if it goes on as it went from its first row to its last."""
+        """Seconds left of this phase at its mean pace so far."""
         figures = self._figures
         if figures.fraction is None or figures.first_row_s is None:
             return None

@@ -1,4 +1,4 @@
-"""Next steps that name means of an engine or solver: options and statements that exist there, and nowhere else."""
+"""Next steps that are specific to an engine or solver: its options and statements."""
 
 from __future__ import annotations
 

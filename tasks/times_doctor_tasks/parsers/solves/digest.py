@@ -1,4 +1,4 @@
-"""What a whole log says, kept small: the solves, and what happened around them."""
+"""A summary of a whole log: the solves, and the events around them."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from times_doctor_tasks.parsers.events import (
 from times_doctor_tasks.parsers.solves.draft import SolveDraft
 from times_doctor_tasks.parsers.solves.solve import Solve
 
-#: A run with more solves keeps this many from its beginning and as many from its end.
+#: Of a run with more solves, this many are kept from each end.
 MAX_SOLVES_KEPT = 2_000
 _MAX_ERRORS = 100
 _MAX_OPTIONS = 500
 
 
 class Options(msgspec.Struct):
-    """What the solvers of a run made of their option files, each line once."""
+    """How the solvers of a run took their option files, each line once."""
 
     read: str | None = None
     missing: str | None = None
@@ -66,14 +66,14 @@ class Options(msgspec.Struct):
 
     @property
     def file_read(self) -> bool | None:
-        """Whether the option file was read; None where nothing says that one was wanted."""
+        """Whether the option file was read; None if none was wanted."""
         if self.missing is not None:
             return False
         return True if self.read is not None else None
 
 
 class SolveList:
-    """Solves in their order; of very many, the first and the last."""
+    """Solves in order; of very many, the first and the last ones."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -139,7 +139,7 @@ class LogDigest:
         return self._draft is not None and not self._draft.solve.ended
 
     def solves(self) -> tuple[Solve, ...]:
-        """All solves so far, the one under way included."""
+        """All solves so far, including the current one."""
         kept = self._solves.kept()
         return kept if self._draft is None else (*kept, self._draft.finish())
 

@@ -1,4 +1,4 @@
-"""A solve while it is being read: facts arrive one by one, a `Solve` comes out."""
+"""A solve while it is being read: builds a `Solve` from single events."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ from times_doctor_tasks.parsers.events import (
 from times_doctor_tasks.parsers.gams.status_texts import MODEL_STATUS, SOLVER_STATUS
 from times_doctor_tasks.parsers.solves.solve import Numerics, Range, Solve
 
-#: At most so many lines of a conflict are kept, equations first.
+#: Most lines of a conflict that are kept, equations first.
 MAX_CONFLICT_LINES = 500
-#: At most so many sentences on how a solve ended.
+#: Most sentences about the ending of a solve.
 _MAX_EXPLANATIONS = 20
 _ITERATIVE = frozenset(
     {Phase.SIMPLEX, Phase.NETWORK, Phase.BARRIER, Phase.CROSSOVER, Phase.SIFTING, Phase.FIRST_ORDER, Phase.CONCURRENT}
@@ -68,7 +68,7 @@ _PARAMETERS = {"lpmethod": _METHOD, "solutiontype": _SOLUTION_TYPE, "barcrossalg
 _NOT_NEGATIVE = re.compile(r" >=? 0(\.0*)?$|^variable -?0(\.0*)? <=? [^<]*$")
 _LARGEST_INFEASIBILITY = re.compile(r"(un)?scaled (primal|dual|bound|row|reduced-cost)")
 
-#: What an event says of the solve in so many words: its field, by that of the solve.
+#: Fields of a solve that are copied from an event, by the event's field.
 _COPIED: dict[type, dict[str, str]] = {
     ModelSize: {"rows": "rows", "columns": "columns", "nonzeros": "nonzeros"},
     DiscreteColumns: {"discrete_columns": "count"},
@@ -88,7 +88,7 @@ def _says_little(bound: str) -> bool:
 
 
 class SolveDraft:
-    """Collects what events say about one solve. Bounded: it keeps last values, not rows."""
+    """Collects the events of one solve. Bounded: it keeps last values, not rows."""
 
     __slots__ = (
         "_bounds",
@@ -127,7 +127,7 @@ class SolveDraft:
         self.solve = replace(self.solve, **fields)
 
     def take(self, event: LogEvent) -> None:
-        """Take in what one event says."""
+        """Take in one event."""
         kind = type(event)
         if kind in _COPIED:
             self.set(**{field: getattr(event, source) for field, source in _COPIED[kind].items()})
@@ -314,7 +314,7 @@ class SolveDraft:
         node = self._node
         if node is None:
             return solve
-        # What the solver found and could not hand back is no objective.
+        # A solution that the solver could not return is not an objective.
         objective = node.incumbent if solve.lp_status_text else None
         return replace(
             solve,

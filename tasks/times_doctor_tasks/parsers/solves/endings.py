@@ -15,7 +15,7 @@ from times_doctor_tasks.contract.wording import some_of
 from times_doctor_tasks.parsers.solves.advice import Advice, advice_for
 from times_doctor_tasks.parsers.solves.solve import Solve
 
-#: So many equations of a conflict are named in a sentence.
+#: Most equations of a conflict that are named in a sentence.
 _NAMED_EQUATIONS = 3
 _OPTIMAL = frozenset({1, 2, 15})
 _FEASIBLE = frozenset({7, 8, 16, 17})
@@ -50,7 +50,7 @@ _LIMITS = (
 
 
 class Ending(msgspec.Struct, frozen=True):
-    """A verdict on one solve, why, and what to do about it."""
+    """A verdict on one solve, its reason, and what to do."""
 
     verdict: Verdict
     sentence: str
@@ -60,7 +60,7 @@ class Ending(msgspec.Struct, frozen=True):
 
 
 def solve_ending(solve: Solve) -> Ending | None:
-    """How `solve` ended; None where nothing shows it."""
+    """How `solve` ended; None if unknown."""
     if solve.aborted:
         return Ending(
             Verdict.EXECUTION_ERROR,
@@ -279,7 +279,7 @@ def _failed(solve: Solve) -> Ending:
 
 
 def _by_solver_words(solve: Solve) -> Ending | None:
-    """Without GAMS's statuses: what the solver itself said last (a cut log, or an engine without GAMS)."""
+    """Without GAMS's statuses: from the solver's last status (a cut log, or an engine without GAMS)."""
     text = (solve.lp_status_text or "").lower()
     if solve.lp_status in _EITHER or "infeasible or unbounded" in text or "unbounded or infeasible" in text:
         return _either(solve)

@@ -1,4 +1,4 @@
-"""The solves of a run out of its three records: trace (exact), listing (complete), log (how it went)."""
+"""Merges the solves of a run from its three records: trace (exact), listing (complete), log (progress)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _DISCRETE = frozenset({"MIP", "MIQCP", "MINLP"})
 
 
 def rows_of_run(rows: Sequence[TraceRow], *, started: float | None, solves: int | None) -> list[TraceRow]:
-    """The rows of this run: GAMS appends to a trace file that is there already.
+    """The rows of this run: GAMS appends to an existing trace file.
 
     Args:
-        started: When the job began, in days as trace files count; None where no log says it.
-        solves: How many solves a complete listing shows; None where there is none.
+        started: Start of the job, in days as in trace files; None if unknown.
+        solves: Number of solves in a complete listing; None without one.
     """
     ours = list(rows)
     if started is not None:
@@ -37,7 +37,7 @@ def rows_of_run(rows: Sequence[TraceRow], *, started: float | None, solves: int 
 
 
 def belong_together(log: Sequence[Solve], listing: Sequence[Solve]) -> bool:
-    """Whether the last solve of a log and of a listing can be the same one; True where one of them has none."""
+    """Whether the last solve of a log and of a listing can be the same one; True if one of them has none."""
     if not log or not listing or not log[-1].ended:
         return True
     logged, listed = log[-1], listing[-1]
@@ -51,10 +51,10 @@ def belong_together(log: Sequence[Solve], listing: Sequence[Solve]) -> bool:
 
 
 def with_too_many(log: Sequence[Solve], listing: Sequence[Solve], rows: Sequence[TraceRow]) -> str:
-    """Which of a run's records shows solves that the others do not: `log`, `listing`, `trace`, or nothing.
+    """The record with solves that the others lack: `log`, `listing`, `trace`, or empty.
 
-    Something else wrote lines that look like solves into it. Two of the three must agree: a log alone may miss solves
-    (those of a grid, those of a quiet solver). Of very many solves not all are kept, so nothing can be said.
+    Another program wrote lines that look like solves into it. Two of the three must agree: a log alone may miss solves
+    (those of a grid, those of a quiet solver). If there are too many solves to keep all, the answer is unknown.
     """
     logged, listed = (sum(not solve.aborted for solve in part) for part in (log, listing))
     most = 2 * MAX_SOLVES_KEPT
@@ -87,7 +87,7 @@ def merge_solves(
 
 
 def _places(part: Sequence[Solve], whole: Sequence[Solve | None], *, complete: bool) -> list[int]:
-    """Where the listing's solves belong: a part cut out of its middle fits at both ends."""
+    """The positions of the listing's solves: if its middle was cut out, they fit at both ends."""
     if len(part) >= len(whole) or not complete:
         return list(range(len(part)))
     head = 0
@@ -134,14 +134,14 @@ def _from_row(row: TraceRow) -> Solve:
 
 
 def _merge(number: int, log: Solve | None, listing: Solve | None, trace: Solve | None) -> Solve:
-    """`log`, then what `listing` knows, then what `trace` knows."""
+    """`log`, overridden by `listing`, then by `trace`."""
     merged = log or Solve(number)
     for better in (listing, trace):
         if better is not None:
             merged = _overlaid(merged, better)
     exact = trace or listing
     if exact is not None:
-        # GAMS's NA is an answer too: nothing came back, whatever the log shows on the way.
+        # GAMS's NA is an answer too: there is no solution, even if the log shows one.
         objective = trace.objective if trace is not None else _finer(log, listing)
         merged = replace(merged, objective=objective, iterations=exact.iterations, solver_time_s=exact.solver_time_s)
     if merged.model_type in _DISCRETE:
@@ -174,7 +174,7 @@ def _overlaid(under: Solve, over: Solve) -> Solve:
 
 
 def _finer(log: Solve | None, listing: Solve | None) -> float | None:
-    """The listing's objective has 4 decimals; the log's has more where it is the same."""
+    """The log's objective if it equals the listing's, which has only 4 decimals."""
     listed = listing.objective if listing is not None else None
     logged = log.objective if log is not None else None
     if listed is not None and logged is not None and abs(listed - logged) <= 5.1e-5:

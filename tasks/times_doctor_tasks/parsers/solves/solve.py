@@ -1,4 +1,4 @@
-"""One solve, as everything that was read about it says together."""
+"""One solve, from all its records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Range(msgspec.Struct, frozen=True):
 
 
 class Numerics(msgspec.Struct, frozen=True):
-    """What the solver itself said about the quality of its answer. What it did not print is None."""
+    """The solver's figures for the quality of its answer; None if not printed."""
 
     scaled_infeasibility: float | None = None
     """Largest infeasibility of the scaled problem at the end."""
@@ -38,7 +38,7 @@ class Numerics(msgspec.Struct, frozen=True):
 
 
 class Solve(msgspec.Struct, frozen=True):
-    """One solve of a run. None: no file says it."""
+    """One solve of a run. None: unknown."""
 
     number: int
     model: str | None = None
