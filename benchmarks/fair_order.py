@@ -30,7 +30,7 @@ SIZES = ((1, 2), (2, 4), (4, 8), (16, 10), (64, 20))
 SLOTS_A_HOST = 2
 #: A working day, minutes.
 DAY_MIN = 480.0
-#: A scan of so few runs is somebody who waits for it.
+#: A user waits for a scan with at most this many runs.
 SMALL = 3
 
 
@@ -84,7 +84,7 @@ def played(scans: Sequence[Sequence[Job]], slots: int, *, is_fair: bool) -> floa
 
 
 def least_makespan(scans: Sequence[Sequence[Job]], slots: int) -> float:
-    """No order ends all runs sooner: what comes after a moment has to be solved after it."""
+    """A lower bound for any order: runs that arrive after a moment must be solved after it."""
     jobs = sorted((job for scan in scans for job in scan), key=lambda job: -job.come_min)
     work, least = 0.0, 0.0
     for job in jobs:

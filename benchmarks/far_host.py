@@ -1,4 +1,4 @@
-"""What distance costs: one scan on a host beside the broker, and on one at the end of a long line, in one run.
+"""The cost of distance: one scan on a host near the broker, and on one behind a slow connection.
 
 Usage: python -m benchmarks.far_host [--delay-ms MS] [--runs N] [--rounds N] [--near-control] [--trace]
 
@@ -48,7 +48,7 @@ class Trip:
     commands: tuple[str, ...]
 
 
-#: When some bytes are due at the other end, and they; none at the end of all.
+#: When some bytes are due at the other end, and the bytes; None at the end.
 Piece = tuple[float, bytes]
 #: One side of a connection.
 End = tuple[asyncio.StreamReader, asyncio.StreamWriter]

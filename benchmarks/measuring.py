@@ -1,4 +1,4 @@
-"""What the benchmarks share: CPU of a whole process tree, interleaved pairs, a private team, a stub solver."""
+"""Shared parts of the benchmarks: CPU of a process tree, interleaved pairs, a private team, a stub solver."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from times_doctor_tasks.state_store.run_store import RunStore
 HERE = Path(__file__).resolve().parent
 PROGRAM = (sys.executable, "-c", "from times_doctor_cli.entry import main; main()")
 BARE = (sys.executable, "-c", "pass")
-#: Where others use more of the machine than this, in percent, walls are theirs, not ours.
+#: If other processes use more of the machine than this, in percent, wall times are not valid.
 QUIET_PERCENT = 10.0
 _PR_SET_CHILD_SUBREAPER = 36
 START_S = 60.0
@@ -46,7 +46,7 @@ ENDATA
 
 @dataclass(frozen=True)
 class Cost:
-    """What a command took, with every process that it left behind."""
+    """The cost of a command, with every process that it left behind."""
 
     cpu_s: float
     wall_s: float
@@ -60,7 +60,7 @@ def clean_environ(**more: str) -> dict[str, str]:
 
 
 def cost(argv: Sequence[str], environ: Mapping[str, str], cwd: Path | None = None, *, ok: Sequence[int] = (0,)) -> Cost:
-    """Runs a command as the head of a tree of its own, and waits for the whole tree."""
+    """Runs a command as the root of a process tree, and waits for the whole tree."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -95,8 +95,8 @@ def _head_of_tree(
 def _own_group() -> Path | None:
     """A control group that this process has just entered; None without the right to make one.
 
-    Only a group knows all of a tree: what the kernel reaps for a process that ignores SIGCHLD, as the one that starts
-    solvers does, is in nobody's times.
+    Only a control group counts a whole tree: children of a process that ignores SIGCHLD, like the one that starts
+    solvers, are in no process's times.
     """
     for root in (Path("/sys/fs/cgroup/cpuacct"), Path("/sys/fs/cgroup")):
         group = root / f"td-bench-{os.getpid()}"
@@ -113,7 +113,7 @@ def _own_group() -> Path | None:
 
 
 def _cpu_of_group(group: Path) -> float:
-    """CPU seconds of all that ran in it; this process leaves it, and it ends."""
+    """CPU seconds of all that ran in it; this process leaves it and removes it."""
     usage, stat = group / "cpuacct.usage", group / "cpu.stat"
     if usage.exists():
         cpu_s = int(usage.read_text()) / 1e9
@@ -126,7 +126,7 @@ def _cpu_of_group(group: Path) -> float:
 
 
 def medians(rounds: int, **measures: Callable[[], Cost]) -> dict[str, Cost]:
-    """The median of each, measured in turn: what the machine does meanwhile strikes all alike.
+    """The median of each, measured in turn, so that other load affects all alike.
 
     A first round is dropped, unless one is all there is.
     """
@@ -172,17 +172,17 @@ class Bench:
 
 
 def is_quiet() -> bool:
-    """Whether nobody uses the machine now."""
+    """Whether the machine is idle now."""
     return float(psutil.cpu_percent(interval=2.0)) < QUIET_PERCENT
 
 
 def met(value: float, target: float | None, bench: Bench) -> bool | None:
-    """Whether a value in seconds is within its target; None where there is none, or the machine is too busy to tell."""
+    """Whether a value in seconds is within its target; None without a target, or on a busy machine."""
     return None if target is None or not (bench.quiet or value <= target) else value <= target
 
 
 def made(folder: Path) -> Path:
-    """A folder that is there."""
+    """Creates a folder."""
     folder.mkdir(exist_ok=True)
     return folder
 
@@ -217,7 +217,7 @@ class Team:
         self.workers: list[subprocess.Popen[bytes]] = []
 
     def environ(self, home: str = "client", **more: str) -> dict[str, str]:
-        """Of a worker or client of this team."""
+        """The environment of a worker or client of this team."""
         (self.folder / home).mkdir(exist_ok=True)
         return clean_environ(
             HOME=str(self.folder / home),
@@ -258,7 +258,7 @@ class Team:
 
 @contextmanager
 def team() -> Iterator[Team]:
-    """A private team; all of it ends with the block."""
+    """A private team, which ends with the block."""
     with tempfile.TemporaryDirectory(prefix="tdb-", dir="/tmp") as folder:
         server = Server(Path(folder))
         made = Team(Path(folder), server)
@@ -280,7 +280,7 @@ def wait_until(condition: Callable[[], bool], *, timeout_s: float = START_S) -> 
 
 
 def cpu_of(pids: Sequence[int]) -> float:
-    """CPU seconds of these processes and their children so far."""
+    """CPU seconds so far of these processes and their children."""
     total = 0.0
     for pid in pids:
         with suppress(psutil.NoSuchProcess):
@@ -290,7 +290,7 @@ def cpu_of(pids: Sequence[int]) -> float:
 
 
 def resident_mb(pid: int) -> float:
-    """Memory of a process that is not shared with others, MB (PSS)."""
+    """Memory of a process, shared pages divided, MB (PSS)."""
     return float(psutil.Process(pid).memory_full_info().pss) / 1e6
 
 

@@ -20,20 +20,20 @@ from times_doctor_tasks.state_store.connection import connect
 from times_doctor_tasks.state_store.run_store import RunStore
 from times_doctor_worker.engines.gams_installation import find_gams
 
-# Whoever starts the tests may have signals ignored (nohup): the programs under test would inherit that.
+# The tests may run with ignored signals (nohup), which the programs under test would inherit.
 for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL)
 
 
-# Whatever this machine sets for the product or for a terminal, tests do not see it.
+# Tests do not see this machine's settings of the product or of the terminal.
 _OURS = ("TIMES_DOCTOR_", "TD_MAX_WORKERS", "TD_TIMEOUT_SECONDS", "GAMS_PATH", "TIMES_SRC")
 _TERMINALS = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 for _name in [name for name in os.environ if name.startswith(_OURS) and name != "TIMES_DOCTOR_CORPUS"]:
     del os.environ[_name]
 for _name in _TERMINALS:
     os.environ.pop(_name, None)
-# Nor is the list of this user's local scans read or written by tests.
+# Tests do not read or write this user's list of local scans.
 os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="td-data-")
 os.environ["TZ"] = "UTC"
 time.tzset()

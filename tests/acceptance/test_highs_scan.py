@@ -1,4 +1,4 @@
-"""A real solver in a real scan on this machine: what a newcomer's first scan does where GAMS is not."""
+"""A real solver in a real scan on this machine: a new user's first scan without GAMS."""
 
 from __future__ import annotations
 

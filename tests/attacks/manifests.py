@@ -1,4 +1,4 @@
-"""Manifests that somebody wrote by hand: each as the bytes that a client puts into the store."""
+"""Hand-written manifests, each as the bytes that a client puts into the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages that no worker of ours may die of: a sound one, and one thing wrong with each."""
+"""Messages that must not end a worker: a valid one, and others with one error each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WRONG: dict[str, Any] = {
     "decimal": {"__type__": "decimal", "__value__": [1]},
     "datetime": {"__type__": "datetime", "__value__": "yesterday"},
 }
-#: What stands in a sound message, and which of WRONG is sound there too.
+#: The values of a valid message, and those of WRONG that are valid there too.
 PLACES: dict[str, tuple[str, ...]] = {
     "headers": (),
     "headers.task": (),

@@ -1,4 +1,4 @@
-"""Manifests and blobs that somebody wrote by hand, against one real worker: each costs its own run, and no memory."""
+"""Hand-written manifests and blobs against one real worker: each costs its own run, and no memory."""
 
 from __future__ import annotations
 

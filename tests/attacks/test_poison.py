@@ -1,4 +1,4 @@
-"""Messages and keys that somebody broke, against real workers: each costs at most the run that it is about."""
+"""Malformed messages and keys against real workers: each costs at most its own run."""
 
 from __future__ import annotations
 

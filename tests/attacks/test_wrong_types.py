@@ -1,4 +1,4 @@
-"""Keys that somebody made something else, against a real worker: each costs at most its own run or scan."""
+"""Keys of a wrong type against a real worker: each costs at most its own run or scan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody may make of a key that is ours: another type, bytes of nobody, numbers that are none."""
+"""Wrong values of our keys: another type, random bytes, invalid numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A team on one machine: a broker, solver hosts and a laptop that share nothing but the network between them.
+"""A team on one machine: a broker, solver hosts and a laptop that share only a network.
 
 Each has its own network and host name, processes, user id, home, temporary folder and cache.
 """
@@ -27,7 +27,7 @@ from tests.integration.guarded import users, words_of
 from tests.integration.test_tls import certificates
 
 ROOT = Path(__file__).parents[2]
-#: Seconds within which something starts or ends on a machine that has other things to do.
+#: Seconds to start or end on a busy machine.
 PATIENCE_S = 60.0
 FIRST_UID = 64_100
 PASSWORD = "of-the-cluster"
@@ -36,7 +36,7 @@ PROGRAM = (sys.executable, "-c", "from times_doctor_cli.entry import main; main(
 
 @dataclass
 class Machine:
-    """One of them; its process is the first of a process namespace, so that all of it can die at once."""
+    """One machine; its first process has a process namespace, so that all can be killed at once."""
 
     name: str
     uid: int
@@ -88,7 +88,7 @@ class Cluster:
         return machine
 
     def guard(self) -> None:
-        """Gives each machine what it needs of certificates and users, once all machines are there."""
+        """Gives each machine its certificates and users, once all machines exist."""
         files = certificates(self.folder / "tls", names=f"IP:{self.network.addresses['broker']}")
         (files / "users.acl").write_text(users())
         for machine in self.machines.values():
@@ -100,7 +100,7 @@ class Cluster:
                 os.chown(path, machine.uid, machine.uid)
 
     def start_broker(self) -> None:
-        """A server with the configuration that we hand out; what it kept comes back when it is started again."""
+        """A server with the configuration in deploy/; a restart brings back its data."""
         broker = self.machines["broker"]
         words = [self.program, str(ROOT / "deploy" / "redis.conf"), "--bind", self.network.addresses["broker"]]
         if self.is_guarded:
@@ -120,31 +120,31 @@ class Cluster:
         self._start(self.machines[name], *PROGRAM, *words.split())
 
     def kill(self, name: str) -> None:
-        """The power is cut: every process there is gone at once."""
+        """Cuts the power: kills all its processes at once."""
         process = self.machines[name].process
         assert process is not None
         process.kill()
         process.wait(10)
 
     def hosts(self) -> list[str]:
-        """Solver hosts that live, as the laptop sees them."""
+        """The live solver hosts, as the laptop sees them."""
         done = self.run("hosts", "--json")
         cards = json.loads(done.stdout)["hosts"] if done.stdout else []
         return sorted(card["host"] for card in cards if "solve" in card["roles"])
 
     def run(self, *words: object) -> subprocess.CompletedProcess[str]:
-        """A command of the laptop's."""
+        """Runs a command on the laptop."""
         return subprocess.run(**self._command(words), capture_output=True, timeout=PATIENCE_S * 3)
 
     def scan(self, *words: object) -> Scanning:
-        """A scan of the laptop's, under way."""
+        """Starts a scan on the laptop."""
         process = subprocess.Popen(
             **self._command(("scan", *words, "--queue", "--json")), stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         return Scanning(self, process)
 
     def put(self, name: str, content: bytes) -> Path:
-        """A file of the laptop's."""
+        """A file on the laptop."""
         laptop = self.machines["laptop"]
         path = laptop.home / name
         path.write_bytes(content)
@@ -161,7 +161,7 @@ class Cluster:
 
     def _start(self, machine: Machine, *words: str) -> None:
         space = ["unshare", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]
-        # A shell as the first process: it takes in orphans and reaps them, as an init does.
+        # A shell as the first process: it reaps orphans, like init.
         init = ["sh", "-c", 'hostname "$0" && { "$@" & wait; }', machine.name]
         with (machine.home / "log").open("ab") as log:
             machine.process = subprocess.Popen(
@@ -178,7 +178,7 @@ class Cluster:
         return {"args": argv, "cwd": laptop.home, "text": True, "stdin": subprocess.DEVNULL}
 
     def _as(self, machine: Machine) -> list[str]:
-        """Words that leave everything of this machine's user and environment behind."""
+        """Command prefix that drops this machine's user and environment."""
         environ = self._door_of(machine) | {
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
@@ -192,7 +192,7 @@ class Cluster:
         return ["setpriv", *ids, *self._privileges, "env", "-i", *(f"{k}={v}" for k, v in environ.items())]
 
     def _door_of(self, machine: Machine) -> dict[str, str]:
-        """How it comes to the broker."""
+        """How a machine connects to the broker."""
         address = f"{self.network.addresses['broker']}:6379/0"
         if not self.is_guarded:
             return {"TIMES_DOCTOR_BROKER_URL": f"redis://:{PASSWORD}@{address}"}
@@ -203,7 +203,7 @@ class Cluster:
 
 @dataclass
 class Scanning:
-    """A scan that the laptop follows."""
+    """A running scan, followed by the laptop."""
 
     cluster: Cluster
     process: subprocess.Popen[str]
@@ -211,7 +211,7 @@ class Scanning:
     ended_s: float = 0.0
 
     def wait_for(self, condition: Callable[[dict[str, Any]], bool], *, what: str) -> dict[str, Any]:
-        """The status of it, as soon as the condition holds for it."""
+        """Its status, once it meets the condition."""
         seen: dict[str, Any] = {}
 
         def holds() -> bool:
@@ -225,7 +225,7 @@ class Scanning:
         return seen
 
     def wait_for_running(self, runs: int) -> dict[str, str]:
-        """Host by run, as soon as so many run."""
+        """Host by run, once this many run."""
         running = lambda seen: sum(row["state"] == "running" for row in seen["runs"]) >= runs  # noqa: E731
         rows = self.wait_for(running, what=f"{runs} runs run")["runs"]
         return {row["run"]: row["host"] for row in rows if row["state"] == "running"}
@@ -240,7 +240,7 @@ class Scanning:
 
 
 def _ordinary() -> list[str]:
-    """What another user needs beside its id to start our program; nothing where it can reach it as it is."""
+    """What another user needs besides its id to start our program; empty if it can reach it."""
     ids = [f"--reuid={FIRST_UID}", f"--regid={FIRST_UID}", "--clear-groups"]
     for more in ([], ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]):
         argv = ["setpriv", *ids, "--no-new-privs", *more, "env", sys.executable, "-c", "import times_doctor_cli"]

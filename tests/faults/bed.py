@@ -1,4 +1,4 @@
-"""A team whose hosts reach the broker through a proxy each, and a witness of who solved what and when."""
+"""A team whose hosts each reach the broker through a proxy, and a witness that records which solver ran when."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ from times_doctor_tasks.contract.states import TERMINAL, RunState, ScanMode, Sto
 from times_doctor_tasks.snapshot.manifest import Manifest, StagedFile, encode_manifest, manifest_sha256
 from times_doctor_tasks.state_store.run_store import RunStore
 
-#: Seconds of silence after which a run is taken from its owner, in these tests.
+#: The lease of runs in these tests, seconds.
 LEASE_S = 3.0
-#: Seconds from "not yours" to the end of a solver: a beat, a SIGINT, two seconds of hurry, SIGTERM, and a busy machine.
+#: Most seconds from "not yours" to the end of a solver: a beat, a SIGINT, two seconds until SIGTERM, a busy machine.
 STOPPED_WITHIN_S = 8.0
 Environ = Mapping[str, str]
 NONE: Environ = MappingProxyType({})
@@ -47,7 +47,7 @@ MODELS = Path(__file__).parents[1] / "recorded" / "models"
 
 @dataclass(frozen=True)
 class Seat:
-    """Where a solver works: `<cache>/runs/<scan>/<run>.<attempt>` on a host."""
+    """The working folder of a solver: `<cache>/runs/<scan>/<run>.<attempt>` on a host."""
 
     host: str
     scan: str
@@ -57,10 +57,10 @@ class Seat:
 
 
 class Witness:
-    """Looks at the machine's processes ten times a second: which attempt had a living solver, from when to when."""
+    """Samples the machine's processes ten times a second: records from when to when each attempt had a live solver."""
 
     PERIOD_S = 0.1
-    #: What the kernel says after the name of a folder that is not there any more.
+    #: The kernel's suffix for the name of a deleted folder.
     DELETED = " (deleted)"
 
     def __init__(self, folder: Path) -> None:
@@ -73,7 +73,7 @@ class Witness:
         self._thread.start()
 
     def now(self) -> dict[Seat, list[int]]:
-        """Living solver processes by where they work."""
+        """Live solver processes by working folder."""
         found: dict[Seat, list[int]] = {}
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError, ValueError):
@@ -83,7 +83,7 @@ class Witness:
         return found
 
     def overlaps_s(self) -> dict[str, float]:
-        """Of each run that two attempts solved at once: the longest time of two of them."""
+        """For each run that two attempts solved at once: the longest overlap."""
         longest: dict[str, float] = {}
         by_run = sorted(self.spans.items(), key=lambda item: (item[0].scan, item[0].run))
         for (scan, run), group in itertools.groupby(by_run, key=lambda item: (item[0].scan, item[0].run)):
@@ -107,7 +107,7 @@ class Witness:
             return None
         host, cache, runs, scan, folder = cwd[len(self._root) + 1 :].split("/")
         run, _, attempt = folder.removesuffix(self.DELETED).rpartition(".")
-        is_gone = folder.endswith(self.DELETED)  # somebody made a new folder of that name under a living solver
+        is_gone = folder.endswith(self.DELETED)  # a new folder of that name was made under a live solver
         number = -int(attempt) if is_gone else int(attempt)
         return Seat(host, scan, run, number) if (cache, runs) == ("cache", "runs") else None
 
@@ -130,7 +130,7 @@ class DoorTeam(Team):
         return self.broker
 
     def worker(self, name: str, *words: str, **options: Any) -> Worker:
-        """Where roles have users, no worker has two, and a team has a control worker before all else."""
+        """If roles have users, each worker has one role, and the control worker starts first."""
         if self.port_broker.door.has_users and "control" not in words:
             if not any("control" in worker.card_name for worker in self.workers):
                 super().worker("control", "--role", "control")
@@ -139,7 +139,7 @@ class DoorTeam(Team):
 
 
 class Bed(DoorTeam):
-    """The team of a fault test, whose hosts are behind a proxy each."""
+    """The team of a fault test; each host is behind a proxy."""
 
     def __init__(self, folder: Path, broker: PortBroker) -> None:
         super().__init__(folder, broker)
@@ -152,7 +152,7 @@ class Bed(DoorTeam):
     def control(
         self, name: str = "c", *, dies_at: str = "", deaths: Path | None = None, environ: Environ = NONE
     ) -> Worker:
-        """A control worker, straight at the broker."""
+        """Starts a control worker without a proxy."""
         environ = self.port_broker.environ_of("control") | dict(environ)
         return self._worker(name, ["--role", "control"], environ, dies_at=dies_at, deaths=deaths)
 
@@ -166,10 +166,10 @@ class Bed(DoorTeam):
         deaths: Path | None = None,
         environ: Environ = NONE,
     ) -> Worker:
-        """A solver host behind its own proxy; it has HiGHS and a recorded GAMS that takes its time.
+        """Starts a solver host behind a proxy; it has HiGHS and a recorded GAMS.
 
         Args:
-            dies_at: An exact point (`mortal_worker.py`), as often as the file `deaths` says.
+            dies_at: A point in the code (`mortal_worker.py`) where it dies, as often as the file `deaths` says.
         """
         proxy = self.proxies.get(name)
         if proxy is None:
@@ -196,7 +196,7 @@ class Bed(DoorTeam):
         return worker
 
     def again(self, worker: Worker) -> Worker:
-        """A new start of a worker that has ended."""
+        """Starts an ended worker again."""
         argv: list[str] = list(worker.process.args)  # type: ignore[arg-type]  # it was given a list
         cache = worker.environ["HOME"].rpartition("/")[2]
         new = Worker(self, worker.name, argv, cache, worker.environ)
@@ -204,13 +204,13 @@ class Bed(DoorTeam):
         return new
 
     def keep(self) -> Keeper:
-        """Starts a host again whose worker ended with an error, as a service manager does; until the test is over."""
+        """Restarts a host's worker after errors, as a service manager does, until the end of the test."""
         self._keeper = Keeper(self)
         return self._keeper
 
     @property
     def desk_environ(self) -> dict[str, str]:
-        """What the command line needs to scan here."""
+        """The environment of the command line."""
         return self.port_broker.environ_of("client") | {
             "TIMES_DOCTOR_STORE_URL": self.store_url,
             "TIMES_DOCTOR_KEY_PREFIX": self.broker.prefix,
@@ -227,11 +227,11 @@ class Bed(DoorTeam):
         order: Callable[[RunStore, ScanSpec, list[RunSpec]], list[RunSpec]] = lambda _, __, runs: runs,
         **fields: object,
     ) -> ScanSpec:
-        """A scan of a recorded GAMS model that waits more than it works: minutes at the speed 0.01.
+        """Submits a scan of a recorded GAMS model, which mostly waits: minutes at the speed 0.01.
 
         Args:
             dies_over: The client dies before it publishes the message of that number.
-            keeps: It has kept that message by then.
+            keeps: It has stored that message before.
             order: Gives each run its step.
         """
         self.set_speed(speed)
@@ -263,7 +263,7 @@ class Bed(DoorTeam):
         return spec
 
     def set_speed(self, speed: float) -> None:
-        """How fast the recorded GAMS of all hosts goes, for runs that start from now on."""
+        """Sets the speed of the recorded GAMS on all hosts, for later runs."""
         install_recorded_gams(self._gams, speed=speed)
 
     def _gams_run(self, scan: str, index: int, profile: str, queue: str) -> RunSpec:
@@ -280,7 +280,7 @@ class Bed(DoorTeam):
         )
 
     def wait_for_solvers(self, spec: ScanSpec, amount: int, *, timeout_s: float = PATIENCE_S) -> list[Seat]:
-        """Where `amount` runs of a scan are being solved, as soon as Redis knows it too."""
+        """Waits until `amount` runs of a scan are solving, also in Redis; returns their hosts."""
 
         def are_there() -> bool:
             states = [status.state for status in self.store.statuses(spec).values()]
@@ -291,14 +291,14 @@ class Bed(DoorTeam):
         return [seat for seat in self.witness.now() if seat.scan == spec.scan]
 
     def cancel(self, spec: ScanSpec) -> None:
-        """So that a scan that takes for ever ends now."""
+        """Ends a scan that would take for ever."""
         self.broker.desk.ask_cancel(spec.scan, ["*"], StopRequest(StopReason.USER, now=True))
 
     def settled(self, *specs: ScanSpec, overlap_s: float = 0.3, reports: int = 1) -> None:
-        """Waits until all is over, then asserts everything that must be true whatever happened.
+        """Waits until all scans have ended, then asserts all invariants.
 
         Args:
-            overlap_s: How long two solvers may have worked on one run: as long as its hosts were parted.
+            overlap_s: How long two solvers may have worked on one run: as long as its hosts were cut off.
         """
         invariants.check(self, specs, hosts=self.hosts)
         wait_until(lambda: not self.witness.now(), timeout_s=30, what="no solver is left")
@@ -341,7 +341,7 @@ class Bed(DoorTeam):
 
 
 class Keeper:
-    """Starts workers again that ended with an error: after half a second, without a limit."""
+    """Restarts workers that ended with an error: after half a second, without a limit."""
 
     PAUSE_S = 0.5
 
@@ -365,12 +365,12 @@ class Keeper:
 
 
 class ClientDies(BaseException):
-    """As a SIGKILL: nobody on the way catches it."""
+    """Raised instead of a SIGKILL: nothing catches it."""
 
 
 @contextmanager
 def _dying(over: int | None) -> Iterator[None]:
-    """Whoever publishes dies over the message of that number, counted from 0."""
+    """The publisher dies at the message of that number, counted from 0."""
     numbers = itertools.count()
 
     def die(**_: object) -> None:
@@ -385,13 +385,13 @@ def _dying(over: int | None) -> Iterator[None]:
 
 
 def tree(worker: Worker) -> list[psutil.Process]:
-    """A worker and everything that came from it: warden, supervisors, sentinels, engines."""
+    """A worker and all its descendants: warden, supervisors, sentinels, engines."""
     root = psutil.Process(worker.process.pid)
     return [root, *root.children(recursive=True)]
 
 
 def part_of(worker: Worker, part: str) -> psutil.Process:
-    """A process of a worker's tree, the uppermost, by its name or by a word of its command line."""
+    """The topmost process of a worker's tree with this name or argument."""
     for process in tree(worker):
         try:
             if process.name() == part or any(word.endswith(part) for word in process.cmdline()):
@@ -402,7 +402,7 @@ def part_of(worker: Worker, part: str) -> psutil.Process:
 
 
 def kill_host(worker: Worker) -> None:
-    """As a power cut: everything at once. It is stopped first, so that nobody sees another die."""
+    """Kills everything at once, as a power cut does. Stops it first, so that no process sees another die."""
     processes = tree(worker)
     for number in (signal.SIGSTOP, signal.SIGKILL):
         for process in processes:
@@ -413,7 +413,7 @@ def kill_host(worker: Worker) -> None:
 
 @contextmanager
 def parted(*proxies: FaultProxy) -> Iterator[None]:
-    """Hosts that hear nothing of the broker, and it nothing of them."""
+    """Cuts hosts off from the broker in both directions."""
     for proxy in proxies:
         proxy.black_hole()
     try:
@@ -424,6 +424,6 @@ def parted(*proxies: FaultProxy) -> Iterator[None]:
 
 
 def seeds(amount: int) -> Sequence[int]:
-    """Seeds of a test that is repeated; the first comes from TD_FAULTS_SEED (0). pytest shows the seed in the name."""
+    """Seeds of a repeated test; the first is TD_FAULTS_SEED (0). pytest shows the seed in the name."""
     first = int(os.environ.get("TD_FAULTS_SEED", "0"))
     return range(first, first + amount)

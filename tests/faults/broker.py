@@ -1,4 +1,4 @@
-"""A private server with a port, and the door through which hosts come to it."""
+"""A private server with a port, and how hosts connect to it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from tests.integration.workers import PATIENCE_S, Broker
 
 
 class Door:
-    """How a server is come to: here by everybody, as nobody in particular."""
+    """How to connect to a server: here without a user."""
 
     PORT_OPTION = "--port"
-    #: Whether each role comes as a user of its own. A worker has one role then, and only control may load scripts.
+    #: Whether each role has its own user. Then a worker has one role, and only control may load scripts.
     has_users = False
     program: str | None = None
     prefix = ""
-    #: As whom the test itself comes: `name:password@`.
+    #: The test's own user: `name:password@`.
     user = ""
     options: tuple[str, ...] = ()
-    #: What a process has in its environment to come in, beside the URL.
+    #: Environment of a process for its connection, besides the URL.
     environ: Mapping[str, str] = MappingProxyType({})
 
     def url(self, port: int, role: str) -> str:
@@ -42,9 +42,9 @@ def free_port() -> int:
 
 
 class PortBroker(Broker):
-    """A private server with a TCP port, for hosts; the test itself speaks to its socket, which no fault touches."""
+    """A private server with a TCP port for hosts; the test uses its unix socket, which no fault touches."""
 
-    #: Seconds that it takes over one key when it loads slowly; a good deal more on a busy machine.
+    #: Seconds per key when it loads slowly; much more on a busy machine.
     LOAD_DELAY_S = 0.001
 
     def __init__(self, *options: str, door: Door = OPEN) -> None:
@@ -74,7 +74,7 @@ class PortBroker(Broker):
             os.environ.update(before)
 
     def environ(self) -> dict[str, str]:
-        """What the server's environment has beside ours."""
+        """Additional environment of the server."""
         return {}
 
     def stall(self, seconds: float) -> None:
@@ -88,7 +88,7 @@ class PortBroker(Broker):
         self.start()
 
     def load_slowly(self, seconds: float) -> None:
-        """Comes back after a kill, and says LOADING for so long."""
+        """Restarts after a kill, and answers LOADING for this long."""
         fillers = [f"filler:{number}" for number in range(int(seconds / self.LOAD_DELAY_S))]
         pipe = self.client.pipeline(transaction=False)
         for filler in fillers:
@@ -103,7 +103,7 @@ class PortBroker(Broker):
         self.client.unlink(*fillers)
 
     def _compact(self) -> None:
-        """Else it would load every command of its life, one after the other."""
+        """Otherwise it would load all earlier commands one by one."""
         self.client.bgrewriteaof()
 
         def is_done() -> bool:
@@ -113,7 +113,7 @@ class PortBroker(Broker):
         wait_until(is_done, timeout_s=PATIENCE_S, what="the append-only file is rewritten")
 
     def forget(self, seconds: float, *, after_s: float = 0.0) -> None:
-        """Loses power: it comes back without what it wrote in so many last seconds (appendfsync everysec)."""
+        """Loses power: it restarts without the writes of its last seconds (appendfsync everysec)."""
         (path,) = Path(self.folder).glob("appendonlydir/*.incr.aof")
         size = path.stat().st_size
         time.sleep(seconds)

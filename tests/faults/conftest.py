@@ -20,7 +20,7 @@ collect_ignore = ["mortal_worker.py"]
 
 @pytest.fixture
 def door(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Door]:
-    """How the test's server is come to: `also_guarded` names kinds, else the environment does."""
+    """The kind of server: from `also_guarded`, else from the environment."""
     kind = getattr(request, "param", "guarded" if ALL_GUARDED else "open")
     if kind == "open":
         yield OPEN

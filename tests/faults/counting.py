@@ -1,4 +1,4 @@
-"""How many faults a run of these tests injected, and how long it took at most until all was well again."""
+"""Counts the injected faults of a test run, and the longest recovery."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Tell(Protocol):
     """What the fixture `tell` is."""
 
     def __call__(self, *, faults: int, recovery_s: float | None = None) -> None:
-        """A test tells how many faults it injected.
+        """Reports the number of injected faults of a test.
 
         Args:
-            recovery_s: From the last of them, or its end where it lasted, to when all was well again.
+            recovery_s: From the last fault, or its end, to full recovery.
         """
 
 

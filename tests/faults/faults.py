@@ -1,4 +1,4 @@
-"""What happens to a broker, and to a host's line to it, for a number of seconds."""
+"""Faults of a broker, or of a host's connection to it, for a number of seconds."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def out_of_memory(bed: Bed, seconds: float) -> None:
 
 
 def read_only(bed: Bed, seconds: float) -> None:
-    """As after a failover to somewhere else: it is a replica of nobody who is there."""
+    """As after a failover: it is a replica of a missing server."""
     client = bed.store.client
     client.replicaof("127.0.0.1", free_port())
     time.sleep(seconds)
@@ -78,7 +78,7 @@ def black_hole(proxy: FaultProxy, seconds: float) -> None:
 
 
 def black_hole_and_reset(proxy: FaultProxy, seconds: float) -> None:
-    """As a firewall that forgot its connections: what was on its way is lost."""
+    """Like a firewall that forgot its connections: data in flight is lost."""
     proxy.black_hole()
     time.sleep(seconds)
     proxy.reset()

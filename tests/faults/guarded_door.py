@@ -1,4 +1,4 @@
-"""The door of a guarded team: TLS, a certificate of whoever comes, and a user for each role (deploy/users.acl)."""
+"""Connections of a guarded team: TLS, client certificates, and a user for each role (deploy/users.acl)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.integration.guarded import UsersDoor
 from tests.integration.test_tls import certificates
 from times_doctor_tasks.config.tls import Tls
 
-#: Whether every test of faults, or of the cluster, is to be behind it; else some of faults are, as well as open.
+#: Whether all tests of faults, or of the cluster, use it; otherwise some fault tests run with and without it.
 ALL_GUARDED = os.environ.get("TD_GUARDED", "") == "1"
-#: For tests that are to run at both doors.
+#: Mark of tests that run with and without it.
 also_guarded = pytest.mark.parametrize("door", ["guarded"] if ALL_GUARDED else ["open", "guarded"], indirect=True)
-#: Tests that mean nothing there, by the beginning of their names, and why.
+#: Tests that do not apply there, by the beginning of their names, and why.
 NOT_GUARDED = {
     "test_a_server_whose_clock_jumps": "Debian's redis-server does not start under libfaketime, with or without TLS",
 }

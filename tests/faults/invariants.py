@@ -1,4 +1,4 @@
-"""What must be true when the dust has settled."""
+"""What must be true after all faults are over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.integration.workers import Team
 from times_doctor_tasks.contract.messages import ScanSpec
 from times_doctor_tasks.contract.states import TERMINAL
 
-#: What lasts without a TTL: seats, the history, Celery's table of queues, and what it keeps of messages on their way.
+#: Keys without a TTL: seats, the history, Celery's table of queues, and its un-acked messages.
 LASTING = (":celery:_kombu.binding", ":celery:unacked", ":seats", ":past")
 
 
@@ -22,7 +22,7 @@ def engines(team: Team) -> list[int]:
 
 
 def check(team: Team, specs: Iterable[ScanSpec], *, hosts: Iterable[str]) -> None:
-    """Every scan has its report; every run one result, accepted once; nothing is left over; nobody lacked a right."""
+    """Every scan has its report; every run one result, accepted once; nothing is left over; no access was denied."""
     for spec in specs:
         report = team.report(spec, timeout_s=120)
         assert [run.run for run in report.runs] == list(spec.runs)
@@ -35,17 +35,17 @@ def check(team: Team, specs: Iterable[ScanSpec], *, hosts: Iterable[str]) -> Non
     queues = ["control", "solve.highs.highs", *(f"host.{host}" for host in hosts)]
     wait_until(lambda: team.store.waiting(queues) == 0, timeout_s=30, what="queues are empty")
     assert team.store.client.zcard(team.store.keys.line()) == 0
-    # A late copy of a message may come while we look: the key of a queue is there as long as that is in it.
+    # A late copy of a message may arrive now: the key of a queue exists as long as the message is in it.
     wait_until(
         lambda: not any(":celery:" in name for name in lasting_keys(team)), timeout_s=30, what="queues are empty"
     )
     assert lasting_keys(team) == []
-    # Who is not control asks whether it may load a script, and then waits for it.
+    # Roles other than control try to load a script, and then wait for it.
     assert {words for words in denied(team.store.client) if not words.endswith("script|load")} == set()
 
 
 def lasting_keys(team: Team) -> list[str]:
-    """Our keys that would stay for ever."""
+    """Our keys without an expiry."""
     client, prefix = team.store.client, team.store.keys.prefix
     names = [name.decode() for name in client.scan_iter(f"{prefix}:*", count=1000)]
     return [name for name in names if client.ttl(name) == -1 and not any(word in name for word in LASTING)]

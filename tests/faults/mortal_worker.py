@@ -1,7 +1,7 @@
-"""A team's worker that dies by SIGKILL at an exact point, as often as a file says.
+"""A team's worker that kills itself by SIGKILL at an exact point, as often as a file says.
 
 TD_TEST_DEATH names the point: `<module>:<Class>.<method>:before` or `:after`. TD_TEST_DEATHS is a file with the number
-of deaths that are still to come; the words of the command line are a worker's own.
+of remaining deaths; the arguments are those of a worker.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DEATHS = Path(os.environ["TD_TEST_DEATHS"])
 
 
 def die() -> None:
-    """Dies, unless nobody wants that any more."""
+    """Dies, unless no death remains."""
     left = int(DEATHS.read_text() or "0")
     if left > 0:
         part = DEATHS.with_suffix(".part")

@@ -1,4 +1,4 @@
-"""A TCP proxy on 127.0.0.1 that misbehaves when told to. It stands between one host and the broker."""
+"""A TCP proxy on 127.0.0.1 between one host and the broker, which misbehaves on request."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Pair:
 
 
 class FaultProxy:
-    """Passes everything on until told otherwise. Own thread, own event loop; every method may be called anywhere."""
+    """Forwards everything until told otherwise. It has its own thread and event loop; methods are thread-safe."""
 
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port
@@ -58,19 +58,19 @@ class FaultProxy:
         self._call(self._refuse())
 
     def listen(self) -> None:
-        """Takes connections, on the same port as ever."""
+        """Accepts connections again, on the same port."""
         self._call(self._listen())
 
     def black_hole(self) -> None:
-        """Passes nothing on any more, neither data nor ends; connections are taken."""
+        """Forwards nothing, neither data nor ends; accepts connections."""
         self._is_black_hole = True
 
     def cut_after(self, amount_bytes: int) -> None:
-        """Resets a connection in the middle of an answer, once so many more bytes have gone to the client."""
+        """Resets a connection in the middle of an answer, after this many more bytes to the client."""
         self._cut_after = amount_bytes
 
     def heal(self) -> None:
-        """Everything passes again; what a black hole swallowed arrives late."""
+        """Forwards everything again; data held by a black hole arrives late."""
         self._is_black_hole, self._cut_after = False, None
         if self._server is None:
             self.listen()

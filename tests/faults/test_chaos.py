@@ -33,15 +33,15 @@ pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(SECOND
 HOSTS = ("h1", "h2", "h3")
 #: Scans that are under way all the time, and runs of each.
 OPEN_SCANS, RUNS = 2, 50
-#: Of six slots; and seconds for which a host that is cut off keeps its own: longer than any fault.
+#: Seats for six slots; and seconds for which a cut-off host keeps its seats: longer than any fault.
 SEATS, SEAT_LEASE_S = 4, 30.0
 #: Seconds that a fault of broker, line or process lasts at most.
 LONGEST_S = 6.0
 #: Seconds from the end of all faults to the last report: up to a hundred runs are still to be solved.
 HEALED_WITHIN_S = 240.0
-#: Malformed messages that one blow brings.
+#: Malformed messages per fault.
 POISON = 20
-#: So often among the faults of the broker that it is every tenth fault of all.
+#: Its weight among the faults of the broker: every tenth fault of all.
 POISON_WEIGHT = 5
 PROFILES = tuple(f"{method}-{number}" for number in range(RUNS) for method in ("bar", "dual", "sift"))[:RUNS]
 
@@ -66,7 +66,7 @@ class Chaos:
         return self
 
     def __exit__(self, *args: object) -> None:
-        """All is well again."""
+        """Ends all faults."""
         self._ended.set()
         self._pool.shutdown()
         for demon in self._demons:
@@ -77,11 +77,11 @@ class Chaos:
             self.done[strike(dice)] += 1
 
     def go_on(self) -> bool:
-        """Whether nothing is wrong with the chaos itself."""
+        """Checks that the chaos itself works."""
         return not any(demon.done() for demon in self._demons)
 
     def mend(self) -> None:
-        """Starts what has ended again, however it ended, as a service manager does."""
+        """Restarts ended workers, whatever their exit code, as a service manager does."""
         for worker in [worker for worker in self._bed.workers if worker.process.poll() is not None]:
             self._bed.workers.remove(worker)
             self._bed.again(worker)
@@ -105,7 +105,7 @@ class Chaos:
         own = [self._cut, self._lose, self._double, self._double, *[self._poison] * POISON_WEIGHT]
         fault: BrokerFault = dice.choice([*BROKER_FAULTS, without_its_last_second, *own])
         with self.broker_is_well:
-            time.sleep(1.1)  # appendfsync everysec: what a client was told a second ago is on disk
+            time.sleep(1.1)  # appendfsync everysec: answers older than a second are on disk
             fault(self._bed, dice.uniform(0.1, LONGEST_S))
         return f"broker {named(fault).strip('_')}"
 
@@ -116,11 +116,11 @@ class Chaos:
                 bed.store.client.client_kill_filter(_id=entry["id"], skipme=True)
 
     def _lose(self, bed: Bed, seconds: float) -> None:
-        """One message, as a client that dies with it."""
+        """Publishes one message, like a client that then dies."""
         bed.store.client.lpop(_queue(bed))
 
     def _poison(self, bed: Bed, seconds: float) -> None:
-        """Messages that nobody can take, among those that wait."""
+        """Malformed messages among the waiting ones."""
         poison = [raw for _, raw in shapes()]
         start = int(seconds * 1000) % len(poison)
         bed.store.client.lpush(_queue(bed), *poison[start : start + POISON])
@@ -128,7 +128,7 @@ class Chaos:
             bed.store.client.set(f"{bed.store.keys.prefix}:celery:{key}", "x", ex=60)
 
     def _double(self, bed: Bed, seconds: float) -> None:
-        """What waits, or a part of it, in another order."""
+        """Shuffles all or some waiting messages."""
         waiting = bed.store.client.lrange(_queue(bed), 0, 9)
         if waiting:
             bed.store.client.rpush(_queue(bed), *reversed(waiting))

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(200)]
 
 GROUPS = Path("/sys/fs/cgroup")
 LIMIT_MB = 120
-#: Takes more and more. As two processes: one that has nearly all would be chosen before whoever should be.
+#: Takes more and more. Two processes: a single one with nearly all memory would be killed instead of the right one.
 EATER = """
 import os, pathlib, sys, time
 pathlib.Path(sys.argv[1]).write_text("0")
@@ -56,7 +56,7 @@ class MemoryGroup:
         Path(f"/proc/{process.pid}/oom_score_adj").write_text("1000")
 
     def run_out(self) -> None:
-        """Until the kernel has killed somebody for it."""
+        """Takes memory until the kernel has killed a process."""
         before = oom_kills()
         eater = subprocess.Popen([sys.executable, "-c", EATER, str(self.members)], start_new_session=True)
         try:

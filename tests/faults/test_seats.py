@@ -1,4 +1,4 @@
-"""Never are more solvers at work than seats, whoever dies; no run is lost; all seats are free at the end.
+"""There are never more solvers than seats, whatever dies; no run is lost; all seats are free at the end.
 
 Counted by the solvers' own processes, ten times a second.
 """

@@ -1,4 +1,4 @@
-"""A worker and nothing else: starts one engine, says who is who, and how it ended. For tests that kill it.
+"""A minimal worker: starts one engine, prints the pids, and how it ended. For tests that kill it.
 
 python lone_worker.py '{"argv": [...], "cwd": "...", "env": {...}, "marker": "..."}'
 """

@@ -1,6 +1,6 @@
-"""The protocol as plain Python, and a store that holds the real Lua against it at every single call.
+"""The protocol in plain Python, and a store that compares the real Lua with it at each call.
 
-Written from what the protocol promises, not from the scripts. Time is a number that the test turns.
+Written from the specification, not from the scripts. The test sets the time.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Try:
 
 @dataclass
 class Run:
-    """What is true of one run."""
+    """The state of one run."""
 
     state: RunState
     attempt: int = 0
@@ -65,7 +65,7 @@ class Run:
 
 @dataclass
 class Place:
-    """What is true of one run in line."""
+    """The state of one run in line."""
 
     need: Room
     kept_until_s: float = -1.0
@@ -126,7 +126,7 @@ class Reference:
         return Owned(Fence(r.attempt, token), self.flag(run))
 
     def seats_left(self) -> int:
-        """How many seats nobody holds; those that have run out are forgotten."""
+        """The number of free seats; drops expired ones."""
         assert self.seats is not None
         self.held = {holder: until_s for holder, until_s in self.held.items() if until_s > self.now_s}
         return self.seats - len(self.held)
@@ -170,7 +170,7 @@ class Reference:
         return Beat(ours=True, cancel=self.flag(run))
 
     def advance(self, run: str, fence: Fence, after: RunState) -> bool | None:
-        """None where the table forbids it."""
+        """None if the table forbids it."""
         r = self.runs[run]
         if not r.belongs_to(fence):
             return False
@@ -242,7 +242,7 @@ class Reference:
 
 
 class CheckedStore(RunStore):
-    """The real store; what a verb answers must be what the reference answers. One scan only."""
+    """The real store, whose answers must equal those of the reference. One scan only."""
 
     def __init__(self, client: Any, prefix: str, spec: ScanSpec) -> None:
         super().__init__(client, prefix)
@@ -280,7 +280,7 @@ class CheckedStore(RunStore):
         return [member.decode().split(" ")[1] for member in members]
 
     def before(self, run: RunSpec) -> list[str]:
-        """Who stands before a run in the real line, or would if it came now."""
+        """The runs before a run in the real line, or before it if it arrived now."""
         mine = self.client.zscore(self.keys.line(), f"{run.scan} {run.run}")
         below = run.priority * 1e13 + self.server_ms() if mine is None else f"({mine}"
         members = self.client.zrangebyscore(self.keys.line(), "-inf", below)

@@ -1,4 +1,4 @@
-"""Entries that somebody else wrote: each costs at most the scan or host that it stands for."""
+"""Invalid documents: each costs at most its own scan or host."""
 
 from __future__ import annotations
 

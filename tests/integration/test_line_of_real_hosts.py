@@ -1,4 +1,4 @@
-"""The line of all hosts, with real workers: who has room takes, and what nobody can take rests."""
+"""The line of all hosts, with real workers: a host with free capacity takes runs, others wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is left of a scan in Redis once its report exists, and who still finds what in it."""
+"""What remains of a scan in Redis once its report exists, and who can still read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people read of runs that wait: one look at a real server, by several people."""
+"""The texts for waiting runs: one look at a real server, by several users."""
 
 from __future__ import annotations
 

@@ -50,9 +50,9 @@ EXAMPLES = int(os.environ.get("TEST_MODEL_EXAMPLES", "100"))
 STEPS = int(os.environ.get("TEST_MODEL_STEPS", "40"))
 HOSTS = ("h1", "h2")
 THREADS = 2
-#: A lease that no example outlives: only the model's own clock ends one.
+#: A lease longer than any example: only the model's clock ends one.
 LEASE_S = 40.0
-#: Shorter than that: a host that is cut off stops for its seat before its run is taken from it.
+#: Shorter than the lease: a cut-off host stops because of its seat before it loses its run.
 SEAT_LEASE_S = 25.0
 QUEUE = solve_queue("gams", "cplex")
 #: Seconds between the looks of a sweeper that watches: below its `GAP_S`.
@@ -86,7 +86,7 @@ class Owner:
 
 
 class ProtocolMachine(RuleBasedStateMachine):
-    """Hosts, a queue that loses and repeats, two sweepers, one real server. Celery is what is said of it here."""
+    """Hosts, a queue that loses and repeats messages, two sweepers, one real server. Celery is modelled here."""
 
     counter = itertools.count()
 
@@ -200,7 +200,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         queue += [message] * copies
 
     def _solve(self, message: Message, host: str, threads: int) -> None:
-        """As the executor: claim, and return only what has ended."""
+        """Acts as the executor: claims, and returns only ended runs."""
         used = sum(self._need(owner.run) for owner in self._living(host))
         claim = self.store.claim(
             self.spec,
@@ -224,7 +224,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         return THREADS if index else 1
 
     def _renew(self, owner: Owner, seat_until_s: float) -> None:
-        """By the model's clock, which stands still while a call is answered."""
+        """The expiry by the model's clock, which does not advance during a call."""
         has_seat = seat_until_s < NO_SEAT_S
         owner.seat_until_s = self.store.reference.now_s + SEAT_LEASE_S if has_seat else NO_SEAT_S
 
@@ -237,7 +237,7 @@ class ProtocolMachine(RuleBasedStateMachine):
             self._is_gone(owner)
 
     def _is_gone(self, owner: Owner) -> None:
-        """Its solver has ended, and its host says so."""
+        """The solver has ended, and its host reports it."""
         owner.lives, owner.has_ended = False, True
         self.store.free_seat(owner.fence)
 
@@ -294,7 +294,7 @@ class ProtocolMachine(RuleBasedStateMachine):
     @precondition(_somebody_lives)
     @rule(which=picks, waits_s=st.sampled_from([5.0, 30.0]))
     def hand_back_into_the_line(self, which: int, waits_s: float) -> None:
-        """As a run that was refused a licence."""
+        """Like a run that got no licence."""
         owner = self._one(which)
         self.store.release(
             self.spec, owner.run, owner.fence, reason="no licence", waiting=self.runs[owner.run], waits_s=waits_s
@@ -304,7 +304,7 @@ class ProtocolMachine(RuleBasedStateMachine):
     @precondition(lambda self: bool(self._gone()))
     @rule(which=picks, word=st.sampled_from(["beat", "advance", "release", "finish"]))
     def somebody_taken_for_dead_comes_back(self, which: int, word: str) -> None:
-        """Whoever ever owned a run may speak again: what counts is only whether it is still his."""
+        """Any former owner of a run may call again: only the present one counts."""
         gone = self._gone()
         owner = gone[which % len(gone)]
         spec, store, run, fence = self.spec, self.store, owner.run, owner.fence
@@ -319,7 +319,7 @@ class ProtocolMachine(RuleBasedStateMachine):
             store.finish(spec, make_result(spec, run, attempt=fence.attempt, host=owner.host), fence)
 
     def _gone(self) -> list[Owner]:
-        """Owners that are not heard of; a seat that has run out has stopped their solvers."""
+        """Owners that went silent; an expired seat has stopped their solvers."""
         return [owner for owner in self.owners if not owner.lives and not owner.has_ended and not self._ran_out(owner)]
 
     def _ran_out(self, owner: Owner) -> bool:
@@ -330,12 +330,12 @@ class ProtocolMachine(RuleBasedStateMachine):
     def kill_host(self, host: str) -> None:
         for owner in self._living(host):
             owner.lives = False
-        self.queues["all"] += self.queues[host]  # whoever takes the name next takes its queue; nobody has to
+        self.queues["all"] += self.queues[host]  # the next host of this name may take over its queue
         self.queues[host].clear()
 
     @rule(host=st.sampled_from(HOSTS))
     def restart_host(self, host: str) -> None:
-        """Whoever takes the name knows that the one before is dead."""
+        """A host that takes over a name knows that its predecessor is dead."""
         self.kill_host(host)
         for owner in self.owners:
             owner.has_ended = owner.has_ended or owner.host == host
@@ -414,7 +414,7 @@ class ProtocolMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.seen)
     @rule(which=picks, word=st.sampled_from(["requeue", "lose", "cancel"]))
     def control_acts_on_what_it_saw_before(self, which: int, word: str) -> None:
-        """Whatever has happened since; a message of its own is not needed for that."""
+        """After any other events; it needs no message."""
         run = self.order[which % len(self.order)]
         seen = self.seen[run]
         if word == "requeue":
@@ -475,7 +475,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         runs = [self.store.reference.runs[run] for run in self.order]
         assert sum(run.state in OWNED for run in runs) <= 1
         for before, after in itertools.pairwise(runs):
-            # What waits may be cancelled out of turn; nothing is taken out of turn.
+            # Waiting runs may be cancelled in any order, but are taken in order.
             not_begun = after.attempt == 0 and after.state in {RunState.PENDING, RunState.CANCELLED}
             assert before.state in TERMINAL or not_begun
 

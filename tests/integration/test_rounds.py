@@ -1,4 +1,4 @@
-"""Scans that go on round by round, on a real broker: whoever dies when, the next round comes, and comes once."""
+"""Scans with rounds on a real broker: whatever dies, the next round comes exactly once."""
 
 from __future__ import annotations
 

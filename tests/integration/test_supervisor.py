@@ -101,7 +101,7 @@ def _is_alive(pid: int, ticks: int) -> bool:
 
 
 class LoneWorker:
-    """A worker process of its own with one engine, for tests that kill it."""
+    """A separate worker process with one engine, for tests that kill it."""
 
     def __init__(self, folder: Path, argv: list[str] = TREE, size: int = 5) -> None:
         self.marker = folder / "markers" / "m1"
@@ -120,7 +120,7 @@ class LoneWorker:
             os.kill(self.who[name], number)
 
     def kill(self, *names: str) -> None:
-        # All at once: stopped first, so that none of them can act on the end of another.
+        # All at once: stopped first, so that none can react to the end of another.
         self.signal(signal.SIGSTOP, *names)
         self.signal(signal.SIGKILL, *names)
 

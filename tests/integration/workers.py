@@ -31,7 +31,7 @@ from times_doctor_tasks.snapshot.manifest import Manifest, StagedFile, encode_ma
 from times_doctor_tasks.state_store.connection import connect
 from times_doctor_tasks.state_store.run_store import RunStatus, RunStore
 
-#: Seconds within which a process starts, or a message comes through, on a machine that is busy with other tests.
+#: Seconds to start a process, or to deliver a message, on a machine that is busy with other tests.
 PATIENCE_S = 40.0
 TINY_MPS = b"""NAME TINY
 ROWS
@@ -49,7 +49,7 @@ ENDATA
 
 
 def endless_mps() -> bytes:
-    """A market split of four rows: HiGHS finds points at once and proves nothing in a lifetime."""
+    """A market split of four rows: HiGHS finds solutions at once but never a proof."""
     rows, columns = 4, 32
     weight = [[(7919 * (i + 3) * (j + 11) + 104729 * i * j) % 100 for j in range(columns)] for i in range(rows)]
     lines = ["NAME SPLIT", "ROWS", " N COST", *(f" E R{i}" for i in range(rows)), "COLUMNS"]
@@ -65,7 +65,7 @@ def endless_mps() -> bytes:
 
 
 class Broker:
-    """A private server that can die and come back, with what its append-only file holds."""
+    """A private server that can die and restart from its append-only file."""
 
     def __init__(self, *options: str, program: str | None = None, prefix: str = "", user: str = "") -> None:
         program = program or find_server()
@@ -80,11 +80,11 @@ class Broker:
 
     @property
     def desk_url(self) -> str:
-        """Where a test comes to as those who scan do."""
+        """The URL for clients."""
         return self.url
 
     def environ_of(self, role: str) -> dict[str, str]:
-        """What a worker of a role has in its environment to come here."""
+        """The environment of a worker with this role."""
         return {"TIMES_DOCTOR_BROKER_URL": self.url}
 
     def start(self) -> None:
@@ -135,7 +135,7 @@ class Team:
         within: Sequence[str] = (),
         **environ: str,
     ) -> Worker:
-        """Starts one; `within`: the words of a program that becomes the worker."""
+        """Starts one; `within`: prefix of a program that becomes the worker."""
         program = [*within, str(python or sys.executable), "-m", "times_doctor_worker"]
         role = words[words.index("--role") + 1] if "--role" in words else "both"
         environ = self.broker.environ_of(role) | environ
@@ -217,7 +217,7 @@ class Team:
 
     @contextmanager
     def explaining(self, spec: ScanSpec) -> Iterator[None]:
-        """An assertion that fails shows how the runs stand and what the workers have said."""
+        """If an assertion fails, shows the states of the runs and the workers' logs."""
         try:
             yield
         except AssertionError as error:
@@ -238,7 +238,7 @@ class Team:
 
 
 class Worker:
-    """`python -m times_doctor_worker` as a service, in a session of its own."""
+    """`python -m times_doctor_worker` as a service, in a new session."""
 
     def __init__(self, team: Team, name: str, argv: list[str], cache: str, environ: dict[str, str]) -> None:
         self.team = team
@@ -271,7 +271,7 @@ class Worker:
 
     @property
     def log(self) -> str:
-        """What this start of it has said."""
+        """The log of this start."""
         with self._log_path.open("rb") as log:
             log.seek(self._seen)
             return log.read().decode()
@@ -313,7 +313,7 @@ class Worker:
 
 
 def point_at(url: str, prefix: str) -> None:
-    """Celery's application keeps its connections; a test process speaks to one broker after the other."""
+    """Closes Celery's connections: a test process uses one broker after another."""
     app._after_fork()
     app._local = threading.local()
     app._backend_cache = None

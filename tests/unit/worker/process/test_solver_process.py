@@ -16,7 +16,7 @@ NOBODY = 2**22 + 1
 
 
 class Supervisor:
-    """The other end of a channel, played by the test."""
+    """The supervisor's end of a channel, played by the test."""
 
     def __init__(self, folder: Path) -> None:
         self.ours, self.theirs = socket.socketpair()
