@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.cli.scans import make_result
-from tests.unit.cli.views.test_views import make_four_runs, make_report
+from tests.unit.cli.views.test_report import make_four_runs, make_report
 from times_doctor_cli.views.markdown import report_markdown
 
 
