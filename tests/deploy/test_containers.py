@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.conftest import wait_until
-from times_doctor_cli.local.server_binary import find_server
+from tests.conftest import server_program, wait_until
 from times_doctor_tasks.config.settings import SETTINGS
 from times_doctor_tasks.state_store.connection import connect
 from times_doctor_worker.service.options import read_words
@@ -153,9 +152,7 @@ def test_what_the_image_copies_is_in_the_build_context() -> None:
 
 @pytest.mark.server
 def test_a_server_takes_the_redis_configuration() -> None:
-    program = find_server()
-    if program is None:
-        pytest.skip("no valkey or redis server program")
+    program = server_program()
     with tempfile.TemporaryDirectory(prefix="tdr-", dir="/tmp") as folder:
         words = ["--port", "0", "--dir", folder, "--unixsocket", f"{folder}/s", "--unixsocketperm", "700"]
         process = subprocess.Popen(

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import json
 import os
 import socket
@@ -24,7 +23,6 @@ from times_doctor_tasks.state_store.run_store import RunStore
 pytestmark = [
     pytest.mark.server,
     pytest.mark.timeout(60),
-    pytest.mark.skipif(not importlib.util.find_spec("flower"), reason="flower is not installed"),
 ]
 
 PREFIX = "team7"

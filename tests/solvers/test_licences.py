@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.solvers.conftest import require
 from times_doctor_tasks.contract.hosts import WorkerPlan
 from times_doctor_worker.engines.discovery import PACKAGES, find_engine
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.timeout(120)
 def test_a_licence_of_ones_own_that_is_no_good_is_told_with_its_place(
     tmp_path: Path, solver: str, environ: str, why: str
 ) -> None:
-    pytest.importorskip(PACKAGES[solver])
+    require(PACKAGES[solver])
     ended = "TYPE=NODE\nVERSION=13\nHOSTID=12345678\nEXPIRATION=2020-01-01\nKEY=ABCD1234\nCKEY=ABCD1234\n"
     for name, text in (("gurobi.lic", ended), ("xpauth.xpr", "hello"), ("license.dat", "hello"), ("license.key", "x")):
         (tmp_path / name).write_text(text)

@@ -14,11 +14,12 @@ from tests.acceptance.conftest import Cli
 from tests.conftest import Server, wait_until
 from tests.integration.workers import TINY_MPS
 from tests.solvers import models
+from tests.solvers.conftest import require
 from times_doctor_tasks.contract.hosts import NATIVE_SOLVERS
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
-pytest.importorskip("cplex")
+require("cplex")
 #: What each host of the team has.
 HOSTS = {"h1": "cplex", "h2": "gurobi,highs", "h3": "xpress,copt"}
 

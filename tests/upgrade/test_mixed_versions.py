@@ -17,10 +17,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import wait_until
+from tests.conftest import server_program, wait_until
 from tests.integration.guarded import CHECKER, USERS, GuardedBroker, words_of
 from tests.integration.workers import PATIENCE_S, TINY_MPS, Team, Worker, endless_mps
-from times_doctor_cli.local.server_binary import find_server
 
 pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(240)]
 
@@ -167,11 +166,8 @@ def _renew_users(broker: GuardedBroker, folder: Path, rules: str) -> None:
 
 
 def test_the_users_are_renewed_before_the_first_worker_is_upgraded(tmp_path: Path, before: str) -> None:
-    program = find_server()
-    if program is None:
-        pytest.skip("no valkey or redis server program")
     old_rules = subprocess.run(["git", "show", f"{BEFORE}:deploy/users.acl"], cwd=ROOT, capture_output=True, text=True)
-    broker = GuardedBroker(tmp_path, str(program))
+    broker = GuardedBroker(tmp_path, server_program())
     team = Team(tmp_path, broker)
 
     def scan(mixed: Mixed) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 import pytest
 
+from tests.conftest import wait_until
 from times_doctor_worker.process import supervisor
 from times_doctor_worker.process.fork_server import Warden, start_warden
 from times_doctor_worker.process.solver_process import Ended, SolverProcess
@@ -50,13 +51,6 @@ def spawn(warden: Warden, tmp_path: Path) -> Iterator[Callable[..., SolverProces
         process.close()
 
 
-def until(condition: Callable[[], object], deadline_s: float = 10.0) -> None:
-    end_s = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < end_s, "it did not happen in time"
-        time.sleep(0.005)
-
-
 def end_of(process: SolverProcess) -> Ended:
     ended = process.wait(20)
     assert ended is not None
@@ -68,7 +62,7 @@ class Tree:
 
     def __init__(self, group: int, size: int) -> None:
         self.group = group
-        until(lambda: len(self._look()) >= size)
+        wait_until(lambda: len(self._look()) >= size)
         self.members = self._look()
 
     def _look(self) -> dict[int, int]:
@@ -86,7 +80,7 @@ class Tree:
 
     def seconds_until_gone(self) -> float:
         begin_s = time.monotonic()
-        until(lambda: not self.alive())
+        wait_until(lambda: not self.alive())
         return time.monotonic() - begin_s
 
 

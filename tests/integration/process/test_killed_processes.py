@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 import pytest
 
-from tests.integration.process.conftest import TREE, LoneWorker, Tree, end_of, until
+from tests.conftest import wait_until
+from tests.integration.process.conftest import TREE, LoneWorker, Tree, end_of
 from times_doctor_worker.process import supervisor
 from times_doctor_worker.process.fork_server import Warden
 from times_doctor_worker.process.solver_process import SolverProcess, end_leftovers
@@ -39,7 +40,7 @@ def test_whoever_is_killed_nothing_goes_on_solving(lone_worker: LoneWorker, vict
 
     assert lone_worker.tree.seconds_until_gone() < 5
     if "supervisor" not in victims:
-        until(lambda: not lone_worker.marker.exists())
+        wait_until(lambda: not lone_worker.marker.exists())
 
 
 def test_kill_of_a_supervisor_is_told_to_the_worker(lone_worker: LoneWorker) -> None:
@@ -62,7 +63,7 @@ def test_sentinel_that_is_killed_is_replaced_and_the_solve_goes_on(lone_worker: 
 
     lone_worker.kill("sentinel")
 
-    until(lambda: {c.pid for c in guard.children()} - {lone_worker.who["engine"], lone_worker.who["sentinel"]})
+    wait_until(lambda: {c.pid for c in guard.children()} - {lone_worker.who["engine"], lone_worker.who["sentinel"]})
     assert len(lone_worker.tree.alive()) == 5
     lone_worker.kill("worker", "supervisor")
     assert lone_worker.tree.seconds_until_gone() < 5
@@ -70,10 +71,10 @@ def test_sentinel_that_is_killed_is_replaced_and_the_solve_goes_on(lone_worker: 
 
 def test_stopped_worker_loses_no_solve(lone_worker: LoneWorker) -> None:
     lone_worker.signal(signal.SIGSTOP, "worker")
-    until(lambda: psutil.Process(lone_worker.who["worker"]).status() == psutil.STATUS_STOPPED)
+    wait_until(lambda: psutil.Process(lone_worker.who["worker"]).status() == psutil.STATUS_STOPPED)
     # Three times as long as a heartbeat would have waited.
     with pytest.raises(AssertionError):
-        until(lambda: len(lone_worker.tree.alive()) < 5, deadline_s=2.0)
+        wait_until(lambda: len(lone_worker.tree.alive()) < 5, timeout_s=2.0)
 
     lone_worker.signal(signal.SIGCONT, "worker")
     lone_worker.kill("engine")
@@ -94,7 +95,7 @@ def test_polite_signals_to_our_own_helpers_leave_the_solve_alone(
 def test_later_worker_ends_what_nobody_was_left_to_end(lone_worker: LoneWorker) -> None:
     lone_worker.kill("supervisor", "sentinel", "worker")
     lone_worker.signal(signal.SIGKILL, "engine")
-    until(lambda: len(lone_worker.tree.alive()) == 4)
+    wait_until(lambda: len(lone_worker.tree.alive()) == 4)
 
     assert end_leftovers(lone_worker.marker.parent) == [lone_worker.who["engine"]]
 
@@ -114,16 +115,16 @@ def test_orphans_go_to_the_supervisor_and_then_to_the_warden(
     sentinel = next(c for c in psutil.Process(process.supervisor_pid).children() if c.pid != process.pid)
 
     middle.kill()
-    until(lambda: {orphan.ppid() for orphan in orphans} == {process.supervisor_pid})
+    wait_until(lambda: {orphan.ppid() for orphan in orphans} == {process.supervisor_pid})
     for victim in (psutil.Process(process.supervisor_pid), sentinel):
         victim.suspend()
     for victim in (sentinel, psutil.Process(process.supervisor_pid)):
         victim.kill()
-    until(lambda: {orphan.ppid() for orphan in orphans} == {warden.pid})
+    wait_until(lambda: {orphan.ppid() for orphan in orphans} == {warden.pid})
 
     assert end_of(process).why == "supervisor killed"
     # Reaped as well: here a zombie would count.
-    until(lambda: not [pid for pid, ticks in tree.members.items() if supervisor.start_ticks(pid) == ticks])
+    wait_until(lambda: not [pid for pid, ticks in tree.members.items() if supervisor.start_ticks(pid) == ticks])
 
 
 def test_nobody_waits_for_a_pipe_that_our_helpers_hold(lone_worker: LoneWorker) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 import pytest
 
-from tests.integration.process.conftest import ENV, TREE, Tree, end_of, until
+from tests.conftest import wait_until
+from tests.integration.process.conftest import ENV, TREE, Tree, end_of
 from times_doctor_worker.process import supervisor
 from times_doctor_worker.process.fork_server import Warden, start_warden
 from times_doctor_worker.process.solver_process import SolverProcess, end_leftovers
@@ -110,7 +111,7 @@ def test_interrupt_reaches_the_engine_alone(spawn: Callable[..., SolverProcess],
     script = "trap 'echo engine; exit 5' INT; (trap 'echo child' INT; sleep 300; sleep 300) & echo ready; wait"
     out = tmp_path / "out"
     process = spawn("/bin/sh", "-c", script, stdout_path=str(out))
-    until(lambda: out.read_text() == "ready\n")
+    wait_until(lambda: out.read_text() == "ready\n")
     tree = Tree(process.pid, 3)
 
     process.interrupt()
@@ -165,7 +166,7 @@ def test_closing_a_solver_process_ends_its_engine(spawn: Callable[..., SolverPro
     assert tree.seconds_until_gone() < 5
     assert process.poll() == process.poll()
     assert end_of(process).why == "given up by the worker"
-    until(lambda: not (tmp_path / "marker0").exists())
+    wait_until(lambda: not (tmp_path / "marker0").exists())
 
 
 def test_closing_does_the_work_of_a_supervisor_and_a_sentinel_that_were_killed(
@@ -179,7 +180,7 @@ def test_closing_does_the_work_of_a_supervisor_and_a_sentinel_that_were_killed(
         guard.suspend()
     for guard in guards:
         guard.kill()
-    until(lambda: not any(guard.is_running() and guard.status() != psutil.STATUS_ZOMBIE for guard in guards))
+    wait_until(lambda: not any(guard.is_running() and guard.status() != psutil.STATUS_ZOMBIE for guard in guards))
     assert len(tree.alive()) == 5
 
     process.close()
@@ -274,7 +275,7 @@ def test_fifty_spawns_leave_no_process_behind(warden: Warden, spawn: Callable[..
         # Zombies count as well here.
         return [pid for pid, ticks in known.items() if ticks and supervisor.start_ticks(pid) == ticks]
 
-    until(lambda: not left())
+    wait_until(lambda: not left())
     assert psutil.Process(warden.pid).children() == []
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from times_doctor_tasks.profiles.profile import ModelClass
 
 LP, MIP, QP, MIQP = ModelClass.LP, ModelClass.MIP, ModelClass.QP, ModelClass.MIQP
 
+highspy: Any = importlib.import_module("highspy")
 OPEN = "    MARKER 'MARKER' 'INTORG'\n"
 CLOSE = "    MARKER 'MARKER' 'INTEND'\n"
 MPS_COLUMNS = {
@@ -79,7 +82,6 @@ CASES = {
 
 
 def class_that_highs_reads(path: Path) -> ModelClass:
-    highspy = pytest.importorskip("highspy")
     highs = highspy.Highs()
     highs.silent()
     highs.readModel(str(path))
@@ -163,7 +165,6 @@ def test_an_objective_that_highs_passes_over_is_refused(head: str, said: str, tm
     path.write_bytes(_HEAD.format(head).encode())
     with pytest.raises(MisreadObjective, match=re.escape(repr(said))):
         model_class_of(path)
-    highspy = pytest.importorskip("highspy")
     highs = highspy.Highs()
     highs.setOptionValue("output_flag", False)
     assert highs.readModel(str(path)) != highspy.HighsStatus.kError
@@ -182,7 +183,6 @@ def test_an_objective_that_highs_reads_is_taken(head: str, tmp_path: Path) -> No
     path = tmp_path / "model.mps"
     path.write_bytes(_HEAD.format(head).encode())
     assert model_class_of(path) is ModelClass.LP
-    highspy = pytest.importorskip("highspy")
     highs = highspy.Highs()
     highs.setOptionValue("output_flag", False)
     highs.readModel(str(path))

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 import runpy
 from importlib.metadata import version
@@ -28,7 +27,6 @@ general group 1 1 General
 """
 
 
-@pytest.mark.skipif(importlib.util.find_spec("highspy") is None, reason="needs the worker's HiGHS")
 def test_the_table_of_highs_is_what_the_installed_highs_says() -> None:
     table = json.loads(TABLE.read_text("utf-8"))
     records = runpy.run_path(str(TOOL))["highs_records"]()
