@@ -19,6 +19,7 @@ from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_tasks.contract.messages import AggregateTask, Extended, RoundPlan, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import RunState, StopReason
+from times_doctor_tasks.state_store.reader import Documents
 from times_doctor_tasks.state_store.run_store import Owned, Room, RunStore
 from times_doctor_worker.recovery.actions import Remedies
 from times_doctor_worker.recovery.report_builder import Reporter
@@ -262,3 +263,21 @@ def test_rounds_outlive_the_client_and_a_control_worker_and_run_once(team: Team)
     assert {run.state for run in report.runs} == {RunState.DONE}
     assert {len(run.attempts) for run in report.runs} == {1}
     assert report.recommendation.profile in {"highs.a", "highs.b"}
+
+
+def test_a_report_keeps_its_lease_for_as_long_as_it_takes_and_frees_it_soon_after_a_death(
+    store: RunStore, reporter: Reporter, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = submit(runs=FIRST)
+    end(store, spec, {"cplex.a.1": 10.0, "cplex.b.1": 10.4})
+    lease, read = store.keys.aggregating(spec.scan), store.documents
+
+    def slow(spec: ScanSpec) -> Documents:
+        assert 0 < store.client.pttl(lease) <= 10_000  # a killed control worker holds up its scan for so long
+        store.client.pexpire(lease, 2_000)
+        wait_until(lambda: store.client.pttl(lease) > 2_000, timeout_s=30, what="the lease is renewed")
+        return read(spec)
+
+    monkeypatch.setattr(store, "documents", slow)
+    assert reporter.aggregate(AggregateTask(scan=spec.scan)) == "reported"
+    assert not store.client.exists(lease)

@@ -17,11 +17,13 @@ from times_doctor_tasks.contract.messages import AggregateTask, Report, RunResul
 from times_doctor_tasks.contract.states import TERMINAL, RunState
 from times_doctor_tasks.state_store.past_runs import add_past_runs
 from times_doctor_tasks.state_store.run_store import RunStatus, RunStore
+from times_doctor_worker.redis_io.periodic import Repeating
 from times_doctor_worker.redis_io.retry import GivenUp, insist
 
 logger = logging.getLogger(__name__)
-#: Seconds after which another aggregator may try.
-AGGREGATE_LEASE_S = 30
+#: Seconds after the death of an aggregator before another may try, and between renewals of its lease while it lives.
+AGGREGATE_LEASE_S = 5
+RENEW_S = 1.0
 
 
 class Reporter:
@@ -44,8 +46,10 @@ class Reporter:
             return "unknown"
         if not self._store.begin_report(scan, secrets.token_hex(8), lease_s=AGGREGATE_LEASE_S):
             return "done"  # Celery's callback and ours come together: only one reads the documents
+        client, lease = self._store.client, self._store.keys.aggregating(scan)
         try:
-            return self._report(spec)
+            with Repeating(lambda: client.expire(lease, AGGREGATE_LEASE_S), period_s=RENEW_S, name="report lease"):
+                return self._report(spec)
         finally:
             self._store.end_report(scan)
 
