@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from times_doctor_cli.client.host_cards import makes_reports
 from times_doctor_cli.client.place import TeamLook, TeamRun, places
 from times_doctor_cli.client.session import Client
 from times_doctor_tasks.contract.messages import RunSpec, ScanSpec
@@ -26,6 +27,8 @@ class TeamReader:
         self._statuses: dict[str, dict[str, RunStatus]] = {}
         self._specs: dict[str, ScanSpec] = {}
         self._now_ms = 0
+        self.has_control = True
+        """Whether a worker that makes reports was live at the last look."""
 
     def look(self) -> TeamLook:
         """The team as it is now.
@@ -42,7 +45,9 @@ class TeamReader:
             self._runs |= {scan: {run.run: run for run in runs} for scan, runs in store.all_runs(new).items()}
             self._now_ms = store.server_ms()
             line = {(place.scan, place.run): place.score for place in store.line()}
-            cards = [card for card in store.live_hosts() if "solve" in card.roles and card.taking]
+            hosts = store.live_hosts()
+            self.has_control = any(makes_reports(card) for card in hosts)
+            cards = [card for card in hosts if "solve" in card.roles and card.taking]
             seats = {solver: amount for solver, (amount, _) in store.seats().items()}
             held = Counter(solver for solver, _ in store.held_seats())
         waiting = sorted(self._of(RunState.QUEUED, RunState.PARKED), key=lambda found: self._rank(found, line))

@@ -110,6 +110,8 @@ class Controls:
             changed = True
         if signals.must_end and self.cancelled is None:
             self._leave_or_cancel(at_ms)
+        elif signals.must_end and self._can_detach and not signals.hung_up:
+            self.left = True
         if self.menu is not None and self._keys is not None:
             typed = self._keys.read()
             if typed:

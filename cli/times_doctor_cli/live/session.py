@@ -24,6 +24,9 @@ from times_doctor_tasks.contract.messages import ScanSpec
 PLACES_S = 3.0
 #: Runs that add one second to the time between looks: each is read.
 RUNS_A_S = 100
+#: Said when the last control worker has gone, and when one is there again.
+NO_CONTROL = "No control worker is live: the report waits for one. Start `times-doctor worker --role control`."
+CONTROL_BACK = "A control worker is live again."
 
 
 def show_scan(
@@ -71,6 +74,7 @@ class _Source:
         self._wishes: list[Choice] = []
         self._reader = TeamReader(client) if in_team else None
         self._next_look_s = 0.0
+        self._has_control = True
 
     def next_events(self, timeout_s: float) -> list[TimedEvent] | None:
         """See `live.EventSource`."""
@@ -96,6 +100,9 @@ class _Source:
             look = self._reader.look()
             self._next_look_s += (len(look.waiting) + len(look.working)) / RUNS_A_S
             self._board.show_places(self._reader.words(look, self._scan))
+            if self._has_control != self._reader.has_control:
+                self._has_control = self._reader.has_control
+                self._board.tell(Notice("info", CONTROL_BACK) if self._has_control else Notice("warning", NO_CONTROL))
 
     def _send(self) -> bool:
         while self._wishes:
