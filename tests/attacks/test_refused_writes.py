@@ -10,7 +10,9 @@ import pytest
 
 from tests.attacks.test_wrong_types import command
 from tests.conftest import wait_until
-from tests.integration.workers import PATIENCE_S, TINY_MPS, Team
+from tests.integration.workers import PATIENCE_S, TINY_MPS, Team, point_at
+from times_doctor_tasks.celery_app.canvas import publish_aggregate
+from times_doctor_tasks.celery_app.transport import GuardedChannel
 from times_doctor_tasks.contract.states import RunState
 
 Break = Callable[[Any], object]
@@ -56,3 +58,23 @@ def test_a_server_that_takes_nothing_is_named_with_what_helps(team: Team, tmp_pa
     if worker.process.poll() is not None:  # a replica lets no consumer live; a service manager starts it again
         team.worker("h1")
     assert team.report(team.submit({"a": ""})).runs[0].state is RunState.DONE
+
+
+@pytest.mark.sample
+def test_a_server_that_is_full_for_the_moment_of_a_declaration_gets_the_message(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, client = team.submit({"a": ""}), team.store.client
+    queue, bind, full = team.store.keys.queue_lists("control")[0], GuardedChannel._queue_bind, iter([True])
+
+    def bind_when_full(channel: Any, *args: Any) -> None:
+        client.config_set("maxmemory", "1" if next(full, False) else "0")
+        try:
+            bind(channel, *args)
+        finally:
+            client.config_set("maxmemory", "0")
+
+    monkeypatch.setattr(GuardedChannel, "_queue_bind", bind_when_full)
+    point_at(team.broker.url, team.broker.prefix)
+    publish_aggregate(spec)
+    assert client.llen(queue) == 1

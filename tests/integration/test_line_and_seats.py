@@ -250,6 +250,17 @@ def test_seats_that_are_set_while_runs_are_solved_count_those_too(team: Team) ->
     team.own(spec, 1, host="h2")
 
 
+def test_a_limit_that_is_lifted_and_set_again_finds_no_seat_of_a_run_that_has_ended(team: Team) -> None:
+    team.store.set_seats("cplex", 1)
+    spec = team.submit()
+    fence = team.own(spec, 0).fence
+    team.store.set_seats("cplex", None)
+    assert team.store.beat(spec, "cplex.0", fence, state=RunState.RUNNING).seat_until_s == NO_SEAT_S
+    team.store.finish(spec, make_result(spec, "cplex.0"), fence)
+    team.store.set_seats("cplex", 1)
+    assert team.own(spec, 1).seat_until_s < NO_SEAT_S
+
+
 def test_a_cancelled_run_needs_no_seat_to_end(team: Team) -> None:
     team.store.set_seats("cplex", 0)
     spec = team.submit(amount=1)

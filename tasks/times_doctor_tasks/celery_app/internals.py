@@ -166,7 +166,7 @@ def flush_events(consumer: Any) -> None:
 REPLACED_TRANSPORT_METHODS = {
     "PrefixedStrictRedis": ("parse_response",),
     "QoS": ("append", "ack", "reject", "restore_visible", "restore_by_tag"),
-    "Channel": ("_get_client", "_queue_bind", "_size", "_put"),
+    "Channel": ("_get_client", "_connparams", "_queue_bind", "_size", "_put"),
     "Transport": ("_deliver",),
 }
 

@@ -171,6 +171,11 @@ class GuardedChannel(kombu_redis.Channel):
         lists = dict.fromkeys(internals.lists_of(self, queue), b"list")
         return self.healing(lambda: super(GuardedChannel, self)._put(queue, message, **kwargs), lists)
 
+    def _connparams(self, *args: Any, **kwargs: Any) -> Any:
+        if self.connection is None:  # kombu closed it while it declared a queue again, and now publishes on it
+            raise redis.ConnectionError("the channel is closed")  # it then publishes on a new one
+        return super()._connparams(*args, **kwargs)
+
     def _get_client(self) -> Any:
         super()._get_client()  # looks at redis-py's version
         return functools.partial(GuardedRedis, global_keyprefix=self.global_keyprefix, channel=self)

@@ -12,6 +12,9 @@ if lease_ms > 0 then
   if until_ms < now_ms() and (tonumber(h[5]) or 0) > 0 then return {'not yours'} end
   -- Seats that are set while it runs count it, too.
   hold_seat(KEYS[4], ARGV[9], now_ms() + lease_ms + tonumber(ARGV[10]), ARGV[5])
+elseif (tonumber(h[5]) or 0) > 0 then
+  -- Nobody counts it any more. Its worker then frees no seat at the end, and a limit that is set again would find it held.
+  redis.call('ZREM', KEYS[4], ARGV[9])
 end
 redis.call('HSET', KEYS[1], 'seat', lease_ms)
 if not is_owned(h[1]) then
