@@ -10,6 +10,7 @@ import gc
 import os
 import sys
 
+from times_doctor_cli.terminal import json_answer
 from times_doctor_tasks import __version__
 
 TYPE_CHECKING = False  # importing `typing` would cost each start milliseconds
@@ -21,7 +22,7 @@ HELP_WIDTH = 80
 #: New objects between two garbage collections: more than the imports of any command create.
 GC_OBJECTS = 200_000
 #: As in `exit_codes`, which is heavy.
-_INTERRUPTED, _CLOSED_PIPE = 130, 141
+_USAGE, _INFRASTRUCTURE, _INTERRUPTED, _CLOSED_PIPE = 2, 5, 130, 141
 #: Arguments with which no local worker is needed.
 _WITHOUT_WORKER = frozenset({"--queue", "--help", "-h", "--detach", "--llm"})
 
@@ -46,11 +47,11 @@ def main() -> None:
         if sys.stdout is not None:  # a service manager may give us no streams
             sys.stdout.flush()
     except KeyboardInterrupt:  # a second Ctrl-C: the guard ends a local broker and worker without us
-        code = _INTERRUPTED
+        code = json_answer.end(arguments, "", _INTERRUPTED)
     except BrokenPipeError:
         code = _CLOSED_PIPE
     except OSError as error:
-        code = _tell_of_full_disk(error)
+        code = _tell_of_disk(arguments, error)
     # Skips Python's teardown of 700 modules: our files are closed and flushed.
     os._exit(code)
 
@@ -61,9 +62,7 @@ def ending_of(arguments: Sequence[str]) -> int:
     try:
         os.getcwd()  # noqa: PTH109  # pathlib would be imported for this alone
     except FileNotFoundError:
-        from times_doctor_tasks.contract.exit_codes import USAGE  # heavy: imported only at exit, as below
-
-        return _tell("The folder you are in is gone. Go to one that exists, such as: cd ~", USAGE)
+        return _tell(arguments, "The folder you are in is gone. Go to one that exists, such as: cd ~", _USAGE)
     try:
         if needs_local_stack(arguments, sys.platform):
             from times_doctor_cli.local.stack import start_stack
@@ -75,11 +74,13 @@ def ending_of(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:  # during the imports
         if stack is not None:
             stack.end()
-        return _INTERRUPTED
+        return json_answer.end(arguments, "", _INTERRUPTED)
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        return _tell_of_full_disk(error)
+        return _tell_of_disk(arguments, error)
+    except SystemExit as ending:  # no folder for the private stack
+        return _tell(arguments, str(ending), _INFRASTRUCTURE)
 
 
 def _shown_at_once(arguments: Sequence[str]) -> bool:
@@ -103,18 +104,19 @@ def _shown_at_once(arguments: Sequence[str]) -> bool:
     return width >= HELP_WIDTH
 
 
-def _tell_of_full_disk(error: OSError) -> int:
-    from times_doctor_tasks.contract.exit_codes import INFRASTRUCTURE
-
+def _tell_of_disk(arguments: Sequence[str], error: OSError) -> int:
+    if error.filename and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        what = f"{str(error.filename)[:500]!r} cannot be read or written: {error.strerror}."
+        return _tell(arguments, f"{what} Name another path, or make this one accessible.", _USAGE)
     what = repr(error.filename) if error.filename else "What was to be shown"
     try:
         sys.stdout.flush()
     except OSError:  # otherwise Python tries again at exit, and prints an error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     words = f"{what} cannot be written: {error.strerror}. Free some space there, or write elsewhere."
-    return _tell(words, INFRASTRUCTURE)
+    return _tell(arguments, words, _INFRASTRUCTURE)
 
 
-def _tell(words: str, code: int) -> int:
+def _tell(arguments: Sequence[str], words: str, code: int) -> int:
     sys.stderr.write(f"Error: {words}\n")
-    return code
+    return json_answer.end(arguments, words, code)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 
+from times_doctor_cli.terminal import json_answer
 from times_doctor_tasks import __version__
 from times_doctor_tasks.contract import exit_codes
 from times_doctor_tasks.contract.errors import TimesDoctorError
@@ -109,17 +110,32 @@ def _options(
 def run(arguments: Sequence[str], stack: LocalStack | None) -> int:
     """Runs one command line; returns its exit code. `stack` is the local stack that was started for it, if any."""
     _end_politely()
+    json_answer.GIVEN.clear()
     app = make_app(arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else COMMANDS)
     try:
         app(list(arguments), prog_name="times-doctor", obj={"stack": stack})
     except SystemExit as ending:
         code = ending.code if isinstance(ending.code, int) else exit_codes.OK
-        return exit_codes.CLOSED_PIPE if code == _CLICKS_CLOSED_PIPE else code
+        code = exit_codes.CLOSED_PIPE if code == _CLICKS_CLOSED_PIPE else code
+        json_answer.end(arguments, _words_of(ending), code)
+        return code
     finally:
         if stack is not None:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the rest is short, and must be done
             stack.end()
     return exit_codes.OK
+
+
+def _words_of(ending: BaseException) -> str:
+    """What was wrong: our own error or Click's, which Typer's exits have as a cause or hide; empty without one."""
+    error: BaseException | None = ending
+    while error is not None:
+        if isinstance(error, TimesDoctorError):
+            return f"{error} {error.hint}".strip()
+        if format_message := getattr(error, "format_message", None):  # Click's, of which Typer has its own copy
+            return str(format_message())
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _end_politely() -> None:

@@ -118,13 +118,10 @@ def _private_folder() -> str:
         except OSError:  # not there, or not ours: the next one
             continue
         return folder
-    from times_doctor_tasks.contract.exit_codes import INFRASTRUCTURE  # heavy
-
-    sys.stderr.write(
-        "Error: No folder for the private files of this scan: XDG_RUNTIME_DIR, TMPDIR and /tmp are not writable, "
-        f"full, or longer than {MAX_SOCKET_PATH} bytes. Name one that is: TMPDIR=DIR times-doctor scan ...\n"
+    raise SystemExit(
+        "No folder for the private files of this scan: XDG_RUNTIME_DIR, TMPDIR and /tmp are not writable, "
+        f"full, or longer than {MAX_SOCKET_PATH} bytes. Name one that is: TMPDIR=DIR times-doctor scan ..."
     )
-    sys.exit(INFRASTRUCTURE)
 
 
 def _has_room(parent: str) -> bool:

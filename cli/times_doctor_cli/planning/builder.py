@@ -295,13 +295,22 @@ def out_folder(request: ScanRequest, run_dir: RunDir) -> Path:
         UsageError: it cannot be written.
     """
     folder = request.out or run_dir.root / OUT
-    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     try:
+        nearest = next(path for path in (folder, *folder.absolute().parents) if _is_there(path))
         # We try it, as shares and /proc may report that it is writable and then refuse.
         Path(tempfile.mkdtemp(prefix=".times-doctor-", dir=nearest)).rmdir()
     except OSError as error:
         raise UsageError(f"Reports cannot be written to {str(folder)!r}: {error.strerror}. Use --out DIR.") from error
     return folder
+
+
+def _is_there(path: Path) -> bool:
+    """As `Path.exists`, which says no to a link in a circle, and in newer Pythons to a name that is too long."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def engine_note(prepared: Prepared) -> str:

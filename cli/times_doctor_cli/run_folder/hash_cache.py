@@ -85,11 +85,14 @@ class HashCache:
         if unknown:
             workers = max(1, min(threads or os.cpu_count() or 1, _MAX_THREADS, len(unknown)))
             tally = Tally(sum(map(_size_bytes, unknown)), on_read)
-            with ThreadPoolExecutor(workers, thread_name_prefix="hash") as pool:
+            pool = ThreadPoolExecutor(workers, thread_name_prefix="hash")
+            try:
                 hashed = pool.map(lambda path: _hash_file(path, tally), unknown)
                 for path, (file_hash, entry) in zip(unknown, hashed, strict=True):
                     result[path] = file_hash
                     self._remember(path, entry)
+            finally:
+                pool.shutdown(wait=False)  # Ctrl-C does not wait until a large file is read to its end
             self._save()
         return result
 

@@ -13,7 +13,10 @@ from times_doctor_cli.run_folder.errors import DecimalComma, MisreadObjective
 from times_doctor_tasks.profiles.profile import ModelClass
 
 _CHUNK_BYTES = 8 * 1024**2
-#: A line that belongs to the next one; no chunk ends with it.
+#: No chunk ends within a line, unless it is longer than this.
+_MOST_LINE_BYTES = 8 * 1024**2
+#: A line that belongs to the next one; no chunk ends with it. It is shorter than this; so many are passed.
+_LINE_BYTES, _MOST_LINES = 2_000, 4_000
 _OPENS = re.compile(rb"'MARKER'|^\s*[\w-]*\s*$")
 #: After a line feed: `re` finds it ten times as fast as the beginning of a line.
 _MPS_SECTION = re.compile(rb"\n([A-Za-z]+)")
@@ -55,9 +58,9 @@ def model_class_of(path: Path) -> ModelClass:
 def _chunks(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
     """The text in pieces of whole lines."""
     while chunk := file.read(_CHUNK_BYTES):
-        parts = [chunk, file.readline()]
-        while parts[-1] and _OPENS.search(parts[-1]):
-            parts.append(file.readline())
+        parts = [chunk, file.readline(_MOST_LINE_BYTES)]  # a file of zeros is one line of its whole size
+        while 0 < len(parts[-1]) < _LINE_BYTES and len(parts) < _MOST_LINES and _OPENS.search(parts[-1]):
+            parts.append(file.readline(_LINE_BYTES))
         yield b"".join(parts)
 
 

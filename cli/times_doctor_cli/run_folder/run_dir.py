@@ -9,7 +9,14 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from times_doctor_cli.run_folder.caseless_names import Folders, base_of, physical
-from times_doctor_cli.run_folder.errors import EmptyModel, NameIsNoText, NoVariables, RestartNotFound, RunDirUnreadable
+from times_doctor_cli.run_folder.errors import (
+    EmptyModel,
+    NameIsNoText,
+    NoVariables,
+    RestartNotFound,
+    RunDirUnreadable,
+    TooMuch,
+)
 from times_doctor_cli.run_folder.findings import facts_of
 from times_doctor_cli.run_folder.gams.chain_position import Chain
 from times_doctor_cli.run_folder.gams.driver import Choice, choose_driver, is_lp_file
@@ -77,15 +84,15 @@ def look(
     Raises:
         UsageError: one of `look.errors`; the message names the thing, what was expected and what to do.
     """
-    folders, given = Folders(), gams_args or {}
+    folders, given, limits = Folders(), gams_args or {}, limits or SearchLimits()
     find = partial(find_places, times_src=times_src, environ=environ, config_times_src=config_times_src)
     try:
         choice = choose_driver(physical(run_path), folders, environ, given)
         if is_lp_file(choice.driver):
-            run = _lp_run(choice, given)
+            run = _lp_run(choice, given, limits.total_bytes)
         else:
             places = find(choice.driver, choice.call, folders, includes=includes)
-            run = _Look(choice, places, folders, limits or SearchLimits(), given).result(restart, vd)
+            run = _Look(choice, places, folders, limits, given).result(restart, vd)
     except OSError as exc:  # a folder or file that may not be read, or was removed
         raise RunDirUnreadable(str(exc.filename or run_path), f"cannot be read ({exc.strerror})") from exc
     return replace(run, facts=facts_of(run))
@@ -98,12 +105,14 @@ def _require_text(folder: Path) -> None:
         raise NameIsNoText(str(folder)) from None
 
 
-def _lp_run(choice: Choice, given: Mapping[str, str]) -> RunDir:
+def _lp_run(choice: Choice, given: Mapping[str, str], most_bytes: int) -> RunDir:
     _require_text(choice.driver.parent)
     if given:
         raise NoVariables(choice.driver.name, next(iter(given)))
-    if choice.driver.stat().st_size == 0:
+    if (size_bytes := choice.driver.stat().st_size) == 0:
         raise EmptyModel(str(choice.driver))
+    if size_bytes > most_bytes:
+        raise TooMuch(f"{size_bytes / 1e9:,.0f} GB, more than {most_bytes / 1e9:.0f} GB", str(choice.driver))
     found = FoundFile(choice.driver, choice.driver.parent, Role.DRIVER, choice.why)
     layout = lay_out([found], [SearchDir(choice.driver.parent, "run folder", "model")])
     return RunDir(

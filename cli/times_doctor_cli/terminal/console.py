@@ -16,6 +16,7 @@ import msgspec
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from times_doctor_cli.terminal.json_answer import GIVEN
 from times_doctor_cli.terminal.lines import Paragraph
 from times_doctor_cli.terminal.signs import printable
 
@@ -78,11 +79,12 @@ def show(view: RenderableType, console: Console) -> None:
     console.print(view, crop=False)
 
 
-def emit_json(document: object, file: TextIO | None = None) -> None:
+def emit_json(document: object) -> None:
     """Print one JSON document on stdout: ASCII only, because a redirected Windows console is not UTF-8."""
     plain = msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2).decode()
     ascii_only = re.sub(r"[^\x00-\x7f]", lambda found: json.dumps(found[0])[1:-1], plain)
-    print(ascii_only, file=file or sys.stdout, flush=True)
+    GIVEN.append(document)
+    print(ascii_only, flush=True)
 
 
 @contextlib.contextmanager
@@ -157,23 +159,43 @@ if sys.platform == "win32":
 else:
     import codecs
     import select
+    import signal
     import termios
+    import threading
+
+    _SHOW_CURSOR, _HIDE_CURSOR = b"\x1b[?25h", b"\x1b[?25l"
 
     class _PosixKeyboard:
         def __init__(self, fd: int) -> None:
             self._fd = fd
             self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
             self._before: list[Any] = []
+            self._on_stop: Any = None
 
         def __enter__(self) -> _PosixKeyboard:
             self._before = termios.tcgetattr(self._fd)
             self._hold()
+            if threading.current_thread() is threading.main_thread():
+                self._on_stop = signal.signal(signal.SIGTSTP, self._suspend)
             return self
 
         def __exit__(self, *_: object) -> None:
             # Not TCSAFLUSH: what was typed ahead belongs to the shell.
             with contextlib.suppress(termios.error):  # the terminal may be gone
                 termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
+            if self._on_stop is not None:
+                signal.signal(signal.SIGTSTP, self._on_stop)
+
+        def _suspend(self, *_: object) -> None:
+            """Ctrl-Z: the shell gets its terminal, with a cursor; after `fg` it is ours again."""
+            with contextlib.suppress(termios.error, OSError):
+                termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
+                os.write(self._fd, _SHOW_CURSOR)
+            os.kill(os.getpid(), signal.SIGSTOP)
+            if _can_read_keys():  # else `bg`: a table in the background
+                self._hold()
+                with contextlib.suppress(OSError):
+                    os.write(self._fd, _HIDE_CURSOR)
 
         def _hold(self) -> None:
             mode = termios.tcgetattr(self._fd)

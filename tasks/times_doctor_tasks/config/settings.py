@@ -94,7 +94,13 @@ def _sandbox(text: str) -> str:
 
 
 def _path(text: str) -> Path:
-    return Path(text).expanduser().absolute()
+    text.encode()  # bytes that are no text: no report could name the folder
+    if not text or "\0" in text:
+        raise ValueError(text)
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:  # ~nobody
+        raise ValueError(text) from None
 
 
 def _span(what: str, bounds: tuple[float, float]) -> str:
@@ -248,10 +254,10 @@ class Settings(msgspec.Struct, frozen=True):
                 if text is None or setting.name in values:
                     continue
                 try:
-                    values[setting.name] = setting.read(str(text))
+                    values[setting.name] = setting.read("" if isinstance(text, (list, dict)) else str(text))
                     origins[setting.name] = origin
                 except ValueError:
-                    shown = shown_url(text) if setting.name.endswith("_url") else text
+                    shown = shown_url(str(text)) if setting.name.endswith("_url") else text
                     wrong.append(f"{setting.name} = {shown!r} from {origin}: expected {setting.expected}")
         wrong += _tls_for_nothing(values, origins)
         if wrong:
@@ -333,8 +339,10 @@ def find_config(folder: Path) -> tuple[Path | None, dict[str, Any]]:
 
             try:
                 return path, tomllib.loads(path.read_text("utf-8"))
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            except (ValueError, RecursionError) as error:  # ValueError: TOML, UTF-8, numbers of 5,000 digits
                 raise UsageError(f"{path} is not valid TOML: {error}.") from error
+            except OSError as error:
+                raise UsageError(f"{path} cannot be read: {error.strerror}. Make it readable, or remove it.") from error
     return None, {}
 
 

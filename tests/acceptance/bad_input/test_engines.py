@@ -84,3 +84,24 @@ def test_a_licence_that_ends_within_two_weeks_is_warned_of_at_the_start(
     assert done.returncode == 0, done.stderr
     said = " ".join((done.stdout + done.stderr).split())
     assert said.index(f"ends in 5 days, on {soon}") < said.index("cplex.dual")
+
+
+@pytest.mark.parametrize(
+    "left", ["mkfifo run.log", "ln -s ../../../../../secret run.log", "ln -s run.log run.log", "mkdir run.log"]
+)
+def test_a_log_that_an_engine_made_something_else_of_is_neither_waited_for_nor_followed(
+    cli: Cli, make_case: MakeCase, tmp_path: Path, left: str
+) -> None:
+    gams = install_recorded_gams(tmp_path / "g", speed=0)
+    (gams / "gams").rename(gams / "real")
+    secret = tmp_path / "secret"
+    secret.write_text("Barrier password\n" * 10)
+    words = left.replace("../../../../../secret", str(secret))
+    (gams / "gams").write_text(
+        f'#!/bin/sh\n{gams}/real "$@" || exit\ncase "$1" in */case.run) rm -f run.log; {words};; esac\n'
+    )
+    (gams / "gams").chmod(0o755)
+    code, report = cli.scan(make_case(), "--gams-path", gams, *ONE, "--out", tmp_path / "out")
+    (run,) = report["runs"]
+    assert (code, run["verdict"]) == (0, "optimal")
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file() and b"password" in path.read_bytes()]

@@ -72,6 +72,23 @@ def test_a_full_disk_is_named(
     assert capsys.readouterr().err.startswith("Error: '/x/worker.json' cannot be written: No room. Free some space")
 
 
+@pytest.mark.parametrize("command", ["report", "diagnose", "apply", "history"])
+def test_a_path_that_no_disk_can_hold_is_wrong_usage(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry.ending_of([command, "n" * 300]) == 2
+    said = capsys.readouterr().err
+    assert "nnn" in said
+    assert "Free some space" not in said
+
+
+def test_an_error_of_a_file_names_it_and_is_no_full_disk(
+    end_with: Callable[[BaseException], tuple[object, int]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert end_with(OSError(errno.ENAMETOOLONG, "File name too long", "n" * 5_000))[0] == 2
+    said = capsys.readouterr().err
+    assert "cannot be read or written: File name too long. Name another path" in said
+    assert len(said) < 700
+
+
 def test_a_folder_that_is_gone_is_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

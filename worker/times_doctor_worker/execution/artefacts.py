@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,6 +29,17 @@ TOGETHER_BYTES = 64 * 1024 * 1024
 #: Seconds to wait for a store that does not answer, and between two tries.
 PATIENCE_S = 60.0
 PAUSE_S = 1.0
+
+
+def drop_odd_files(folder: Path) -> None:
+    """Removes what an engine left that is neither file nor folder.
+
+    A link could show the client any file that this worker may read, and a pipe would be waited for.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink() or not (entry.is_file() or entry.is_dir()):
+                Path(entry.path).unlink()
 
 
 def keep_artefacts(store: BlobStore, paths: Sequence[Path]) -> list[Artefact]:

@@ -26,7 +26,7 @@ from times_doctor_tasks.results.profile_check import Statement, find_statements,
 from times_doctor_tasks.results.run_reader import RunReading
 from times_doctor_tasks.snapshot.manifest import Manifest
 from times_doctor_worker.engines.port import Command, Engine, Job
-from times_doctor_worker.execution.artefacts import keep_artefacts
+from times_doctor_worker.execution.artefacts import drop_odd_files, keep_artefacts
 from times_doctor_worker.execution.conflict_search import search_conflict
 from times_doctor_worker.execution.memory_limit import said_so, seems_killed
 from times_doctor_worker.execution.monitor import RunWatch
@@ -189,6 +189,7 @@ class Attempt:
         ended_ms, runtime_s = now_ms(), monotonic_s() - start_s
         if self._line.disowned:
             raise Disowned
+        drop_odd_files(job.directory)
         self._memory_kills = oom_kills() - kills_before
         stop_reason = end.stop_reason
         if stop_reason is None and said_so(end.returncode, (output, command.log)):

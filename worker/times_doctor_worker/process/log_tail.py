@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
 
 from times_doctor_tasks.parsers.lines import left_out
@@ -70,8 +71,13 @@ class LogTail:
         self.close()
 
     def _open(self) -> bool:
-        with contextlib.suppress(FileNotFoundError):
-            self._fd = os.open(self._path, os.O_RDONLY)
+        # Not there yet; or a link, which may lead anywhere, or a pipe, which would be waited for: that is no log.
+        with contextlib.suppress(OSError):
+            fd = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            if stat.S_ISREG(os.fstat(fd).st_mode):
+                self._fd = fd
+            else:
+                os.close(fd)
         return self._fd >= 0
 
     def _caught_up(self, data: bytes) -> bytes:
@@ -90,7 +96,7 @@ class LogTail:
     def _starts_anew(self) -> bool:
         ours = os.fstat(self._fd)
         try:
-            now = os.stat(self._path)  # noqa: PTH116  20 times a second: without building a Path
+            now = os.lstat(self._path)  # 20 times a second: without building a Path
         except FileNotFoundError:
             return False
         if (now.st_dev, now.st_ino) != (ours.st_dev, ours.st_ino):

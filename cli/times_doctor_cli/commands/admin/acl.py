@@ -39,12 +39,17 @@ def acl(
     sys.stdout.write(users_acl(settings.key_prefix, kept=_passwords(keep) if keep else None))
 
 
+#: Characters that are read of an ACL file: /dev/zero never ends.
+_MAX_FILE = 1_000_000
+
+
 def _passwords(path: Path) -> dict[str, str]:
     from times_doctor_tasks.contract.errors import UsageError
     from times_doctor_tasks.contract.users import kept_passwords
 
     try:
-        found = kept_passwords(path.read_text("utf-8"))
+        with path.open(encoding="utf-8") as file:
+            found = kept_passwords(file.read(_MAX_FILE))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--keep {path}: cannot be read ({error}). Expected the ACL file of the server.") from error
     if not found:

@@ -19,6 +19,9 @@ def write_atomically(path: Path, content: str | bytes) -> Path:
     raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():  # a pipe or a device: to take its place would destroy it
+            path.write_bytes(raw)
+            return path
         with replacing(path) as part:
             part.write_bytes(raw)
     except OSError as error:

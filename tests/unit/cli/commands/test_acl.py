@@ -30,3 +30,9 @@ def test_a_file_without_passwords_is_refused_in_words(tmp_path: Path, content: b
         users.write_bytes(content)
     code, said = run("--keep", str(users))
     assert (code, says in said) == (2, True), said
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
+def test_a_file_without_an_end_is_refused() -> None:
+    code, said = run("--keep", "/dev/zero")
+    assert (code, "has no user with a password" in said) == (2, True), said

@@ -112,6 +112,20 @@ def test_the_class_is_the_one_that_highs_reads(case: str, tmp_path: Path) -> Non
     assert class_that_highs_reads(path) is expected
 
 
+@pytest.mark.parametrize("filling", [b"\0", b"\n", b" "])
+@pytest.mark.parametrize("name", ["m.lp", "m.mps"])
+def test_a_file_without_lines_does_not_fill_the_memory(
+    name: str, filling: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_class, "_CHUNK_BYTES", 1_000)
+    monkeypatch.setattr(model_class, "_MOST_LINE_BYTES", 1_000)
+    path = tmp_path / name
+    path.write_bytes(filling * 100_000)
+    with path.open("rb") as file:
+        assert max(map(len, model_class._chunks(file))) <= 10_000
+    assert model_class_of(path) is ModelClass.LP
+
+
 def test_a_compressed_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "m.mps.gz"
     path.write_bytes(gzip.compress(mps(OPEN, CLOSE).encode()))

@@ -18,6 +18,7 @@ from times_doctor_cli.run_folder.errors import (
     NotTimesSource,
     RestartNotFound,
     RunDirUnreadable,
+    TooMuch,
 )
 from times_doctor_cli.run_folder.model import Role, RunKind
 from times_doctor_cli.run_folder.run_dir import look
@@ -25,6 +26,13 @@ from times_doctor_tasks.contract.errors import TimesDoctorError, UsageError
 from times_doctor_tasks.snapshot.manifest import NameCollision
 
 SOURCE = {"initsys.mod": "", "initmty.mod": "", "maindrv.mod": ""}
+
+
+def test_a_model_file_larger_than_any_model_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "m.mps").open("wb") as model:
+        model.truncate(1024**4)
+    with pytest.raises(TooMuch, match=r"m\.mps: 1,100 GB, more than 69 GB"):
+        look(tmp_path / "m.mps", environ={})
 
 
 def test_vedas_folder_per_case_is_understood() -> None:

@@ -80,6 +80,41 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("lease_s = " + "9" * 5_000, "is not valid TOML"),
+        ("x = " + "[" * 5_000 + "]" * 5_000, "is not valid TOML"),
+        ("[broker_url]\nhost = 1", "broker_url = '***'"),
+        ("cache_dir = ['a']", "expected a folder"),
+        ('cache_dir = "a\\u0000b"', "expected a folder"),
+        ('cache_dir = "~nobody-of-this-name/x"', "expected a folder"),
+    ],
+)
+def test_a_value_of_another_kind_is_named(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / CONFIG_NAME).write_text(content)
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path)
+    assert said in str(caught.value)
+    assert str(tmp_path / CONFIG_NAME) in str(caught.value)
+
+
+def test_a_folder_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"cache_dir = .* from TIMES_DOCTOR_CACHE_DIR: expected a folder"):
+        load(tmp_path, TIMES_DOCTOR_CACHE_DIR="/tmp/\udcff")
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / CONFIG_NAME).write_text("")
+
+    def refused(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    with pytest.raises(UsageError, match="cannot be read: Permission denied"):
+        load(tmp_path)
+
+
 def test_a_missing_broker_says_how_to_set_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="TIMES_DOCTOR_BROKER_URL"):
         load(tmp_path).require_broker()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from times_doctor_tasks.blob_store.errors import StoreFull, StoreUnreachable
 from times_doctor_tasks.blob_store.file_store import FileBlobs
 from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_worker.execution import artefacts
-from times_doctor_worker.execution.artefacts import keep_artefacts
+from times_doctor_worker.execution.artefacts import drop_odd_files, keep_artefacts
 
 
 class Failing(FileBlobs):
@@ -90,3 +91,17 @@ def test_of_a_huge_file_the_two_ends_are_kept(tmp_path: Path, monkeypatch: pytes
     with store.open(artefact.sha256) as content:
         assert content.read() == b"the head: \n*** 500 bytes left out by times-doctor ***\n the tail."
     assert artefact.size_bytes == 520
+
+
+def test_what_is_neither_file_nor_folder_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    (folder / "below").mkdir(parents=True)
+    (tmp_path / "secret").write_text("password")
+    (folder / "run.lst").write_text("listing")
+    (folder / "run.log").symlink_to(tmp_path / "secret")
+    (folder / "loop").symlink_to("loop")
+    os.mkfifo(folder / "trace.txt")
+    drop_odd_files(folder)
+    assert {path.name for path in folder.iterdir()} == {"below", "run.lst"}
+    assert (tmp_path / "secret").is_file()
+    drop_odd_files(tmp_path / "gone")

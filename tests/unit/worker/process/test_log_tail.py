@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,11 +126,6 @@ def test_the_file_stays_open_between_polls_and_is_closed_once(log: Path) -> None
     assert _open_files() == before
 
 
-def test_a_folder_in_place_of_the_log_is_an_error(tmp_path: Path) -> None:
-    with LogTail(tmp_path) as tail, pytest.raises(IsADirectoryError):
-        tail.poll()
-
-
 def test_a_flood_is_read_up_to_where_it_can_be_followed_and_then_from_its_end(
     tail: LogTail, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,3 +156,26 @@ def test_a_writer_that_never_ends_does_not_keep_whoever_drains(
         _append(log, b"x\n" * 5000)
 
     assert size < 1500
+
+
+def test_a_pipe_is_not_waited_for_and_a_link_is_not_followed(tail: LogTail, log: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("password")
+    log.symlink_to(tmp_path / "secret")
+    assert tail.poll() == ""
+    log.unlink()
+    os.mkfifo(log)
+    assert tail.poll() == ""
+    log.unlink()
+    log.mkdir()
+    assert tail.poll() == ""
+    log.rmdir()
+    _append(log, b"now\n")
+    assert tail.poll() == "now\n"
+
+
+def test_a_log_that_becomes_a_link_in_a_circle_ends_there(tail: LogTail, log: Path) -> None:
+    _append(log, b"one\n")
+    assert tail.poll() == "one\n"
+    log.unlink()
+    log.symlink_to(log.name)
+    assert tail.poll() == ""
