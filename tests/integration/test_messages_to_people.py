@@ -131,7 +131,7 @@ def test_the_end_of_a_scan_comes_by_webhook_and_mail_once_for_two_control_worker
     assert {tuple(to) for to, _, _ in mailbox.taken} == {("anna@example.org",)}
     (hook,) = (one for one in webhook.taken if told[0] in one["title"])
     assert re.search(r"^2 runs: 2 optimal\.$", hook["message"], re.MULTILINE)
-    assert "Asked for by anna@laptop." in hook["message"]
+    assert "Started by anna@laptop." in hook["message"]
     (mail,) = (body for _, subject, body in mailbox.taken if told[0] in subject)
     assert "2 runs: 2 optimal." in mail
     assert "m.mps" not in f"{webhook.taken}{mailbox.taken}"
@@ -186,7 +186,7 @@ def test_addresses_that_fail_cost_a_line_and_neither_the_report_nor_others_messa
     wait_until(lambda: len(webhook.taken) == 1, timeout_s=PATIENCE_S, what="bob's message")
     worker.wait_for("notify_failed")
     wait_until(lambda: "address 1 of 'anna' took no message" in worker.log, timeout_s=PATIENCE_S, what="what failed")
-    assert "address 2 of 'anna' is none that Apprise knows how to reach" in worker.log
+    assert "address 2 of 'anna' is not supported by Apprise" in worker.log
     assert SECRET not in worker.log
     assert not re.search("Traceback|apprise|urllib3", worker.log)
 

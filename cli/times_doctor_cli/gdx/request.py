@@ -191,7 +191,7 @@ class Asking:
             case Refusal.TOO_LARGE:
                 most = size(self._request.max_bytes or 0)
                 raise self._stays(
-                    f"it has {size(answer.size_bytes)}, and unasked no more than {most} come. {how_to_get(self._run)}"
+                    f"it has {size(answer.size_bytes)}, above the automatic limit of {most}. {how_to_get(self._run)}"
                 )
             case Refusal.UNREADABLE:
                 raise self._stays(f"it cannot be read there ({answer.words}). See to that, and fetch again.")

@@ -131,7 +131,7 @@ class Fleet(msgspec.Struct, frozen=True):
         if self.missing or name in (None, NOBODY, *known):
             return ""
         words = f"it knows {some_of(known, 10)}" if known else "it knows no name (docs/team.md)"
-        return f"--notify {name}: the control worker does not know that name, so nobody is told; {words}."
+        return f"--notify {name}: the control worker does not know that name, so nobody is notified; {words}."
 
     def left_out(self) -> tuple[str, ...]:
         """Why hosts take no part, as sentences."""

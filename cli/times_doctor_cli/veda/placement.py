@@ -45,7 +45,7 @@ def choose_run(report: Report, runs: Sequence[RunSpec], profile: str | None) -> 
     """
     wanted = profile or report.recommendation.run
     if not wanted:
-        raise UsageError(f"Scan {report.scan} recommends no profile. Name one of its own with --profile.")
+        raise UsageError(f"Scan {report.scan} recommends no profile. Choose one of its profiles with --profile.")
     named = [spec for spec in runs if wanted in (spec.run, spec.profile, f"{spec.solver}.{spec.profile}")]
     if not named:
         names = ", ".join(dict.fromkeys(f"{spec.solver}.{spec.profile}" for spec in runs))

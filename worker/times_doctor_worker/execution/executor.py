@@ -112,7 +112,7 @@ class Executor:
                 self._postman.to_host(*taken, bench.host)
         except (redis.RedisError, OperationalError):
             # Redis is away: a run that was taken but not published stays in line, and is taken again.
-            logger.warning("nobody taken from the line", exc_info=True, extra={"action": "pick_failed"})
+            logger.warning("no run taken from the line", exc_info=True, extra={"action": "pick_failed"})
 
     def _solve(self, task: SolveTask) -> str | None:
         try:

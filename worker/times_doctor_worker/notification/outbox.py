@@ -50,7 +50,7 @@ class Outbox:
             except (OSError, ValueError, subprocess.SubprocessError) as error:  # of the process: it has no address
                 _log(logging.WARNING, "notify_failed", message, f"{name!r} is not told: {error}")
                 continue
-            did_not = "took no message" if message.body else "is none that Apprise knows how to reach"
+            did_not = "took no message" if message.body else "is not supported by Apprise"
             for place in refused:
                 _log(logging.WARNING, "notify_failed", message, f"address {place} of {name!r} {did_not}")
             if message.body and len(refused) < len(self._urls[name]):

@@ -56,7 +56,7 @@ def read_targets(path: Path) -> Targets:
             raise UsageError("Apprise is not installed here: pip install '.[notify]' in a clone")
         is_open = path.stat().st_mode & 0o004
     except UsageError as error:
-        return Targets(faults=(f"Nobody is told of scans ({path}): {str(error).rstrip('.')}.",))
+        return Targets(faults=(f"No messages are sent ({path}): {str(error).rstrip('.')}.",))
     faults = (f"{path} has passwords in it, and everybody on this machine can read it: chmod o-r.",) if is_open else ()
     return Targets(file.targets, file.people, waits_s, faults)
 
@@ -82,4 +82,4 @@ def _wrong(file: _File) -> Iterator[str]:
             yield f"address {', '.join(wrong)} of {name!r} is no URL (mailto://..., json://...)"
     for number, name in enumerate(file.people.values(), 1):
         if name not in file.targets:
-            yield f"entry {number} of [people] names nobody of [targets]"
+            yield f"entry {number} of [people] names no entry of [targets]"

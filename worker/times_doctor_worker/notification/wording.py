@@ -67,7 +67,7 @@ def lost(spec: ScanSpec, losses: Sequence[Action]) -> Message:
 
 
 def _message(spec: ScanSpec, what: str, *lines: str) -> Message:
-    lines = (*filter(None, lines), f"Asked for by {spec.client or 'somebody'}.")
+    lines = (*filter(None, lines), f"Started by {spec.client or 'somebody'}.")
     return Message(
         spec.scan, _plain(f"times-doctor: scan {spec.scan} {what}"), "\n".join(_plain(line) for line in lines)
     )

@@ -80,7 +80,7 @@ class ScanOptions(TypedDict):
     notify: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Tell NAME when the scan ends, waits long or loses a host (--queue); none: nobody."
+            metavar="NAME", help="Notify NAME when the scan ends, waits long or loses a host (--queue); none: nobody."
         ),
     ]
     resume: Annotated[bool, typer.Option("--resume", help="Reuse results of identical earlier runs.")]

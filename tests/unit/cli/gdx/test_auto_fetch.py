@@ -47,7 +47,7 @@ def test_a_large_one_stays_and_it_is_said_how_to_get_it(
     outcome = unasked(team, make_report([best]))
     assert outcome is not None
     assert outcome.why.endswith(
-        "it has 3 B, and unasked no more than 2 B come. `times-doctor fetch s1 --gdx` brings it."
+        "it has 3 B, above the automatic limit of 2 B. `times-doctor fetch s1 --gdx` brings it."
     )
 
 

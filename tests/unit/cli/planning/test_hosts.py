@@ -190,9 +190,9 @@ def test_a_run_that_took_more_memory_than_any_host_has_is_refused() -> None:
         (
             ("anna", "ops"),
             "ann",
-            "--notify ann: the control worker does not know that name, so nobody is told; it knows anna, ops.",
+            "--notify ann: the control worker does not know that name, so nobody is notified; it knows anna, ops.",
         ),
-        ((), "anna", "nobody is told; it knows no name (docs/team.md)."),
+        ((), "anna", "nobody is notified; it knows no name (docs/team.md)."),
         (("anna",), "anna", ""),
         (("anna",), "none", ""),
         ((), None, ""),

@@ -54,7 +54,7 @@ def test_addresses_that_apprise_does_not_know_are_said_at_the_start(
 ) -> None:
     stand_in(monkeypatch, lambda asked: "[1]" if not asked["body"] else "[]")
     Outbox(TARGETS)
-    wait_until(lambda: "address 1 of 'anna' is none that Apprise knows" in caplog.text, what="the check")
+    wait_until(lambda: "address 1 of 'anna' is not supported by Apprise" in caplog.text, what="the check")
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,8 @@ def test_a_scan_tells_the_name_it_says_else_its_persons_default(
         (f'[targets]\nanna = ["json://h", " json://{SECRET}"]', "address 2 of 'anna' is no URL"),
         (f'[targets]\n"json://{SECRET}@h" = ["json://h"]', "name 1 of [targets] must be of letters, digits"),
         ('[targets]\nnone = ["json://h"]', "name 1 of [targets] must be of letters, digits and ._+@-, and not 'none'"),
-        ('[targets]\na = ["json://h"]\n[people]\nanna = "b"', "entry 1 of [people] names nobody of [targets]"),
-        (f'[targets]\na = ["json://h"]\n[people]\nanna = "json://{SECRET}"', "entry 1 of [people] names nobody"),
+        ('[targets]\na = ["json://h"]\n[people]\nanna = "b"', "entry 1 of [people] names no entry of [targets]"),
+        (f'[targets]\na = ["json://h"]\n[people]\nanna = "json://{SECRET}"', "entry 1 of [people] names no entry"),
         (f'"json://{SECRET}@h" = 1\n[targets]\n', "unknown field `***`"),
         ("[target]\n", "unknown field `target`; known are [targets], [people] and waits_longer_than"),
         ("", "missing required field `targets`"),
@@ -83,7 +83,7 @@ def test_a_file_that_is_wrong_says_what_and_where_and_tells_nobody(file: Path, t
     assert dict(targets.urls) == {}
     (fault,) = targets.faults
     assert words in fault
-    assert fault.startswith(f"Nobody is told of scans ({file}): ")
+    assert fault.startswith(f"No messages are sent ({file}): ")
     assert SECRET not in repr(targets)
 
 

@@ -25,7 +25,7 @@ def test_the_end_of_a_scan_says_what_to_use_and_how_its_runs_ended() -> None:
         "Use cplex.bar: 3.0 x as fast as cplex.dual.\n"
         "3 runs: 2 optimal, 1 failed.\n"
         f"It took 60 s. More: times-doctor report {SCAN}\n"
-        "Asked for by modeller@laptop.",
+        "Started by modeller@laptop.",
     )
 
 
@@ -74,7 +74,7 @@ def test_a_wait_says_how_many_runs_and_how_long() -> None:
     assert message.body.splitlines() == [
         "2 of 3 runs wait for a host.",
         f"Why: times-doctor status {SCAN}",
-        "Asked for by modeller@laptop.",
+        "Started by modeller@laptop.",
     ]
 
 
@@ -85,7 +85,7 @@ def test_losses_of_a_scan_are_one_message() -> None:
     assert message.body.splitlines() == [
         "Started again elsewhere: cplex.bar, cplex.dual.",
         "Not started again, for all attempts are used up: cplex.primal.",
-        "Asked for by modeller@laptop.",
+        "Started by modeller@laptop.",
     ]
 
 
@@ -93,5 +93,5 @@ def test_what_a_client_wrote_cannot_make_lines_or_long_ones() -> None:
     spec = make_scan_spec(runs=RUNS, client="x\nSubject: y\x1b[2J" + "z" * 10_000)
     message = lost(spec, [loss("cplex.bar", "h\r\n1")])
     assert message.title.endswith("has lost h??1")
-    assert message.body.splitlines()[1].startswith("Asked for by x?Subject: y?[2Jzz")
+    assert message.body.splitlines()[1].startswith("Started by x?Subject: y?[2Jzz")
     assert len(message.body) < 400
