@@ -47,7 +47,7 @@ PROFILES = tuple(f"{method}-{number}" for number in range(RUNS) for method in ("
 
 
 class Chaos:
-    """Does bad things to a team: at the same time one to a host or its line, and one to the broker or its messages."""
+    """Injects faults into a team: one at a host or its connection, and one at the broker or its messages."""
 
     def __init__(self, bed: Bed, seed: int) -> None:
         self._bed = bed

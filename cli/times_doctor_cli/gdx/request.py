@@ -124,7 +124,7 @@ class Asking:
         """Waits until the file is in the store; returns the answer.
 
         Args:
-            on_step: Told how far it is.
+            on_step: Called with the progress.
             reason_to_stop: Called repeatedly; a clause ends the waiting.
 
         Raises:

@@ -40,7 +40,7 @@ class ScanRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds for HiGHS's search for contradicting rows of an infeasible model."""
     mem_mb: int | None = None
     repeat: int | None = 1
-    """Rounds; None: until the profiles can be told apart."""
+    """Rounds; None: until the profiles differ significantly."""
     repeat_budget_s: float | None = None
     """Seconds of solving that rounds may take if their number is open."""
     priority: str = "normal"

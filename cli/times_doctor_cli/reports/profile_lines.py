@@ -32,7 +32,7 @@ class ProfileLine(msgspec.Struct, frozen=True):
 
     @property
     def first(self) -> RunResult:
-        """The run that stands for all of them."""
+        """The run that represents all of them."""
         return self.runs[0]
 
     @property

@@ -69,7 +69,7 @@ class HashCache:
         Args:
             paths: Which files.
             threads: How many are read at once.
-            on_read: Told how far the reading is.
+            on_read: Called with the progress.
 
         Raises:
             FileChanged: a file changed while it was read.

@@ -65,7 +65,7 @@ def _chunks(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
 
 
 def _mps_class(chunks: Iterable[bytes]) -> ModelClass:
-    """Integers stand between markers or in the bounds, squares in QUADOBJ, QMATRIX, QSECTION or QCMATRIX."""
+    """Integers are between markers or in the bounds, squares in QUADOBJ, QMATRIX, QSECTION or QCMATRIX."""
     integer = quadratic = False
     head: dict[bytes, bytes] = {}
     for section, text in _mps_sections(chunks):
@@ -108,7 +108,7 @@ def _mps_sections(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _lp_class(chunks: Iterable[bytes]) -> ModelClass:
-    """Integers stand in sections of their own, squares in square brackets."""
+    """Integers have separate sections, squares are in square brackets."""
     integer = quadratic = False
     for chunk in chunks:
         text = _LP_COMMENT.sub(b"", chunk) if b"\\" in chunk else chunk

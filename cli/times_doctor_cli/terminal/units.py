@@ -147,7 +147,7 @@ def size(count_bytes: int) -> str:
 
 
 def verdict_words(verdict: Verdict | None, *, short: bool = False) -> str:
-    """A verdict in words; `short` never takes more than 11 columns.
+    """A verdict as text; `short` never takes more than 11 columns.
 
     >>> verdict_words(Verdict.NOT_APPLIED), verdict_words(Verdict.COMPILE_ERROR, short=True)
     ('not applied', 'compile err')

@@ -19,7 +19,7 @@ _WIDE = 100
 
 
 def profiles_view(profiles: Sequence[Profile], *, width: int) -> Group:
-    """Profiles by solver, in their order. On narrow terminals what a profile is for stands below what it does."""
+    """Profiles by solver, in their order. On narrow terminals its purpose is below its description."""
     parts: list[RenderableType] = []
     for (solver, engine), group in groupby(profiles, key=lambda p: (p.solver, p.engine)):
         if parts:

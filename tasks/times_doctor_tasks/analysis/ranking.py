@@ -36,7 +36,7 @@ class Pace(StrEnum):
     FASTEST = "fastest"
     """The least time of all; not always the one that is recommended."""
     AS_FAST = "as fast"
-    """Proved to lose no more than what decides nothing."""
+    """Proved to be slower by no more than the deciding margin."""
     OPEN = "too close to call"
     """Neither proved to be slower nor to be as fast."""
     SLOWER = "slower"

@@ -1,4 +1,4 @@
-"""Which profile to use, by a rule that is written down (docs/recommendation.md) and reasons in words.
+"""Recommends a profile by the rule of docs/recommendation.md, with reasons.
 
 1. Only runs that ended optimal, with their profile applied, are candidates; the repeats of a profile are one
    candidate, and only if none of them failed to reach the optimum; profiles that did exactly the same work are one.
@@ -6,9 +6,9 @@
    and at least two vertex solutions agree, those without crossover that are off are left out.
 3. Where some solution is within its tolerances, one that is off by more than ten times what it was asked for is
    left out (`quality.is_within_tolerance`).
-4. Who is proved to be slower than the fastest (`ranking`) is out. Among those that are left and lost no more than what
-   decides nothing, in this order: vertex solutions before interior ones; the fewest numerical warnings; least
-   memory, where it differs by more than `SIMILAR_MEMORY_REL`; the baseline; the fastest.
+4. Profiles proved to be slower than the fastest (`ranking`) are out. Among those within the deciding margin, in this
+   order: vertex solutions before interior ones; the fewest numerical warnings; least memory, where it differs by more
+   than `SIMILAR_MEMORY_REL`; the baseline; the fastest.
 5. When the chosen one is interior, the best vertex solution is named beside it: marginals differ.
 
 Times are those of the engine over all solves of the run, without its wait for a core where that is known
@@ -200,7 +200,7 @@ def _least_memory(candidate: Candidate, others: Sequence[Candidate]) -> bool:
     return candidate.memory_mb - min(known) <= SIMILAR_MEMORY_REL * candidate.memory_mb
 
 
-#: Who stays, judged within those who are left, and the reason in words.
+#: The test to stay, applied among those left, and the reason as text.
 _TIE_BREAKS: tuple[tuple[Callable[[Candidate, Sequence[Candidate]], bool], str], ...] = (
     (lambda c, _: not c.is_interior, "a vertex solution, so its marginals are those of a basis"),
     (lambda c, all_: len(c.trouble) == min(len(o.trouble) for o in all_), "the fewest numerical warnings"),

@@ -49,7 +49,7 @@ def quiet_s(result: RunResult) -> float | None:
 
 
 def delay_share(result: RunResult) -> float | None:
-    """Which share of its time a run was ready and waited for a core; None where that is not known.
+    """The share of its time for which a run was ready and waited for a core; None if unknown.
 
     >>> from times_doctor_tasks.testing.documents import make_result
     >>> delay_share(make_result(runtime_s=10.0, cpu_s=6.0, run_delay_s=4.0))

@@ -60,7 +60,7 @@ class StoreSight(msgspec.Struct, frozen=True):
     identity: str = ""
     """See `BlobStore.identity`; empty where it is not known."""
     fault: str = ""
-    """Why it is not, in words; empty where it is."""
+    """Why it does not work, as text; empty if it does."""
 
 
 def see_store(store: BlobStore) -> StoreSight:

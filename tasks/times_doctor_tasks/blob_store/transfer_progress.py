@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 OnSent: TypeAlias = Callable[[int, int], None]
-"""Told now and then while a transfer lasts: bytes done, bytes to do, both before compression."""
+"""Called now and then during a transfer: bytes done, bytes to do, both before compression."""
 
 
 class Tally:

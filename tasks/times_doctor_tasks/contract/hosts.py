@@ -62,7 +62,7 @@ class HostCard(Document, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     """What ops should know, e.g. why it is out of rotation."""
     beat: int = 0
-    """Counts the card's renewals: whoever looks twice sees whether the host lives."""
+    """Counts the card's renewals: two reads show whether the host is alive."""
     load_1m: float | None = None
     """Load average of the last minute."""
     memory_used_mb: int | None = None
@@ -79,7 +79,7 @@ class HostCard(Document, frozen=True, kw_only=True):
     taking: bool = True
     """False while it ends: what runs goes on, nothing new is taken."""
     serves: tuple[str, ...] = ()
-    """What it does for clients beside runs (`gdx_requests.SERVED`); a version that does not know how says nothing."""
+    """Its services for clients besides runs (`gdx_requests.SERVED`); empty for older versions."""
     shares_line: bool = False
     """It takes from the one line of all hosts, and counts seats; a version that parks at itself says nothing."""
     brings_control: bool = False

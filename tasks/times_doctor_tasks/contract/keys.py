@@ -17,7 +17,7 @@ import msgspec
 SCAN_TTL_S = 30 * 86_400
 #: Events kept per scan (approximate cap of the stream).
 EVENTS_MAX = 20_000
-#: The same once the report exists: the last lines of whoever watches.
+#: The same once the report exists: the last lines for watchers.
 EVENTS_KEPT = 500
 #: Queue of aggregation and recovery.
 CONTROL_QUEUE = "control"

@@ -107,7 +107,7 @@ class Verdict(StrEnum):
     LIMIT = "limit"
     """A time, iteration, node or memory limit of the solver ended it."""
     INTERRUPTED = "interrupted"
-    """It was stopped from outside: what it had by then was kept."""
+    """It was stopped from outside, and kept its result so far."""
     NOT_APPLIED = "not_applied"
     """It solved, but not with this profile (other solver, option file not read, options ignored)."""
     LICENCE = "licence"

@@ -155,7 +155,7 @@ class OptionFileRead(LogEvent, frozen=True):
 
 
 class OptionFileMissing(LogEvent, frozen=True):
-    """The solver was told to read an option file and could not."""
+    """The solver could not read its option file."""
 
     path: str
     why: str = ""

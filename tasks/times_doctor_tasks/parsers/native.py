@@ -27,9 +27,9 @@ from times_doctor_tasks.parsers.lines import LineBuffer
 from times_doctor_tasks.parsers.numbers import number
 from times_doctor_tasks.parsers.sink import EventSink
 
-#: What solvers say of a model and of its end where no GAMS says it; the groups say what it means. By logs of CPLEX
-#: 22.2 (its interactive one too), Gurobi 13.0, Xpress 9.9, COPT 8.0, CBC 2.10 and SCIP 10.0; the first is the last line
-#: of our own program (`engines/native/solve.py`).
+#: Lines of native solvers about a model and its ending; the groups give their meaning. By logs of CPLEX 22.2 (its
+#: interactive one too), Gurobi 13.0, Xpress 9.9, COPT 8.0, CBC 2.10 and SCIP 10.0; the first is the last line of our
+#: own program (`engines/native/solve.py`).
 _LINES = tuple(
     re.compile(pattern)
     for pattern in (

@@ -37,7 +37,7 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     use_when: str | None = None
     sets: frozenset[str] | None = None
     options: tuple[str, ...] = ()
-    """Lines; `@name` stands for the lines of that name in `common`."""
+    """Lines; `@name` is replaced by the lines of that name in `common`."""
     interior: bool | None = None
     """None: as its options say."""
 

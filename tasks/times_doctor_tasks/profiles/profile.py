@@ -40,11 +40,11 @@ class Profile(msgspec.Struct, frozen=True):
     interior: bool = False
     """Ends without crossover: no vertex solution, other marginals."""
     does: str = ""
-    """What it does, in a few words."""
+    """What it does, as a short text."""
     use_when: str = ""
     """When to use it."""
     sets: frozenset[str] = frozenset()
-    """Names that stand for several profiles: `@hard`."""
+    """Sets that include this profile, such as `@hard`."""
     origin: str = "built in"
     """Where it comes from: "built in", or a path as the user knows it."""
 

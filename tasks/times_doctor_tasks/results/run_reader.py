@@ -55,7 +55,7 @@ class RunReading(msgspec.Struct, frozen=True):
     judgement: Judgement
     phases: tuple[PhaseRecord, ...] = ()
     gams_return: int | None = None
-    """GAMS's return code as given, else the one that its status line stands for."""
+    """GAMS's return code as given, else the one of its status line."""
     gams_status: str | None = None
     """GAMS's last word, such as `Normal completion`."""
     gams_version: str | None = None
@@ -86,7 +86,7 @@ class RunReading(msgspec.Struct, frozen=True):
     complete: bool = False
     """Some file shows that the run came to its end."""
     left_out_bytes: int = 0
-    """How much of its files' middle was not read: what nothing shows may stand there."""
+    """Bytes in the middle of its files that were not read: missing facts may be there."""
 
     @property
     def verdict(self) -> Verdict:

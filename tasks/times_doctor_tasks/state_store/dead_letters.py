@@ -33,7 +33,7 @@ class DeadLetter(Document, frozen=True, kw_only=True):
     size_bytes: int
     scan: str = ""
     run: str = ""
-    """What it was about, where that can be told."""
+    """Its run, if known."""
     head: bytes = b""
     """Its first bytes, at most `HEAD_BYTES`."""
 

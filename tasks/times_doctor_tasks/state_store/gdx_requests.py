@@ -73,7 +73,7 @@ class Refusal(StrEnum):
     """Why a GDX is not sent."""
 
     GONE = "gone"
-    """Its folder is not on the host any more."""
+    """Its folder is no longer on the host."""
     NONE = "none"
     """Its run has made none."""
     TOO_LARGE = "too large"

@@ -25,8 +25,7 @@ class Licence(msgspec.Struct, frozen=True):
     expired: bool
     """Its end has passed."""
     text: str
-    """What is wrong, in GAMS's words, for kind "none"; otherwise "demo licence, until 2026-11-26" or "" where
-    nothing need be said."""
+    """GAMS's error for kind "none"; otherwise "demo licence, until 2026-11-26", or empty."""
 
     def days_left(self, today: date) -> int | None:
         """Days after today on which it still works; negative once it has ended, None if it has no end."""

@@ -82,7 +82,7 @@ class Bench(msgspec.Struct, frozen=True):
     shutdown: Callable[[], bool]
     """Whether this worker must end now and hand its runs back."""
     pause: Callable[[float], object]
-    """Waits so many seconds, or until the worker must end."""
+    """Sleeps for that many seconds, or until the worker must end."""
     log_max_mb: float
     """What a run's log, listing or output may grow to."""
 

@@ -22,7 +22,7 @@ class StopTimes(msgspec.Struct, frozen=True):
     """The times of the stages, in seconds."""
 
     grace_s: float = 60.0
-    """Nothing happened for so long (no log, no CPU): it hangs."""
+    """After this long without log and CPU time it counts as hung."""
     stop_cap_s: float = 900.0
     """After so long it is ended although it works. A real TIMES run writes reports for minutes after a SIGINT."""
     hurry_s: float = 2.0

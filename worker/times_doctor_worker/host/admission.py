@@ -27,7 +27,7 @@ class Admission:
         self._is_alone = is_alone
         self._used: dict[str, Room] = {}
         self._kept: dict[str, tuple[Room, float]] = {}
-        """What was taken from the line and is not claimed yet, and until when it may be."""
+        """Runs that were taken from the line but not claimed yet, and until when they are kept."""
         self._lock = threading.Lock()
 
     def need(self, run: RunSpec) -> Room:

@@ -88,7 +88,7 @@ class _Watched(msgspec.Struct):
     all_s: float = float("-inf")
     """When all of its open runs were read."""
     statuses: dict[str, RunStatus] = msgspec.field(default_factory=dict)
-    """As last seen: what has ended is not read again."""
+    """As last seen; ended runs are not read again."""
     published: set[str] = msgspec.field(default_factory=set)
     """Runs whose message was seen, likewise."""
 
@@ -108,7 +108,7 @@ class OpenRun(msgspec.Struct, frozen=True):
 
     state: RunState
     since_ms: int
-    """Since when, by the server's clock; for one that nobody touched, when it was asked for, by the client's."""
+    """Start of its state by the server's clock; for an untouched run the client's time of the request."""
     queue: str
     """Empty where it was never needed."""
 
@@ -123,7 +123,7 @@ class Sweeper:
     swept_s: float | None = None
     """When it last came to the end of a look; None: not yet."""
     losses: deque[tuple[ScanSpec, Action]] = field(default_factory=lambda: deque(maxlen=LOSSES_KEPT))
-    """Runs that were taken from silent hosts, oldest first; whoever tells people takes them out."""
+    """Runs that were taken from silent hosts, oldest first; the notifier removes them."""
     _open: dict[str, _Watched] = field(default_factory=dict)
     _backlog: Backlog = field(init=False)
     _all_s: float = float("-inf")

@@ -42,14 +42,14 @@ class Service(msgspec.Struct, frozen=True):
     drain_s: float
     cache_bytes: int
     cache_from: str | None
-    """What named the cache folder; None: nobody did."""
+    """The source of the cache folder; None: the default."""
     log_level: str
     log_format: str
     """`text` or `json`."""
     idle_s: float | None
-    """It ends after so long without a run; None: it stays."""
+    """It ends after this long without a run; None: never."""
     most_s: float | None
-    """It takes no more after so long; None: it stays."""
+    """It takes no more runs after this long; None: no limit."""
     has_control_child: bool
     """Its control worker runs beside it, in a process of its own."""
     has_lifeline: bool

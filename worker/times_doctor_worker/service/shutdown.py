@@ -73,7 +73,7 @@ class Drain:
         self.handing_back = threading.Event()
         """Solves that run must stop; their runs are handed back."""
         self.leaving = threading.Event()
-        """Nothing is waited for any more."""
+        """All waiting must end."""
         self._deadline_s: float | None = None
         self._code = ENDED_WELL
         self._on_begin = on_begin

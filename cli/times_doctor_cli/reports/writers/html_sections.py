@@ -36,7 +36,7 @@ _CHARTS = {
     "timeline": ("Timeline", "Time since the scan was asked for, by host."),
     "phases": ("Where the engine's time went", "Time by phase of each run."),
 }
-#: `{time}` stands for the measure that the runs were compared by.
+#: `{time}` is replaced by the measure of the comparison.
 _RUN_COLUMNS = (
     ("Run", "first"),
     ("Ended", ""),

@@ -14,14 +14,14 @@ MENU_LINES = 3
 
 
 def menu_view(menu: Menu, *, width: int, unicode: bool) -> Lines:
-    """What may be typed, what was wrong, and what is being typed; always `MENU_LINES` lines."""
+    """The possible input, the last error, and the current input; always `MENU_LINES` lines."""
     signs = glyphs(unicode=unicode)
     detach = "d: detach   " if menu.can_detach else ""
     long = f"The scan goes on. Cancel: numbers or names (1,3-5 dual), a: all   {detach}Enter: resume"
     short = f"cancel: 1,3-5 or name, a: all  {detach}Enter: resume"
     words = long if cell_len(long) <= width else short
     complaint = menu.complaint or "Ctrl-C again cancels all runs."
-    # The end of a long line is what is being typed.
+    # Shows the end of a long line, where the user types.
     room = max(1, width - 4)
     typed = menu.line if cell_len(menu.line) <= room else menu.line[-(room // 2) :]
     return Lines(

@@ -1,6 +1,6 @@
-"""Solvers without a reader of their own (COPT, Xpress, MOSEK, CBC, SoPlex, CONOPT, ...): what they have in common.
+"""Solvers without a reader of their own (COPT, Xpress, MOSEK, CBC, SoPlex, CONOPT, ...): their common lines.
 
-Their iteration tables where the header is known, their own final words; the exact figures come from trace and listing.
+Reads iteration tables with a known header, and the final status; exact figures come from trace and listing.
 """
 
 from __future__ import annotations

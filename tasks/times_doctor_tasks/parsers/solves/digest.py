@@ -159,7 +159,7 @@ class LogDigest:
 
     def _solver(self, _event: SolverStarted) -> None:
         if self._draft is None or self._draft.solve.ended:
-            # No line told that a solve was generated.
+            # No line about a generated solve.
             self._begin(SolveStarted(self._solves.count + 1, "", ""))
 
     def _start(self, event: JobStarted) -> None:

@@ -32,7 +32,7 @@ _PRIMAL_RAN_AWAY, _DUAL_RAN_AWAY = 21, 22
 _PROVED_MIP = frozenset({1, 101, 102})
 _CROSSED = re.compile(r"Col +\d+ \(Col (.+)\) has inconsistent bounds")
 _ROW_NAMED = re.compile(r"(?:[Rr]|Infeasibility r)ow '(.+?)'(?: infeasible|:)")
-#: Words for what is no optimum though "optimal" is among them.
+#: Messages with "optimal" in them that do not mean an optimum.
 _SHORT_OF_IT = re.compile(r"not |sub-?optimal|near[-_ ]optimal")
 #: A MIP with a gap below this is optimal, not only within its tolerance.
 PROVED_GAP = 1e-9

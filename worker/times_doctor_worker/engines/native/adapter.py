@@ -61,13 +61,13 @@ class Adapter:
     FREE = ""
     """What its free licence takes."""
     BEYOND = 0
-    """So many columns are beyond its free licence; 0: it has no limit."""
+    """A number of columns beyond its free licence; 0: it has no limit."""
     LICENCE = ""
     """Where it looks for a licence of the user's own, and what to do about it."""
     version = ""
     """Of the solver's library."""
     errors: type[Exception] | tuple[type[Exception], ...] = Exception
-    """What it raises."""
+    """Its exceptions."""
 
     def __init__(self, order: Order) -> None:
         raise NotImplementedError
