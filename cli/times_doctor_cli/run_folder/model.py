@@ -87,6 +87,8 @@ class NameUse(msgspec.Struct, frozen=True):
     """The file that it means; None if the name is computed and only its slashes can be corrected."""
     value: str | None = None
     """The new text, if it is not the name of `target`."""
+    is_exact: bool = False
+    """It is for a program that does not look as GAMS does, or its value is of this machine's environment."""
 
 
 class Parameter(msgspec.Struct, frozen=True):

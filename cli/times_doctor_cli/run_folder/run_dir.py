@@ -92,7 +92,7 @@ def look(
             run = _lp_run(choice, given, limits.total_bytes)
         else:
             places = find(choice.driver, choice.call, folders, includes=includes)
-            run = _Look(choice, places, folders, limits, given).result(restart, vd)
+            run = _Look(choice, places, folders, limits, given, environ).result(restart, vd)
     except OSError as exc:  # a folder or file that may not be read, or was removed
         raise RunDirUnreadable(str(exc.filename or run_path), f"cannot be read ({exc.strerror})") from exc
     return replace(run, facts=facts_of(run))
@@ -131,7 +131,13 @@ class _Look:
     """Reads a run folder, step by step."""
 
     def __init__(
-        self, choice: Choice, places: Places, folders: Folders, limits: SearchLimits, given: Mapping[str, str]
+        self,
+        choice: Choice,
+        places: Places,
+        folders: Folders,
+        limits: SearchLimits,
+        given: Mapping[str, str],
+        environ: Mapping[str, str],
     ) -> None:
         self._choice = choice
         self._call = choice.call
@@ -144,7 +150,8 @@ class _Look:
             self._finder.warn(sentence)
         self._given = given
         self._words = self._command_words()
-        self._macros = Macros({w.name[2:]: w.value for w in self._words if w.double_dash and w.name != _GDXPATH})
+        fixed = {w.name[2:]: w.value for w in self._words if w.double_dash and w.name != _GDXPATH}
+        self._macros = Macros(fixed, environ)
 
     def result(self, restart: str, vd: bool | None) -> RunDir:
         driver = Found(self._choice.driver, self._choice.driver.parent)

@@ -48,7 +48,8 @@ def pieces(path: Path, *, whole_bytes: int | None = None, end_bytes: int | None 
     with path.open("rb") as stream:
         head = stream.read(_SAMPLE_BYTES)
         encoding = _encoding(head)
-        clean = _cleaning(head.decode(encoding, errors="replace"))
+        line_end = _line_end(head)
+        clean = _cleaning(head.decode(encoding, errors="replace").replace(line_end, "\n"))
         at = 0
         for start, end in spans(stream, whole_bytes=whole_bytes or WHOLE_BYTES, end_bytes=end_bytes or END_BYTES):
             if start > at:
@@ -57,7 +58,7 @@ def pieces(path: Path, *, whole_bytes: int | None = None, end_bytes: int | None 
             decode = codecs.getincrementaldecoder(encoding)(errors="replace").decode
             lines, last = LineBuffer(), ""
             for chunk in span_pieces(stream, start, end):
-                text = decode(chunk)
+                text = decode(chunk).replace(line_end, "\n")
                 last = f"{last}{text}".rpartition("\n")[2][-_WHOLE_CHARS:]
                 yield text if clean is None else "".join(f"{clean(line)}\n" for line in lines.feed(text))
             at = end
@@ -88,7 +89,7 @@ def _sample(path: Path, size: int, _changed_ns: int) -> str:
             # Even, so that no character of UTF-16 is cut in two.
             stream.seek(max(len(raw), (size - _SAMPLE_BYTES) // 2 * 2))
             text += "\n" + stream.read(2 * _SAMPLE_BYTES).decode(_without_bom(encoding, raw), errors="replace")
-    text = text.replace("\r\n", "\n")
+    text = text.replace("\r\n", "\n").replace(_line_end(raw), "\n")
     clean = _cleaning(text)
     return text if clean is None else "\n".join(map(clean, text.split("\n")))
 
@@ -102,6 +103,11 @@ def _encoding(head: bytes) -> str:
     if max(zeros) * 3 > len(head):
         return "utf-16-le" if zeros[0] > zeros[1] else "utf-16-be"
     return "utf-8"
+
+
+def _line_end(head: bytes) -> str:
+    """What ends a line: a carriage return alone where there is no line feed."""
+    return "\r" if b"\r" in head and b"\n" not in head else "\n"
 
 
 def _without_bom(encoding: str, head: bytes) -> str:

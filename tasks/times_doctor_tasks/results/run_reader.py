@@ -169,6 +169,8 @@ def read_native_run(
         left_out_bytes=digest.left_out_bytes,
     )
     if unread is not None:
+        other = replace(solves[-1], objective=None, bound=None, gap_rel=None, verdict=unread.verdict)
+        solves = (*solves[:-1], other)
         judgement = Judgement(unread.verdict, unread.sentence, unread.next_step)
     else:
         judgement = judge(solves[-1] if solves else None, findings, returncode=returncode, stop_reason=stop_reason)

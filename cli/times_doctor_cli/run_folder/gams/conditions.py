@@ -90,7 +90,9 @@ def _same(left: str, right: str, macros: Macros, args: tuple[str, ...] | None, *
 
 
 def _is_certain(text: str, macros: Macros) -> bool:
-    return all(macros.certain(name) is not None for name in re.findall(r"%([A-Za-z_$][\w$~]*)%", text))
+    # A host's environment is another one.
+    names = re.findall(r"%([A-Za-z_$][\w$~]*|sysenv\.\w+)%", text, re.IGNORECASE)
+    return all(macros.certain(name) is not None for name in names)
 
 
 def _plain(text: str, ignore_case: bool) -> str:

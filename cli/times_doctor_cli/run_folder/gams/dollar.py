@@ -144,6 +144,15 @@ def code_variables(path: Path) -> Iterator[tuple[int, str]]:
             yield from ((number, match[1].decode()) for match in _VARIABLE.finditer(line))
 
 
+def commented_lines(path: Path, begin: str, end: str) -> frozenset[int]:
+    """The lines of a (small) file that begin inside a block of comment."""
+    data, found = _code(path), set[int]()
+    for match in re.finditer(re.escape(begin).encode() + b".*?" + re.escape(end).encode(), data, re.DOTALL):
+        first = data.count(b"\n", 0, match.start()) + 2
+        found.update(range(first, first + match[0].count(b"\n")))
+    return frozenset(found)
+
+
 def _code(path: Path) -> bytes:
     try:
         return path.read_bytes() if path.stat().st_size <= MAX_CODE_BYTES else b""

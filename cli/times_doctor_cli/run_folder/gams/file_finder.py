@@ -136,10 +136,17 @@ class Finder:
             (path for path in found if path is not None and path.name.lower() == base_of(written).lower()), None
         )
 
-    def note_written(self, text: str) -> None:
-        """Remember files that the run itself writes (`$onecho >`, `$call`): they need not exist before."""
-        for word in (*_WRITTEN_NAME.findall(text), *_QUOTED_NAME.findall(text)):
-            self._written.add(base_of(word.strip("'\"")).lower())
+    def note_written(self, text: str, call: tuple[Path, int] | None = None) -> None:
+        """Remember files that the run itself writes (`$onecho >`, `$call`): they need not exist before.
+
+        Of a `call` (its file and line), take each word that is the name of a file: the program may read it.
+        """
+        words = [word.strip("'\"") for word in (*_WRITTEN_NAME.findall(text), *_QUOTED_NAME.findall(text))]
+        self._written.update(base_of(word).lower() for word in words)
+        for word in words if call else ():
+            if call and (found := self.find(word, call[0], extensions=("",))) is not None:
+                self.take(found, None, f"{call[0].name}:{call[1]}, $call")
+                self.uses.append(NameUse(*call, word, word, found.path, is_exact=True))
 
     def is_written(self, written: str) -> bool:
         """Whether the run itself writes a file of this name."""

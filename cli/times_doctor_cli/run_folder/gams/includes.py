@@ -7,6 +7,7 @@ be read is an error. The TIMES source is taken whole (see `run_folder/times_sour
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from times_doctor_cli.run_folder.gams.conditions import Condition, read_conditio
 from times_doctor_cli.run_folder.gams.dollar import (
     DollarLine,
     code_variables,
+    commented_lines,
     dollar_lines,
     gdx_loads,
     name_text,
@@ -61,6 +63,8 @@ class ChainReader:
         """The files being read, each included by the one before it."""
         self._scans: dict[Path, list[DollarLine]] = {}
         self._comment = COMMENT
+        self._block, self._has_blocks = ("/*", "*/"), False
+        self._commented = functools.cache(commented_lines)
         self._code: list[tuple[str, str]] = []
         """(place, variable) of each variable in a statement."""
         self.needs = Needs(macros)
@@ -123,6 +127,8 @@ class ChainReader:
             return
         self.needs.note(line.prefix, file.where)
         reach = Reach.SURELY if before == {""} else Reach.MAYBE
+        if self._has_blocks and file.line in self._commented(file.path, *self._block):
+            reach = Reach.MAYBE
         self._directive(file, keyword, rest, min(reach, file.reach_here()))
 
     def _block_line(self, file: FileReading, keyword: str, rest: str) -> bool:
@@ -189,7 +195,7 @@ class ChainReader:
             self._set(file, keyword, rest, reach)
         elif keyword in _CALLS or keyword in ("gdxout", "echo", "echon"):
             for text in self._macros.expand(rest, file.args):
-                self._finder.note_written(text)
+                self._finder.note_written(text, (file.path, file.line) if keyword in _CALLS else None)
         elif keyword == "gdxin":
             self._gdxin(file, rest, reach)
         elif keyword in ABORTS and (lacking := [block.lacking for block in file.blocks if block.lacking]):
@@ -231,7 +237,8 @@ class ChainReader:
             if found_one is None:
                 self._finder.report_missing(name_text(name), file.where, surely=reach_one is Reach.SURELY)
             else:
-                self._finder.uses.append(NameUse(file.path, file.line, raw, name, found_one.path if certain else None))
+                target, is_ours = found_one.path if certain else None, self._macros.of_environment(raw)
+                self._finder.uses.append(NameUse(file.path, file.line, raw, name, target, is_exact=is_ours))
                 self._enter(found_one.path, args, reach_one, found_one, file.where)
 
     def _expand_args(self, words: Sequence[str], args: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -298,7 +305,15 @@ class ChainReader:
                 self._macros.set(name, UNKNOWN, file.where, certain=False)
         elif keyword in ("drop", "dropglobal", "droplocal"):
             self._macros.drop(first_token(rest)[0], certain=reach is Reach.SURELY)
-        elif keyword == "eolcom" and rest:
-            self._comment = rest.split()[0]
+        else:
+            self._change_signs(file, keyword, rest.split())
+
+    def _change_signs(self, file: FileReading, keyword: str, signs: list[str]) -> None:
+        if keyword in ("inlinecom", "oninline", "offinline"):
+            self._has_blocks = keyword != "offinline"
+            if len(signs) == 2:
+                self._block = signs[0], signs[1]
+        elif keyword == "eolcom" and signs:
+            self._comment = signs[0]
         elif keyword == "dollar":
             self._finder.warn(f"{file.where} changes the dollar character: what follows there is not followed.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Mapping
 
 import msgspec
 from msgspec.structs import replace
@@ -40,8 +41,10 @@ class Value(msgspec.Struct, frozen=True):
 class Macros:
     """The compile-time variables of a run; names in any case."""
 
-    def __init__(self, fixed: dict[str, str] | None = None) -> None:
+    def __init__(self, fixed: dict[str, str] | None = None, environ: Mapping[str, str] | None = None) -> None:
         """`fixed`: `--NAME=value` of the command line; they beat `$setglobal`, not `$set` (measured)."""
+        self._environ = environ or {}
+        self._of_environment: set[str] = set()
         self.mentioned: set[str] = set()
         """Variables that some text named, in lower case."""
         self._fixed = {name.lower() for name in fixed or {}}
@@ -64,6 +67,8 @@ class Macros:
         key = name.lower()
         if is_global and key in self._fixed:
             return
+        if self.of_environment(text):
+            self._of_environment.add(key)
         results = self.expand(text, args)
         sure = certain and len(results) == 1
         new = [Value(result, where, certain=sure, meant=sure) for result in results]
@@ -110,6 +115,11 @@ class Macros:
         self.mentioned.update(name.lower() for name in names)
         return [name for name in dict.fromkeys(names) if name.lower() not in self._values]
 
+    def of_environment(self, text: str) -> bool:
+        """Whether a variable of this machine's environment is in a text."""
+        names = [(match[1] or "").lower() for match in _MACRO.finditer(text)]
+        return any(name.startswith("sysenv.") or name in self._of_environment for name in names)
+
     def state(self) -> int:
         """A number that differs if a variable has another value."""
         return hash(tuple((name, *((v.text, v.certain) for v in known)) for name, known in self._values.items()))
@@ -142,6 +152,8 @@ class Macros:
         self.mentioned.add(name)
         if name == "system.fp":
             return [HERE]
+        if name.startswith("sysenv.") and match[1][7:] in self._environ:
+            return [self._environ[match[1][7:]]]
         if name in _WORKING_FOLDER:
             return [""]
         return [value.text for value in self._values.get(name, [])] or [UNKNOWN]

@@ -46,7 +46,7 @@ class Rewriter:
         if use.target is None:
             return _with_slashes(use.raw)
         staged = self._layout.names.get(use.target)
-        if staged is None or self._opens(use) == staged:
+        if staged is None or (not use.is_exact and self._opens(use) == staged):
             return None
         return _as_bytes(posixpath.relpath(staged, self._idirs[0]))
 

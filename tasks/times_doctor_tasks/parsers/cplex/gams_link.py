@@ -22,7 +22,7 @@ from times_doctor_tasks.parsers.events import (
     SolverTime,
     SolverVersion,
 )
-from times_doctor_tasks.parsers.numbers import number, whole
+from times_doctor_tasks.parsers.numbers import number
 from times_doctor_tasks.parsers.sink import EventSink
 
 #: `--- LP status (1): optimal.`; before GAMS 25 `LP status(1): optimal`. `Fixed MIP` is the LP after a MIP.
@@ -34,7 +34,7 @@ _REFINER = re.compile(r"--- Conflict Refiner status \((\d+)\): *(.*?)\.? *$")
 _COUNTED = re.compile(r"Number of (equation|variable|indicator|SOS|.*?)s? in conflict: *(\d+)")
 _CONFLICT_ROW = re.compile(r"(lower|upper|equality|fixed|member|sos|\w+): +\S")
 _OBJECTIVE = re.compile(
-    r"(?:Objective ?:|MIP Solution *:|Final Solve *:) *(\S+)(?: +\((\d+) iterations(?:, (\d+) nodes)?\))?"
+    r"(?:Objective ?:|MIP Solution *:|Final Solve *:) *(\S+)(?: +\((\d\S*) iterations(?:, (\d\S*) nodes)?\))?"
 )
 _BOUND = re.compile(r"Best possible *: *(\S+)")
 _MEASURED = re.compile(
@@ -51,11 +51,11 @@ _EXPLAINS_CONFLICT = ("--- infeasible but becomes", "--- A conflict is", "--- A 
 class CplexLink:
     """Reads the link's lines of one solve into a sink."""
 
-    __slots__ = ("_group", "_in_conflict", "_sink")
+    __slots__ = ("_group", "_in_conflict", "_is_fixed", "_sink")
 
     def __init__(self, sink: EventSink) -> None:
         self._sink = sink
-        self._in_conflict = False
+        self._in_conflict = self._is_fixed = False
         self._group = ""
 
     def read(self, line: str) -> bool:
@@ -78,11 +78,13 @@ class CplexLink:
     def _ending(self, line: str) -> bool:
         add = self._sink.add
         if "status" in line and (match := _STATUS.match(line)):
+            self._is_fixed = match[1] is not None
             add(SolverEnded((match[1] or "") + match[2], int(match[3]), match[4]))
         elif "Cplex " not in line:
             return False
         elif match := _TIME.match(line):
-            add(SolverTime(float(match[1]), number(match[2]) if match[2] else None))
+            if not self._is_fixed:
+                add(SolverTime(float(match[1]), number(match[2]) if match[2] else None))
         elif match := _OLD_VERSION.match(line):
             add(SolverVersion("CPLEX", match[1]))
             if match[2]:
@@ -97,8 +99,9 @@ class CplexLink:
             value = number(match[1])
             if value is not None:
                 add(FinalObjective(value))
-            if match[2]:
-                add(FinalIterations(int(match[2]), whole(match[3]) if match[3] else None))
+            if match[2] and not line.startswith("Final"):
+                # Millions have an exponent, and six digits.
+                add(FinalIterations(int(float(match[2])), int(float(match[3])) if match[3] else None))
         elif match := _BOUND.match(line):
             bound = number(match[1])
             if bound is not None:

@@ -58,7 +58,7 @@ _CROSSED = re.compile(r"Model has \d+ significant inconsistent bound\(s\): infea
 _IGNORED = re.compile(r'WARNING: (Solver "(.+?)" is not available for \w+)\. Option "solver" ignored')
 _PLACE = re.compile(r"--> (.+):(\d+):\d+$")
 #: HiGHS about a file that it cannot take as a model.
-_UNREAD = re.compile(r"(?:Parser error reading|File) .+")
+_UNREAD = re.compile(r"(?:Parser error reading|File) .+|Model file .+ not supported")
 _NO_OPTIONS = re.compile(r"Options file (.+) could not be opened|Error reading options file (.+?)(?: with content:)?$")
 _PHASES = (
     ("Presolving model", Phase.PRESOLVE, ""),

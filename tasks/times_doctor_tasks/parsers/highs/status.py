@@ -35,9 +35,11 @@ _CODES: dict[str, tuple[int | None, int]] = {
 NO_OBJECTIVE = (
     "Optimal, but the objective is not a number (nan): look for a cost, bound or coefficient that is not a number"
 )
-#: HiGHS's message about dropped entries of a model file.
+#: HiGHS's messages about dropped entries of a model file. CPLEX and COPT take the last of two costs, HiGHS the first;
+#: of two bounds Gurobi and COPT take the first as well, and CPLEX refuses the file.
 _LOST = re.compile(
     r"(?:COLUMNS|RHS|RANGES|BOUNDS) section.* (?:not in |ignored [1-9]\d* undef)|Row .* not (?:defined|valid):"
+    r"|Column .* has duplicate nonzero"
 )
 #: HiGHS's word for a model without rows and columns, also if it could not read the file.
 _EMPTY = "empty"
@@ -123,7 +125,7 @@ def unread_model(solve: Solve | None, errors: Sequence[ErrorLine]) -> Ending | N
         return Ending(
             Verdict.COMPILE_ERROR,
             f"HiGHS read only a part of the model file ({lost}), so it solved another model.",
-            "Correct the file: a name with a blank in it, or one that ROWS or COLUMNS do not have, is the usual cause.",
+            "Correct the file: a name with a blank, one that ROWS or COLUMNS do not have, a value that is there twice.",
         )
     if (solve.lp_status_text or "").lower() != _EMPTY:
         return None

@@ -80,6 +80,8 @@ _COPIED: dict[type, dict[str, str]] = {
     FinalBound: {"bound": "value"},
     SolverTime: {"solver_time_s": "seconds", "ticks": "ticks"},
 }
+#: After CPLEX's status they are of the LP that it solves for a MIP's marginals.
+_OF_ITS_TIME = frozenset({PresolvedSize, PhaseTime, BarrierEnded, CrossoverEnded})
 
 
 def _says_little(bound: str) -> bool:
@@ -129,6 +131,8 @@ class SolveDraft:
     def take(self, event: LogEvent) -> None:
         """Take in one event."""
         kind = type(event)
+        if kind in _OF_ITS_TIME and self.solve.lp_status is not None:
+            return
         if kind in _COPIED:
             self.set(**{field: getattr(event, source) for field, source in _COPIED[kind].items()})
         elif kind in (SolveEnded, SolveAborted):

@@ -24,6 +24,8 @@ _UNBOUNDED = frozenset({3, 18})
 _WITH_SOLUTION = _OPTIMAL | _FEASIBLE
 #: CPLEX: optimal after scaling, but not in the model as written.
 _UNSCALED = frozenset({5, 115})
+#: CPLEX: a solution, not proved optimal because of numerical difficulties.
+_BEST_OF_BAD_NUMBERS = 6
 #: CPLEX: presolve stopped at "infeasible or unbounded" without telling which.
 _EITHER = frozenset({4, 119})
 #: CPLEX's barrier: an objective ran away. GAMS calls it infeasible (dual) or unbounded (primal).
@@ -34,6 +36,7 @@ _CROSSED = re.compile(r"Col +\d+ \(Col (.+)\) has inconsistent bounds")
 _ROW_NAMED = re.compile(r"(?:[Rr]|Infeasibility r)ow '(.+?)'(?: infeasible|:)")
 #: Messages with "optimal" in them that do not mean an optimum.
 _SHORT_OF_IT = re.compile(r"not |sub-?optimal|near[-_ ]optimal")
+_STOPPED = r"(?<!error )abort|interrupt"
 #: A MIP with a gap below this is optimal, not only within its tolerance.
 PROVED_GAP = 1e-9
 _LIMIT = re.compile(r"(node|memory|solution|time|iteration|objective|improvement|gap|work) ?limit")
@@ -234,7 +237,7 @@ def _terminated(solve: Solve) -> Ending:
         return _limit(solve, f"{limit[1]} limit")
     if which := next((which for which, words in _LIMITS if re.search(words, text)), ""):
         return _limit(solve, which)
-    if "abort" in text or "interrupt" in text:
+    if re.search(_STOPPED, text):
         return _interrupted(solve)
     if solve.model_status in _WITH_SOLUTION:
         return Ending(
@@ -267,7 +270,10 @@ def _failed(solve: Solve) -> Ending:
             f"HiGHS refused the model: {solve.lp_status_text}.",
             "Choose another solver for this kind of model, or state it without what HiGHS names.",
         )
-    if solve.alone:
+    if _no_memory(solve):
+        words = "The solver ran out of memory."
+        return Ending(Verdict.SOLVER_FAILURE, words, "Give it more memory (--mem) or fewer threads.")
+    if solve.alone or solve.model_status is None:
         why = f"{solve.lp_status_text!r}"
     else:
         why = f"model status {solve.model_status}, solver status {solve.solver_status}"
@@ -289,13 +295,12 @@ def _by_solver_words(solve: Solve) -> Ending | None:
         return _unbounded()
     if re.search(r"limit|cutoff|timeout|^stopped$", text):
         return _terminated(solve)
-    if "interrupt" in text or "abort" in text:
+    if re.search(_STOPPED, text):
         return _interrupted(solve)
-    if "out of memory" in text:
-        words = "The solver ran out of memory."
-        return Ending(Verdict.SOLVER_FAILURE, words, "Give it more memory (--mem) or fewer threads.")
-    if solve.alone and re.search("error|trouble|^unknown", text):
+    if _no_memory(solve) or "error abort" in text or (solve.alone and re.search("error|trouble|^unknown", text)):
         return _failed(solve)
+    if solve.lp_status == _BEST_OF_BAD_NUMBERS:
+        return _feasible(solve)
     if "optimal" in text and not _SHORT_OF_IT.search(text):
         return _within_tolerance(solve) if (solve.gap_rel or 0.0) > PROVED_GAP else _optimal(solve)
     return _feasible(solve) if re.search("feasible|optimal", text) else None
@@ -304,6 +309,10 @@ def _by_solver_words(solve: Solve) -> Ending | None:
 def _says_infeasible(text: str) -> bool:
     # `optimal with unscaled infeasibilities` and `time limit exceeded, infeasible so far` do not.
     return "relaxed" in text or ("infeas" in text and "unscaled" not in text and "limit" not in text)
+
+
+def _no_memory(solve: Solve) -> bool:
+    return "out of memory" in (solve.lp_status_text or " ".join(solve.explanations)).lower()
 
 
 def _relaxed(solve: Solve) -> bool:

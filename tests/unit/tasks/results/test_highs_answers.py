@@ -81,6 +81,7 @@ def test_a_profile_whose_solver_highs_ignores_is_not_applied_and_the_next_step_i
         ("RHS section: ignored 1 undefined rows and 0 duplicate values", True),
         ('Row name "D2" in RHS section is not defined: ignored', True),
         ("RHS section: ignored 0 undefined rows and 1 duplicate values", False),
+        ('Column "Z" has duplicate nonzero 3 in objective row "COST": ignored', True),
         ('Column name "F" in BOUNDS section has duplicate lower bound definition: ignored', False),
     ],
 )

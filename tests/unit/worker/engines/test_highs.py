@@ -27,8 +27,42 @@ LOGS = {
         "ERROR:   Row name r is not defined.\n",
         "HiGHS could not read the model file Old.MPS.gz: Row name r is not defined.",
     ),
+    "m.mps.bz2": (
+        "ERROR:   Model file {path} not supported\n",
+        "HiGHS could not read the model file m.mps.bz2: Model file m.mps.bz2 not supported.",
+    ),
     "a.mps": ("", "HiGHS could not read the model file a.mps."),
 }
+
+
+#: Lines of HiGHS about what it left out of a file that it then solved.
+LEFT_OUT = {
+    "a row that is not there": 'Row name "NOROW" in COLUMNS section is not defined: ignored',
+    "a second cost": 'Column "Z" has duplicate nonzero 3 in objective row "COST": ignored',
+}
+
+
+@pytest.mark.parametrize("case", LEFT_OUT)
+def test_a_model_of_which_a_part_was_left_out_is_another_model(tmp_path: Path, case: str) -> None:
+    (tmp_path / LOG).write_text(
+        f"{HEAD}WARNING: {LEFT_OUT[case]}\nLP m has 3 rows; 3 cols; 5 nonzeros\nModel status        : Optimal\n"
+        "Objective value     :  9.0000000000e+00\nHiGHS run time      :          0.00\n"
+    )
+    (tmp_path / "result.json").write_text('{"model_status": "Optimal", "objective": 9.0}')
+    run = RunSpec(scan="s", run="highs.dual", index=0, engine="highs", solver="highs", profile="dual", options="")
+    manifest = Manifest(
+        driver="model/m.mps", files=(StagedFile(path="model/m.mps", size_bytes=1, sha256="0" * 64),), kind="lp"
+    )
+
+    reading = NativeEngine("1.16.0", {}).read(
+        Job(run, manifest, tmp_path / "tree", tmp_path, "m"), returncode=0, stop_reason=None
+    )
+
+    assert reading.verdict is Verdict.COMPILE_ERROR
+    assert reading.judgement.sentence == (
+        f"HiGHS read only a part of the model file ({LEFT_OUT[case]}), so it solved another model."
+    )
+    assert [(solve.objective, solve.verdict) for solve in reading.solves] == [(None, Verdict.COMPILE_ERROR)]
 
 
 @pytest.mark.parametrize("name", LOGS)

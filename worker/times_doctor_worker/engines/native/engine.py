@@ -81,7 +81,9 @@ class NativeEngine:
         if reading.verdict is Verdict.COMPILE_ERROR:
             staged, name = str(job.tree / job.manifest.driver), _users_name(job)
             messages = tuple(message.replace(staged, name) for message in reading.messages)
-            return replace(reading, judgement=_unreadable(self.name, name, reading), messages=messages)
+            # A program that ended well has read the file, in part.
+            judgement = reading.judgement if returncode == 0 else _unreadable(self.name, name, reading, staged)
+            return replace(reading, judgement=judgement, messages=messages)
         return reading if found is None else with_conflict(reading, found)
 
     def finish(self, job: Job) -> str | None:  # noqa: ARG002  # the port's
@@ -112,8 +114,8 @@ def _users_name(job: Job) -> str:
     return f"{job.title}{name[len(job.title) :]}" if name.startswith(lower_name(job.title)) else name
 
 
-def _unreadable(solver: str, name: str, reading: RunReading) -> Judgement:
-    why = first_reason(reading.compile_errors)
+def _unreadable(solver: str, name: str, reading: RunReading, staged: str) -> Judgement:
+    why = first_reason(reading.compile_errors).replace(staged, name)
     return Judgement(
         Verdict.COMPILE_ERROR,
         f"{ENGINE_NAMES[solver]} could not read the model file {name}{f': {why}' if why else ''}.",

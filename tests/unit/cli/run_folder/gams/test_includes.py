@@ -82,6 +82,49 @@ def test_an_include_is_found_however_it_is_written(look_at: Look, line: str) -> 
 
 
 @pytest.mark.parametrize(
+    "line", ["$include %sysenv.TIMES_DATA%/X.dd", "$set dir %sysenv.TIMES_DATA%/\n$include %dir%X.dd"]
+)
+def test_a_name_may_stand_in_the_environment_which_a_host_does_not_have(look_at: Look, line: str) -> None:
+    files = {"case/case.run": f"{line}\n$if %sysenv.TIMES_DATA%==a $include gone.dd\n", "case/data/X.dd": ""}
+    run = look_at(files, environ={"TIMES_DATA": "data"})
+    assert {file.name for file in run.inputs} == {"model/case.run", "model/data/x.dd"}
+    assert [rewrite.after for rewrite in run.rewrites] == ["$include data/x.dd"]
+
+
+@pytest.mark.parametrize(
+    ("line", "after"),
+    [
+        ("$call cp Data/X.inc y.dd", "$call cp data/x.inc y.dd"),
+        ('$call "cp Data/X.inc y.dd"', '$call "cp data/x.inc y.dd"'),
+        ("$hiddencall gdxxrw.exe i=Data\\X.inc o=y.dd", "$hiddencall gdxxrw.exe i=data/x.inc o=y.dd"),
+        ("$call.checkErrorLevel cat data/x.inc > y.dd", None),
+    ],
+)
+def test_what_a_called_program_reads_is_taken(look_at: Look, line: str, after: str | None) -> None:
+    run = look_at({"case/case.run": f"{line}\n$include y.dd\n", "case/Data/X.inc": ""})
+    assert {file.name for file in run.inputs} == {"model/case.run", "model/data/x.inc"}
+    assert [rewrite.after for rewrite in run.rewrites] == ([after] if after else [])
+
+
+@pytest.mark.parametrize(
+    ("switch", "block"),
+    [
+        ("$oninline\n", "/* not now\n{}\n*/\n"),
+        ("$inlinecom { }\n", "{{ not now\n{}\n}}\n"),
+    ],
+)
+def test_in_a_block_of_comment_a_file_may_be_missing(look_at: Look, switch: str, block: str) -> None:
+    text = switch + block.format("$include gone.dd") + "$include x.dd\n"
+    assert included(look_at, text, **{"x.dd": ""}) == {"x.dd"}
+
+
+@pytest.mark.parametrize("switch", ["", "$oninline\n$offinline\n"])
+def test_without_inline_comments_such_a_block_is_none(look_at: Look, switch: str) -> None:
+    with pytest.raises(MissingInput):
+        included(look_at, f"{switch}/* now\n$include gone.dd\n*/\n")
+
+
+@pytest.mark.parametrize(
     "lines",
     [
         "* $include x.dd",
