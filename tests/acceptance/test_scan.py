@@ -62,11 +62,13 @@ def test_everything_a_scan_leaves_stands_in_its_folder(cli: Cli, recorded: Path,
     assert {path.name for path in out.iterdir()} == {
         report["scan"], "scan_report.csv", "scan_report.json", "scan_report.html",
     }  # fmt: skip
-    assert {path.name for path in (scan / "scan_runs" / "cplex.dual").iterdir()} == {
-        "cplex.opt", "run.log", "run.lst", "trace.txt",
-    }  # fmt: skip
     assert (scan / "manifest.json").is_file()
     best = by_profile(report)[report["recommendation"]["run"].split(".")[1]]
+    # Which is the fastest depends on the machine's load; the GDX of the recommended run alone comes by itself.
+    brought = {"run.gdx"} if best["run"] == "cplex.dual" else set()
+    assert {path.name for path in (scan / "scan_runs" / "cplex.dual").iterdir()} == brought | {
+        "cplex.opt", "run.log", "run.lst", "trace.txt",
+    }  # fmt: skip
     kept = scan / "scan_runs" / best["run"] / "cplex.opt"
     assert (scan / "recommended" / "cplex.opt").read_bytes() == kept.read_bytes()
     rows = list(csv.DictReader((out / "scan_report.csv").read_text("utf-8").splitlines()))

@@ -67,7 +67,7 @@ def test_a_late_scan_stands_behind_the_first_round_of_another_and_before_its_sec
     for number in (0, 1):
         office.begin(anna, number)
     ben = office.submit("ben", "b1", 2)
-    assert office.places(ben) == {"cplex.0": "next", "cplex.1": "behind 1 run of ben"}
+    assert office.places(ben) == {"cplex.0": "next in line", "cplex.1": "behind 1 run of ben"}
     assert office.places(anna)["cplex.2"] == "behind 2 runs of ben"
 
 
@@ -84,7 +84,7 @@ def test_a_list_says_where_the_first_waiting_run_of_a_scan_stands(office: Office
     office.submit("anna", "a1", 2)
     office.submit("ben", "b1", 1)
     assert {line.spec.scan: line.place for line in scan_lines(office.client, newest=9)} == {
-        "a1": "next",
+        "a1": "next in line",
         "b1": "behind 2 runs of anna",
     }
 

@@ -67,7 +67,7 @@ def places(look: TeamLook, scan: str) -> dict[str, str]:
         if run.scan == scan:
             start_s = starts_s.get((run.scan, run.run), 0.0)
             about = f"about {rough_text(start_s)}" if start_s >= 1 else ""
-            found[run.run] = ", ".join(filter(None, [why[_kind(run)], rivals.words(run), about])) or "next"
+            found[run.run] = ", ".join(filter(None, [why[_kind(run)], rivals.words(run), about])) or "next in line"
         rivals.add(run)
     return found
 

@@ -111,19 +111,23 @@ class Fleet(msgspec.Struct, frozen=True):
         )
 
     def require_memory(self, runs: Sequence[RunSpec]) -> None:
-        """Checks that each run without `--mem` fits a host, by the memory that it took before.
+        """Checks that each run fits a host, by `--mem` or else by the memory that it took before.
 
         Raises:
             NoHostForSolver: a run fits no host; names the memory that it took and that of the hosts.
         """
         for run in runs:
-            rooms = {card.memory_mb: card.host for card in self.having(run.solver)}
-            if run.mem_mb is None and run.expected_mb is not None and run.expected_mb > max(rooms):
-                where = "this machine" if self.is_here else f"{rooms[max(rooms)]}, the largest host,"
-                raise NoHostForSolver(
-                    f"{run.run} took {run.expected_mb:,} MB before, and {where} has {max(rooms):,} MB. Leave it out, "
-                    "or say --mem MB to try it with less."
-                )
+            largest = max(self.having(run.solver), key=lambda card: card.memory_mb)
+            if (run.mem_mb or run.expected_mb or 0) <= largest.memory_mb:
+                continue
+            there = f"{'this machine' if self.is_here else f'{largest.host}, the largest host,'} has "
+            there += f"{largest.memory_mb:,} MB"
+            if run.mem_mb is not None:
+                raise NoHostForSolver(f"--mem {run.mem_mb}: {there}.")
+            raise NoHostForSolver(
+                f"{run.run} took {run.expected_mb:,} MB before, and {there}. Leave it out, or say --mem MB to try it "
+                "with less."
+            )
 
     def untold(self, name: str | None) -> str:
         """A sentence on why nobody will be notified of this scan despite a `name`; else empty."""
@@ -251,7 +255,7 @@ def _listed(words: Iterable[str], most: int = 6) -> str:
 
 def kind_name(kind: str) -> str:
     """GAMS, or the native solvers, as text."""
-    return ENGINE_NAMES.get(kind, "HiGHS, nor another solver without GAMS")
+    return ENGINE_NAMES.get(kind, "HiGHS or another solver without GAMS")
 
 
 def _way_to_get(engine: str) -> str:

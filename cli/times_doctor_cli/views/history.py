@@ -34,7 +34,7 @@ def models_view(records: Sequence[RunRecord], *, unicode: bool, now_ms: int) -> 
         best = standings(own)[0]
         scans = str(len({record.scan for record in own}))
         rows.append(
-            {"model": label, "newest": started_words(own[0].at_ms, now_ms), "scans": scans, "best": best.profile}
+            {"model": label, "newest": started_words(own[0].at_ms, now_ms), "scans": scans, "best": best.profile if best.solved else ""}
             | _row(best)
         )
     titles = ("model", "newest", "scans", "best", "won", "time", "version")

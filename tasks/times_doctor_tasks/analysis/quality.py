@@ -33,7 +33,7 @@ def is_within_tolerance(result: RunResult) -> bool:
     return not _excess(result.quality, interior=result.basis == INTERIOR)
 
 
-def quality_sentence(quality: Mapping[str, float], *, interior: bool) -> str:
+def quality_sentence(quality: Mapping[str, float], *, interior: bool, of: str = "") -> str:
     """Residuals and gap, absolute and relative; empty if the solver did not print them."""
     parts, judged = [], []
     for name, (words, tolerance) in _MEASURES.items():
@@ -52,7 +52,7 @@ def quality_sentence(quality: Mapping[str, float], *, interior: bool) -> str:
     else:
         which = f"the {listed(judged)} " if 0 < len(judged) < len(parts) else ""
         end = f", {which}within its tolerances (from {min(asked):.0e})" if judged and asked else ""
-    return f"Its solution is off by: {', '.join(parts)}{end}."
+    return f"The solution{of} is off by: {', '.join(parts)}{end}."
 
 
 def scaling_effect(results: Sequence[RunResult]) -> list[str]:

@@ -189,7 +189,8 @@ def _as_good_as_asked(candidates: list[Candidate]) -> tuple[list[Candidate], lis
 
 def _quality(winner: Candidate) -> list[str]:
     worst = next((r for r in winner.runs if not is_within_tolerance(r)), winner.runs[0])
-    return [sentence] if (sentence := quality_sentence(worst.quality, interior=worst.basis == INTERIOR)) else []
+    sentence = quality_sentence(worst.quality, interior=worst.basis == INTERIOR, of=f" of {winner.name}")
+    return [sentence] if sentence else []
 
 
 def _least_memory(candidate: Candidate, others: Sequence[Candidate]) -> bool:

@@ -37,6 +37,10 @@ def report(
     from times_doctor_tasks.contract.errors import UsageError
 
     page = html or open_page
+    forms = {"--html": page, "--trace": trace is not None, "--markdown": markdown, "--each": each, "--json": json}
+    chosen = [option for option, is_given in forms.items() if is_given]
+    if len(chosen) > 1 and chosen != ["--each", "--json"]:
+        raise UsageError(f"{' and '.join(chosen)}: give only one of them.")
     path = Path(what)
     if trace is not None or markdown:
         _write_otherwise(what, trace)

@@ -40,14 +40,14 @@ def test_it_is_said_whose_runs_come_before() -> None:
 
 
 def test_the_first_in_line_is_next() -> None:
-    assert words(runs_of("anna", 1, "a"), "a") == {"anna.0": "next"}
+    assert words(runs_of("anna", 1, "a"), "a") == {"anna.0": "next in line"}
 
 
 def test_runs_that_other_hosts_take_are_not_before_it() -> None:
     highs = solve_queue("native", "highs")
     cards = [make_card(), make_card("h2", queues=(highs,), solvers=("native.highs",))]
     line = [*runs_of("anna", 3, "a", queue=highs, offer="native.highs"), *runs_of("ben", 1, "b")]
-    assert words(line, "b", *cards) == {"ben.0": "next"}
+    assert words(line, "b", *cards) == {"ben.0": "next in line"}
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_where_all_lengths_are_known_it_is_said_when_it_starts() -> None:
 def test_without_a_length_there_is_a_count_only(left_s: float | None, said: str) -> None:
     working = [make_run(f"w{n}", left_s=left_s, host="h1") for n in range(2)]
     found = words([make_run("b", "ben", "b", left_s=5.0)], "b", working=working)
-    assert found == {"b": said or "next"}
+    assert found == {"b": said or "next in line"}
 
 
 def test_seats_are_counted_when_time_is_played_forward() -> None:

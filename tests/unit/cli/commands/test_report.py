@@ -85,3 +85,18 @@ def test_a_scan_is_found_by_the_model_file_that_was_scanned(
     for words in ([], ["--markdown"], ["--json"]):
         assert run(["report", str(tmp_path / "small.lp"), *words], None) == 0
         assert "s2" not in capsys.readouterr().out.replace("less", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--json", "--markdown"), "--markdown and --json: give only one of them."),
+        (("--open", "--each"), "--html and --each: give only one of them."),
+        (("--trace", "x.trc", "--html", "--each", "--json"), "--html and --trace and --each and --json: give only one"),
+    ],
+)
+def test_forms_that_exclude_each_other_are_refused(
+    options: tuple[str, ...], named: str, scanned: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["report", str(scanned), *options], None) == 2
+    assert named in capsys.readouterr().err

@@ -182,6 +182,8 @@ def test_a_run_that_took_more_memory_than_any_host_has_is_refused() -> None:
     fleet.require_memory(runs)
     with pytest.raises(NoHostForSolver, match="took 64,001 MB before, and h2, the largest host, has 64,000 MB"):
         fleet.require_memory([*runs, make_run_spec(expected_mb=64_001)])
+    with pytest.raises(NoHostForSolver, match=r"^--mem 99000: this machine has 64,000 MB\.$"):
+        replace(fleet, is_here=True).require_memory([make_run_spec(mem_mb=99_000)])
 
 
 @pytest.mark.parametrize(

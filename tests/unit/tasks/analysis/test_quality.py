@@ -85,17 +85,17 @@ def test_what_scaling_changed_is_measured_in_the_same_scan() -> None:
         ({}, ""),
         (
             {"primal_residual": 2e-10, "primal_residual_rel": 3e-12, "dual_residual": 0.0, "dual_residual_rel": 0.0},
-            "Its solution is off by: primal residual 2.0e-10 (relative 3.0e-12), dual residual 0, within its "
+            "The solution is off by: primal residual 2.0e-10 (relative 3.0e-12), dual residual 0, within its "
             "tolerances (from 1e-08).",
         ),
         (
             {"primal_residual": 1e-9, "complementarity": 0.0, "gap": 8e3, "gap_rel": 2.5e-2, "gap_tolerance": 0.0},
-            "Its solution is off by: primal residual 1.0e-09, complementarity 0, gap 8.0e+03 (relative 2.5e-02), the "
+            "The solution is off by: primal residual 1.0e-09, complementarity 0, gap 8.0e+03 (relative 2.5e-02), the "
             "primal residual and complementarity within its tolerances (from 1e-06).",
         ),
         (
             {"primal_residual": 1e-3, "gap": 1e-9, "gap_rel": 1e-12},
-            "Its solution is off by: primal residual 1.0e-03, gap 1.0e-09 (relative 1.0e-12): the primal residual is "
+            "The solution is off by: primal residual 1.0e-03, gap 1.0e-09 (relative 1.0e-12): the primal residual is "
             "1,000 times what was asked for.",
         ),
     ],
