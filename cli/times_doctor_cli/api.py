@@ -28,7 +28,7 @@ from times_doctor_cli.client.scan_lookup import LAST, find_scan, looks_like_scan
 from times_doctor_cli.client.scan_summaries import ScanLine, local_line, scan_lines
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.client.team_look import TeamReader
-from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.reports.harvest import Harvest
 from times_doctor_cli.reports.layout import OUT
 from times_doctor_cli.reports.local_scans import local_scans
 from times_doctor_cli.reports.reader import SavedReport, find_here

@@ -66,6 +66,7 @@ NOT_HERE = {
     ("team.md", "docker build"): "needs Docker: make test-compose",
     ("team.md", "docker run"): "needs Docker: make test-compose",
     ("team.md", "pip install ."): "run by tests/deploy/test_team_setup.py",
+    ("team.md", "mkdir %APPDATA%"): "Windows only",
     ("team.md", "notepad"): "Windows only",
     ("windows.md", "pip install ."): "run by tests/deploy/test_team_setup.py",
     ("windows.md", "mkdir %APPDATA%"): "Windows only",

@@ -9,7 +9,7 @@ import msgspec
 from rich.console import Console
 
 from times_doctor_cli.reports.collect import as_typed
-from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.reports.harvest import Harvest
 from times_doctor_cli.reports.layout import HTML, RECOMMENDED, REPORTS
 from times_doctor_cli.reports.writers.json_report import report_json
 from times_doctor_cli.scan_state.rows import Notice

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from times_doctor_cli.client.host_cards import engine_of_note, licence_of
 from times_doctor_cli.client.session import Client, whoami
 from times_doctor_cli.planning.hosts import Fleet, queues_for
+from times_doctor_cli.planning.model_scaling import with_ranges, with_scaled
 from times_doctor_cli.planning.request import PRIORITIES, ScanRequest
 from times_doctor_cli.planning.reuse import earlier_in, earlier_on, reuse
 from times_doctor_cli.planning.runs import (
@@ -38,8 +39,7 @@ from times_doctor_cli.planning.runtime_estimates import (
     history_words,
     versions_of,
 )
-from times_doctor_cli.planning.scaling import with_ranges, with_scaled
-from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.reports.harvest import Harvest
 from times_doctor_cli.reports.layout import OUT
 from times_doctor_cli.run_folder.fingerprint import fingerprint_of
 from times_doctor_cli.run_folder.hash_cache import HashCache

@@ -120,14 +120,12 @@ class Fleet(msgspec.Struct, frozen=True):
             largest = max(self.having(run.solver), key=lambda card: card.memory_mb)
             if (run.mem_mb or run.expected_mb or 0) <= largest.memory_mb:
                 continue
-            there = f"{'this machine' if self.is_here else f'{largest.host}, the largest host,'} has "
-            there += f"{largest.memory_mb:,} MB"
+            where = "this machine" if self.is_here else f"{largest.host}, the largest host,"
+            there = f"{where} has {largest.memory_mb:,} MB."
             if run.mem_mb is not None:
-                raise NoHostForSolver(f"--mem {run.mem_mb}: {there}.")
-            raise NoHostForSolver(
-                f"{run.run} took {run.expected_mb:,} MB before, and {there}. Leave it out, or say --mem MB to try it "
-                "with less."
-            )
+                raise NoHostForSolver(f"--mem {run.mem_mb}: {there}")
+            way = "Leave it out, or say --mem MB to try it with less."
+            raise NoHostForSolver(f"{run.run} took {run.expected_mb:,} MB before, and {there} {way}")
 
     def untold(self, name: str | None) -> str:
         """A sentence on why nobody will be notified of this scan despite a `name`; else empty."""

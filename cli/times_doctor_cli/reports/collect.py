@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from times_doctor_cli.client.session import Client
-from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.reports.harvest import Harvest
 from times_doctor_cli.reports.layout import JSON, REPORTS, run_folder, scan_folder
 from times_doctor_cli.reports.writers.csv_report import write_csv
 from times_doctor_cli.reports.writers.files import write_atomically

@@ -26,7 +26,7 @@ from times_doctor_cli.planning.builder import (
     warnings_of,
 )
 from times_doctor_cli.planning.request import ScanRequest
-from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.reports.harvest import Harvest
 from times_doctor_cli.reports.local_history import keep_in_history
 from times_doctor_cli.reports.local_scans import remember
 from times_doctor_cli.run_folder.model import SearchLimits

@@ -32,11 +32,12 @@ def models_view(records: Sequence[RunRecord], *, unicode: bool, now_ms: int) -> 
     rows = []
     for label, own in models.items():
         best = standings(own)[0]
-        scans = str(len({record.scan for record in own}))
-        rows.append(
-            {"model": label, "newest": started_words(own[0].at_ms, now_ms), "scans": scans, "best": best.profile if best.solved else ""}
-            | _row(best)
-        )
+        row = {
+            "model": label,
+            "newest": started_words(own[0].at_ms, now_ms),
+            "best": best.profile if best.solved else "",
+        }
+        rows.append(row | {"scans": str(len({record.scan for record in own}))} | _row(best))
     titles = ("model", "newest", "scans", "best", "won", "time", "version")
     return Group(_table(titles, rows, unicode=unicode))
 

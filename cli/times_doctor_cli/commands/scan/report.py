@@ -37,10 +37,7 @@ def report(
     from times_doctor_tasks.contract.errors import UsageError
 
     page = html or open_page
-    forms = {"--html": page, "--trace": trace is not None, "--markdown": markdown, "--each": each, "--json": json}
-    chosen = [option for option, is_given in forms.items() if is_given]
-    if len(chosen) > 1 and chosen != ["--each", "--json"]:
-        raise UsageError(f"{' and '.join(chosen)}: give only one of them.")
+    _require_one_form(html=page, trace=trace is not None, markdown=markdown, each=each and not json, json=json)
     path = Path(what)
     if trace is not None or markdown:
         _write_otherwise(what, trace)
@@ -55,6 +52,14 @@ def report(
         raise UsageError(f"{what!r} holds no report of a scan, so there is no page. Expected a scan or its folder.")
     else:
         _of_run(path, as_json=json)
+
+
+def _require_one_form(**forms: bool) -> None:
+    from times_doctor_tasks.contract.errors import UsageError
+
+    chosen = [f"--{form}" for form, is_given in forms.items() if is_given]
+    if len(chosen) > 1:
+        raise UsageError(f"{' and '.join(chosen)}: give only one of them.")
 
 
 def _write_otherwise(what: str, trace: Path | None) -> None:
@@ -92,7 +97,7 @@ def _by_id(what: str, *, page: bool, open_page: bool, as_json: bool) -> None:
 
 def _of_folder(saved: SavedReport, *, page: bool, open_page: bool, as_json: bool) -> None:
     from times_doctor_cli.live.report_output import show_page, show_results
-    from times_doctor_cli.reports.destination import Harvest
+    from times_doctor_cli.reports.harvest import Harvest
     from times_doctor_cli.terminal.console import stdout_console
 
     if page:

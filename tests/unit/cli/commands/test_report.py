@@ -92,7 +92,7 @@ def test_a_scan_is_found_by_the_model_file_that_was_scanned(
     [
         (("--json", "--markdown"), "--markdown and --json: give only one of them."),
         (("--open", "--each"), "--html and --each: give only one of them."),
-        (("--trace", "x.trc", "--html", "--each", "--json"), "--html and --trace and --each and --json: give only one"),
+        (("--trace", "x.trc", "--html", "--each", "--json"), "--html and --trace and --json: give only one"),
     ],
 )
 def test_forms_that_exclude_each_other_are_refused(

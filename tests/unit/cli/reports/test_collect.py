@@ -14,7 +14,7 @@ from rich.console import Console
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.live.report_output import reused_words, show_results
 from times_doctor_cli.reports.collect import bring_results
-from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.reports.harvest import Harvest
 from times_doctor_tasks.blob_store.file_store import FileBlobs
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import UsageError

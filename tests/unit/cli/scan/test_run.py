@@ -10,7 +10,7 @@ from times_doctor_cli.live.loop import ShowEnd, Shown
 from times_doctor_cli.local.stack import LocalStack
 from times_doctor_cli.planning.builder import Prepared
 from times_doctor_cli.planning.request import ScanRequest
-from times_doctor_cli.reports.destination import Harvest
+from times_doctor_cli.reports.harvest import Harvest
 from times_doctor_cli.scan import run
 from times_doctor_cli.scan.backends import Backend, private
 from times_doctor_tasks.contract.errors import UsageError

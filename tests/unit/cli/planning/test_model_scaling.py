@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from times_doctor_cli.planning import scaling
+from times_doctor_cli.planning import model_scaling
+from times_doctor_cli.planning.model_scaling import with_ranges, with_scaled
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_cli.planning.runs import choose_profiles, why_these
-from times_doctor_cli.planning.scaling import with_ranges, with_scaled
 from times_doctor_cli.run_folder.model import RunDir, RunKind
 from times_doctor_cli.run_folder.run_dir import look
 from times_doctor_tasks.profiles.option_file import parse_options
@@ -75,9 +75,9 @@ def test_a_scan_goes_on_where_the_ranges_cannot_be_read(
     path.write_text(_UNREADABLE if why == "unreadable" else f"{_BAD}End\n")
     run_dir = look(path, environ={})
     if why == "no HiGHS":
-        monkeypatch.setattr(scaling, "has_highs", lambda: False)
+        monkeypatch.setattr(model_scaling, "has_highs", lambda: False)
     if why == "too large":
-        monkeypatch.setattr(scaling, "MOST_BYTES", 10)
+        monkeypatch.setattr(model_scaling, "MOST_BYTES", 10)
     if why == "not a model file":
         run_dir = replace(run_dir, kind=RunKind.GAMS)
     assert with_ranges(run_dir) == run_dir
