@@ -67,7 +67,7 @@ def _service(words: list[str], warden: Warden) -> int:
         handed = json.loads(sys.stdin.buffer.readline() or b"{}") if "--lifeline" in words else {}
         service = read_words(words, {**os.environ, **handed})
         require_cache_folder(Path(service.plan.cache_dir), service.cache_from)
-        configure_logging(service.log_level, who=service.card_name, form=service.log_format)
+        configure_logging(service.log_level, who=service.plan.card_name, form=service.log_format)
         from times_doctor_worker.service import worker  # heavy: only after the checks that can fail
 
         _look_for_garbage()

@@ -119,3 +119,8 @@ class WorkerPlan(Document, frozen=True, kw_only=True):
     gams_path_from: str = "configuration"
     check_solvers: bool = True
     """Whether to try each GAMS solver on a tiny model (once, cached), or to believe the installation."""
+
+    @property
+    def card_name(self) -> str:
+        """Under which name its worker beats. One that only controls stands beside the host's solve worker."""
+        return self.host if "solve" in self.roles else f"control@{self.host}"

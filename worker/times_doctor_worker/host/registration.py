@@ -18,7 +18,6 @@ from times_doctor_tasks.contract.keys import CONTROL_QUEUE, host_queue
 from times_doctor_tasks.contract.messages import SPOKEN_SCHEMAS
 from times_doctor_tasks.state_store.run_store import RunStore
 from times_doctor_worker.host.engine_availability import Offer
-from times_doctor_worker.host.naming import card_name
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ class Registration:
         self._is_taking = is_taking
         self._on_replaced = on_replaced
         self._card = HostCard(
-            host=card_name(plan.host, plan.roles),
+            host=plan.card_name,
             instance=instance,
             pid=os.getpid(),
             roles=plan.roles,

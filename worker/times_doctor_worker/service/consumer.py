@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from celery import signals
+from celery.concurrency.thread import TaskPool
 from celery.worker import WorkController
 
 from times_doctor_tasks.celery_app import internals
 from times_doctor_tasks.celery_app.app import app
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_worker.service.event_sender import EventMail
-from times_doctor_worker.service.thread_pool import WakingPool
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,20 @@ APPLY_S = 2.0
 TICK_S = 1.0
 #: Seconds between the events that show a dashboard that we live; after two missing ones it shows us as dead.
 EVENT_BEAT_S = 5.0
+
+
+class WakingPool(TaskPool):  # type: ignore[misc]  # celery has no types
+    """Celery's thread pool, plus a wake-up call at the end of each task.
+
+    With `worker_disable_prefetch` and threads, nothing wakes Celery's event loop when a task ends: the next message
+    waits up to a second (measured: a chord of three at two slots takes 1007 ms instead of 37).
+    """
+
+    def on_apply(self, *args: Any, **kwargs: Any) -> Any:
+        """Submits a task and asks to be told when it ends."""
+        result = super().on_apply(*args, **kwargs)
+        internals.wake_loop_when_done(result)
+        return result
 
 
 class Intake:

@@ -13,7 +13,6 @@ from times_doctor_tasks.config.settings import SETTINGS, Settings
 from times_doctor_tasks.config.tls import Tls
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.hosts import WorkerPlan
-from times_doctor_worker.host.naming import card_name
 
 ROLES = ("solve", "control", "both")
 #: Tasks that a control worker runs in parallel: reports, milliseconds each.
@@ -38,32 +37,28 @@ class Service(msgspec.Struct, frozen=True):
     """The plan of a worker of a team."""
 
     plan: WorkerPlan
-    tls: Tls
-    drain_s: float
-    cache_bytes: int
-    cache_from: str | None
+    tls: Tls = Tls()
+    drain_s: float = 0.0
+    cache_bytes: int | None = None
+    """Limit of its workspace; None: no limit."""
+    cache_from: str | None = None
     """The source of the cache folder; None: the default."""
-    log_level: str
-    log_format: str
+    log_level: str = "INFO"
+    log_format: str = "text"
     """`text` or `json`."""
-    idle_s: float | None
+    idle_s: float | None = None
     """It ends after this long without a run; None: never."""
-    most_s: float | None
+    most_s: float | None = None
     """It takes no more runs after this long; None: no limit."""
-    has_control_child: bool
+    has_control_child: bool = False
     """Its control worker runs beside it, in a process of its own."""
-    has_lifeline: bool
+    has_lifeline: bool = False
     """It ends when its standard input does."""
-    metrics_port: int | None
+    metrics_port: int | None = None
     """Where it answers itself; its control child answers where it was asked to."""
-    metrics_address: str
-    notify_file: Path | None
+    metrics_address: str = "127.0.0.1"
+    notify_file: Path | None = None
     """Whom its control worker tells of scans."""
-
-    @property
-    def card_name(self) -> str:
-        """Its name in Redis."""
-        return card_name(self.plan.host, self.plan.roles)
 
 
 def read_words(words: Sequence[str], environ: Mapping[str, str], *, folder: Path | None = None) -> Service:

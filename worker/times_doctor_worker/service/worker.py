@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,6 @@ from times_doctor_tasks.state_store.reader import Records
 from times_doctor_tasks.state_store.run_store import RunStore
 from times_doctor_worker.host.engine_availability import Offer
 from times_doctor_worker.host.instance_lock import Tenure
-from times_doctor_worker.host.naming import card_name
 from times_doctor_worker.host.registration import BEAT_S, Registration
 from times_doctor_worker.process.fork_server import Warden
 from times_doctor_worker.recovery.actions import Remedies
@@ -35,6 +34,7 @@ from times_doctor_worker.redis_io.retry import GivenUp, insist
 from times_doctor_worker.service.broker_wait import require_rights, wait_for_broker
 from times_doctor_worker.service.consumer import Intake
 from times_doctor_worker.service.control_process import ControlChild
+from times_doctor_worker.service.options import Service
 from times_doctor_worker.service.shutdown import ENDED_WELL, Drain, Stint
 from times_doctor_worker.service.solve_role import SolveRole, queues_beside_solving
 from times_doctor_worker.service.watchdog import PERIOD_S, SOCKET_TIMEOUT_S, Watchdog, watch
@@ -42,7 +42,6 @@ from times_doctor_worker.service.watchdog import PERIOD_S, SOCKET_TIMEOUT_S, Wat
 if TYPE_CHECKING:
     from times_doctor_worker.monitoring.endpoint import Endpoint
     from times_doctor_worker.notification.targets import Targets
-    from times_doctor_worker.service.options import Service
 
 logger = logging.getLogger(__name__)
 
@@ -55,34 +54,17 @@ STINT_LOOK_S = 1.0
 class Worker:
     """One worker process with the solve role, the control role, or (for a scan on this machine) both."""
 
-    def __init__(
-        self,
-        plan: WorkerPlan,
-        warden: Warden,
-        *,
-        is_private: bool,
-        drain_s: float,
-        cache_bytes: int | None = None,
-        version: str = "",
-        child_words: Sequence[str] = (),
-        listen: tuple[str, int] | None = None,
-        stays_s: tuple[float | None, float | None] = (None, None),
-        targets: Targets | None = None,
-    ) -> None:
-        """A private one serves one scan on this machine. `child_words` start the control worker beside it, if any.
-
-        `listen`: address and port of its health page. `stays_s`: see `Stint`. `targets`: whom control notifies.
-        """
-        self._plan = plan
+    def __init__(self, service: Service, warden: Warden, *, is_private: bool = False) -> None:
+        """A private one serves one scan on this machine."""
+        plan = self._plan = service.plan
+        self._service = service
         self._is_private = is_private
-        self._version = version
-        self._child_words, self._listen = child_words, listen
         self._sweeper: Sweeper | None = None
-        self._targets = targets
+        self._targets = _targets_of(service)
         # One retry, for a pooled connection that the server closed; we do and log all longer waiting ourselves.
         self._client = connect(plan.broker_url, retries=1)
         self._store = RunStore(self._client, plan.key_prefix)
-        self._name = card_name(plan.host, plan.roles)
+        self._name = plan.card_name
         self._tenure = Tenure(Path(plan.cache_dir), self._name, broker_url=plan.broker_url, key_prefix=plan.key_prefix)
         is_solver = "solve" in plan.roles
         self._intake = Intake(
@@ -92,23 +74,20 @@ class Worker:
         )
         #: The host card has news: it is sent soon.
         self._card_changed = threading.Event()
-        self.drain = Drain(self._intake, running=self._busy, drain_s=drain_s, on_begin=self._card_changed.set)
-        self._stays_s = stays_s
-        self._solve_role = self._make_solve_role(warden, cache_bytes) if is_solver else None
-
-    def _make_solve_role(self, warden: Warden, cache_bytes: int | None) -> SolveRole:
-        """`cache_bytes`: limit of its workspace; None: no limit."""
-        return SolveRole(
-            self._plan,
-            self._store,
-            warden,
-            self._tenure,
-            self.drain,
-            self._intake,
-            on_change=self._card_changed.set,
-            is_private=self._is_private,
-            cache_bytes=cache_bytes,
-        )
+        self.drain = Drain(self._intake, running=self._busy, drain_s=service.drain_s, on_begin=self._card_changed.set)
+        self._solve_role: SolveRole | None = None
+        if is_solver:
+            self._solve_role = SolveRole(
+                plan,
+                self._store,
+                warden,
+                self._tenure,
+                self.drain,
+                self._intake,
+                on_change=self._card_changed.set,
+                is_private=is_private,
+                cache_bytes=service.cache_bytes,
+            )
 
     def run(self) -> int:
         """Works until it is asked to end; returns the exit code.
@@ -118,10 +97,11 @@ class Worker:
             BrokerUnavailable: the broker refuses us.
             OSError: the cache folder cannot be written.
         """
+        service = self._service
         with ExitStack() as stack:
             stack.enter_context(self.drain.on_signals())
-            if self._listen:
-                stack.enter_context(self._endpoint(*self._listen))
+            if service.metrics_port:
+                stack.enter_context(self._endpoint(service.metrics_address, service.metrics_port))
             try:
                 self._settle()
                 stack.callback(self._tenure.close, forget=self._is_private)
@@ -131,12 +111,12 @@ class Worker:
                 stack.enter_context(self._roles())
             except GivenUp:
                 return ENDED_WELL
-            if self._child_words:
-                stack.enter_context(ControlChild(self._child_words))
+            if service.has_control_child:
+                stack.enter_context(ControlChild(_control_words(service)))
             stack.enter_context(self._registered())
             stack.enter_context(self._watched())
-            if self._stays_s != (None, None):
-                stint = Stint(self.drain, running=self._busy, idle_s=self._stays_s[0], most_s=self._stays_s[1])
+            if (service.idle_s, service.most_s) != (None, None):
+                stint = Stint(self.drain, running=self._busy, idle_s=service.idle_s, most_s=service.most_s)
                 stack.enter_context(Repeating(stint.look, period_s=STINT_LOOK_S, name="stint"))
             self._introduce()
             code = self._intake.run()
@@ -148,10 +128,11 @@ class Worker:
         if self._is_private:
             return
         what = "control worker, makes reports and recovers runs" if self._solve_role is None else "solve worker"
-        where = f"; answers on port {self._listen[1]} of {self._listen[0]}" if self._listen else ""
+        port, address = self._service.metrics_port, self._service.metrics_address
+        where = f"; answers on port {port} of {address}" if port else ""
         broker = f"{shown_url(self._plan.broker_url)}, prefix {self._plan.key_prefix}"
         logger.info(
-            "times-doctor %s, %s at %s%s", self._version, what, broker, where,
+            "times-doctor %s, %s at %s%s", __version__, what, broker, where,
             extra={"action": "started", "host": self._plan.host},
         )  # fmt: skip
 
@@ -212,8 +193,8 @@ class Worker:
             running=self._busy,
             is_taking=lambda: not self.drain.is_begun,
             on_replaced=self._on_replaced,
-            brings_control=bool(self._child_words),
-            version=self._version,
+            brings_control=self._service.has_control_child,
+            version=__version__,
             serves=self._solve_role.serves if self._solve_role else (),
         )
         try:
@@ -240,7 +221,7 @@ class Worker:
         from times_doctor_worker.monitoring.team_metrics import Team
 
         is_control = "control" in self._plan.roles
-        team = Team(self._plan, self._version, lambda: self._sweeper) if is_control else None
+        team = Team(self._plan, __version__, lambda: self._sweeper) if is_control else None
 
         def health() -> str:
             swept_s = self._sweeper.swept_s if self._sweeper else None
@@ -268,6 +249,15 @@ def _targets_of(service: Service) -> Targets | None:
     return targets
 
 
+def _control_words(service: Service) -> list[str]:
+    """What starts the control worker beside a service."""
+    words = ["--role", "control", "--name", service.plan.host, "--lifeline"]
+    words += [f"--log-level={service.log_level.lower()}", f"--log-format={service.log_format}"]
+    if service.metrics_port:
+        words.append(f"--metrics-port={service.metrics_port - 1}")  # as it was asked for; ours is the next
+    return words
+
+
 def end_with_lifeline(worker: Worker, fd: int) -> None:
     """Ends the worker when the other end of `fd` is closed: its parent has ended."""
 
@@ -281,7 +271,7 @@ def end_with_lifeline(worker: Worker, fd: int) -> None:
 
 def run_private(plan: WorkerPlan, warden: Warden, *, lifeline_fd: int) -> int:
     """Runs the worker of one scan on this machine to its end; returns its exit code."""
-    worker = Worker(plan, warden, is_private=True, drain_s=0.0)
+    worker = Worker(Service(plan), warden, is_private=True)
     end_with_lifeline(worker, lifeline_fd)
     return worker.run()
 
@@ -290,22 +280,7 @@ def run_service(service: Service, warden: Warden) -> int:
     """Runs a team's worker to its end; returns its exit code. Raises as `Worker.run`."""
 
     trust(service.tls)
-    child_words = ["--role", "control", "--name", service.plan.host, "--lifeline"]
-    child_words += [f"--log-level={service.log_level.lower()}", f"--log-format={service.log_format}"]
-    if service.metrics_port:
-        child_words.append(f"--metrics-port={service.metrics_port - 1}")  # the requested port; ours is the next one
-    worker = Worker(
-        service.plan,
-        warden,
-        is_private=False,
-        drain_s=service.drain_s,
-        cache_bytes=service.cache_bytes,
-        version=__version__,
-        child_words=child_words if service.has_control_child else (),
-        listen=(service.metrics_address, service.metrics_port) if service.metrics_port else None,
-        stays_s=(service.idle_s, service.most_s),
-        targets=_targets_of(service),
-    )
+    worker = Worker(service, warden)
     if service.has_lifeline:
         end_with_lifeline(worker, 0)
     return worker.run()

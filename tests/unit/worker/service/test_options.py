@@ -26,7 +26,7 @@ def test_a_worker_without_words_solves_with_all_cores_and_has_control_beside(tmp
 def test_words_come_before_settings(tmp_path: Path) -> None:
     service = read(tmp_path, "--name", "h7", "--slots", "3", "--threads=6", TIMES_DOCTOR_HOST="other")
     assert (service.plan.host, service.plan.slots, service.plan.cores) == ("h7", 3, 6)
-    assert service.card_name == "h7"
+    assert service.plan.card_name == "h7"
 
 
 def test_slots_default_to_the_threads_given(tmp_path: Path) -> None:
@@ -35,7 +35,11 @@ def test_slots_default_to_the_threads_given(tmp_path: Path) -> None:
 
 def test_a_control_worker_beats_beside_the_hosts_own_name(tmp_path: Path) -> None:
     service = read(tmp_path, "--role", "control", "--name", "h1", "--lifeline")
-    assert (service.plan.roles, service.plan.slots, service.card_name) == (("control",), CONTROL_SLOTS, "control@h1")
+    assert (service.plan.roles, service.plan.slots, service.plan.card_name) == (
+        ("control",),
+        CONTROL_SLOTS,
+        "control@h1",
+    )
     assert (service.has_control_child, service.has_lifeline) == (False, True)
 
 
