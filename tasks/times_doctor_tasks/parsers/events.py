@@ -101,7 +101,6 @@ class SolverStarted(LogEvent, frozen=True):
 
     solver: str
     elapsed_s: float | None = None
-    solvelink: int | None = None
 
 
 class SolverVersion(LogEvent, frozen=True):
@@ -136,6 +135,12 @@ class ErrorLine(LogEvent, frozen=True):
     file: str | None = None
     line: int | None = None
     code: int | None = None
+
+    @property
+    def words(self) -> str:
+        """`text (file, line n)`, as far as its place is known."""
+        at = ", ".join(part for part in (self.file or "", f"line {self.line}" if self.line else "") if part)
+        return f"{self.text} ({at})" if at else self.text
 
 
 class LicenceMessage(LogEvent, frozen=True):
@@ -195,11 +200,10 @@ class PresolvedSize(LogEvent, frozen=True):
 
 
 class PhaseTime(LogEvent, frozen=True):
-    """Seconds (and CPLEX ticks) that the solver reports: `what` is presolve, barrier, crossover, total, ..."""
+    """Seconds that the solver reports: `what` is presolve, barrier, crossover, total, ..."""
 
     what: str
     seconds: float
-    ticks: float | None = None
 
 
 class SimplexIteration(LogEvent, frozen=True):

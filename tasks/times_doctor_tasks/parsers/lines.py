@@ -33,8 +33,6 @@ class LineBuffer:
     line without its end never comes out.
     """
 
-    __slots__ = ("_held", "_parts")
-
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._held = 0

@@ -6,20 +6,7 @@ import re
 from typing import Protocol
 
 from times_doctor_tasks.contract.progress import Phase
-from times_doctor_tasks.parsers.events import (
-    ErrorLine,
-    FinalBound,
-    FinalIterations,
-    FinalObjective,
-    LicenceMessage,
-    LogEvent,
-    ModelSize,
-    SolverEnded,
-    SolverStarted,
-    SolverTime,
-    SolverVersion,
-    SolveStarted,
-)
+from times_doctor_tasks.parsers import events
 from times_doctor_tasks.parsers.gams.log import solver_reader
 from times_doctor_tasks.parsers.highs.log import HighsLogReader
 from times_doctor_tasks.parsers.highs.status import UNREAD
@@ -93,10 +80,10 @@ _SIZE = re.compile(r" +(?P<rows>\d+) rows?,? +(?P<columns>\d+) col\w*(?: and|,)?
 class LogReader(Protocol):
     """Turns text into events; any chunking gives the same events."""
 
-    def feed(self, text: str) -> list[LogEvent]:
+    def feed(self, text: str) -> list[events.LogEvent]:
         """Events of the lines that `text` completes."""
 
-    def close(self) -> list[LogEvent]:
+    def close(self) -> list[events.LogEvent]:
         """The remaining events."""
 
 
@@ -108,9 +95,9 @@ class NativeLogReader:
         self._sink = EventSink()
         self._solver = solver
         self._solves = 0
-        self._version: SolverVersion | None = None
+        self._version: events.SolverVersion | None = None
 
-    def feed(self, text: str) -> list[LogEvent]:
+    def feed(self, text: str) -> list[events.LogEvent]:
         """Events of the lines that `text` completes."""
         for line in self._lines.feed(text):
             if not self._solves:
@@ -123,8 +110,8 @@ class NativeLogReader:
         self._reader = solver_reader(self._solver, self._sink)
         self._ended = self._fixed = self._size_next = False
         self._size: dict[str, int] = {}
-        self._sink.add(SolveStarted(self._solves, "", ""))
-        self._sink.add(SolverStarted(self._solver.upper()))
+        self._sink.add(events.SolveStarted(self._solves, "", ""))
+        self._sink.add(events.SolverStarted(self._solver.upper()))
         if self._version is not None:
             self._sink.add(self._version)
         self._sink.enter(Phase.GENERATE, "reading the model")
@@ -147,7 +134,7 @@ class NativeLogReader:
             self._say(match.groupdict())
         self._size_next = _SIZE_NEXT.match(line) is not None
 
-    def close(self) -> list[LogEvent]:
+    def close(self) -> list[events.LogEvent]:
         """None: a last line without its end is ignored."""
         return self._sink.take()
 
@@ -157,31 +144,31 @@ class NativeLogReader:
         size = {name: int(text) for name in ("rows", "columns", "nonzeros") if (text := told.get(name))}
         self._size |= size  # CPLEX's `display problem stats` says them one by one
         if len(size) > 1 or "nonzeros" in size:
-            add(ModelSize(*(self._size.get(name, 0) for name in ("rows", "columns", "nonzeros"))))
+            add(events.ModelSize(*(self._size.get(name, 0) for name in ("rows", "columns", "nonzeros"))))
         limit = told.get("limit") or told.get("most")
         status = f"{limit.lower()} limit reached" if limit else told.get("status") or told.get("ran_away")
         status = status or ("infeasible or unbounded" if told.get("either") else None)
         if unread := told.get("unread"):
-            add(ErrorLine(unread))
+            add(events.ErrorLine(unread))
             status = UNREAD
         status = status or ("Optimal" if told.get("completed") else "Infeasible" if told.get("refuted") else None)
         if status:
             self._ended = True
-            add(SolverEnded(solver, None, f"{status.strip().rstrip('.')}{told.get('why') or ''}"))
+            add(events.SolverEnded(solver, None, f"{status.strip().rstrip('.')}{told.get('why') or ''}"))
         if (value := figure.get("objective")) is not None and abs(value) < NO_SOLUTION:
-            add(FinalObjective(value))
+            add(events.FinalObjective(value))
         if (value := figure.get("bound")) is not None and abs(value) < NO_SOLUTION:
-            add(FinalBound(value))
+            add(events.FinalBound(value))
         iterations, nodes = (int(text) if (text := told.get(name)) else None for name in ("iterations", "nodes"))
         if iterations is not None or nodes is not None:
-            add(FinalIterations(iterations, nodes))
+            add(events.FinalIterations(iterations, nodes))
         if (seconds := figure.get("seconds", figure.get("solving"))) is not None:
-            add(SolverTime(seconds))
+            add(events.SolverTime(seconds))
         if version := told.get("version"):
-            self._version = SolverVersion(solver, version)
+            self._version = events.SolverVersion(solver, version)
             add(self._version)
         if licence := told.get("licence"):
-            add(LicenceMessage(licence, fatal=True))
+            add(events.LicenceMessage(licence, fatal=True))
 
 
 def log_reader(solver: str) -> LogReader:

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from times_doctor_tasks.contract.states import Verdict
 from times_doctor_tasks.contract.wording import some_of
+from times_doctor_tasks.parsers.solves.endings import Judgement
 from times_doctor_tasks.results.run_reader import RunReading
-from times_doctor_tasks.results.verdicts import Judgement
 
 #: Most rows, and bounds, that a sentence names.
 _NAMED = 3

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from times_doctor_tasks.contract.states import SOLVED
 from times_doctor_tasks.contract.wording import some_of
+from times_doctor_tasks.parsers.solves.endings import Judgement
 from times_doctor_tasks.parsers.solves.solve import Solve
-from times_doctor_tasks.results.verdicts import Judgement
 
 #: Most solves without a solution that are named.
 _NAMED = 3

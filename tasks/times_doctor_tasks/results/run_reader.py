@@ -23,14 +23,14 @@ from times_doctor_tasks.parsers.gams.trace import TraceRow, read_trace
 from times_doctor_tasks.parsers.highs.status import unread_model, with_final_answer, with_gams_codes
 from times_doctor_tasks.parsers.native import LogReader, log_reader
 from times_doctor_tasks.parsers.solves.digest import LogDigest, Options
-from times_doctor_tasks.parsers.solves.endings import solve_ending
+from times_doctor_tasks.parsers.solves.endings import Judgement, solve_ending
 from times_doctor_tasks.parsers.solves.merging import belong_together, merge_solves, rows_of_run, with_too_many
 from times_doctor_tasks.parsers.solves.solve import Solve
 from times_doctor_tasks.results.earlier_solves import with_earlier_solves
 from times_doctor_tasks.results.log_text import lines_of, pieces
 from times_doctor_tasks.results.long_files import ends
 from times_doctor_tasks.results.run_files import RunFiles, native_solver
-from times_doctor_tasks.results.verdicts import Findings, Judgement, judge
+from times_doctor_tasks.results.verdicts import Findings, judge
 
 #: Trace files are small; of a larger one only the two ends are read.
 _TRACE_BYTES, _TRACE_END_BYTES = 16 << 20, 4 << 20
@@ -171,9 +171,8 @@ def read_native_run(
     if unread is not None:
         other = replace(solves[-1], objective=None, bound=None, gap_rel=None, verdict=unread.verdict)
         solves = (*solves[:-1], other)
-        judgement = Judgement(unread.verdict, unread.sentence, unread.next_step)
-    else:
-        judgement = judge(solves[-1] if solves else None, findings, returncode=returncode, stop_reason=stop_reason)
+    last = solves[-1] if solves else None
+    judgement = unread or judge(last, findings, returncode=returncode, stop_reason=stop_reason)
     judgement = with_earlier_solves(judgement, solves)
     # Errors while the solver read the model, like GAMS's compile errors.
     said = Listing(compile_errors=findings.other_errors if judgement.verdict is Verdict.COMPILE_ERROR else ())
@@ -322,8 +321,7 @@ def _messages(digest: LogDigest, listing: Listing, last: Solve | None) -> tuple[
         if size_bytes:
             texts[f"Of the {file} {size_bytes:,} bytes in its middle were left out; their content is unknown."] = None
     for error in (*digest.errors, *listing.compile_errors, *listing.execution_errors):
-        at = ", ".join(part for part in (error.file or "", f"line {error.line}" if error.line else "") if part)
-        texts[f"{error.text} ({at})" if at else error.text] = None
+        texts[error.words] = None
     for text in last.explanations if last is not None else ():
         texts[text] = None
     for line, why in digest.options.ignored:

@@ -13,16 +13,8 @@ from times_doctor_tasks.contract.progress import Phase
 from times_doctor_tasks.contract.states import StopReason, Verdict
 from times_doctor_tasks.parsers.events import ErrorLine
 from times_doctor_tasks.parsers.gams.licence_refusals import why_refused
-from times_doctor_tasks.parsers.solves.endings import Ending, solve_ending
+from times_doctor_tasks.parsers.solves.endings import Judgement, solve_ending
 from times_doctor_tasks.parsers.solves.solve import Solve
-
-
-class Judgement(msgspec.Struct, frozen=True):
-    """A verdict, its reason, and what to do."""
-
-    verdict: Verdict
-    sentence: str
-    next_step: str
 
 
 class Findings(msgspec.Struct, frozen=True):
@@ -198,7 +190,7 @@ def _signal(returncode: int) -> int | None:
 
 
 def _cut_short(
-    ending: Ending | None, findings: Findings, whole: int, returncode: int | None, stop_reason: StopReason | None
+    ending: Judgement | None, findings: Findings, whole: int, returncode: int | None, stop_reason: StopReason | None
 ) -> Judgement:
     """The files are incomplete: the run was stopped or killed, or it is still running."""
     where = f" in phase {findings.last_phase.value!r}" if findings.last_phase is not None else ""
@@ -219,7 +211,7 @@ def _cut_short(
     )
 
 
-def _told_to_stop(stop_reason: StopReason, ending: Ending | None) -> Judgement:
+def _told_to_stop(stop_reason: StopReason, ending: Judgement | None) -> Judgement:
     """We know why it was interrupted: of its messages only those about kept results matter."""
     words = "" if ending is None else ending.kept if ending.verdict is Verdict.INTERRUPTED else ending.sentence
     return _stopped(stop_reason, f". {words}" if words else ".")
@@ -270,7 +262,7 @@ def _signalled(number: int, where: str, engine: str) -> Judgement:
     )
 
 
-def _ctrl_c(ending: Ending | None, stop_reason: StopReason | None) -> Judgement:
+def _ctrl_c(ending: Judgement | None, stop_reason: StopReason | None) -> Judgement:
     if stop_reason is not None:
         return _told_to_stop(stop_reason, ending)
     before = f" The last solve that ended: {ending.sentence}" if ending is not None else ""
@@ -297,7 +289,7 @@ def _unseen(findings: Findings) -> Judgement:
     )
 
 
-def _without_answer(ending: Ending | None, findings: Findings, whole: int, returncode: int | None) -> Judgement:
+def _without_answer(ending: Judgement | None, findings: Findings, whole: int, returncode: int | None) -> Judgement:
     if whole in _codes(findings):
         return _from_code(whole, findings)
     if whole != 0:
@@ -309,7 +301,7 @@ def _without_answer(ending: Ending | None, findings: Findings, whole: int, retur
     if findings.execution_errors:
         return _from_code(3, findings)
     if ending is not None:
-        return Judgement(ending.verdict, ending.sentence, ending.next_step)
+        return ending
     if findings.left_out_bytes:
         return _unseen(findings)
     if findings.solver:
@@ -322,7 +314,7 @@ def _without_answer(ending: Ending | None, findings: Findings, whole: int, retur
     )
 
 
-def _with_answer(ending: Ending, findings: Findings, whole: int, stop_reason: StopReason | None) -> Judgement:
+def _with_answer(ending: Judgement, findings: Findings, whole: int, stop_reason: StopReason | None) -> Judgement:
     is_stopped = ending.verdict in (Verdict.INTERRUPTED, Verdict.SOLVER_FAILURE)
     if stop_reason is StopReason.LOG_TOO_LARGE or (stop_reason is not None and is_stopped):
         return _told_to_stop(stop_reason, ending)
@@ -333,7 +325,7 @@ def _with_answer(ending: Ending, findings: Findings, whole: int, stop_reason: St
             f"{ending.sentence} After it: {after.sentence}",
             f"The solve is good, what the model writes after it may be missing. {after.next_step}",
         )
-    return Judgement(ending.verdict, ending.sentence, ending.next_step)
+    return ending
 
 
 def _from_code(code: int, findings: Findings, detail: str = "") -> Judgement:
@@ -357,7 +349,5 @@ def _first(errors: tuple[ErrorLine, ...]) -> str:
     """` text (file, line n)` of the first error, and how many more there are."""
     if not errors:
         return ""
-    error = errors[0]
-    at = ", ".join(part for part in (error.file or "", f"line {error.line}" if error.line else "") if part)
     more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
-    return f" {error.text}{f' ({at})' if at else ''}{more}"
+    return f" {errors[0].words}{more}"

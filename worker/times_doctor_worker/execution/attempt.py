@@ -198,11 +198,7 @@ class Attempt:
             self.facts,
             ended_ms=ended_ms,
             runtime_s=runtime_s,
-            returncode=end.returncode,
-            cpu_s=end.cpu_s,
-            run_delay_s=end.run_delay_s,
-            peak_memory_mb=end.peak_memory_mb,
-            stop_reason=stop_reason,
+            **msgspec.structs.asdict(end) | {"stop_reason": stop_reason},
         )
 
     def _longest_text(self, engine: Engine, job: Job) -> tuple[float, str]:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from times_doctor_tasks.contract.clock import now_ms
-from times_doctor_tasks.contract.messages import Artefact, CurvePoint, PhaseSpan, RunResult, RunSpec, SolveRecord
+from times_doctor_tasks.contract.messages import Artefact, PhaseSpan, RunResult, RunSpec, SolveRecord
 from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
 from times_doctor_tasks.parsers.progress.tracker import ProgressTracker
 from times_doctor_tasks.parsers.solves.solve import Solve
@@ -30,6 +30,11 @@ _BROKEN = frozenset(
 #: Model statuses for which GAMS prints an objective without a solution: intermediate infeasible and non-integer, error,
 #: nothing returned. A 0 there would look like a result.
 _NO_SOLUTION = frozenset({6, 9, 12, 13, 14})
+#: Figures of a solve that have the same name in a result.
+_SAME_NAMES = (
+    "model_status", "model_status_text", "solver_status", "solver_status_text", "bound", "iterations", "nodes", "rows",
+    "columns", "nonzeros", "presolved_rows", "presolved_columns", "presolved_nonzeros", "basis", "solver_time_s",
+)  # fmt: skip
 _EXCESSES = frozenset({StopReason.OUT_OF_MEMORY, StopReason.LOG_TOO_LARGE})
 _CANCELS = frozenset({StopReason.USER, StopReason.BEATEN, StopReason.CAPPED})
 
@@ -72,6 +77,7 @@ def unsolved(
     run: RunSpec, facts: Facts, *, state: RunState, sentence: str, next_step: str = "", verdict: Verdict | None = None
 ) -> RunResult:
     """The result of an attempt that has no files to read."""
+    rounded = {name: _rounded(getattr(facts, name)) for name in ("cpu_s", "run_delay_s", "load_1m")}
     return msgspec.structs.replace(
         RunResult.of(run, state),
         verdict=verdict,
@@ -79,22 +85,7 @@ def unsolved(
         next_step=_short(next_step),
         threads=run.threads,
         finished_ms=now_ms(),
-        attempt=facts.attempt,
-        host=facts.host,
-        claimed_ms=facts.claimed_ms,
-        started_ms=facts.started_ms,
-        ended_ms=facts.ended_ms,
-        runtime_s=facts.runtime_s,
-        cpu_s=_rounded(facts.cpu_s),
-        run_delay_s=_rounded(facts.run_delay_s),
-        load_1m=_rounded(facts.load_1m),
-        peak_memory_mb=facts.peak_memory_mb,
-        returncode=facts.returncode,
-        stop_reason=facts.stop_reason,
-        directory=facts.directory,
-        engine_version=facts.engine_version,
-        licence=facts.licence,
-        artefacts=facts.artefacts,
+        **msgspec.structs.asdict(facts) | rounded,
     )
 
 
@@ -133,7 +124,9 @@ def solved(
         ended,
         **_figures(last),
         quality=quality_of(reading),
-        solves=tuple(_record(solve) for solve in reading.solves[-MAX_SOLVES:]),
+        solves=tuple(
+            msgspec.convert(solve, SolveRecord, from_attributes=True) for solve in reading.solves[-MAX_SOLVES:]
+        ),
         solve_count=len(reading.solves),
         phases=tuple(
             PhaseSpan(
@@ -143,9 +136,7 @@ def solved(
             )
             for span in tracker.phases
         ),
-        curve=tuple(
-            CurvePoint(t_s=p.t_s, objective=p.objective, residual=p.gap_or_infeasibility) for p in tracker.curve
-        ),
+        curve=tracker.curve,
         applied=application.applied,
         options_ignored=_shortened(f"{text}: {why}" for text, why in reading.options_ignored),
         options_clamped=_shortened(
@@ -159,50 +150,13 @@ def solved(
 
 def _figures(last: Solve) -> dict[str, Any]:
     """The figures of the last solve, by the result's field names."""
-    return {
-        "model_status": last.model_status,
-        "model_status_text": last.model_status_text,
-        "solver_status": last.solver_status,
-        "solver_status_text": last.solver_status_text,
+    return {name: getattr(last, name) for name in _SAME_NAMES} | {
         "lp_status": last.lp_status_text,
         "objective": None if last.model_status in _NO_SOLUTION else last.objective,
-        "bound": last.bound,
-        "iterations": last.iterations,
-        "nodes": last.nodes,
-        "rows": last.rows,
-        "columns": last.columns,
-        "nonzeros": last.nonzeros,
-        "presolved_rows": last.presolved_rows,
-        "presolved_columns": last.presolved_columns,
-        "presolved_nonzeros": last.presolved_nonzeros,
         "matrix_min": last.matrix.minimum if last.matrix else None,
         "matrix_max": last.matrix.maximum if last.matrix else None,
-        "basis": last.basis,
         "numerics": _numerics(last),
-        "solver_time_s": last.solver_time_s,
     }
-
-
-def _record(solve: Solve) -> SolveRecord:
-    return SolveRecord(
-        solver=solve.solver,
-        model=solve.model,
-        model_type=solve.model_type,
-        model_status=solve.model_status,
-        model_status_text=solve.model_status_text,
-        solver_status=solve.solver_status,
-        solver_status_text=solve.solver_status_text,
-        objective=solve.objective,
-        bound=solve.bound,
-        iterations=solve.iterations,
-        nodes=solve.nodes,
-        rows=solve.rows,
-        columns=solve.columns,
-        nonzeros=solve.nonzeros,
-        solver_time_s=solve.solver_time_s,
-        maximise=solve.maximise,
-        verdict=solve.verdict,
-    )
 
 
 def _numerics(solve: Solve) -> dict[str, float]:

@@ -6,22 +6,10 @@ The listing has the same lines, so its reader uses this too.
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from times_doctor_tasks.contract.progress import Phase
-from times_doctor_tasks.parsers.events import (
-    ConflictLine,
-    ConflictStatus,
-    FinalBound,
-    FinalIterations,
-    FinalObjective,
-    NumericalSign,
-    PeakMemory,
-    QualityFigure,
-    SolverEnded,
-    SolverMessage,
-    SolverTime,
-    SolverVersion,
-)
+from times_doctor_tasks.parsers import events
 from times_doctor_tasks.parsers.numbers import number
 from times_doctor_tasks.parsers.sink import EventSink
 
@@ -51,8 +39,6 @@ _EXPLAINS_CONFLICT = ("--- infeasible but becomes", "--- A conflict is", "--- A 
 class CplexLink:
     """Reads the link's lines of one solve into a sink."""
 
-    __slots__ = ("_group", "_in_conflict", "_is_fixed", "_sink")
-
     def __init__(self, sink: EventSink) -> None:
         self._sink = sink
         self._in_conflict = self._is_fixed = False
@@ -71,47 +57,44 @@ class CplexLink:
         if self._ending(line) or self._conflict(line):
             return
         if match := _GMO_MEMORY.match(line):
-            self._sink.add(PeakMemory("GMO", float(match[1])))
+            self._sink.add(events.PeakMemory("GMO", float(match[1])))
         elif _SAYS.search(line.lower()) and not self._in_conflict and not line.startswith(_EXPLAINS_CONFLICT):
-            self._sink.add(SolverMessage(line[4:].strip()))
+            self._sink.add(events.SolverMessage(line[4:].strip()))
 
     def _ending(self, line: str) -> bool:
         add = self._sink.add
         if "status" in line and (match := _STATUS.match(line)):
             self._is_fixed = match[1] is not None
-            add(SolverEnded((match[1] or "") + match[2], int(match[3]), match[4]))
+            add(events.SolverEnded((match[1] or "") + match[2], int(match[3]), match[4]))
         elif "Cplex " not in line:
             return False
         elif match := _TIME.match(line):
             if not self._is_fixed:
-                add(SolverTime(float(match[1]), number(match[2]) if match[2] else None))
+                add(events.SolverTime(float(match[1]), number(match[2]) if match[2] else None))
         elif match := _OLD_VERSION.match(line):
-            add(SolverVersion("CPLEX", match[1]))
+            add(events.SolverVersion("CPLEX", match[1]))
             if match[2]:
-                add(PeakMemory("CPLEX link", float(match[2])))
+                add(events.PeakMemory("CPLEX link", float(match[2])))
         else:
             return False
         return True
 
     def _figures(self, line: str) -> bool:
-        add = self._sink.add
+        sink = self._sink
         if match := _OBJECTIVE.match(line):
-            value = number(match[1])
-            if value is not None:
-                add(FinalObjective(value))
+            sink.add_number(events.FinalObjective, match[1])
             if match[2] and not line.startswith("Final"):
                 # Millions have an exponent, and six digits.
-                add(FinalIterations(int(float(match[2])), int(float(match[3])) if match[3] else None))
+                iterations, nodes = int(float(match[2])), int(float(match[3])) if match[3] else None
+                sink.add(events.FinalIterations(iterations, nodes))
         elif match := _BOUND.match(line):
-            bound = number(match[1])
-            if bound is not None:
-                add(FinalBound(bound))
+            sink.add_number(events.FinalBound, match[1])
         elif self._measure(line):
             pass
         elif match := _MAXIMUM.match(line):
-            self._sign(f"{match[1]} {match[2]}", match[3])
-        elif line.startswith("estimated ") and (value := number(line[10:].strip())) is not None:
-            add(NumericalSign("condition number", value))
+            sink.add_number(partial(events.NumericalSign, f"{match[1]} {match[2]}"), match[3])
+        elif line.startswith("estimated "):
+            sink.add_number(partial(events.NumericalSign, "condition number"), line[10:])
         else:
             return False
         return True
@@ -120,25 +103,19 @@ class CplexLink:
         """One row of `Solution Quality Statistics`, as the option `quality 1` prints them: its largest figures."""
         if (row := _MEASURED.match(line)) is None:
             return False
-        if (value := number(row[3])) is not None:
-            self._sink.add(QualityFigure(_MEASURES.get(row[1], row[1].replace(" ", "_")), value))
+        name = _MEASURES.get(row[1], row[1].replace(" ", "_"))
+        self._sink.add_number(partial(events.QualityFigure, name), row[3])
         if row[2] == "infeasibility":
-            self._sign(f"unscaled {row[1]}", row[3])
-            if row[4]:
-                self._sign(f"scaled {row[1]}", row[4])
+            for what, cell in (("unscaled", row[3]), ("scaled", row[4] or "")):
+                self._sink.add_number(partial(events.NumericalSign, f"{what} {row[1]}"), cell)
         return True
-
-    def _sign(self, what: str, text: str) -> None:
-        value = number(text)
-        if value is not None:
-            self._sink.add(NumericalSign(what, value))
 
     def _conflict(self, line: str) -> bool:
         if line.startswith("--- Start conflict analysis"):
             self._in_conflict = True
             self._sink.enter(Phase.CONFLICT)
         elif match := _REFINER.match(line):
-            self._sink.add(ConflictStatus(int(match[1]), match[2]))
+            self._sink.add(events.ConflictStatus(int(match[1]), match[2]))
             self._in_conflict = False
         else:
             return False
@@ -148,7 +125,7 @@ class CplexLink:
         if not line.strip():
             return True
         if _CONFLICT_ROW.match(line):
-            self._sink.add(ConflictLine(line.strip(), self._group))
+            self._sink.add(events.ConflictLine(line.strip(), self._group))
             return True
         self._group = ""
         return self._counted(line)

@@ -11,29 +11,16 @@ from collections.abc import Callable
 from typing import ClassVar, TypeAlias
 
 from times_doctor_tasks.contract.progress import Phase
+from times_doctor_tasks.parsers import events
 from times_doctor_tasks.parsers.cplex import rows
 from times_doctor_tasks.parsers.cplex.gams_link import CplexLink
-from times_doctor_tasks.parsers.events import (
-    BarrierEnded,
-    ConcurrentWinner,
-    CrossoverEnded,
-    CrossoverStarted,
-    Incumbent,
-    LogEvent,
-    NumericalSign,
-    PhaseTime,
-    PresolvedSize,
-    SolverMessage,
-    SolverParameter,
-    SolverVersion,
-)
 from times_doctor_tasks.parsers.numbers import number, whole
 from times_doctor_tasks.parsers.sink import EventSink
 
-_Row: TypeAlias = Callable[[str], LogEvent | None]
+_Row: TypeAlias = Callable[[str], events.LogEvent | None]
 
 _REDUCED = re.compile(r"Reduced \w+ has ([\d,]+) rows, ([\d,]+) columns, and ([\d,]+) nonzeros")
-_SECONDS = re.compile(r"(.+?) += +(\d+\.?\d*) sec\.(?: \(([\d.]+) ticks)?")
+_SECONDS = re.compile(r"(.+?) += +(\d+\.?\d*) sec\.")
 _STAGE = re.compile(r"(Primal|Dual): +Fix(?:ing (\d+)|ed no) variable")
 _INCUMBENT = re.compile(r"Found incumbent of value (\S+) after")
 _MARKOWITZ = re.compile(r"Markowitz threshold set to (\S+)")
@@ -53,8 +40,6 @@ ORDERING = "ordering"
 
 class CplexReader:
     """Reads the lines of one CPLEX solve into a sink."""
-
-    __slots__ = ("_figures", "_hot", "_hot_phase", "_link", "_nodes", "_pivots", "_sink")
 
     def __init__(self, sink: EventSink) -> None:
         self._sink = sink
@@ -90,7 +75,7 @@ class CplexReader:
             if say is None or not say(self, text):
                 self._other(text)
 
-    def _take(self, event: LogEvent) -> None:
+    def _take(self, event: events.LogEvent) -> None:
         sink = self._sink
         if sink.phase is not self._hot_phase:
             sink.enter(self._hot_phase)
@@ -113,9 +98,9 @@ class CplexReader:
         self._sink.enter(Phase.PRESOLVE)
         if match := _REDUCED.match(text):
             rows, columns, nonzeros = (whole(match[place]) or 0 for place in (1, 2, 3))
-            self._sink.add(PresolvedSize(rows, columns, nonzeros))
+            self._sink.add(events.PresolvedSize(rows, columns, nonzeros))
         elif " = " in text and (match := _SECONDS.match(text)):
-            self._sink.add(PhaseTime("presolve", float(match[2]), number(match[3] or "")))
+            self._sink.add(events.PhaseTime("presolve", float(match[2])))
         return True
 
     def _parallel(self, text: str) -> bool:
@@ -144,7 +129,7 @@ class CplexReader:
         if text.startswith("Itn "):
             self._sink.enter(Phase.BARRIER)
         elif text.startswith("Barrier time") and (match := _SECONDS.match(text)):
-            self._sink.add(BarrierEnded(float(match[2])))
+            self._sink.add(events.BarrierEnded(float(match[2])))
         else:
             return self._winner(text)
         return True
@@ -152,7 +137,7 @@ class CplexReader:
     def _crossover(self, text: str) -> bool:
         if match := _STAGE.match(text):
             self._sink.enter(Phase.CROSSOVER)
-            self._sink.add(CrossoverStarted(match[1].lower(), int(match[2] or 0)))
+            self._sink.add(events.CrossoverStarted(match[1].lower(), int(match[2] or 0)))
             return True
         if text.endswith(" crossover."):
             self._sink.enter(Phase.CROSSOVER)
@@ -163,7 +148,7 @@ class CplexReader:
         method, _, rest = text.partition(" solved model.")
         if rest or method == text:
             return False
-        self._sink.add(ConcurrentWinner(method.removesuffix(" optimizer").lower()))
+        self._sink.add(events.ConcurrentWinner(method.removesuffix(" optimizer").lower()))
         return True
 
     def _network(self, text: str) -> bool:
@@ -178,15 +163,15 @@ class CplexReader:
         match = _SECONDS.match(text)
         if match is None:
             return False
-        seconds, ticks = float(match[2]), number(match[3] or "")
+        seconds = float(match[2])
         if match[1] == "Total crossover time":
-            self._sink.add(CrossoverEnded(seconds))
+            self._sink.add(events.CrossoverEnded(seconds))
         elif match[1] == "Total time for automatic ordering":
-            self._sink.add(PhaseTime("ordering", seconds, ticks))
+            self._sink.add(events.PhaseTime("ordering", seconds))
         elif match[1].startswith(("Total time on", "Total (root")):
-            self._sink.add(PhaseTime("total", seconds, ticks))
+            self._sink.add(events.PhaseTime("total", seconds))
         elif match[1] in ("Elapsed time", "Elapsed real time"):
-            self._sink.add(PhaseTime("elapsed", seconds, ticks))
+            self._sink.add(events.PhaseTime("elapsed", seconds))
         return True
 
     def _mip(self, text: str) -> bool:
@@ -202,31 +187,31 @@ class CplexReader:
         value = number(match[1]) if match else None
         if value is None:
             return False
-        self._sink.add(Incumbent(value))
+        self._sink.add(events.Incumbent(value))
         return True
 
     def _steadied(self, text: str) -> bool:
         if match := _MARKOWITZ.match(text):
-            self._sink.add(NumericalSign("pivot tolerance raised", number(match[1])))
+            self._sink.add(events.NumericalSign("pivot tolerance raised", number(match[1])))
         elif text.startswith("Perturbation started"):
-            self._sink.add(NumericalSign("perturbation"))
+            self._sink.add(events.NumericalSign("perturbation"))
         return text.startswith(("Markowitz", "Perturbation", "Removing"))
 
     def _version(self, text: str) -> bool:
         if not text.startswith("Version identifier: "):
             return False
-        self._sink.add(SolverVersion("CPLEX", text[20:].split(" ", 1)[0]))
+        self._sink.add(events.SolverVersion("CPLEX", text[20:].split(" ", 1)[0]))
         return True
 
     def _other(self, text: str) -> None:
         if text.startswith("CPXPARAM_"):
             name, _, value = text.partition(" ")
-            self._sink.add(SolverParameter(name, value.strip()))
+            self._sink.add(events.SolverParameter(name, value.strip()))
         elif not self._link.read(text):
             if _TROUBLE.search(text.lower()):
-                self._sink.add(NumericalSign(text))
+                self._sink.add(events.NumericalSign(text))
             elif _TELLS_WHY.search(text.lower()):
-                self._sink.add(SolverMessage(text))
+                self._sink.add(events.SolverMessage(text))
 
     def _header(self, text: str) -> bool:
         if self._pivots is Phase.SIMPLEX and text.endswith("Out Variable"):

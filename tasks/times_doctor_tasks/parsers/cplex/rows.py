@@ -99,8 +99,6 @@ class NodeTable:
     #: Where the cells of the columns end under CPLEX's own header.
     _ENDS = (("Objective", 26), ("IInf", 32), ("Best Integer", 46), ("Best Bound", 60), ("ItCnt", 69), ("Gap", 78))
 
-    __slots__ = ("_ends", "_places")
-
     def __init__(self) -> None:
         self._ends = dict(self._ENDS)
         self._places = tuple(self._ends.values())

@@ -44,8 +44,6 @@ def _said(line: str) -> str:
 class ErrorLines:
     """Collects one error and the lines below it, then puts it into a sink."""
 
-    __slots__ = ("_below", "_sink", "held")
-
     def __init__(self, sink: EventSink) -> None:
         self._sink = sink
         self.held: ErrorLine | None = None

@@ -55,8 +55,6 @@ class Listing(msgspec.Struct, frozen=True):
     gams_version: str | None = None
     input_file: str | None = None
     options: Options = msgspec.field(default_factory=Options)
-    solver_report: bool = False
-    """The solver's own report (its option echo, its status line) is in it."""
     solve_begun: bool = False
     """Its end belongs to a solve that has no summary: generated and handed over, or cut off."""
     user_errors: bool = False
@@ -103,7 +101,7 @@ class _ListingReader:
         self._input: str | None = None
         self._above = ""
         self._left_out_bytes = 0
-        self._solver_report = self._user_errors = self._complete = self._input_open = False
+        self._user_errors = self._complete = self._input_open = False
         #: False in a pasted piece without it: its statuses count all the same.
         self._has_summary = False
 
@@ -113,7 +111,7 @@ class _ListingReader:
         self._input_open = self._input_open and line[:4] == "    "
         if say is not None:
             say(self, line[:MAX_LINE_CHARS].rstrip("\r\n"))
-        elif self._report_left:
+        elif self._report_left:  # most lines of a listing are in no report
             self._report(line[:MAX_LINE_CHARS].rstrip("\r\n"))
         self._above = line
 
@@ -130,7 +128,6 @@ class _ListingReader:
             gams_version=self._gams_version,
             input_file=self._input,
             options=self._options,
-            solver_report=self._solver_report,
             solve_begun=begun,
             user_errors=self._user_errors,
             complete=self._complete,
@@ -256,7 +253,7 @@ class _ListingReader:
             self._current().set(nonzeros=whole(match[1]))
             if match[2]:
                 self._current().set(discrete_columns=whole(match[2]))
-        elif self._report_left:
+        else:
             self._report(line)
 
     def _begin_solve(self) -> None:
@@ -274,7 +271,7 @@ class _ListingReader:
         if line.startswith("Input  "):
             self._input_open = self._input is None
             self._input = self._input or line[5:].lstrip()
-        elif self._report_left:
+        else:
             self._report(line)
 
     def _three_stars(self, line: str) -> None:
@@ -283,10 +280,6 @@ class _ListingReader:
             self._in_status_file = False
             self._close_solve()
         else:
-            self._dashes(line)
-
-    def _dashes(self, line: str) -> None:
-        if self._report_left:
             self._report(line)
 
     def _section(self, line: str) -> None:
@@ -295,16 +288,16 @@ class _ListingReader:
             self._end_report()
 
     def _report(self, line: str) -> None:
+        """A line of the solver's report; outside of one it says nothing."""
+        if not self._report_left:
+            return
         self._report_left -= 1
         text = line.strip()
         if not text or self._in_status_file:
             return
         if not self._echo.read(line):
             self._link.read(text)
-        events = self._sink.take()
-        if events:
-            self._solver_report = True
-        for event in events:
+        for event in self._sink.take():
             if not self._options.take(event):
                 self._take(event)
 
@@ -325,18 +318,11 @@ class _ListingReader:
         "****": _stars,
         "*** ": _three_stars,
         "    ": _indented,
-        " RES": _usage,
-        " ITE": _usage,
-        "RANG": _ranges,
-        "RHS ": _ranges,
-        "Boun": _ranges,
-        "Matr": _ranges,
-        "MODE": _statistics,
-        "BLOC": _statistics,
-        "NON ": _statistics,
-        "GAMS": _heading,
-        "\fGAM": _heading,
+        **dict.fromkeys((" RES", " ITE"), _usage),
+        **dict.fromkeys(("RANG", "RHS ", "Boun", "Matr"), _ranges),
+        **dict.fromkeys(("MODE", "BLOC", "NON "), _statistics),
+        **dict.fromkeys(("GAMS", "\fGAM"), _heading),
         "Inpu": _named,
-        "--- ": _dashes,
+        "--- ": _report,
         "----": _section,
     }

@@ -7,23 +7,8 @@ from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 from times_doctor_tasks.contract.progress import Phase
+from times_doctor_tasks.parsers import events
 from times_doctor_tasks.parsers.cplex.log import CplexReader
-from times_doctor_tasks.parsers.events import (
-    DiscreteColumns,
-    Elapsed,
-    GamsStatus,
-    JobStarted,
-    JobStopped,
-    LeftOut,
-    LogEvent,
-    ModelSize,
-    SolveAborted,
-    SolveEnded,
-    SolverEnded,
-    SolverStarted,
-    SolveStarted,
-    SourcePosition,
-)
 from times_doctor_tasks.parsers.gams.errors import ErrorLines
 from times_doctor_tasks.parsers.gams.option_echo import OptionEcho
 from times_doctor_tasks.parsers.gams.ranges import range_statistic
@@ -42,7 +27,7 @@ _JOB = re.compile(r"--- Job (.+) (Start|Stop) (\S+ \S+)(?: (\d+\.\d+\S*))?(?:.* 
 _GENERATING = re.compile(r"--- Generating (\S+) model (\S+)")
 _SIZE = re.compile(r"--- +([\d,]+) rows +([\d,]+) columns +([\d,]+) non-zeroes")
 _DISCRETE = re.compile(r"--- +([\d,]+) discrete-columns")
-_EXECUTING = re.compile(r"--- Executing (\w+)(?: \(Solvelink=(\d+)\))?(?:.*? elapsed (\S+))?")
+_EXECUTING = re.compile(r"--- Executing (\w+)(?: \(Solvelink=\d+\))?(?:.*? elapsed (\S+))?")
 _AFTER = re.compile(r"--- Reading solution for model (\S+)")
 #: A model that calls GAMS that calls GAMS ... deeper than this is a log gone wrong.
 _MAX_NESTED = 8
@@ -74,8 +59,6 @@ def solver_reader(solver: str, sink: EventSink) -> SolverReader:
 class GamsLogReader:
     """Turns the text of a GAMS log into events, which do not depend on the chunks."""
 
-    __slots__ = ("_errors", "_jobs", "_lines", "_options", "_sink", "_solver", "_solves")
-
     def __init__(self) -> None:
         self._lines = LineBuffer()
         self._sink = EventSink()
@@ -85,13 +68,13 @@ class GamsLogReader:
         self._solves = 0
         self._jobs: list[str] = []
 
-    def feed(self, text: str) -> list[LogEvent]:
+    def feed(self, text: str) -> list[events.LogEvent]:
         """Events of the lines that `text` completes."""
         for line in self._lines.feed(text):
             self._read(line)
         return self._sink.take()
 
-    def close(self) -> list[LogEvent]:
+    def close(self) -> list[events.LogEvent]:
         """The remaining events. Ignores a last line without its end: a cut `19` may read as `1`."""
         self._options.flush()
         self._errors.flush()
@@ -110,7 +93,7 @@ class GamsLogReader:
             self._solver.read(line)
         elif line.startswith("IBM ILOG CPLEX"):
             # A log without GAMS's own lines.
-            self._begin_solver(SolverStarted("CPLEX"))
+            self._begin_solver(events.SolverStarted("CPLEX"))
         elif "rror" in line:
             self._errors.plain(line)
 
@@ -118,12 +101,12 @@ class GamsLogReader:
         if self._errors.held:
             self._errors.flush()
         if " Mb" in line and (match := _POSITION.match(line)):
-            self._sink.add(SourcePosition(match[1], int(match[2]), int(match[3])))
+            self._sink.add(events.SourcePosition(match[1], int(match[2]), int(match[3])))
             return
         while line[-1:] == "]" and _IDE_MARK.search(line):
             line = _IDE_MARK.sub("", line)
         if " elapsed " in line and not line.startswith("--- Job ") and (seconds := clock_s(line.rpartition(" ")[2])):
-            self._sink.add(Elapsed(seconds))
+            self._sink.add(events.Elapsed(seconds))
         words = line[4:].split(None, 1)
         say = self._DASHES.get("0" if words and words[0][0].isdecimal() else words[0]) if words else None
         if say is not None and say(self, line):
@@ -141,7 +124,7 @@ class GamsLogReader:
         else:
             nested = len(self._jobs) > 1 and match[1] == self._jobs[-1]
             del self._jobs[-1:]
-            self._sink.add(JobStopped(match[1], clock_s(match[5]) if match[5] else None, nested))
+            self._sink.add(events.JobStopped(match[1], clock_s(match[5]) if match[5] else None, nested))
         return True
 
     def _start_job(self, job: str, version: str | None, julian: float | None) -> None:
@@ -151,7 +134,7 @@ class GamsLogReader:
             self._jobs.clear()
             self._solves = 0
         self._jobs.append(job)
-        self._sink.add(JobStarted(job, version, julian, nested))
+        self._sink.add(events.JobStarted(job, version, julian, nested))
 
     def _starting(self, line: str) -> bool:
         if "compilation" in line:
@@ -171,7 +154,7 @@ class GamsLogReader:
         self._end_solve()
         self._solves += 1
         self._sink.enter(Phase.GENERATE, match[2])
-        self._sink.add(SolveStarted(self._solves, match[2], match[1]))
+        self._sink.add(events.SolveStarted(self._solves, match[2], match[1]))
         return True
 
     def _executing(self, line: str) -> bool:
@@ -182,11 +165,10 @@ class GamsLogReader:
         match = _EXECUTING.match(line)
         if match is None:
             return False
-        elapsed_s = clock_s(match[3]) if match[3] else None
-        self._begin_solver(SolverStarted(match[1], elapsed_s, int(match[2]) if match[2] else None))
+        self._begin_solver(events.SolverStarted(match[1], clock_s(match[2]) if match[2] else None))
         return True
 
-    def _begin_solver(self, started: SolverStarted) -> None:
+    def _begin_solver(self, started: events.SolverStarted) -> None:
         self._sink.add(started)
         if started.solver.upper() in _READERS:
             self._sink.enter(Phase.PRESOLVE, f"starting {started.solver}")
@@ -201,22 +183,22 @@ class GamsLogReader:
             return False
         self._end_solve()
         self._sink.enter(Phase.READ_BACK, match[1])
-        self._sink.add(SolveEnded(match[1]))
+        self._sink.add(events.SolveEnded(match[1]))
         return True
 
     def _times(self, line: str) -> bool:
         # What TIMES itself makes of the model status, right after each solve (err_stat.mod).
         _, found, words = line.partition("TIMES Solve status: ")
         if found and words.strip():
-            self._sink.add(SolverEnded("TIMES", None, words.strip()))
+            self._sink.add(events.SolverEnded("TIMES", None, words.strip()))
         return bool(found)
 
     def _sizes(self, line: str) -> bool:
         if match := _SIZE.match(line):
             rows, columns, nonzeros = (whole(match[place]) or 0 for place in (1, 2, 3))
-            self._sink.add(ModelSize(rows, columns, nonzeros))
+            self._sink.add(events.ModelSize(rows, columns, nonzeros))
         elif match := _DISCRETE.match(line):
-            self._sink.add(DiscreteColumns(whole(match[1]) or 0))
+            self._sink.add(events.DiscreteColumns(whole(match[1]) or 0))
         else:
             return False
         return True
@@ -232,16 +214,16 @@ class GamsLogReader:
         if match := _STATUS.match(line):
             self._errors.flush()
             self._end_solve()
-            self._sink.add(GamsStatus(match[1]))
+            self._sink.add(events.GamsStatus(match[1]))
         elif line.startswith("*** SOLVE aborted"):
             self._errors.flush()
-            self._sink.add(SolveAborted(line[4:].strip()))
+            self._sink.add(events.SolveAborted(line[4:].strip()))
         elif size_bytes := bytes_left_out(line):
             self._errors.flush()
             self._options.flush()
             # The end of a job that the model itself started may be among it.
             del self._jobs[1:]
-            self._sink.add(LeftOut(size_bytes))
+            self._sink.add(events.LeftOut(size_bytes))
         elif self._solver is None or not self._options.read(line):
             self._errors.stars(line, in_solve=self._solver is not None)
 

@@ -40,8 +40,6 @@ _COMMAND_LINE = "command line args"
 class OptionEcho:
     """Reads the option lines of one solve into a sink."""
 
-    __slots__ = ("_echoed", "_sink", "_why", "inside")
-
     def __init__(self, sink: EventSink) -> None:
         self._sink = sink
         self.inside = False

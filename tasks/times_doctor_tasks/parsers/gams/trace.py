@@ -19,7 +19,6 @@ _COLUMNS = (
 class TraceRow(msgspec.Struct, frozen=True):
     """One solve. Missing values and NA are None."""
 
-    input_file: str
     model_type: str
     solver: str
     julian_date: float | None = None
@@ -79,7 +78,6 @@ def _row(line: str, columns: tuple[str, ...]) -> TraceRow | None:
         return None
     direction = _whole(cells, "Direction")
     return TraceRow(
-        input_file=cells.get("InputFileName", ""),
         model_type=cells.get("ModelType", ""),
         solver=cells.get("SolverName", ""),
         julian_date=_number(cells, "JulianDate"),

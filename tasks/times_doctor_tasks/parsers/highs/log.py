@@ -3,34 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from times_doctor_tasks.contract.progress import Phase
-from times_doctor_tasks.parsers.events import (
-    BarrierEnded,
-    CrossoverEnded,
-    CrossoverMoves,
-    CrossoverStarted,
-    ErrorLine,
-    FinalBound,
-    FinalIterations,
-    FinalObjective,
-    LeftOut,
-    LogEvent,
-    ModelSize,
-    NumericalSign,
-    OptionFileMissing,
-    OptionIgnored,
-    OptionSet,
-    PresolvedSize,
-    RangeStatistic,
-    SolveEnded,
-    SolverEnded,
-    SolverMessage,
-    SolverStarted,
-    SolverTime,
-    SolverVersion,
-    SolveStarted,
-)
+from times_doctor_tasks.parsers import events
 from times_doctor_tasks.parsers.highs import rows
 from times_doctor_tasks.parsers.highs.status import NO_OBJECTIVE, UNREAD
 from times_doctor_tasks.parsers.lines import LineBuffer, bytes_left_out
@@ -81,35 +57,19 @@ _RANGE_KINDS = {"Matrix": "matrix", "Cost": "objective", "Bound": "bound", "RHS"
 class HighsReader:
     """Reads the lines of one HiGHS solve into a sink; `bare`: without GAMS, so that sizes and ranges count too."""
 
-    __slots__ = (
-        "_bare",
-        "_began",
-        "_early",
-        "_error",
-        "_iterations",
-        "_nodes",
-        "_options",
-        "_refusal",
-        "_rows",
-        "_sink",
-        "_solves",
-        "_status",
-        "_version",
-    )
-
     def __init__(self, sink: EventSink, *, bare: bool = False) -> None:
         self._sink = sink
         self._bare = bare
         self._began = False
         #: Warnings about the model file, which come before a solve begins.
-        self._early: list[SolverMessage] = []
+        self._early: list[events.SolverMessage] = []
         self._solves = 0
         self._error = self._refusal = self._status = ""
         self._rows = rows.IterationTable()
         self._iterations = 0
         self._nodes: int | None = None
         self._options = False
-        self._version: SolverVersion | None = None
+        self._version: events.SolverVersion | None = None
 
     def read(self, line: str) -> None:
         """Take in one line."""
@@ -143,8 +103,8 @@ class HighsReader:
         self._began = True
         self._solves += 1
         self._iterations, self._nodes, self._status, self._error = 0, None, "", ""
-        self._sink.add(SolveStarted(self._solves, model, model_type))
-        self._sink.add(SolverStarted("HIGHS"))
+        self._sink.add(events.SolveStarted(self._solves, model, model_type))
+        self._sink.add(events.SolverStarted("HIGHS"))
         if self._version is not None:
             self._sink.add(self._version)
         for warning in self._early:
@@ -158,12 +118,12 @@ class HighsReader:
         if (self._options and line.startswith("  ")) or text.startswith("Set option "):
             match = _OPTION.match(text)
             if match is not None:
-                self._sink.add(OptionSet(match[1], match[2]))
+                self._sink.add(events.OptionSet(match[1], match[2]))
                 return True
         self._options = False
         match = _NO_OPTIONS.match(text)
         if match is not None:
-            self._sink.add(OptionFileMissing(match[1] or match[2], text))
+            self._sink.add(events.OptionFileMissing(match[1] or match[2], text))
         return match is not None
 
     def _phase(self, text: str) -> bool:
@@ -177,19 +137,19 @@ class HighsReader:
     def _problem(self, text: str) -> bool:
         sink = self._sink
         if match := _BANNER.match(text):
-            self._version = SolverVersion("HiGHS", match[1])
+            self._version = events.SolverVersion("HiGHS", match[1])
             sink.add(self._version)
             self._began = False
         elif match := _REDUCED.match(text):
-            sink.add(PresolvedSize(int(match[1]), int(match[2]), int(match[3])))
+            sink.add(events.PresolvedSize(int(match[1]), int(match[2]), int(match[3])))
         elif match := _MODEL.match(text):
             if self._bare:
                 self._begin(match[2] or "", match[1])
-                sink.add(ModelSize(int(match[3]), int(match[4]), int(match[5])))
+                sink.add(events.ModelSize(int(match[3]), int(match[4]), int(match[5])))
         elif match := _RANGE.match(text):
             if self._bare:
                 self._begin()
-                sink.add(RangeStatistic(_RANGE_KINDS[match[1]], number(match[2]), number(match[3])))
+                sink.add(events.RangeStatistic(_RANGE_KINDS[match[1]], number(match[2]), number(match[3])))
         else:
             return False
         return True
@@ -198,18 +158,18 @@ class HighsReader:
         sink = self._sink
         if match := _PUSHES.match(text):
             sink.enter(Phase.CROSSOVER)
-            sink.add(CrossoverStarted(match[1], int(match[2])))
+            sink.add(events.CrossoverStarted(match[1], int(match[2])))
         elif match := _REMAINING.match(text):
             sink.enter(Phase.CROSSOVER)
-            sink.add(CrossoverMoves(match[2], int(match[1])))
+            sink.add(events.CrossoverMoves(match[2], int(match[1])))
         elif match := _BASIC.match(text):
-            self._sign(f"unscaled {match[1]} infeasibility", match[2])
+            sink.add_number(partial(events.NumericalSign, f"unscaled {match[1]} infeasibility"), match[2])
         elif text.startswith(("Ipx: IPM", "Hipo: ")) and "Crossover" not in text:
-            sink.add(BarrierEnded())
+            sink.add(events.BarrierEnded())
         elif text.startswith(("Ipx: Crossover", "Hipo: Crossover")):
             if " not " not in text:
                 sink.enter(Phase.CROSSOVER)
-            sink.add(CrossoverEnded())
+            sink.add(events.CrossoverEnded())
         else:
             return False
         return True
@@ -221,12 +181,12 @@ class HighsReader:
             refused = match[1] == "Not Set" and self._error
             self._final(self._error if refused else match[1].strip())
             if text.startswith("ERROR:"):
-                self._sink.add(ErrorLine(text[6:].strip()))
+                self._sink.add(events.ErrorLine(text[6:].strip()))
         elif _CROSSED.match(text):
             self._final("Infeasible")
         elif match := _OBJECTIVE.match(text):
             if (value := number(match[1])) is not None:
-                self._sink.add(FinalObjective(value))
+                self._sink.add(events.FinalObjective(value))
             elif "nan" in match[1].lower() and self._status.lower() == "optimal":
                 self._final(NO_OBJECTIVE)
         else:
@@ -238,14 +198,13 @@ class HighsReader:
         if self._answer(text):
             return True
         if match := _BOUND.match(text):
-            if (value := number(match[1])) is not None:
-                add(FinalBound(value))
+            self._sink.add_number(events.FinalBound, match[1])
         elif match := _COUNT.match(text):
             self._count(match[1], int(match[2]))
         elif match := _RUN_TIME.match(text):
-            add(SolverTime(float(match[1])))
+            add(events.SolverTime(float(match[1])))
             if self._bare:
-                add(SolveEnded())
+                add(events.SolveEnded())
                 # The next one may begin without a line that names it.
                 self._began = False
         else:
@@ -254,7 +213,7 @@ class HighsReader:
 
     def _final(self, status: str) -> None:
         self._status = status
-        self._sink.add(SolverEnded("HiGHS", None, status))
+        self._sink.add(events.SolverEnded("HiGHS", None, status))
 
     def _count(self, what: str, count: int) -> None:
         if what == "Nodes":
@@ -262,7 +221,7 @@ class HighsReader:
         else:
             # A MIP's sum holds those of its root.
             self._iterations = count if what == "LP" else self._iterations + count
-            self._sink.add(FinalIterations(self._iterations, self._nodes))
+            self._sink.add(events.FinalIterations(self._iterations, self._nodes))
         if what == "PDLP":
             # cuPDLP writes its table to the screen only: this is all that the log has of it.
             self._sink.enter(Phase.FIRST_ORDER)
@@ -270,13 +229,13 @@ class HighsReader:
     def _trouble(self, text: str) -> None:
         if text.startswith("ERROR:"):
             self._error = self._refusal = text[6:].strip()
-            self._sink.add(ErrorLine(self._error))
+            self._sink.add(events.ErrorLine(self._error))
         elif self._error and (match := _PLACE.match(text)):
-            self._sink.add(ErrorLine(self._error, match[1], int(match[2])))
+            self._sink.add(events.ErrorLine(self._error, match[1], int(match[2])))
         elif match := _IGNORED.match(text):
-            self._sink.add(OptionIgnored(f"solver = {match[2]}", match[1]))
+            self._sink.add(events.OptionIgnored(f"solver = {match[2]}", match[1]))
         elif match := _INFEASIBILITY.match(text):
-            self._sign(f"unscaled {match[2]} infeasibility", match[1])
+            self._sink.add_number(partial(events.NumericalSign, f"unscaled {match[2]} infeasibility"), match[1])
         elif text.startswith(("WARNING: Solution optimality", "WARNING:    num/max")):
             return
         elif (
@@ -284,19 +243,12 @@ class HighsReader:
             or ("infeasible" in text.lower() and "=>" not in text)
             or " inconsistent bounds [" in text
         ):
-            message = SolverMessage(" ".join(text.removeprefix("WARNING:").split()))
+            message = events.SolverMessage(" ".join(text.removeprefix("WARNING:").split()))
             self._early.append(message) if self._bare and not self._began else self._sink.add(message)
-
-    def _sign(self, what: str, cell: str) -> None:
-        value = number(cell)
-        if value is not None:
-            self._sink.add(NumericalSign(what, value))
 
 
 class HighsLogReader:
     """Turns the text of a bare HiGHS log into events, which do not depend on the chunks."""
-
-    __slots__ = ("_lines", "_reader", "_sink", "_started")
 
     def __init__(self) -> None:
         self._lines = LineBuffer()
@@ -304,22 +256,20 @@ class HighsLogReader:
         self._reader = HighsReader(self._sink, bare=True)
         self._started = False
 
-    def feed(self, text: str) -> list[LogEvent]:
+    def feed(self, text: str) -> list[events.LogEvent]:
         """Events of the lines that `text` completes."""
-        return self._take(self._lines.feed(text))
-
-    def close(self) -> list[LogEvent]:
-        """The last events; ignores a last line without its end, as a cut number reads as another one."""
-        self._reader.close()
-        return self._sink.take()
-
-    def _take(self, lines: list[str]) -> list[LogEvent]:
+        lines = self._lines.feed(text)
         if lines and not self._started:
             self._started = True
             self._sink.enter(Phase.GENERATE, "reading the model")
         for line in lines:
             if size_bytes := bytes_left_out(line):
-                self._sink.add(LeftOut(size_bytes))
+                self._sink.add(events.LeftOut(size_bytes))
             else:
                 self._reader.read(line)
+        return self._sink.take()
+
+    def close(self) -> list[events.LogEvent]:
+        """The last events; ignores a last line without its end, as a cut number reads as another one."""
+        self._reader.close()
         return self._sink.take()

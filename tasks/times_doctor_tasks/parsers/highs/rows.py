@@ -38,8 +38,6 @@ _SCALE = {"k": 1_000, "M": 1_000_000}
 class IterationTable:
     """Knows a row by its shape, or by the interior point or first-order header above it."""
 
-    __slots__ = ("_columns", "_figures", "_first_order")
-
     def __init__(self) -> None:
         self._columns: tuple[str, ...] = ()
         #: The places of objectives and infeasibilities among the columns.

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from times_doctor_tasks.contract.states import Verdict
 from times_doctor_tasks.parsers.events import ErrorLine
 from times_doctor_tasks.parsers.gams.status_texts import MODEL_STATUS, SOLVER_STATUS
-from times_doctor_tasks.parsers.solves.endings import PROVED_GAP, Ending
+from times_doctor_tasks.parsers.solves.endings import PROVED_GAP, Judgement
 from times_doctor_tasks.parsers.solves.solve import Solve
 
 _CODES: dict[str, tuple[int | None, int]] = {
@@ -117,12 +117,12 @@ def _basis(final: Mapping[str, Any]) -> str | None:
     return "vertex" if final.get("basis") else "interior"
 
 
-def unread_model(solve: Solve | None, errors: Sequence[ErrorLine]) -> Ending | None:
+def unread_model(solve: Solve | None, errors: Sequence[ErrorLine]) -> Judgement | None:
     """How a run without a model to solve ended; None if it had one."""
     if solve is None:
         return None
     if lost := next((text for text in solve.explanations if _LOST.match(text)), ""):
-        return Ending(
+        return Judgement(
             Verdict.COMPILE_ERROR,
             f"HiGHS read only a part of the model file ({lost}), so it solved another model.",
             "Correct the file: a name with a blank, one that ROWS or COLUMNS do not have, a value that is there twice.",
@@ -131,13 +131,13 @@ def unread_model(solve: Solve | None, errors: Sequence[ErrorLine]) -> Ending | N
         return None
     if errors:
         name = "HiGHS" if solve.solver == "HIGHS" else solve.solver
-        return Ending(
+        return Judgement(
             Verdict.COMPILE_ERROR,
             f"{name} could not read the model file: {(first_reason(errors) or errors[-1].text).rstrip('.')}.",
             "Check that the file exists and is a valid .mps or .lp file.",
         )
     rows = f"{solve.rows} rows" if solve.rows else "no rows"
-    return Ending(Verdict.NO_SOLVE, f"The model is empty: {rows}, no columns.", "Check the model file.")
+    return Judgement(Verdict.NO_SOLVE, f"The model is empty: {rows}, no columns.", "Check the model file.")
 
 
 def first_reason(errors: Sequence[ErrorLine]) -> str:

@@ -8,24 +8,9 @@ from __future__ import annotations
 import re
 
 from times_doctor_tasks.contract.progress import Phase
-from times_doctor_tasks.parsers.events import (
-    ConflictLine,
-    CrossoverMoves,
-    FinalIterations,
-    FinalObjective,
-    OptionFileMissing,
-    OptionFileRead,
-    OptionIgnored,
-    PresolvedSize,
-    QualityFigure,
-    SimplexIteration,
-    SolverEnded,
-    SolverMessage,
-    SolverStatuses,
-    SolverTime,
-    SolverVersion,
-)
-from times_doctor_tasks.parsers.numbers import number, whole
+from times_doctor_tasks.parsers import events
+from times_doctor_tasks.parsers.numbers import number
+from times_doctor_tasks.parsers.others.final_figures import read_final_figures
 from times_doctor_tasks.parsers.others.tables import TableReader, barrier_row, node_row, simplex_row
 from times_doctor_tasks.parsers.sink import EventSink
 
@@ -61,9 +46,6 @@ _MOSEK_WORDS = {
     "USER_CALLBACK": "interrupted by user",
 }
 _SETTINGS_FILE = re.compile(r"Loading settings file <(.*)>")
-_STATUS = re.compile(r"\.\.\. Status: .*?\((\d+)\) / .*?\((\d+)\)")
-_VALUE = re.compile(r"\.\.\. Objective Value: +(\S+)")
-_DONE = re.compile(r"\.\.\. Solved in ([\d.]+)s, (\d+) iterations(?:, (\d+) nodes)?")
 _ENDINGS = (
     "Solution status :",
     "MIP status",
@@ -90,8 +72,6 @@ _TELLS_WHY = re.compile(r"infeasible|unbounded|limit\b(?<=\blimit)|ctrl-c|interr
 class OtherReader:
     """Reads the lines of one solve of any solver into a sink."""
 
-    __slots__ = ("_group", "_settings_file", "_sink", "_solver", "_stopped", "_tables")
-
     def __init__(self, sink: EventSink, solver: str) -> None:
         self._sink = sink
         self._solver = solver
@@ -106,19 +86,19 @@ class OtherReader:
         if not text or self._tables.read(text.split()) or self._rows(text):
             return
         if not (self._problem(text) or self._end(text)) and _TELLS_WHY.search(text.lower()) and " : " not in text:
-            self._sink.add(SolverMessage(text))
+            self._sink.add(events.SolverMessage(text))
 
     def _rows(self, text: str) -> bool:
         sink = self._sink
         if match := _PUSHES.match(text):
             sink.enter(Phase.CROSSOVER)
-            sink.add(CrossoverMoves(match[2], int(match[1])))
+            sink.add(events.CrossoverMoves(match[2], int(match[1])))
         elif (match := _CBC.match(text)) and (value := number(match[2])) is not None:
             sink.enter(Phase.SIMPLEX)
-            sink.add(SimplexIteration(int(match[1]), "", value, "", number(match[3] or "")))
+            sink.add(events.SimplexIteration(int(match[1]), "", value, "", number(match[3] or "")))
         elif (match := _SOPLEX.match(text)) and (value := number(match[3])) is not None:
             sink.enter(Phase.SIMPLEX)
-            sink.add(SimplexIteration(int(match[1]), "", value, "", number(match[2])))
+            sink.add(events.SimplexIteration(int(match[1]), "", value, "", number(match[2])))
         else:
             return False
         return True
@@ -128,7 +108,7 @@ class OtherReader:
         if ("ettings file" in text and self._settings(text)) or ("viol" in text and self._violation(text)):
             return True
         if match := _VERSIONS.match(text):
-            sink.add(SolverVersion(self._solver, match[1]))
+            sink.add(events.SolverVersion(self._solver, match[1]))
         elif text.startswith(("The presolved problem has", "Presolved problem has")):
             self._group = "presolved"
             sink.enter(Phase.SOLVE, self._solver)  # presolve is over; a table's header will show the next phase
@@ -140,10 +120,10 @@ class OtherReader:
         elif text.startswith("Number of variables in IIS"):
             self._group = "variable"
         elif self._group == "presolved" and (match := _SIZE.match(text)):
-            sink.add(PresolvedSize(int(match[1]), int(match[2]), int(match[3])))
+            sink.add(events.PresolvedSize(int(match[1]), int(match[2]), int(match[3])))
             self._group = ""
         elif self._group in ("equation", "variable") and _CONFLICT.match(text):
-            sink.add(ConflictLine(text, self._group))
+            sink.add(events.ConflictLine(text, self._group))
         else:
             return False
         return True
@@ -155,18 +135,18 @@ class OtherReader:
         name = {"integer": "integrality", "complementarity": match[1]}.get(match[1], f"{match[1]}_residual")
         for suffix, cell in (("", match[2]), ("_rel", match[3])):
             if cell and (value := number(cell)) is not None:
-                self._sink.add(QualityFigure(f"{name}{suffix}", value))
+                self._sink.add(events.QualityFigure(f"{name}{suffix}", value))
         return True
 
     def _settings(self, text: str) -> bool:
         """SoPlex's own words for what other links echo (see `options.py`)."""
         if match := _SETTINGS_FILE.match(text):
             self._settings_file = match[1]
-            self._sink.add(OptionFileRead(match[1]))
+            self._sink.add(events.OptionFileRead(match[1]))
         elif text.startswith("Error opening settings file"):
-            self._sink.add(OptionFileMissing(self._settings_file, text))
+            self._sink.add(events.OptionFileMissing(self._settings_file, text))
         elif text.startswith("Error parsing settings file"):
-            self._sink.add(OptionIgnored(self._settings_file, text.partition(":")[2].strip()))
+            self._sink.add(events.OptionIgnored(self._settings_file, text.partition(":")[2].strip()))
         else:
             return False
         return True
@@ -174,22 +154,15 @@ class OtherReader:
     def _end(self, text: str) -> bool:
         add = self._sink.add
         if match := _COPT_END.match(text):
-            add(SolverEnded(self._solver, None, match[1]))
-            self._objective(match[2])
+            add(events.SolverEnded(self._solver, None, match[1]))
+            self._sink.add_number(events.FinalObjective, match[2])
             if match[3]:
-                add(FinalIterations(int(match[3])))
-        elif match := _STATUS.match(text):
-            add(SolverStatuses(int(match[1]), int(match[2])))
-        elif match := _VALUE.match(text):
-            self._objective(match[1])
-        elif match := _DONE.match(text):
-            add(SolverTime(float(match[1])))
-            add(FinalIterations(int(match[2]), whole(match[3]) if match[3] else None))
+                add(events.FinalIterations(int(match[3])))
         elif match := _MOSEK_STOP.match(text):
             if (words := _MOSEK_WORDS.get(match[1])) is not None:
-                add(SolverEnded(self._solver, None, words))
+                add(events.SolverEnded(self._solver, None, words))
         else:
-            return self._last_words(text)
+            return read_final_figures(text, self._sink) or self._last_words(text)
         return True
 
     def _last_words(self, text: str) -> bool:
@@ -201,11 +174,6 @@ class OtherReader:
             words = words.partition(" (")[0]  # COPT: `integer optimal (relative gap limit 0.0001)`
         # COPT says of a MIP both why it stopped and, later, what it has: the first is the status.
         if not (self._stopped and text.startswith("Solution status")):
-            self._sink.add(SolverEnded(self._solver, None, words))
+            self._sink.add(events.SolverEnded(self._solver, None, words))
         self._stopped = self._stopped or (text.startswith("MIP status") and "(" in text)
         return True
-
-    def _objective(self, cell: str) -> None:
-        value = number(cell)
-        if value is not None:
-            self._sink.add(FinalObjective(value))

@@ -5,25 +5,9 @@ from __future__ import annotations
 import re
 
 from times_doctor_tasks.contract.progress import Phase
-from times_doctor_tasks.parsers.events import (
-    BarrierEnded,
-    ConcurrentWinner,
-    ConflictLine,
-    CrossoverEnded,
-    CrossoverMoves,
-    CrossoverStarted,
-    FinalBound,
-    FinalIterations,
-    FinalObjective,
-    Incumbent,
-    PresolvedSize,
-    SolverEnded,
-    SolverMessage,
-    SolverStatuses,
-    SolverTime,
-    SolverVersion,
-)
-from times_doctor_tasks.parsers.numbers import number, whole
+from times_doctor_tasks.parsers import events
+from times_doctor_tasks.parsers.numbers import number
+from times_doctor_tasks.parsers.others.final_figures import read_final_figures
 from times_doctor_tasks.parsers.others.tables import TableReader, barrier_row, first_order_row, node_row, simplex_row
 from times_doctor_tasks.parsers.sink import EventSink
 
@@ -47,10 +31,6 @@ _CROSSOVER_DONE = re.compile(r"Crossover time: ([\d.]+) seconds")
 _HEURISTIC = re.compile(r"Found heuristic solution: objective (\S+)")
 _EXPLORED = re.compile(r"Explored (\d+) nodes? \((\d+) simplex iterations\)")
 _BEST = re.compile(r"Best objective (\S+), best bound (\S+), gap (\S+)")
-_STATUS = re.compile(r"\.\.\. Status: .*?\((\d+)\) / .*?\((\d+)\)")
-_VALUE = re.compile(r"\.\.\. Objective Value: +(\S+)")
-_BOUND = re.compile(r"\.\.\. Objective Bound: +(\S+)")
-_DONE = re.compile(r"\.\.\. Solved in ([\d.]+)s, (\d+) iterations(?:, (\d+) nodes)?")
 _IN_IIS = re.compile(r"\.\.\. Number of (variable bounds|linear constraints|.*?) in the IIS: (\d+)")
 _ENDINGS = re.compile(
     r"(?:Optimal solution found|Infeasible model|Unbounded model|Infeasible or unbounded model|Model is .*"
@@ -64,8 +44,6 @@ _KINDS = {"P": "primal", "D": "dual"}
 
 class GurobiReader:
     """Reads the lines of one Gurobi solve into a sink."""
-
-    __slots__ = ("_group", "_sink", "_tables")
 
     def __init__(self, sink: EventSink) -> None:
         self._sink = sink
@@ -86,11 +64,11 @@ class GurobiReader:
         sink = self._sink
         if match := _PUSHES.match(text):
             sink.enter(Phase.CROSSOVER)
-            sink.add(CrossoverMoves(_KINDS[match[2]], int(match[1]), number(match[3])))
+            sink.add(events.CrossoverMoves(_KINDS[match[2]], int(match[1]), number(match[3])))
         elif text.startswith(("Presolve", "Root simplex", "Ordering time", "Barrier statistics")):
             sink.enter(Phase.PRESOLVE, "ordering" if text[0] in "OB" else "")
             if match := _PRESOLVED.match(text):
-                sink.add(PresolvedSize(int(match[1]), int(match[2]), int(match[3])))
+                sink.add(events.PresolvedSize(int(match[1]), int(match[2]), int(match[3])))
         elif text.startswith("Start PDHG"):
             self._tables = TableReader(sink, _FIRST_ORDER)
             sink.enter(Phase.FIRST_ORDER)
@@ -99,58 +77,39 @@ class GurobiReader:
         elif text.startswith("Crossover log"):
             self._tables = TableReader(sink, _TABLES)
             sink.enter(Phase.CROSSOVER)
-            sink.add(CrossoverStarted("", None))
+            sink.add(events.CrossoverStarted("", None))
         else:
             return False
         return True
 
     def _results(self, text: str) -> None:
-        add = self._sink.add
+        sink, add = self._sink, self._sink.add
         if match := _VERSION.match(text):
-            add(SolverVersion("Gurobi", match[1]))
+            add(events.SolverVersion("Gurobi", match[1]))
         elif match := _BARRIER_DONE.match(text):
-            add(BarrierEnded(number(match[1])))
+            add(events.BarrierEnded(number(match[1])))
         elif match := _CROSSOVER_DONE.match(text):
-            add(CrossoverEnded(number(match[1])))
+            add(events.CrossoverEnded(number(match[1])))
         elif match := _SOLVED_BY.match(text):
-            add(ConcurrentWinner(match[1].strip()))
-        elif (match := _HEURISTIC.match(text)) and (value := number(match[1])) is not None:
-            add(Incumbent(value))
+            add(events.ConcurrentWinner(match[1].strip()))
+        elif match := _HEURISTIC.match(text):
+            sink.add_number(events.Incumbent, match[1])
         elif match := _EXPLORED.match(text):
-            add(FinalIterations(int(match[2]), int(match[1])))
+            add(events.FinalIterations(int(match[2]), int(match[1])))
         elif match := _BEST.match(text):
-            self._objective(match[1])
-            self._bound(match[2].rstrip(","))
+            sink.add_number(events.FinalObjective, match[1])
+            sink.add_number(events.FinalBound, match[2].rstrip(","))
         elif match := _ENDINGS.match(text):
-            add(SolverEnded("Gurobi", None, text))
+            add(events.SolverEnded("Gurobi", None, text))
         elif text.startswith("Warning:"):
-            add(SolverMessage(text))
+            add(events.SolverMessage(text))
 
     def _link(self, text: str) -> None:
-        add = self._sink.add
-        if match := _STATUS.match(text):
+        if read_final_figures(text, self._sink):
             self._group = ""
-            add(SolverStatuses(int(match[1]), int(match[2])))
-        elif match := _VALUE.match(text):
-            self._objective(match[1])
-        elif match := _BOUND.match(text):
-            self._bound(match[1])
-        elif match := _DONE.match(text):
-            add(SolverTime(float(match[1])))
-            add(FinalIterations(int(match[2]), whole(match[3]) if match[3] else None))
         elif text.startswith("... Computing IIS"):
             self._sink.enter(Phase.CONFLICT)
         elif match := _IN_IIS.match(text):
             self._group = {"variable bounds": "variable", "linear constraints": "equation"}.get(match[1], "other")
         elif self._group:
-            add(ConflictLine(text[4:].strip(), self._group))
-
-    def _objective(self, cell: str) -> None:
-        value = number(cell)
-        if value is not None:
-            self._sink.add(FinalObjective(value))
-
-    def _bound(self, cell: str) -> None:
-        value = number(cell)
-        if value is not None:
-            self._sink.add(FinalBound(value))
+            self._sink.add(events.ConflictLine(text[4:].strip(), self._group))

@@ -89,8 +89,6 @@ def node_row(width: int, left: int, figures: tuple[int, int, int], *, nodes: int
 class TableReader:
     """Reads rows of the last announced table."""
 
-    __slots__ = ("_build", "_phase", "_sink", "_tables")
-
     def __init__(self, sink: EventSink, tables: Tables) -> None:
         self._sink = sink
         self._tables = tables

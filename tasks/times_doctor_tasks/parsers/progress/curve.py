@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
+from times_doctor_tasks.contract.messages import CurvePoint
 
 #: Most points of a curve.
 MAX_POINTS = 200
 
 
-class CurvePoint(msgspec.Struct, frozen=True):
-    """A point of the convergence chart: a relative gap for barrier and MIP, an infeasibility for simplex."""
-
-    t_s: float
-    objective: float | None
-    gap_or_infeasibility: float | None
-
-
 class Curve:
     """Keeps every n-th point, n doubling as the curve fills, and always the last one."""
-
-    __slots__ = ("_every", "_last", "_points", "_seen")
 
     def __init__(self) -> None:
         self._points: list[CurvePoint] = []

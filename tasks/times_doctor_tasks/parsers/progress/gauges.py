@@ -28,8 +28,6 @@ def relative_gap(primal: float, dual: float) -> float | None:
 class BarrierGauge:
     """The mean, over residuals and relative gap, of the fraction of decades done."""
 
-    __slots__ = ("_first", "fraction")
-
     def __init__(self) -> None:
         self.fraction = 0.0
         self._first: tuple[float, ...] = ()
@@ -57,8 +55,6 @@ class BarrierGauge:
 
 class CrossoverGauge:
     """Fraction of a stage's pushes that are done; a crossover has two stages, primal and dual in either order."""
-
-    __slots__ = ("_done", "_total", "fraction")
 
     def __init__(self) -> None:
         self.fraction = 0.0

@@ -22,8 +22,6 @@ class Stretch(msgspec.Struct, frozen=True):
 class Timeline:
     """Collects spans, few of them: short ones are joined to their neighbours."""
 
-    __slots__ = ("_spans",)
-
     def __init__(self) -> None:
         self._spans: list[Stretch] = []
 

@@ -8,28 +8,10 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from times_doctor_tasks.contract.messages import CurvePoint
 from times_doctor_tasks.contract.progress import Phase, Progress
-from times_doctor_tasks.parsers.events import (
-    BarrierEnded,
-    BarrierIteration,
-    CrossoverEnded,
-    CrossoverMoves,
-    CrossoverStarted,
-    FirstOrderIteration,
-    GamsStatus,
-    Incumbent,
-    JobStopped,
-    LogEvent,
-    MipNode,
-    PhaseStarted,
-    SiftingIteration,
-    SimplexIteration,
-    SolverParameter,
-    SolverStarted,
-    SolveStarted,
-    SourcePosition,
-)
-from times_doctor_tasks.parsers.progress.curve import Curve, CurvePoint
+from times_doctor_tasks.parsers import events
+from times_doctor_tasks.parsers.progress.curve import Curve
 from times_doctor_tasks.parsers.progress.gauges import (
     CAP,
     BarrierGauge,
@@ -94,11 +76,11 @@ class ProgressTracker:
         self._curve = Curve()
         self._rows = 0
 
-    def update(self, events: Sequence[LogEvent], *, now_s: float) -> None:
+    def update(self, new: Sequence[events.LogEvent], *, now_s: float) -> None:
         """Take in the log's events up to `now_s`, which never goes back."""
         self._now_s = max(self._now_s, now_s)
         rows = self._rows
-        for event in events:
+        for event in new:
             say = self._SAY.get(type(event))
             if say is not None:
                 say(self, event)
@@ -139,7 +121,7 @@ class ProgressTracker:
         figures = self._figures
         second = figures.gap_rel if figures.gap_rel is not None else figures.infeasibility
         if figures.objective is not None or second is not None:
-            self._curve.add(CurvePoint(self._now_s, figures.objective, second))
+            self._curve.add(CurvePoint(t_s=self._now_s, objective=figures.objective, residual=second))
         if figures.first_row_s is None:
             figures.first_row_s = self._now_s
         figures.last_row_s = self._now_s
@@ -190,26 +172,26 @@ class ProgressTracker:
             self._figures = _Figures(self._now_s)
             self._timeline.enter(phase, self._now_s)
 
-    def _started(self, event: PhaseStarted) -> None:
+    def _started(self, event: events.PhaseStarted) -> None:
         self._enter(event.phase, event.detail)
 
-    def _position(self, event: SourcePosition) -> None:
+    def _position(self, event: events.SourcePosition) -> None:
         if self._phase in _AROUND:
             self._detail = f"{event.file}({event.line})"
 
-    def _solve_started(self, event: SolveStarted) -> None:
+    def _solve_started(self, event: events.SolveStarted) -> None:
         self._solve = event.number
 
-    def _solver_started(self, _event: SolverStarted) -> None:
+    def _solver_started(self, _event: events.SolverStarted) -> None:
         self._outer = None
         self._sifting_asked = False
         self._curve = Curve()
 
-    def _parameter(self, event: SolverParameter) -> None:
+    def _parameter(self, event: events.SolverParameter) -> None:
         if event.name == "CPXPARAM_LPMethod":
             self._sifting_asked = event.value == "5"
 
-    def _simplex(self, event: SimplexIteration) -> None:
+    def _simplex(self, event: events.SimplexIteration) -> None:
         if self._hidden(Phase.SIMPLEX, Phase.NETWORK):
             return
         figures = self._row(event.iteration)
@@ -221,7 +203,7 @@ class ProgressTracker:
         if event.label:
             self._detail = event.label.lower()
 
-    def _barriers(self, event: BarrierIteration) -> None:
+    def _barriers(self, event: events.BarrierIteration) -> None:
         if self._hidden(Phase.BARRIER):
             return
         figures = self._row(event.iteration)
@@ -234,19 +216,19 @@ class ProgressTracker:
         figures.fraction = figures.barrier.fraction
         self._detail = "almost converged" if figures.fraction >= CAP else ""
 
-    def _barrier_over(self, _event: BarrierEnded) -> None:
+    def _barrier_over(self, _event: events.BarrierEnded) -> None:
         if self._phase is Phase.BARRIER:
             self._figures.fraction = 1.0
             self._detail = "converged"
 
-    def _stage(self, event: CrossoverStarted) -> None:
+    def _stage(self, event: events.CrossoverStarted) -> None:
         if self._hidden(Phase.CROSSOVER):
             return
         self._figures.crossover.begin(event)
         self._figures.fraction = self._figures.crossover.fraction
         self._detail = f"{event.kind} push" if event.kind else ""
 
-    def _moves(self, event: CrossoverMoves) -> None:
+    def _moves(self, event: events.CrossoverMoves) -> None:
         if self._hidden(Phase.CROSSOVER):
             return
         figures = self._figures
@@ -258,12 +240,12 @@ class ProgressTracker:
         self._detail = f"{event.kind} push, {event.remaining} left"
         figures.iteration = None
 
-    def _crossover_over(self, _event: CrossoverEnded) -> None:
+    def _crossover_over(self, _event: events.CrossoverEnded) -> None:
         if self._phase is Phase.CROSSOVER:
             self._figures.fraction = 1.0
             self._detail = ""
 
-    def _sifting(self, event: SiftingIteration) -> None:
+    def _sifting(self, event: events.SiftingIteration) -> None:
         figures = self._row(event.iteration)
         if "infeas" in event.label.lower():
             figures.infeasibility = abs(event.value)
@@ -272,14 +254,14 @@ class ProgressTracker:
             figures.infeasibility = None
         self._detail = f"{event.columns} columns" if event.columns is not None else ""
 
-    def _first_order(self, event: FirstOrderIteration) -> None:
+    def _first_order(self, event: events.FirstOrderIteration) -> None:
         figures = self._row(event.iteration)
         figures.objective = event.primal_objective
         figures.bound = event.dual_objective
         figures.gap_rel = relative_gap(event.primal_objective, event.dual_objective)
         figures.infeasibility = event.primal_infeasibility
 
-    def _node(self, event: MipNode) -> None:
+    def _node(self, event: events.MipNode) -> None:
         figures = self._row(event.nodes)
         if event.incumbent is not None:
             figures.objective = event.incumbent
@@ -288,7 +270,7 @@ class ProgressTracker:
         figures.gap_rel = event.gap_rel
         self._detail = f"{event.left} nodes open"
 
-    def _incumbent(self, event: Incumbent) -> None:
+    def _incumbent(self, event: events.Incumbent) -> None:
         if self._phase is Phase.MIP:
             self._figures.objective = event.value
 
@@ -301,26 +283,26 @@ class ProgressTracker:
         """Whether a row belongs to a small solve inside sifting or branch and cut, whose own figures are shown."""
         return self._phase not in shown_in and self._phase is not Phase.CONCURRENT
 
-    def _over(self, _event: GamsStatus | JobStopped) -> None:
+    def _over(self, _event: events.GamsStatus | events.JobStopped) -> None:
         self._timeline.end(self._now_s)
         self._detail = ""
 
     _SAY: ClassVar[dict[type, Callable[[ProgressTracker, Any], None]]] = {
-        PhaseStarted: _started,
-        SourcePosition: _position,
-        SolveStarted: _solve_started,
-        SolverStarted: _solver_started,
-        SolverParameter: _parameter,
-        SimplexIteration: _simplex,
-        BarrierIteration: _barriers,
-        BarrierEnded: _barrier_over,
-        CrossoverStarted: _stage,
-        CrossoverMoves: _moves,
-        CrossoverEnded: _crossover_over,
-        SiftingIteration: _sifting,
-        FirstOrderIteration: _first_order,
-        MipNode: _node,
-        Incumbent: _incumbent,
-        GamsStatus: _over,
-        JobStopped: _over,
+        events.PhaseStarted: _started,
+        events.SourcePosition: _position,
+        events.SolveStarted: _solve_started,
+        events.SolverStarted: _solver_started,
+        events.SolverParameter: _parameter,
+        events.SimplexIteration: _simplex,
+        events.BarrierIteration: _barriers,
+        events.BarrierEnded: _barrier_over,
+        events.CrossoverStarted: _stage,
+        events.CrossoverMoves: _moves,
+        events.CrossoverEnded: _crossover_over,
+        events.SiftingIteration: _sifting,
+        events.FirstOrderIteration: _first_order,
+        events.MipNode: _node,
+        events.Incumbent: _incumbent,
+        events.GamsStatus: _over,
+        events.JobStopped: _over,
     }

@@ -8,26 +8,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from times_doctor_tasks.contract.progress import Phase
-from times_doctor_tasks.parsers.events import (
-    ErrorLine,
-    GamsStatus,
-    JobStarted,
-    JobStopped,
-    LeftOut,
-    LicenceMessage,
-    LogEvent,
-    OptionFileMissing,
-    OptionFileRead,
-    OptionIgnored,
-    OptionSet,
-    PeakMemory,
-    PhaseStarted,
-    SolverEnded,
-    SolverStarted,
-    SolverVersion,
-    SolveStarted,
-    SourcePosition,
-)
+from times_doctor_tasks.parsers import events
 from times_doctor_tasks.parsers.solves.draft import SolveDraft
 from times_doctor_tasks.parsers.solves.solve import Solve
 
@@ -46,19 +27,19 @@ class Options(msgspec.Struct):
     clamped: dict[tuple[str, str, str], None] = msgspec.field(default_factory=dict)
     ignored: dict[tuple[str, str], None] = msgspec.field(default_factory=dict)
 
-    def take(self, event: LogEvent) -> bool:
+    def take(self, event: events.LogEvent) -> bool:
         """Whether `event` was about options."""
-        if isinstance(event, OptionSet):
+        if isinstance(event, events.OptionSet):
             if len(self.taken) < _MAX_OPTIONS:
                 self.taken[event.name, event.value] = None
             if event.original is not None and len(self.clamped) < _MAX_OPTIONS:
                 self.clamped[event.name, event.value, event.original] = None
-        elif isinstance(event, OptionIgnored):
+        elif isinstance(event, events.OptionIgnored):
             if len(self.ignored) < _MAX_OPTIONS:
                 self.ignored[event.text, event.why] = None
-        elif isinstance(event, OptionFileRead):
+        elif isinstance(event, events.OptionFileRead):
             self.read = event.path
-        elif isinstance(event, OptionFileMissing):
+        elif isinstance(event, events.OptionFileMissing):
             self.missing = event.path
         else:
             return False
@@ -106,14 +87,13 @@ class LogDigest:
         #: Bytes of its middle that were not read.
         self.left_out_bytes = 0
         self.options = Options()
-        self.job: JobStarted | None = None
+        self.job: events.JobStarted | None = None
         self.elapsed_s: float | None = None
         self.gams_status: str | None = None
-        self.stopped = False
         self.solver_version: tuple[str, str] | None = None
         self.licence: str | None = None
         self.licence_note: str | None = None
-        self.errors: list[ErrorLine] = []
+        self.errors: list[events.ErrorLine] = []
         self.last_phase: Phase | None = None
         self.gams_memory_mb: int | None = None
         self.peaks_mb: dict[str, float] = {}
@@ -122,10 +102,10 @@ class LogDigest:
         self._solves = SolveList()
         self._draft: SolveDraft | None = None
 
-    def add(self, events: Iterable[LogEvent]) -> None:
+    def add(self, new: Iterable[events.LogEvent]) -> None:
         """Take in events in their order."""
-        for event in events:
-            if self._nested and not isinstance(event, JobStarted | JobStopped | LeftOut):
+        for event in new:
+            if self._nested and not isinstance(event, events.JobStarted | events.JobStopped | events.LeftOut):
                 continue
             say = self._SAY.get(type(event))
             if say is not None:
@@ -143,88 +123,86 @@ class LogDigest:
         kept = self._solves.kept()
         return kept if self._draft is None else (*kept, self._draft.finish())
 
-    def _position(self, event: SourcePosition) -> None:
+    def _position(self, event: events.SourcePosition) -> None:
         if self.gams_memory_mb is None or event.memory_mb > self.gams_memory_mb:
             self.gams_memory_mb = event.memory_mb
 
-    def _phase(self, event: PhaseStarted) -> None:
+    def _phase(self, event: events.PhaseStarted) -> None:
         self.last_phase = event.phase
 
-    def _begin(self, event: SolveStarted) -> None:
+    def _begin(self, event: events.SolveStarted) -> None:
         if self._draft is not None:
             self._solves.add(self._draft.finish())
         self._draft = SolveDraft(event.number)
         self._draft.set(model=event.model or None, model_type=event.model_type or None)
         self.solver_ended = False
 
-    def _solver(self, _event: SolverStarted) -> None:
+    def _solver(self, _event: events.SolverStarted) -> None:
         if self._draft is None or self._draft.solve.ended:
             # No line about a generated solve.
-            self._begin(SolveStarted(self._solves.count + 1, "", ""))
+            self._begin(events.SolveStarted(self._solves.count + 1, "", ""))
 
-    def _start(self, event: JobStarted) -> None:
+    def _start(self, event: events.JobStarted) -> None:
         if event.nested:
             self._nested += 1
             return
         self._reset()
         self.job = event
 
-    def _stop(self, event: JobStopped) -> None:
+    def _stop(self, event: events.JobStopped) -> None:
         if event.nested:
             self._nested = max(0, self._nested - 1)
             return
-        self.stopped = True
         self.elapsed_s = event.elapsed_s
 
-    def _gap(self, event: LeftOut) -> None:
+    def _gap(self, event: events.LeftOut) -> None:
         self._nested = 0
         self.left_out_bytes += event.size_bytes
 
-    def _status(self, event: GamsStatus) -> None:
+    def _status(self, event: events.GamsStatus) -> None:
         self.gams_status = event.text
 
-    def _version(self, event: SolverVersion) -> None:
+    def _version(self, event: events.SolverVersion) -> None:
         self.solver_version = (event.name, event.version)
 
-    def _licensed(self, event: LicenceMessage) -> None:
+    def _licensed(self, event: events.LicenceMessage) -> None:
         if event.fatal:
             self.licence = self.licence or event.text
         else:
             self.licence_note = event.text
 
-    def _error(self, event: ErrorLine) -> None:
-        if self.errors and self.errors[-1] == ErrorLine(event.text):
+    def _error(self, event: events.ErrorLine) -> None:
+        if self.errors and self.errors[-1] == events.ErrorLine(event.text):
             self.errors[-1] = event  # the same, now with its place
         elif len(self.errors) < _MAX_ERRORS:
             self.errors.append(event)
         else:
             self.errors[-1] = event
 
-    def _peak(self, event: PeakMemory) -> None:
+    def _peak(self, event: events.PeakMemory) -> None:
         self.peaks_mb[event.what] = max(self.peaks_mb.get(event.what, 0.0), event.megabytes)
 
-    def _over(self, _event: SolverEnded) -> None:
+    def _over(self, _event: events.SolverEnded) -> None:
         self.solver_ended = True
 
-    def _option(self, event: LogEvent) -> None:
+    def _option(self, event: events.LogEvent) -> None:
         self.options.take(event)
 
     _SAY: ClassVar[dict[type, Callable[[LogDigest, Any], None]]] = {
-        SourcePosition: _position,
-        PhaseStarted: _phase,
-        SolveStarted: _begin,
-        SolverStarted: _solver,
-        JobStarted: _start,
-        JobStopped: _stop,
-        LeftOut: _gap,
-        GamsStatus: _status,
-        SolverVersion: _version,
-        LicenceMessage: _licensed,
-        ErrorLine: _error,
-        PeakMemory: _peak,
-        SolverEnded: _over,
-        OptionSet: _option,
-        OptionIgnored: _option,
-        OptionFileRead: _option,
-        OptionFileMissing: _option,
+        events.SourcePosition: _position,
+        events.PhaseStarted: _phase,
+        events.SolveStarted: _begin,
+        events.SolverStarted: _solver,
+        events.JobStarted: _start,
+        events.JobStopped: _stop,
+        events.LeftOut: _gap,
+        events.GamsStatus: _status,
+        events.SolverVersion: _version,
+        events.LicenceMessage: _licensed,
+        events.ErrorLine: _error,
+        events.PeakMemory: _peak,
+        events.SolverEnded: _over,
+        **dict.fromkeys(
+            (events.OptionSet, events.OptionIgnored, events.OptionFileRead, events.OptionFileMissing), _option
+        ),
     }

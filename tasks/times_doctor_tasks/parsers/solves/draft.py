@@ -9,39 +9,7 @@ from typing import Any, ClassVar
 from msgspec.structs import replace
 
 from times_doctor_tasks.contract.progress import Phase
-from times_doctor_tasks.parsers.events import (
-    BarrierEnded,
-    BarrierIteration,
-    ConcurrentWinner,
-    ConflictLine,
-    ConflictStatus,
-    CrossoverEnded,
-    DiscreteColumns,
-    FinalBound,
-    FinalIterations,
-    FinalObjective,
-    LogEvent,
-    MipNode,
-    ModelSize,
-    NumericalSign,
-    OptionSet,
-    PhaseStarted,
-    PhaseTime,
-    PresolvedSize,
-    QualityFigure,
-    RangeStatistic,
-    SiftingIteration,
-    SimplexIteration,
-    SolveAborted,
-    SolveEnded,
-    SolverEnded,
-    SolverMessage,
-    SolverParameter,
-    SolverStarted,
-    SolverStatuses,
-    SolverTime,
-    SolverVersion,
-)
+from times_doctor_tasks.parsers import events
 from times_doctor_tasks.parsers.gams.status_texts import MODEL_STATUS, SOLVER_STATUS
 from times_doctor_tasks.parsers.solves.solve import Numerics, Range, Solve
 
@@ -66,22 +34,23 @@ _METHOD, _SOLUTION_TYPE, _CROSSOVER = "CPXPARAM_LPMethod", "CPXPARAM_SolutionTyp
 _PARAMETERS = {"lpmethod": _METHOD, "solutiontype": _SOLUTION_TYPE, "barcrossalg": _CROSSOVER}
 #: `lower: x(j63) > 0` (CPLEX, COPT), `0.000000 < x(j1)` (Gurobi).
 _NOT_NEGATIVE = re.compile(r" >=? 0(\.0*)?$|^variable -?0(\.0*)? <=? [^<]*$")
+_COUNTED_SIGNS = {"perturbation": "perturbations", "pivot tolerance raised": "markowitz_raises"}
 _LARGEST_INFEASIBILITY = re.compile(r"(un)?scaled (primal|dual|bound|row|reduced-cost)")
 
 #: Fields of a solve that are copied from an event, by the event's field.
 _COPIED: dict[type, dict[str, str]] = {
-    ModelSize: {"rows": "rows", "columns": "columns", "nonzeros": "nonzeros"},
-    DiscreteColumns: {"discrete_columns": "count"},
+    events.ModelSize: {"rows": "rows", "columns": "columns", "nonzeros": "nonzeros"},
+    events.DiscreteColumns: {"discrete_columns": "count"},
     # A MIP presolves again at each restart: the last one counts.
-    PresolvedSize: {"presolved_rows": "rows", "presolved_columns": "columns", "presolved_nonzeros": "nonzeros"},
-    SolverStarted: {"solver": "solver"},
-    SolverVersion: {"solver_version": "version"},
-    FinalObjective: {"objective": "value"},
-    FinalBound: {"bound": "value"},
-    SolverTime: {"solver_time_s": "seconds", "ticks": "ticks"},
+    events.PresolvedSize: {"presolved_rows": "rows", "presolved_columns": "columns", "presolved_nonzeros": "nonzeros"},
+    events.SolverStarted: {"solver": "solver"},
+    events.SolverVersion: {"solver_version": "version"},
+    events.FinalObjective: {"objective": "value"},
+    events.FinalBound: {"bound": "value"},
+    events.SolverTime: {"solver_time_s": "seconds", "ticks": "ticks"},
 }
 #: After CPLEX's status they are of the LP that it solves for a MIP's marginals.
-_OF_ITS_TIME = frozenset({PresolvedSize, PhaseTime, BarrierEnded, CrossoverEnded})
+_OF_ITS_TIME = frozenset({events.PresolvedSize, events.PhaseTime, events.BarrierEnded, events.CrossoverEnded})
 
 
 def _says_little(bound: str) -> bool:
@@ -91,22 +60,6 @@ def _says_little(bound: str) -> bool:
 
 class SolveDraft:
     """Collects the events of one solve. Bounded: it keeps last values, not rows."""
-
-    __slots__ = (
-        "_bounds",
-        "_conflict",
-        "_explanations",
-        "_last",
-        "_node",
-        "_numerics",
-        "_parameters",
-        "_phases",
-        "_quality",
-        "_seconds",
-        "_simplex",
-        "_winner",
-        "solve",
-    )
 
     def __init__(self, number: int) -> None:
         self.solve = Solve(number)
@@ -118,8 +71,8 @@ class SolveDraft:
         self._parameters: dict[str, str] = {}
         #: Phases that iterate, in the order of their last appearance.
         self._phases: dict[Phase, None] = {}
-        self._last: SimplexIteration | BarrierIteration | SiftingIteration | None = None
-        self._node: MipNode | None = None
+        self._last: events.SimplexIteration | events.BarrierIteration | events.SiftingIteration | None = None
+        self._node: events.MipNode | None = None
         self._seconds: dict[str, float] = {}
         self._simplex: str | None = None
         self._winner: str | None = None
@@ -128,15 +81,15 @@ class SolveDraft:
         """Overwrite fields of the solve."""
         self.solve = replace(self.solve, **fields)
 
-    def take(self, event: LogEvent) -> None:
+    def take(self, event: events.LogEvent) -> None:
         """Take in one event."""
         kind = type(event)
         if kind in _OF_ITS_TIME and self.solve.lp_status is not None:
             return
         if kind in _COPIED:
             self.set(**{field: getattr(event, source) for field, source in _COPIED[kind].items()})
-        elif kind in (SolveEnded, SolveAborted):
-            self.set(ended=True, aborted=self.solve.aborted or kind is SolveAborted)
+        elif kind in (events.SolveEnded, events.SolveAborted):
+            self.set(ended=True, aborted=self.solve.aborted or kind is events.SolveAborted)
         elif (say := self._SAY.get(kind)) is not None:
             say(self, event)
 
@@ -156,30 +109,30 @@ class SolveDraft:
             solve = replace(solve, iterations=self._iterations())
         return self._with_gap(solve)
 
-    def _row(self, event: SimplexIteration | BarrierIteration | SiftingIteration) -> None:
+    def _row(self, event: events.SimplexIteration | events.BarrierIteration | events.SiftingIteration) -> None:
         self._last = event
 
-    def _noded(self, event: MipNode) -> None:
+    def _noded(self, event: events.MipNode) -> None:
         self._node = event
 
-    def _phase(self, event: PhaseStarted) -> None:
+    def _phase(self, event: events.PhaseStarted) -> None:
         if event.phase in _ITERATIVE:
             self._phases.pop(event.phase, None)
             self._phases[event.phase] = None
             if event.phase is Phase.SIMPLEX and event.detail:
                 self._simplex = event.detail
 
-    def _range(self, event: RangeStatistic) -> None:
+    def _range(self, event: events.RangeStatistic) -> None:
         field = {"matrix": "matrix", "rhs": "rhs", "bound": "bounds"}.get(event.kind)
         if field:
             self.set(**{field: Range(event.minimum, event.maximum)})
 
-    def _ended(self, event: SolverEnded) -> None:
+    def _ended(self, event: events.SolverEnded) -> None:
         # The LP solved after a MIP to get marginals says nothing about the MIP; TIMES only repeats.
         if not event.kind.startswith("Fixed") and (event.kind != "TIMES" or self.solve.lp_status_text is None):
             self.set(lp_status=event.code, lp_status_text=event.text)
 
-    def _statuses(self, event: SolverStatuses) -> None:
+    def _statuses(self, event: events.SolverStatuses) -> None:
         self.set(
             solver_status=event.solver_status,
             solver_status_text=SOLVER_STATUS.get(event.solver_status),
@@ -187,57 +140,52 @@ class SolveDraft:
             model_status_text=MODEL_STATUS.get(event.model_status),
         )
 
-    def _counts(self, event: FinalIterations) -> None:
+    def _counts(self, event: events.FinalIterations) -> None:
         if event.iterations is not None:
             self.set(iterations=event.iterations)
         if event.nodes is not None:
             self.set(nodes=event.nodes)
 
-    def _part(self, event: PhaseTime) -> None:
+    def _part(self, event: events.PhaseTime) -> None:
         if event.what in ("total", "elapsed"):
             self._seconds[event.what] = event.seconds
         else:
             self._seconds[event.what] = self._seconds.get(event.what, 0.0) + event.seconds
 
-    def _barrier_over(self, event: BarrierEnded) -> None:
+    def _stage_over(self, event: events.BarrierEnded | events.CrossoverEnded) -> None:
         if event.seconds is not None:
-            self._part(PhaseTime("barrier", event.seconds))
+            what = "barrier" if isinstance(event, events.BarrierEnded) else "crossover"
+            self._part(events.PhaseTime(what, event.seconds))
 
-    def _crossover_over(self, event: CrossoverEnded) -> None:
-        if event.seconds is not None:
-            self._part(PhaseTime("crossover", event.seconds))
-
-    def _winning(self, event: ConcurrentWinner) -> None:
+    def _winning(self, event: events.ConcurrentWinner) -> None:
         self._winner = event.method
 
-    def _parameter(self, event: SolverParameter) -> None:
+    def _parameter(self, event: events.SolverParameter) -> None:
         if event.name in (_METHOD, _SOLUTION_TYPE, _CROSSOVER):
             self._parameters[event.name] = event.value
 
-    def _option(self, event: OptionSet) -> None:
+    def _option(self, event: events.OptionSet) -> None:
         parameter = _PARAMETERS.get(event.name.lower())
         if parameter is not None and self.solve.solver == "CPLEX":
             self._parameters[parameter] = event.value
 
-    def _message(self, event: SolverMessage) -> None:
+    def _message(self, event: events.SolverMessage) -> None:
         if len(self._explanations) < _MAX_EXPLANATIONS:
             self._explanations[event.text] = None
 
-    def _conflicting(self, event: ConflictLine) -> None:
+    def _conflicting(self, event: events.ConflictLine) -> None:
         line = f"{event.kind} {event.text}" if event.kind else event.text
         kept = self._bounds if event.kind == "variable" else self._conflict
         if len(kept) < MAX_CONFLICT_LINES:
             kept.append(line)
 
-    def _refined(self, event: ConflictStatus) -> None:
-        self._message(SolverMessage(f"conflict refiner: {event.text}"))
+    def _refined(self, event: events.ConflictStatus) -> None:
+        self._message(events.SolverMessage(f"conflict refiner: {event.text}"))
 
-    def _sign(self, event: NumericalSign) -> None:
+    def _sign(self, event: events.NumericalSign) -> None:
         numerics = self._numerics
-        if event.what == "perturbation":
-            self._numerics = replace(numerics, perturbations=numerics.perturbations + 1)
-        elif event.what == "pivot tolerance raised":
-            self._numerics = replace(numerics, markowitz_raises=numerics.markowitz_raises + 1)
+        if field := _COUNTED_SIGNS.get(event.what):
+            self._numerics = replace(numerics, **{field: getattr(numerics, field) + 1})
         elif event.what == "condition number":
             self._numerics = replace(numerics, condition=event.value)
         elif event.value is not None and (match := _LARGEST_INFEASIBILITY.match(event.what)):
@@ -249,17 +197,14 @@ class SolveDraft:
             )
             self._numerics = replace(numerics, refactorings=refactorings, signs=signs)
 
-    def _measured(self, event: QualityFigure) -> None:
+    def _measured(self, event: events.QualityFigure) -> None:
         self._quality[event.name] = event.value
 
     def _largest(self, scaled: bool, what: str, value: float) -> None:
-        if what in ("dual", "reduced-cost"):
-            if not scaled:
-                self._numerics = replace(self._numerics, dual_infeasibility=value)
-        elif scaled:
-            self._numerics = replace(self._numerics, scaled_infeasibility=value)
-        else:
-            self._numerics = replace(self._numerics, unscaled_infeasibility=value)
+        is_dual = what in ("dual", "reduced-cost")
+        if not (is_dual and scaled):
+            field = "dual_infeasibility" if is_dual else f"{'' if scaled else 'un'}scaled_infeasibility"
+            self._numerics = replace(self._numerics, **{field: value})
 
     def _method(self) -> str | None:
         if self._node is not None or self._is_discrete():
@@ -280,7 +225,7 @@ class SolveDraft:
             return asked
         if Phase.NETWORK in self._phases:
             return "network simplex"
-        if isinstance(self._last, SimplexIteration) and self._last.label.startswith("Dual"):
+        if isinstance(self._last, events.SimplexIteration) and self._last.label.startswith("Dual"):
             return "dual simplex"
         return (self._simplex or "simplex") if Phase.SIMPLEX in self._phases else None
 
@@ -304,13 +249,13 @@ class SolveDraft:
     def _iterations(self) -> int | None:
         # Others count differently in their rows: only their own sum will do.
         last = self._last if self.solve.solver == "CPLEX" else None
-        if isinstance(last, BarrierIteration | SiftingIteration) and not (
-            isinstance(last, BarrierIteration) and Phase.SIFTING in self._phases
+        if isinstance(last, events.BarrierIteration | events.SiftingIteration) and not (
+            isinstance(last, events.BarrierIteration) and Phase.SIFTING in self._phases
         ):
             return last.iteration
         if self._node is not None:
             return self._node.iterations
-        if isinstance(last, SimplexIteration) and not last.label and Phase.BARRIER not in self._phases:
+        if isinstance(last, events.SimplexIteration) and not last.label and Phase.BARRIER not in self._phases:
             return last.iteration
         return None
 
@@ -329,24 +274,22 @@ class SolveDraft:
         )
 
     _SAY: ClassVar[dict[type, Callable[[SolveDraft, Any], None]]] = {
-        SimplexIteration: _row,
-        BarrierIteration: _row,
-        SiftingIteration: _row,
-        MipNode: _noded,
-        PhaseStarted: _phase,
-        RangeStatistic: _range,
-        SolverEnded: _ended,
-        SolverStatuses: _statuses,
-        FinalIterations: _counts,
-        PhaseTime: _part,
-        BarrierEnded: _barrier_over,
-        CrossoverEnded: _crossover_over,
-        ConcurrentWinner: _winning,
-        SolverParameter: _parameter,
-        OptionSet: _option,
-        SolverMessage: _message,
-        ConflictLine: _conflicting,
-        ConflictStatus: _refined,
-        NumericalSign: _sign,
-        QualityFigure: _measured,
+        **dict.fromkeys((events.SimplexIteration, events.BarrierIteration, events.SiftingIteration), _row),
+        events.MipNode: _noded,
+        events.PhaseStarted: _phase,
+        events.RangeStatistic: _range,
+        events.SolverEnded: _ended,
+        events.SolverStatuses: _statuses,
+        events.FinalIterations: _counts,
+        events.PhaseTime: _part,
+        events.BarrierEnded: _stage_over,
+        events.CrossoverEnded: _stage_over,
+        events.ConcurrentWinner: _winning,
+        events.SolverParameter: _parameter,
+        events.OptionSet: _option,
+        events.SolverMessage: _message,
+        events.ConflictLine: _conflicting,
+        events.ConflictStatus: _refined,
+        events.NumericalSign: _sign,
+        events.QualityFigure: _measured,
     }

@@ -52,8 +52,8 @@ _LIMITS = (
 )
 
 
-class Ending(msgspec.Struct, frozen=True):
-    """A verdict on one solve, its reason, and what to do."""
+class Judgement(msgspec.Struct, frozen=True):
+    """A verdict on a solve or a run, its reason, and what to do."""
 
     verdict: Verdict
     sentence: str
@@ -62,10 +62,22 @@ class Ending(msgspec.Struct, frozen=True):
     """Of a solve that was interrupted: a sentence on the solution that it had, for callers that say why themselves."""
 
 
-def solve_ending(solve: Solve) -> Ending | None:
+_IMPROVES_WITHOUT_END = Judgement(
+    Verdict.UNBOUNDED,
+    "The model is unbounded: its objective can improve without end.",
+    "Look for a cost that is missing or has the wrong sign, or an activity without an upper bound.",
+)
+_NO_LICENCE = Judgement(
+    Verdict.LICENCE,
+    "The solver has no valid licence for this model.",
+    "Check the solver's licence and its size limits on that host.",
+)
+
+
+def solve_ending(solve: Solve) -> Judgement | None:
     """How `solve` ended; None if unknown."""
     if solve.aborted:
-        return Ending(
+        return Judgement(
             Verdict.EXECUTION_ERROR,
             "GAMS did not hand the model to a solver: it found errors before or while it generated the equations.",
             "Look at the execution errors in the listing.",
@@ -77,7 +89,7 @@ def solve_ending(solve: Solve) -> Ending | None:
     return _not_completed(solve)
 
 
-def _completed(solve: Solve) -> Ending:
+def _completed(solve: Solve) -> Judgement:
     status = solve.model_status
     if solve.lp_status in _EITHER and status in _INFEASIBLE:
         return _either(solve)
@@ -90,30 +102,30 @@ def _completed(solve: Solve) -> Ending:
     if status in _INFEASIBLE:
         return _infeasible(solve)
     if status in _UNBOUNDED:
-        return _unbounded()
+        return _IMPROVES_WITHOUT_END
     if status == 11:
-        return _licence()
+        return _NO_LICENCE
     return _failed(solve)
 
 
-def _not_completed(solve: Solve) -> Ending:
+def _not_completed(solve: Solve) -> Judgement:
     status = solve.solver_status
     if status in (2, 3):
         return _limit(solve, "iteration limit" if status == 2 else _time_limit(solve))
     if status == 4:
         return _terminated(solve)
     if status == 7 or solve.model_status == 11:
-        return _licence()
+        return _NO_LICENCE
     if status == 8:
         return _interrupted(solve)
     if status == 12:
-        return Ending(
+        return Judgement(
             Verdict.NO_SOLVE,
             "GAMS skipped the solve.",
             "Look above the solve in the listing: an earlier error or a model attribute made GAMS skip it.",
         )
     if status == 6:
-        return Ending(
+        return Judgement(
             Verdict.SOLVER_FAILURE,
             f"{solve.solver or 'The solver'} cannot solve this type of model ({solve.model_type or 'unknown type'}).",
             "Choose another solver for this model type.",
@@ -121,40 +133,39 @@ def _not_completed(solve: Solve) -> Ending:
     return _failed(solve)
 
 
-def _optimal(solve: Solve) -> Ending:
+def _optimal(solve: Solve) -> Judgement:
     if solve.lp_status in _UNSCALED:
-        return Ending(
+        return Judgement(
             Verdict.OPTIMAL,
             f"Optimal after scaling{_value(solve)}, but the solution violates equations of the model as written.",
             "Compare with a profile for numerically hard models (scaind 1, numericalemphasis 1).",
         )
     word = "Locally optimal" if solve.model_status == 2 else "Optimal"
     note = "; marginals are those of an interior point, not of a basis" if solve.basis == "interior" else ""
-    return Ending(Verdict.OPTIMAL, f"{word}{_value(solve)}{note}.", "Nothing to do.")
+    return Judgement(Verdict.OPTIMAL, f"{word}{_value(solve)}{note}.", "Nothing to do.")
 
 
-def _within_tolerance(solve: Solve) -> Ending:
-    gap = f", at most {100 * solve.gap_rel:.3g} % from the best possible" if solve.gap_rel else ""
-    return Ending(
+def _within_tolerance(solve: Solve) -> Judgement:
+    return Judgement(
         Verdict.OPTIMAL,
-        f"Optimal within the gap tolerance{_value(solve)}{gap}.",
+        f"Optimal within the gap tolerance{_value(solve)}{_distance(solve)}.",
         f"Nothing to do; {_advice(solve).smaller_gap}.",
     )
 
 
-def _feasible(solve: Solve) -> Ending:
-    return Ending(
+def _feasible(solve: Solve) -> Judgement:
+    return Judgement(
         Verdict.FEASIBLE,
         f"The solver returned a solution{_value(solve)} but did not prove it optimal.",
         "Compare with another profile before using it.",
     )
 
 
-def _infeasible(solve: Solve) -> Ending:
+def _infeasible(solve: Solve) -> Judgement:
     relaxed = " (feasopt then relaxed it: the values returned break equations)" if _relaxed(solve) else ""
     local = " as far as this local solver can tell" if solve.model_status == 5 else ""
     if solve.lp_status == _DUAL_RAN_AWAY:
-        return Ending(
+        return Judgement(
             Verdict.INFEASIBLE,
             "The model looks infeasible: the barrier's dual objective grew without end.",
             "Run a simplex profile with `iis 1` in cplex.opt: it proves it and names the equations.",
@@ -162,51 +173,43 @@ def _infeasible(solve: Solve) -> Ending:
     equations = _conflicting_equations(solve)
     if equations:
         named = some_of(equations, _NAMED_EQUATIONS)
-        return Ending(
+        return Judgement(
             Verdict.INFEASIBLE,
             f"The model is infeasible{relaxed}: {named} cannot hold together.",
             "Drop or loosen any one of these equations or bounds; the report lists the whole conflict.",
         )
     row = next((match[1] for text in solve.explanations if (match := _ROW_NAMED.search(text))), None)
     if row is not None:
-        return Ending(
+        return Judgement(
             Verdict.INFEASIBLE,
             f"The model is infeasible{relaxed}: the bounds of its variables leave no room for equation {row}.",
             _advice(solve).whole_conflict,
         )
     column = next((match[1] for text in solve.explanations if (match := _CROSSED.search(text))), None)
     if column is not None:
-        return Ending(
+        return Judgement(
             Verdict.INFEASIBLE,
             f"The model is infeasible{relaxed}: the lower bound of {column} is above its upper bound.",
             "Correct the bounds of that variable.",
         )
-    return Ending(
+    return Judgement(
         Verdict.INFEASIBLE,
         f"The model is infeasible{local}{relaxed}: no solution meets all equations and bounds.",
         _advice(solve).conflict,
     )
 
 
-def _either(solve: Solve) -> Ending:
+def _either(solve: Solve) -> Judgement:
     if any("conflict feasible" in text or "is feasible; no conflict" in text for text in solve.explanations):
-        return Ending(
+        return Judgement(
             Verdict.UNBOUNDED,
             "The model is unbounded: presolve left it open, and the conflict refiner found the equations feasible.",
             "Look for a cost that is missing or has the wrong sign.",
         )
-    return Ending(
+    return Judgement(
         Verdict.INFEASIBLE,
         "The model is infeasible or unbounded: presolve proved one of the two but did not tell which.",
         _advice(solve).either,
-    )
-
-
-def _unbounded() -> Ending:
-    return Ending(
-        Verdict.UNBOUNDED,
-        "The model is unbounded: its objective can improve without end.",
-        "Look for a cost that is missing or has the wrong sign, or an activity without an upper bound.",
     )
 
 
@@ -215,23 +218,21 @@ def _time_limit(solve: Solve) -> str:
     return "deterministic time limit" if "det" in text else "time limit"
 
 
-def _limit(solve: Solve, which: str) -> Ending:
+def _limit(solve: Solve, which: str) -> Judgement:
     by_words = solve.model_status is None and {solve.nodes, solve.bound} != {None} and solve.objective is not None
     if solve.model_status in _WITH_SOLUTION or by_words:
         reached = f"the best solution so far was kept{_value(solve)}{_distance(solve)}"
-    elif solve.model_status == 14:
+    elif solve.model_status == 14 or (solve.model_status is None and solve.objective is None):
         reached = "no solution was found yet"
     elif solve.model_status in _INFEASIBLE:
         reached = "no solution was found yet; nothing was proved infeasible"
-    elif solve.model_status is None and solve.objective is None:
-        reached = "no solution was found yet"
     else:
         reached = "what it had by then is not a solution yet"
     raise_it = _advice(solve).limits.get(which, f"Raise the {which} or take it out.")
-    return Ending(Verdict.LIMIT, f"The {which} ended the solve: {reached}.", raise_it)
+    return Judgement(Verdict.LIMIT, f"The {which} ended the solve: {reached}.", raise_it)
 
 
-def _terminated(solve: Solve) -> Ending:
+def _terminated(solve: Solve) -> Judgement:
     text = (solve.lp_status_text or " ".join(solve.explanations[-2:])).lower()
     if limit := _LIMIT.search(text):
         return _limit(solve, f"{limit[1]} limit")
@@ -240,7 +241,7 @@ def _terminated(solve: Solve) -> Ending:
     if re.search(_STOPPED, text):
         return _interrupted(solve)
     if solve.model_status in _WITH_SOLUTION:
-        return Ending(
+        return Judgement(
             Verdict.FEASIBLE,
             f"The solver stopped by itself with a solution{_value(solve)} that it did not prove optimal.",
             "Look at the solver's last lines in the log for its reason.",
@@ -248,43 +249,35 @@ def _terminated(solve: Solve) -> Ending:
     return _failed(solve)
 
 
-def _interrupted(solve: Solve) -> Ending:
+def _interrupted(solve: Solve) -> Judgement:
     has_solution = solve.model_status in _WITH_SOLUTION
     kept = f"The solution it had was kept{_value(solve)}{_distance(solve)}." if has_solution else ""
     sentence = f"The solve was interrupted from outside. {kept}".rstrip()
-    return Ending(Verdict.INTERRUPTED, sentence, "Run it again to the end.", kept)
+    return Judgement(Verdict.INTERRUPTED, sentence, "Run it again to the end.", kept)
 
 
-def _licence() -> Ending:
-    return Ending(
-        Verdict.LICENCE,
-        "The solver has no valid licence for this model.",
-        "Check the solver's licence and its size limits on that host.",
-    )
-
-
-def _failed(solve: Solve) -> Ending:
+def _failed(solve: Solve) -> Judgement:
     if solve.alone and (solve.lp_status_text or "").startswith("Cannot solve"):
-        return Ending(
+        return Judgement(
             Verdict.SOLVER_FAILURE,
             f"HiGHS refused the model: {solve.lp_status_text}.",
             "Choose another solver for this kind of model, or state it without what HiGHS names.",
         )
     if _no_memory(solve):
         words = "The solver ran out of memory."
-        return Ending(Verdict.SOLVER_FAILURE, words, "Give it more memory (--mem) or fewer threads.")
+        return Judgement(Verdict.SOLVER_FAILURE, words, "Give it more memory (--mem) or fewer threads.")
     if solve.alone or solve.model_status is None:
         why = f"{solve.lp_status_text!r}"
     else:
         why = f"model status {solve.model_status}, solver status {solve.solver_status}"
-    return Ending(
+    return Judgement(
         Verdict.SOLVER_FAILURE,
         f"The solver broke down, was killed or returned nothing usable ({why}).",
         "Look at the log's last lines; memory, threads and the option file are the usual causes.",
     )
 
 
-def _by_solver_words(solve: Solve) -> Ending | None:
+def _by_solver_words(solve: Solve) -> Judgement | None:
     """Without GAMS's statuses: from the solver's last status (a cut log, or an engine without GAMS)."""
     text = (solve.lp_status_text or "").lower()
     if solve.lp_status in _EITHER or "infeasible or unbounded" in text or "unbounded or infeasible" in text:
@@ -292,7 +285,7 @@ def _by_solver_words(solve: Solve) -> Ending | None:
     if solve.lp_status == _DUAL_RAN_AWAY or (_says_infeasible(text) and not text.startswith("dual_")):
         return _infeasible(solve)
     if solve.lp_status == _PRIMAL_RAN_AWAY or "unbounded" in text or text.startswith("dual_infeasible"):
-        return _unbounded()
+        return _IMPROVES_WITHOUT_END
     if re.search(r"limit|cutoff|timeout|^stopped$", text):
         return _terminated(solve)
     if re.search(_STOPPED, text):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from times_doctor_tasks.parsers.gams.status_texts import MODEL_STATUS, SOLVER_STATUS
@@ -109,26 +110,15 @@ def _agrees(listed: Solve, other: Solve | None) -> bool:
 
 def _from_row(row: TraceRow) -> Solve:
     discrete = row.model_type.upper() in _DISCRETE
-    return Solve(
-        number=0,
+    return replace(
+        msgspec.convert(row, Solve, from_attributes=True),
         model_type=row.model_type or None,
         solver=row.solver or None,
-        maximise=row.maximise,
-        model_status=row.model_status,
         model_status_text=MODEL_STATUS.get(row.model_status or 0),
-        solver_status=row.solver_status,
         solver_status_text=SOLVER_STATUS.get(row.solver_status or 0),
-        objective=row.objective,
         # Some links write the objective, or 0, as the bound of an LP.
         bound=row.bound if discrete else None,
-        iterations=row.iterations,
         nodes=row.nodes if discrete and row.nodes is not None and row.nodes >= 0 else None,
-        rows=row.rows,
-        columns=row.columns,
-        nonzeros=row.nonzeros,
-        discrete_columns=row.discrete_columns,
-        option_file=row.option_file,
-        solver_time_s=row.solver_time_s,
         ended=row.model_status is not None and row.solver_status is not None,
     )
 

@@ -40,7 +40,7 @@ class Numerics(msgspec.Struct, frozen=True):
 class Solve(msgspec.Struct, frozen=True):
     """One solve of a run. None: unknown."""
 
-    number: int
+    number: int = 0
     model: str | None = None
     model_type: str | None = None
     solver: str | None = None

@@ -8,9 +8,9 @@ from rich.console import Console
 
 from times_doctor_cli.views.reading import reading_view
 from times_doctor_tasks.contract.states import Verdict
+from times_doctor_tasks.parsers.solves.endings import Judgement
 from times_doctor_tasks.parsers.solves.solve import Solve
 from times_doctor_tasks.results.run_reader import RunReading
-from times_doctor_tasks.results.verdicts import Judgement
 
 _NEXT = {Verdict.OPTIMAL: "Nothing to do."}
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from times_doctor_tasks.contract.states import Verdict
+from times_doctor_tasks.parsers.solves.endings import Judgement
 from times_doctor_tasks.parsers.solves.solve import Solve
 from times_doctor_tasks.results.conflicts import conflict_lines, with_conflict
 from times_doctor_tasks.results.run_reader import RunReading
-from times_doctor_tasks.results.verdicts import Judgement
 
 _INFEASIBLE = "The model is infeasible: no solution meets all equations and bounds."
 _EITHER = "The model is infeasible or unbounded: presolve proved one of the two but did not tell which."

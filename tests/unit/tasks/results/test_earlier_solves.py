@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from times_doctor_tasks.contract.states import Verdict
+from times_doctor_tasks.parsers.solves.endings import Judgement
 from times_doctor_tasks.parsers.solves.solve import Solve
 from times_doctor_tasks.results.earlier_solves import with_earlier_solves
-from times_doctor_tasks.results.verdicts import Judgement
 
 _LAST = Judgement(Verdict.OPTIMAL, "Optimal.", "Nothing to do.")
 

@@ -6,10 +6,10 @@ import msgspec
 
 from times_doctor_tasks.contract.messages import RunSpec
 from times_doctor_tasks.contract.states import Verdict
+from times_doctor_tasks.parsers.solves.endings import Judgement
 from times_doctor_tasks.parsers.solves.solve import Solve
 from times_doctor_tasks.results.profile_check import Statement, find_statements, judge_application
 from times_doctor_tasks.results.run_reader import RunReading
-from times_doctor_tasks.results.verdicts import Judgement
 
 OPTIMAL = Judgement(Verdict.OPTIMAL, "Optimal.", "Nothing to do.")
 

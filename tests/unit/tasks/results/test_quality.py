@@ -4,10 +4,10 @@ import pytest
 
 from tests.unit.tasks.parsers.cases import reading_of
 from times_doctor_tasks.contract.states import Verdict
+from times_doctor_tasks.parsers.solves.endings import Judgement
 from times_doctor_tasks.parsers.solves.solve import Solve
 from times_doctor_tasks.results.quality import quality_of
 from times_doctor_tasks.results.run_reader import RunReading
-from times_doctor_tasks.results.verdicts import Judgement
 
 
 @pytest.mark.parametrize(

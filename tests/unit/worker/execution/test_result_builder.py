@@ -5,10 +5,10 @@ import pytest
 from times_doctor_tasks.contract.messages import RunResult, RunSpec, encode
 from times_doctor_tasks.contract.states import RunState, StopReason, Verdict
 from times_doctor_tasks.parsers.progress.tracker import ProgressTracker
+from times_doctor_tasks.parsers.solves.endings import Judgement
 from times_doctor_tasks.parsers.solves.solve import Solve
 from times_doctor_tasks.results.profile_check import Application
 from times_doctor_tasks.results.run_reader import RunReading
-from times_doctor_tasks.results.verdicts import Judgement
 from times_doctor_worker.execution.result_builder import Facts, final_state, solved, unsolved, with_canceller
 
 RUN = RunSpec(scan="s", run="cplex.p", index=0, engine="gams", solver="cplex", profile="p", options="")

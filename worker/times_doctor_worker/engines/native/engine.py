@@ -16,10 +16,11 @@ from times_doctor_tasks.contract.hosts import ENGINE_NAMES
 from times_doctor_tasks.contract.states import StopReason, Verdict
 from times_doctor_tasks.parsers.highs.status import first_reason
 from times_doctor_tasks.parsers.native import log_reader
+from times_doctor_tasks.parsers.solves.endings import Judgement
 from times_doctor_tasks.profiles.option_table import native_options
 from times_doctor_tasks.results.conflicts import with_conflict
 from times_doctor_tasks.results.run_reader import RunReading, read_native_run
-from times_doctor_tasks.results.verdicts import WHOLE_FILE, Judgement
+from times_doctor_tasks.results.verdicts import WHOLE_FILE
 from times_doctor_tasks.snapshot.manifest import lower_name
 from times_doctor_worker.engines.native.adapter import Order
 from times_doctor_worker.engines.port import CONFLICT, Command, Job, LogReader

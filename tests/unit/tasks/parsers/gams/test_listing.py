@@ -69,7 +69,6 @@ def test_a_listing_of_an_older_gams_is_read() -> None:
     assert listing.options.taken == {("lpmethod", "3"): None}
     assert (listing.gams_version, listing.input_file) == ("24.8.5", "C:\\run\\shipping.gms")
     assert listing.complete
-    assert listing.solver_report
 
 
 def test_every_solve_is_kept_with_its_own_ranges() -> None:

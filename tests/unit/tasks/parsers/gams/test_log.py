@@ -76,7 +76,7 @@ def in_solve(text: str, solver: str = "CPLEX") -> list[LogEvent]:
 
 def test_the_echo_and_status_of_older_gams_are_read() -> None:
     events = read(_OLD_SOLVE)
-    assert SolverStarted("CPLEX", 2.015, None) in events
+    assert SolverStarted("CPLEX", 2.015) in events
     assert SolverVersion("CPLEX", "12.7.1.0") in events
     assert OptionFileRead(r"C:\run dir\cplex.opt") in events
     assert [event for event in events if isinstance(event, OptionSet)] == [

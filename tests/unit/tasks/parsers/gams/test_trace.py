@@ -15,7 +15,6 @@ _ROW = "scen.run,LP,CPLEX,CONOPT,CPLEX,46348.511,0,625,831,0,3237,0,1,1,1,417486
 def test_a_row_is_read_to_full_precision() -> None:
     [row] = read_trace(_HEAD + _ROW)
     assert row == TraceRow(
-        input_file="scen.run",
         model_type="LP",
         solver="CPLEX",
         julian_date=46348.511,

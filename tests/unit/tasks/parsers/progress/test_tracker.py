@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 
 from tests.unit.tasks.parsers.cases import Case, cases, events_of
+from times_doctor_tasks.contract.messages import CurvePoint
 from times_doctor_tasks.contract.progress import Phase, Progress
 from times_doctor_tasks.parsers.events import (
     BarrierEnded,
@@ -21,7 +22,7 @@ from times_doctor_tasks.parsers.events import (
     SolveStarted,
     SourcePosition,
 )
-from times_doctor_tasks.parsers.progress.curve import MAX_POINTS, Curve, CurvePoint
+from times_doctor_tasks.parsers.progress.curve import MAX_POINTS, Curve
 from times_doctor_tasks.parsers.progress.gauges import CAP, BarrierGauge, CrossoverGauge
 from times_doctor_tasks.parsers.progress.spans import MAX_SPANS, Timeline
 from times_doctor_tasks.parsers.progress.tracker import ProgressTracker
@@ -222,7 +223,7 @@ def test_many_short_phases_are_joined() -> None:
 def test_a_curve_keeps_its_ends_and_few_points() -> None:
     curve = Curve()
     for number in range(100_000):
-        curve.add(CurvePoint(float(number), float(number), None))
+        curve.add(CurvePoint(t_s=float(number), objective=float(number)))
     points = curve.points
     assert MAX_POINTS / 3 < len(points) <= MAX_POINTS
     assert (points[0].t_s, points[-1].t_s) == (0.0, 99_999.0)
@@ -234,7 +235,7 @@ def test_a_curve_belongs_to_the_last_solve() -> None:
     start: list[LogEvent] = [SolverStarted("CPLEX"), PhaseStarted(Phase.SIFTING)]
     tracker.update([*start, SiftingIteration(1, 10, "Objective", 5.0)], now_s=1.0)
     tracker.update([*start, SiftingIteration(1, 10, "Objective", 7.0)], now_s=2.0)
-    assert tracker.curve == (CurvePoint(2.0, 7.0, None),)
+    assert tracker.curve == (CurvePoint(t_s=2.0, objective=7.0),)
 
 
 def test_nothing_is_shown_before_the_log_says_anything() -> None:
