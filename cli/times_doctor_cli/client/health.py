@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 import redis
 
-from times_doctor_cli.client.host_cards import ONE_STORE, licence_of, other_store, solvers_of
+from times_doctor_cli.client.host_cards import ONE_STORE, licence_of, other_store, other_version, solvers_of
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.terminal.units import size, stamp
 from times_doctor_tasks.blob_store.base import StoreSight, see_store
@@ -21,7 +21,7 @@ from times_doctor_tasks.config.settings import SETTINGS, Settings, shown_url, un
 from times_doctor_tasks.contract.clock import monotonic_s, now_ms
 from times_doctor_tasks.contract.errors import InfrastructureError, StoreFailed, UsageError
 from times_doctor_tasks.contract.hosts import ENGINE_NAMES, HostCard
-from times_doctor_tasks.contract.messages import SCHEMA
+from times_doctor_tasks.contract.wording import counted
 from times_doctor_tasks.profiles.registry import built_in_profiles
 from times_doctor_tasks.state_store.dead_letters import DeadLetters
 
@@ -217,7 +217,7 @@ def check_dead_letters(letters: DeadLetters) -> Iterator[Finding]:
     newest = next(iter(letters.newest()), None)
     last = f", last: {newest.queue}, {newest.reason}, {stamp(newest.at_ms)}" if newest else ""
     step = "Show them: `times-doctor deadletters`; drop them: `times-doctor deadletters drop`."
-    yield Finding(Level.WARN, "dead letters", f"{amount:,} rejected message{'' if amount == 1 else 's'}{last}", step)
+    yield Finding(Level.WARN, "dead letters", f"{counted(amount, 'rejected message')}{last}", step)
 
 
 def check_hosts(
@@ -243,10 +243,8 @@ def _check_role(cards: Sequence[HostCard], what: str, start: str) -> Finding:
 
 def _check_host(card: HostCard, *, version: str, today: date) -> Iterator[Finding]:
     what = f"host {card.host}"
-    if SCHEMA not in card.schemas:
-        older = "here" if min(card.schemas, default=0) > SCHEMA else f"on {card.host}"
-        words = f"speaks message version {', '.join(map(str, card.schemas))}, this client {SCHEMA}: it takes no part"
-        yield Finding(Level.FAIL, what, words, f"Upgrade times-doctor {older}.")
+    if words := other_version(card):
+        yield Finding(Level.FAIL, what, words, "Until then it takes no part.")
     elif card.version and card.version != version:
         yield Finding(
             Level.WARN, what, f"runs times-doctor {card.version}, here is {version}", "Upgrade the older one."
@@ -266,7 +264,7 @@ def _check_licence(what: str, card: HostCard, today: date) -> Iterator[Finding]:
     elif days < 0:
         yield Finding(Level.FAIL, what, f"its GAMS licence ended on {card.licence_expires}", "Renew it there.")
     elif days < LICENCE_DAYS:
-        words = f"its GAMS licence ends on {card.licence_expires}, in {days} day{'' if days == 1 else 's'}"
+        words = f"its GAMS licence ends on {card.licence_expires}, in {counted(days, 'day')}"
         yield Finding(Level.WARN, what, words, "Renew it there.")
 
 

@@ -15,6 +15,15 @@ def makes_reports(card: HostCard) -> bool:
     return "control" in card.roles and SCHEMA in card.schemas
 
 
+def other_version(card: HostCard) -> str:
+    """That a host speaks another version of messages than this client, as words after its name; else empty."""
+    if SCHEMA in card.schemas:
+        return ""
+    where = "here" if min(card.schemas, default=0) > SCHEMA else f"on {card.host}"
+    spoken = ", ".join(map(str, card.schemas))
+    return f"speaks message version {spoken}, this client {SCHEMA}: upgrade times-doctor {where}"
+
+
 def other_store(card: HostCard, store: StoreSight) -> str:
     """How a host's store differs from this machine's, as words after the host's name.
 

@@ -12,12 +12,13 @@ from typing import TypeAlias
 import msgspec
 import redis
 
+from times_doctor_cli.client.host_cards import other_version
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.terminal.units import size
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import SchemaMismatch
 from times_doctor_tasks.contract.hosts import HostCard
-from times_doctor_tasks.contract.messages import SCHEMA, RunResult
+from times_doctor_tasks.contract.messages import RunResult
 from times_doctor_tasks.state_store.gdx_requests import (
     SERVED,
     SERVED_VEDA,
@@ -238,10 +239,8 @@ def _why_unable(card: HostCard | None, host: str, served: str) -> str:
     """Why a host cannot be asked, and what to do; empty if it can."""
     if card is None:
         return f"{host} is not live. {_ONCE_BACK}"
-    if SCHEMA not in card.schemas:
-        which = "here" if min(card.schemas, default=0) > SCHEMA else f"on {host}"
-        spoken = ", ".join(map(str, card.schemas))
-        return f"{host} speaks message version {spoken}, this client {SCHEMA}. Upgrade times-doctor {which}."
+    if words := other_version(card):
+        return f"{host} {words}."
     if served not in card.serves:
         version = f" (times-doctor {card.version})" if card.version else ""
         return f"the worker of {host}{version} is too old to send it. Upgrade it, or copy the file from there."

@@ -14,6 +14,7 @@ from times_doctor_cli.client.host_cards import (
     engines_of,
     makes_reports,
     other_store,
+    other_version,
     solvers_of,
 )
 from times_doctor_cli.client.session import Client
@@ -25,7 +26,7 @@ from times_doctor_tasks.contract.errors import EngineNotFound, NoHostForSolver
 from times_doctor_tasks.contract.hosts import ENGINE_NAMES, HostCard, engine_for
 from times_doctor_tasks.contract.keys import host_queue, solve_queue
 from times_doctor_tasks.contract.limits import NOBODY
-from times_doctor_tasks.contract.messages import SCHEMA, RunSpec
+from times_doctor_tasks.contract.messages import RunSpec
 from times_doctor_tasks.contract.wording import some_of
 
 
@@ -203,9 +204,8 @@ def muster(
 def why_unfit(card: HostCard, request: ScanRequest, engine: str, today: date, store: StoreSight | None = None) -> str:
     """Why a host can take no run of a scan, as a clause that begins with its name; empty if it can."""
     name, host = kind_name(engine), card.host
-    if SCHEMA not in card.schemas:
-        which = "upgrade times-doctor here" if min(card.schemas, default=0) > SCHEMA else f"upgrade it on {host}"
-        return f"{host} speaks message version {_listed(map(str, card.schemas))}, this client {SCHEMA} ({which})"
+    if words := other_version(card):
+        return f"{host} {words}"
     if not card.taking:
         return f"{host} is ending and takes nothing new"
     if store is not None and (other := other_store(card, store)):

@@ -22,6 +22,7 @@ from times_doctor_tasks.contract.fingerprint import Fingerprint
 from times_doctor_tasks.contract.hosts import NATIVE_SOLVERS
 from times_doctor_tasks.contract.messages import RunSpec
 from times_doctor_tasks.contract.states import SOLVED
+from times_doctor_tasks.contract.wording import counted
 from times_doctor_tasks.state_store.past_runs import past_runs
 
 #: Newest runs whose memory counts: older ones had a different model.
@@ -85,7 +86,7 @@ def expected_words(runs: Sequence[RunSpec], slots: int, seats: Mapping[str, int]
         slots = min(slots, sum(seats[solver] for solver in needed))
     at_once = min(slots, len(todo))
     words = [f"{at_once} at once" if at_once > 1 else "one at a time"]
-    words[0] += f" with {threads} thread{'' if threads == 1 else 's'}" + (" each" if at_once > 1 else "")
+    words[0] += f" with {counted(threads, 'thread')}" + (" each" if at_once > 1 else "")
     needs_mb = [need for run in todo if (need := run.mem_mb or run.expected_mb)]
     if needs_mb:
         words.append(f"up to {memory(max(needs_mb))} a run")
@@ -94,10 +95,7 @@ def expected_words(runs: Sequence[RunSpec], slots: int, seats: Mapping[str, int]
         for run in todo:
             heapq.heapreplace(ends_s, ends_s[0] + (run.expected_s or 0.0))
         words.append(f"about {rough_text(max(ends_s))} in all")
-    words += [
-        f"{seats[solver]} seat{'' if seats[solver] == 1 else 's'} of {solver} for everybody"
-        for solver in sorted(needed)
-    ]
+    words += [f"{counted(seats[solver], 'seat')} of {solver} for everybody" for solver in sorted(needed)]
     return ", ".join(words) if len(words) > 1 else ""
 
 
@@ -114,7 +112,7 @@ def history_words(past: Sequence[RunRecord], model: Fingerprint, present: Mappin
 
 
 def _won(best: Standing) -> str:
-    return f"{best.won} of {best.contests} scan{'' if best.contests == 1 else 's'}"
+    return f"{best.won} of {counted(best.contests, 'scan')}"
 
 
 def _times(best: Standing) -> str:

@@ -61,9 +61,6 @@ class NameIsNoText(UsageError):
 class DriverNotFound(UsageError):
     """A run folder has no file to start GAMS with."""
 
-    def __init__(self, folder: str, cases: tuple[str, ...] = ()) -> None:
-        super().__init__(folder, cases)
-
     def __str__(self) -> str:
         folder, cases = self.args
         if cases:
@@ -80,9 +77,6 @@ class DriverNotFound(UsageError):
 class DriverAmbiguous(UsageError):
     """A run folder has several drivers, and nothing selects one."""
 
-    def __init__(self, folder: str, candidates: tuple[str, ...]) -> None:
-        super().__init__(folder, candidates)
-
     def __str__(self) -> str:
         folder, candidates = self.args
         return (
@@ -93,9 +87,6 @@ class DriverAmbiguous(UsageError):
 
 class MissingInput(UsageError):
     """An included file is in none of the folders GAMS would look in."""
-
-    def __init__(self, written: str, where: str, searched: tuple[str, ...]) -> None:
-        super().__init__(written, where, searched)
 
     def __str__(self) -> str:
         written, where, searched = self.args
@@ -108,9 +99,6 @@ class MissingInput(UsageError):
 class NotAFile(UsageError):
     """An include names something that is not a readable file."""
 
-    def __init__(self, written: str, where: str, path: str, why: str) -> None:
-        super().__init__(written, where, path, why)
-
     def __str__(self) -> str:
         written, where, path, why = self.args
         return f"{where} includes {_shown(written)}, but {_shown(path)} {why}. Put the file itself there."
@@ -118,9 +106,6 @@ class NotAFile(UsageError):
 
 class SourceNotFound(UsageError):
     """The TIMES source folder is not known."""
-
-    def __init__(self, written: str, where: str, tried: tuple[str, ...], near: tuple[str, ...] = ()) -> None:
-        super().__init__(written, where, tried, near)
 
     def __str__(self) -> str:
         written, where, tried, near = self.args
@@ -144,9 +129,6 @@ class NotTimesSource(UsageError):
 class MissingGdx(UsageError):
     """A GDX file that the model reads is missing: TIMES would silently go on with another model."""
 
-    def __init__(self, files: tuple[str, ...], control: str, where: str, searched: tuple[str, ...]) -> None:
-        super().__init__(files, control, where, searched)
-
     def __str__(self) -> str:
         files, control, where, searched = self.args
         name = control.split("=")[0].strip()
@@ -162,9 +144,6 @@ class MissingGdx(UsageError):
 
 class AbsoluteInclude(UsageError):
     """An include names a path of one machine."""
-
-    def __init__(self, written: str, where: str) -> None:
-        super().__init__(written, where)
 
     def __str__(self) -> str:
         written, where = self.args
@@ -206,9 +185,6 @@ class LeavesTree(UsageError):
 
 class AmbiguousName(UsageError):
     """Two files differ only in the case of their letters, and the model names neither exactly."""
-
-    def __init__(self, written: str, first: str, second: str) -> None:
-        super().__init__(written, first, second)
 
     def __str__(self) -> str:
         written, first, second = self.args

@@ -14,6 +14,7 @@ from typing import TypeAlias
 import msgspec
 
 from times_doctor_tasks.blob_store.transfer_progress import OnSent, Tally
+from times_doctor_tasks.config.atomic_file import replacing
 from times_doctor_tasks.contract.errors import UsageError
 
 #: An entry hashed this soon after its file's last change is not remembered, seconds: a second change within the
@@ -123,15 +124,12 @@ class HashCache:
     def _save(self) -> None:
         if self._file is None:
             return
-        temporary = self._file.with_name(f"{self._file.name}.{os.getpid()}.tmp")
-        try:
+        # No cache folder, a full disk, a name that is not text: only slower.
+        with contextlib.suppress(OSError, UnicodeEncodeError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(msgspec.json.encode(self._entries))
-            temporary.replace(self._file)
+            with replacing(self._file) as part:
+                part.write_bytes(msgspec.json.encode(self._entries))
             _forget_old(self._file.parent)
-        except (OSError, UnicodeEncodeError):  # no cache folder, a full disk, a name that is not text: only slower
-            with contextlib.suppress(OSError):
-                temporary.unlink()
 
 
 def _hash_file(path: Path, tally: Tally) -> tuple[FileHash, _Entry | None]:

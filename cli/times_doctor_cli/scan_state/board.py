@@ -50,15 +50,7 @@ class Board:
         """The board of a scan that was just enqueued."""
         chain = spec.mode is ScanMode.CHAIN
         rows = [
-            Row(
-                number=place,
-                run=run.run,
-                solver=run.solver,
-                profile=run.profile,
-                threads=run.threads,
-                state=RunState.PENDING if chain and place > 1 else RunState.QUEUED,
-                expected_s=run.expected_s,
-            )
+            _new_row(run, place, state=RunState.PENDING if chain and place > 1 else RunState.QUEUED)
             for place, run in enumerate(sorted(runs, key=lambda run: run.index), start=1)
         ]
         return cls(rows, title=spec.model.title, started_ms=spec.created_ms, note=note)
@@ -229,15 +221,7 @@ class Board:
         for run in runs:
             if run.run in self._rows:
                 continue
-            self._rows[run.run] = Row(
-                number=len(self._rows) + 1,
-                run=run.run,
-                solver=run.solver,
-                profile=run.profile,
-                threads=run.threads,
-                state=RunState.QUEUED,
-                since_ms=at_ms,
-            )
+            self._rows[run.run] = replace(_new_row(run, len(self._rows) + 1), since_ms=at_ms)
             self._counts[RunState.QUEUED] += 1
             self._ended_ms = None
             self.version += 1
@@ -292,3 +276,8 @@ def _again_words(before: Row, after: Row) -> str:
 def _ending_words(row: Row) -> str:
     what = row.verdict.value.replace("_", " ") if row.verdict else row.state.value
     return row.reason or row.error or what
+
+
+def _new_row(run: RunSpec, number: int, *, state: RunState = RunState.QUEUED) -> Row:
+    fields = {name: getattr(run, name) for name in ("run", "solver", "profile", "threads", "expected_s")}
+    return Row(number=number, state=state, **fields)

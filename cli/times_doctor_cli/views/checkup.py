@@ -10,6 +10,7 @@ from rich.text import Text
 
 from times_doctor_cli.client.health import Finding, Level, Value
 from times_doctor_cli.terminal.signs import Glyphs, glyphs, printable
+from times_doctor_tasks.contract.wording import counted
 
 _STYLES = {Level.OK: "green", Level.INFO: "dim", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
@@ -51,5 +52,5 @@ def _summary(findings: Sequence[Finding]) -> str:
     failed = sum(finding.level is Level.FAIL for finding in findings)
     warned = sum(finding.level is Level.WARN for finding in findings)
     if failed:
-        return f"{failed} thing{'' if failed == 1 else 's'} must be put right."
-    return f"All that is needed works; {warned} warning{'' if warned == 1 else 's'}." if warned else "All is well."
+        return f"{counted(failed, 'thing')} must be put right."
+    return f"All that is needed works; {counted(warned, 'warning')}." if warned else "All is well."

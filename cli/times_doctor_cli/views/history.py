@@ -13,6 +13,7 @@ from times_doctor_cli.terminal.signs import glyphs, printable
 from times_doctor_cli.terminal.units import memory, runtime
 from times_doctor_cli.views.scans import started_words
 from times_doctor_tasks.analysis.history import RunRecord, Standing, standings
+from times_doctor_tasks.contract.wording import counted
 
 #: Widest columns; what they cut is in `--json`.
 _WIDEST = 24
@@ -52,7 +53,7 @@ def history_view(own: Sequence[RunRecord], like: Sequence[RunRecord], *, unicode
         rows = [{"profile": one.profile} | _row(one) for one in found]
         titles = ("profile", "won", "solved", "time", "memory", "version")
         parts += [Text()] if parts else []
-        parts.append(Text(f"{subject}: {scans} scan{'' if scans == 1 else 's'}", "bold"))
+        parts.append(Text(f"{subject}: {counted(scans, 'scan')}", "bold"))
         parts.append(_table(titles, rows, unicode=unicode))
         older = sum(one.older for one in found)
         if older:

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from times_doctor_cli.client.host_cards import licence_of, solvers_of
+from times_doctor_cli.client.host_cards import licence_of, other_version, solvers_of
 from times_doctor_cli.terminal.lines import Cell, Lines, Paragraph, fitted, header_of, row_of
 from times_doctor_cli.terminal.signs import glyphs, printable
 from times_doctor_cli.terminal.units import memory
 from times_doctor_tasks.contract.hosts import ENGINE_NAMES, HostCard
-from times_doctor_tasks.contract.messages import SCHEMA
 
 _TITLES = ("host", "roles", "slots used", "cores", "memory", "load", "version")
 _RIGHT = frozenset({"slots used", "cores", "memory", "load"})
@@ -59,8 +58,8 @@ def _abilities(card: HostCard) -> list[str]:
 
 def _remarks(card: HostCard) -> list[str]:
     remarks = list(card.notes)
-    if SCHEMA not in card.schemas:
-        remarks.insert(0, f"speaks message version {', '.join(map(str, card.schemas))}; this client speaks {SCHEMA}")
+    if words := other_version(card):
+        remarks.insert(0, words)
     if not card.taking:
         remarks.insert(0, "is draining: running solves continue, no new ones start")
     return remarks

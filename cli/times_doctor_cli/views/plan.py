@@ -12,6 +12,7 @@ from rich.tree import Tree
 
 from times_doctor_cli.terminal.lines import GAP, Cell, Column, Lines, Paragraph, table_lines, wrapped
 from times_doctor_cli.terminal.signs import Glyphs, glyphs, printable
+from times_doctor_tasks.contract.wording import counted
 
 
 class PlanFact(msgspec.Struct, frozen=True):
@@ -58,7 +59,7 @@ def plan_view(plan: PlanView, *, width: int, unicode: bool) -> Group:
         parts += [Text(), plan.inputs]
     parts += [Text(), _runs(plan.runs, width, signs)]
     amount = len(plan.runs) - plan.reused
-    words = f"{amount} run{'' if amount == 1 else 's'} would start" + (f", {plan.reused} reused" if plan.reused else "")
+    words = f"{counted(amount, 'run')} would start" + (f", {plan.reused} reused" if plan.reused else "")
     parts += [Text(), Text(f"Nothing was started. {words}.", "dim")]
     return Group(*parts)
 

@@ -12,7 +12,7 @@ from times_doctor_tasks.analysis.ranking import MIN_GAIN_REL, MIN_GAIN_S, MOST_R
 from times_doctor_tasks.analysis.run_times import Measure, other_wait_s, trusted_cpu_s
 from times_doctor_tasks.contract.messages import RunResult
 from times_doctor_tasks.contract.states import Verdict
-from times_doctor_tasks.contract.wording import some_of
+from times_doctor_tasks.contract.wording import counted, some_of
 
 #: `Recommendation.outcome`.
 DECIDED, TIE, TOO_CLOSE = "decided", "tie", "too close to call"
@@ -208,7 +208,7 @@ def _some(names: Sequence[str], most: int = 5) -> str:
 
 def _each(race: Race) -> str:
     least = min(len(c.runs) for c in race.left)
-    return f"{least} run{'s' if least > 1 else ''} each"
+    return f"{counted(least, 'run')} each"
 
 
 def _close(race: Race) -> list[str]:

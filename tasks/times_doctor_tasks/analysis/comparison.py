@@ -10,6 +10,7 @@ import msgspec
 
 from times_doctor_tasks.contract.messages import Comparison, RunResult, ScanSpec, SolveRecord
 from times_doctor_tasks.contract.states import CONCLUSIVE, Verdict
+from times_doctor_tasks.contract.wording import counted
 
 #: `RunResult.basis` of a solution without crossover.
 INTERIOR = "interior"
@@ -36,7 +37,6 @@ class Disagreement(msgspec.Struct, frozen=True):
 
     contrast: Contrast
     run: str
-    other: str
     sentence: str
 
 
@@ -120,7 +120,7 @@ def _status(result: RunResult, reference: RunResult) -> Disagreement | None:
         f"{reference.run} ended {_ending(reference)}, {result.run} ended {_ending(result)}: "
         "both cannot be true of one model."
     )
-    return Disagreement(Contrast.STATUS, result.run, reference.run, sentence)
+    return Disagreement(Contrast.STATUS, result.run, sentence)
 
 
 def _undecided(result: RunResult) -> bool:
@@ -149,7 +149,7 @@ def _other_models(results: Sequence[RunResult]) -> Iterator[Disagreement]:
                 f"{first.run} solved a model of {_size(first)}, {result.run} one of {_size(result)}: "
                 "that is not the same model, so their answers cannot be compared."
             )
-            yield Disagreement(Contrast.MODEL, result.run, first.run, sentence)
+            yield Disagreement(Contrast.MODEL, result.run, sentence)
 
 
 def _is_other_model(a: RunResult, b: RunResult) -> bool:
@@ -170,15 +170,8 @@ def _solves(result: RunResult, reference: RunResult) -> Disagreement | None:
         return None
     if 0 in {result.solve_count, reference.solve_count}:  # not counted
         return None
-    sentence = (
-        f"{reference.run} made {_count(reference.solve_count)}, {result.run} made {_count(result.solve_count)}: "
-        "they did not do the same work."
-    )
-    return Disagreement(Contrast.SOLVES, result.run, reference.run, sentence)
-
-
-def _count(solves: int) -> str:
-    return "1 solve" if solves == 1 else f"{solves} solves"
+    made = ", ".join(f"{run.run} made {counted(run.solve_count, 'solve')}" for run in (reference, result))
+    return Disagreement(Contrast.SOLVES, result.run, f"{made}: they did not do the same work.")
 
 
 def _objective(result: RunResult, reference: RunResult, spec: ScanSpec) -> Disagreement | None:
@@ -187,13 +180,13 @@ def _objective(result: RunResult, reference: RunResult, spec: ScanSpec) -> Disag
     tolerance = _tolerance(result, reference, spec)
     earlier = _earlier_solve(result, reference, tolerance)
     if earlier is not None:
-        return Disagreement(Contrast.OBJECTIVE, result.run, reference.run, earlier)
+        return Disagreement(Contrast.OBJECTIVE, result.run, earlier)
     a, b = _known(reference.objective), _known(result.objective)
     apart = difference_rel(a, b)
     if a is None or b is None or apart is None or apart <= tolerance:
         return None
     sentence = f"{_at(reference, a)}, {_at(result, b)}: {_apart(apart, tolerance)}"
-    return Disagreement(Contrast.OBJECTIVE, result.run, reference.run, sentence)
+    return Disagreement(Contrast.OBJECTIVE, result.run, sentence)
 
 
 def _tolerance(result: RunResult, reference: RunResult, spec: ScanSpec) -> float:

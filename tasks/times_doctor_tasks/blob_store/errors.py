@@ -32,9 +32,6 @@ class StoreFull(StoreFailed):
     Args: where it is, bytes needed, bytes free, what limits those, what needs them, what else can be done.
     """
 
-    def __init__(self, where: str, needed_bytes: int, room_bytes: int, limit: str, what: str, advice: str) -> None:
-        super().__init__(where, needed_bytes, room_bytes, limit, what, advice)
-
     def __str__(self) -> str:
         where, needed, room, limit, what, advice = self.args
         sizes = [megabytes(size) if isinstance(size, int) else size for size in (needed, room)]
@@ -74,9 +71,6 @@ class BlobDamaged(StoreFailed):
 
 class BlobTooLarge(StoreFailed):
     """A blob is too large for its kind."""
-
-    def __init__(self, name: str, where: str, most_bytes: int) -> None:
-        super().__init__(name, where, most_bytes)
 
     def __str__(self) -> str:
         name, where, most_bytes = self.args

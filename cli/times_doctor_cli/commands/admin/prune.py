@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from times_doctor_tasks.contract.wording import counted
+
 
 def prune(
     days: Annotated[float, typer.Option(min=0, help="Remove what was not used for this many days.")] = 14.0,
@@ -30,5 +32,5 @@ def prune(
         emit_json({"stores": pruned})
         return
     for store in pruned:
-        files = f"{store.blobs:,} file{'' if store.blobs == 1 else 's'}"
+        files = counted(store.blobs, "file")
         say(f"{store.where}: {files} removed, {size(store.freed_bytes)} freed")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from times_doctor_tasks.contract.wording import counted
+
 if TYPE_CHECKING:
     from times_doctor_tasks.analysis.history import RunRecord
 
@@ -55,7 +57,7 @@ def history(
     unicode = shows_unicode(console)
     if forget:
         forget_them(is_same)
-        say(f"{len(own)} run{'' if len(own) == 1 else 's'} forgotten {where}.")
+        say(f"{counted(len(own), 'run')} forgotten {where}.")
     elif json:
         emit_json({"records": own})
     elif not records:

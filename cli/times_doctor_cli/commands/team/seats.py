@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from times_doctor_tasks.contract.wording import counted
+
 if TYPE_CHECKING:
     from times_doctor_cli.client.seats import SeatLine
 
@@ -72,7 +74,7 @@ def _number(solver: str, amount: str) -> int | None:
 
 
 def _words(line: SeatLine) -> str:
-    waiting = f", {line.waiting} run{'' if line.waiting == 1 else 's'} waiting" if line.waiting else ""
+    waiting = f", {counted(line.waiting, 'run')} waiting" if line.waiting else ""
     holders = "".join(f"\n  {_holder(words)}" for words in line.holders)
     return f"{line.solver}: {len(line.holders)} of {line.seats} in use{waiting}{holders}"
 

@@ -19,6 +19,7 @@ from times_doctor_tasks.analysis.run_times import Measure
 from times_doctor_tasks.contract.hosts import ENGINE_NAMES
 from times_doctor_tasks.contract.messages import Report, RunResult, RunSpec
 from times_doctor_tasks.contract.states import PLANNED_STOPS, SOLVED, RunState, StopReason, Verdict
+from times_doctor_tasks.contract.wording import counted
 
 #: Most characters of all option files, and of all log tails: the page stays below 3 MB.
 _TEXT_MAX = 250_000
@@ -113,7 +114,7 @@ def _heading(report: Report) -> list[str]:
     hosts = sorted({r.host for r in report.runs if r.host})
     created = datetime.fromtimestamp(report.spec.created_ms / 1000).astimezone()
     return [
-        f"{len(report.runs)} run{'s' if len(report.runs) != 1 else ''}",
+        f"{counted(len(report.runs), 'run')}",
         f"on {', '.join(hosts[:6])}{' and more' if len(hosts) > 6 else ''}" if hosts else "on no host",
         f"{created:%Y-%m-%d %H:%M %Z}",
         f"scan {report.scan}",
@@ -174,7 +175,7 @@ def _facts(report: Report) -> dict[str, str]:
     # Without GAMS the solver is the engine, whose package may count its versions in another way.
     versions |= {f"{r.solver.upper()} {r.solver_version}" for r in runs if r.solver_version and r.engine == "gams"}
     sizes = {f"{count(r.rows)} rows, {count(r.columns)} columns, {count(r.nonzeros)} nonzeros" for r in runs if r.rows}
-    snapshot = f"{model.snapshot[:16]} ({model.files} file{'s' if model.files != 1 else ''})"
+    snapshot = f"{model.snapshot[:16]} ({counted(model.files, 'file')})"
     facts = {
         "Model": f"{model.driver} in {model.run_dir}",
         "Snapshot": snapshot if model.snapshot else "",

@@ -18,6 +18,7 @@ from times_doctor_cli.terminal.units import count, memory, number, runtime, span
 from times_doctor_cli.views.live.layout import columns_for
 from times_doctor_cli.views.live.progress import progress_cell, residual
 from times_doctor_tasks.contract.states import OWNED, SOLVED, TERMINAL, RunState
+from times_doctor_tasks.contract.wording import counted
 
 #: With fewer lines than this only rows fit.
 _LOW_HEIGHT = 6
@@ -101,7 +102,7 @@ def _headline(head: Headline, width: int, signs: Glyphs) -> Text:
     if head.unsuccessful:
         facts.append(f"{head.unsuccessful} failed")
     if head.running:
-        facts.append(f"{head.running} running on {head.cores} core{'' if head.cores == 1 else 's'}")
+        facts.append(f"{head.running} running on {counted(head.cores, 'core')}")
     if head.parked:
         facts.append(f"{head.parked} parked" + (f": {head.parked_why}" if head.parked_why else ""))
     if head.done == head.total and not head.reported:

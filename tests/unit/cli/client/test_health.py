@@ -47,8 +47,8 @@ def test_hosts_that_are_as_they_must_be_need_no_line_each() -> None:
 @pytest.mark.parametrize(
     ("changes", "level", "words", "step"),
     [
-        ({"schemas": (SCHEMA + 1,)}, Level.FAIL, "takes no part", "Upgrade times-doctor here."),
-        ({"schemas": (SCHEMA - 1,)}, Level.FAIL, "takes no part", "Upgrade times-doctor on h1."),
+        ({"schemas": (SCHEMA + 1,)}, Level.FAIL, "upgrade times-doctor here", "Until then it takes no part."),
+        ({"schemas": (SCHEMA - 1,)}, Level.FAIL, "upgrade times-doctor on h1", "Until then it takes no part."),
         ({"version": "0.9"}, Level.WARN, "runs times-doctor 0.9, here is 1.0", "Upgrade the older one."),
         ({"licence_expires": "2026-11-22"}, Level.FAIL, "ended on 2026-11-22", "Renew it there."),
         ({"licence_expires": "2026-11-24"}, Level.WARN, "ends on 2026-11-24, in 1 day", "Renew it there."),

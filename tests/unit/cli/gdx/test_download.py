@@ -97,8 +97,8 @@ def test_a_host_that_is_gone_costs_a_sentence_and_the_others_come(team: Team, ma
     ("card", "said"),
     [
         ({"serves": (), "version": "0.0.9"}, "the worker of h1 (times-doctor 0.0.9) is too old to send it. Upgrade it"),
-        ({"schemas": (2,)}, "h1 speaks message version 2, this client 1. Upgrade times-doctor here."),
-        ({"schemas": (0,)}, "h1 speaks message version 0, this client 1. Upgrade times-doctor on h1."),
+        ({"schemas": (2,)}, "h1 speaks message version 2, this client 1: upgrade times-doctor here."),
+        ({"schemas": (0,)}, "h1 speaks message version 0, this client 1: upgrade times-doctor on h1."),
     ],
     ids=["before gdx", "newer", "older"],
 )

@@ -110,7 +110,7 @@ def test_hosts_that_cannot_take_the_scan_are_named_with_their_reason() -> None:
         (make_card(licence_expires="2026-11-23"), {}, ""),
         (make_card(taking=False), {}, "h1 is ending and takes nothing new"),
         (make_card(schemas=(SCHEMA + 1,)), {}, "upgrade times-doctor here"),
-        (make_card(schemas=(SCHEMA - 1,)), {}, "upgrade it on h1"),
+        (make_card(schemas=(SCHEMA - 1,)), {}, "upgrade times-doctor on h1"),
         (make_card(schemas=(SCHEMA, SCHEMA + 1)), {}, ""),
     ],
 )

@@ -39,7 +39,7 @@ def test_hosts_at_80_columns() -> None:
         "solver-02 solve          0/4    16 31.2 GB",
         "  HiGHS 54.6",
         "  ! is draining: running solves continue, no new ones start",
-        "  ! speaks message version 2; this client speaks 1",
+        "  ! speaks message version 2, this client 1: upgrade times-doctor here",
     ]
 
 
