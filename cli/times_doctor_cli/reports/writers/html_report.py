@@ -27,7 +27,8 @@ def report_html(report: Report, *, specs: Mapping[str, RunSpec], log_tails: Mapp
     from markupsafe import Markup
 
     loader = PackageLoader("times_doctor_cli.reports.writers")
-    pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, finalize=_harmless)
+    pages.trim_blocks = pages.lstrip_blocks = True
     pages.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     style, library, glue = (
         Markup(loader.get_source(pages, name)[0])  # noqa: S704  # our own files, unescaped as they must be
@@ -37,6 +38,13 @@ def report_html(report: Report, *, specs: Mapping[str, RunSpec], log_tails: Mapp
     return pages.get_template("scan_report.html").render(
         data, style=style, library=library, glue=glue, policy=_policy(library, glue)
     )
+
+
+def _harmless(value: object) -> object:
+    """Texts without what steers or reverses the text around them; lines stay lines."""
+    if type(value) is not str or value.isprintable():
+        return value
+    return "".join(char if char.isprintable() or char.isspace() else "?" for char in value)
 
 
 def _policy(*scripts: str) -> str:

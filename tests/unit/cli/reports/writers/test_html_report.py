@@ -298,3 +298,15 @@ def test_a_long_conflict_is_cut_and_its_rest_counted(make_result: MakeResult, ma
     assert "row need(39) &gt;= 9" in page
     assert "row need(40)" not in page
     assert "5 more are in scan_report.json" in page
+
+
+def test_what_reverses_or_steers_text_is_shown_as_a_question_mark(
+    make_report: MakeReport, make_result: MakeResult
+) -> None:
+    evil = make_result("a", host="h\u202eevil\x1b[2J", state=RunState.FAILED, sentence="one\ntwo\x07")
+    html = report_html(make_report([evil], client="eve\x9b\u2066@desk"), specs={}, log_tails={evil.run: "x\x1b[1m\ny"})
+    page = html.replace(
+        files("times_doctor_cli.reports.writers").joinpath("templates/echarts/echarts.common.min.js").read_text(), ""
+    )
+    assert [char for char in page if not char.isprintable() and not char.isspace()] == []
+    assert "x?[1m\ny" in html
