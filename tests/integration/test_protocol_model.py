@@ -159,6 +159,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.runs = {run.run: self._of_its_step(self._with_reused(run)) for run in make_runs(self.spec)}
         self.order = [run for run in names if run not in skipped]
         self.store = CheckedStore(self.client, f"m{os.getpid()}.{next(self.counter)}", self.spec)
+        self.seen_ms = self.store.server_ms()
         self.store.submit(self.spec, list(self.runs.values()))
         if seats is not None:
             self.store.set_seats("cplex", seats, lease_s=SEAT_LEASE_S)
@@ -376,9 +377,28 @@ class ProtocolMachine(RuleBasedStateMachine):
             self.sweepers[which].sweep(self.store.reference.now_s)
 
     def _pass(self, span_s: float) -> None:
+        self._hold_real_time()
         self.store.reference.now_s += span_s
-        pipe = self.client.pipeline()
-        keys, span_ms = self.store.keys, int(span_s * 1000)
+        self._age(int(span_s * 1000))
+        self.aggregating_s += span_s
+        if self.aggregating_s > AGGREGATE_LEASE_S:
+            self.client.delete(self.store.keys.aggregating(self.spec.scan))
+        for owner in self._living():
+            if self._ran_out(owner):  # it could not renew its seat: it stops, and hands the run back
+                released = self.store.release(self.spec, owner.run, owner.fence, reason="handed back by a host cut off")
+                self._is_gone(owner)
+                if released:
+                    self.queues["all"].insert(0, owner.message)
+
+    def _hold_real_time(self) -> None:
+        """Only the model lets time pass: what the server's clock went on since the last step is taken back."""
+        now_ms = self.store.server_ms()
+        self._age(self.seen_ms - now_ms)
+        self.seen_ms = now_ms
+
+    def _age(self, span_ms: int) -> None:
+        """All times in Redis become older by `span_ms`."""
+        pipe, keys = self.client.pipeline(), self.store.keys
         client: Any = self.client
         for holder in client.zrange(keys.held_seats(), 0, -1):
             pipe.zincrby(keys.held_seats(), -span_ms, holder)
@@ -390,17 +410,8 @@ class ProtocolMachine(RuleBasedStateMachine):
         for run in self.order:
             key = self.store.keys.state(self.spec.scan, run)
             if int(self.client.hget(key, "lease_ms") or 0) > 0:
-                pipe.hincrby(key, "lease_ms", -int(span_s * 1000))
-        self.aggregating_s += span_s
-        if self.aggregating_s > AGGREGATE_LEASE_S:
-            pipe.delete(self.store.keys.aggregating(self.spec.scan))
+                pipe.hincrby(key, "lease_ms", -span_ms)
         pipe.execute()
-        for owner in self._living():
-            if self._ran_out(owner):  # it could not renew its seat: it stops, and hands the run back
-                released = self.store.release(self.spec, owner.run, owner.fence, reason="handed back by a host cut off")
-                self._is_gone(owner)
-                if released:
-                    self.queues["all"].insert(0, owner.message)
 
     @rule(which=st.integers(0, 1), span_s=st.sampled_from([0.0, 9.0, 41.0]))
     def nobody_looks_and_a_control_is_started_anew(self, which: int, span_s: float) -> None:
@@ -437,6 +448,10 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.reporter.aggregate(AggregateTask(scan=self.spec.scan))
 
     # -- what is always true -------------------------------------------------------------------------------------------
+
+    @invariant()
+    def a_slow_machine_is_not_seen(self) -> None:
+        self._hold_real_time()
 
     @invariant()
     def the_server_holds_what_the_reference_holds(self) -> None:
