@@ -144,6 +144,14 @@ def test_whoever_ignores_sigterm_is_ended_when_the_engine_is_gone(spawn: Callabl
     assert tree.alive() == []
 
 
+def test_daemon_of_an_engine_ends_with_it(spawn: Callable[..., SolverProcess], tmp_path: Path) -> None:
+    """It has left the engine's group and session, and its parent has ended before the engine."""
+    script = "(setsid sh -c 'echo $$ > pid; exec sleep 300' &); while [ ! -s pid ]; do sleep 0.01; done; exit 3"
+
+    assert end_of(spawn("/bin/sh", "-c", script)).returncode == 3
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+
+
 def test_second_kill_ends_a_supervisor_that_hangs(spawn: Callable[..., SolverProcess]) -> None:
     process = spawn(*TREE)
     tree = Tree(process.pid, 5)

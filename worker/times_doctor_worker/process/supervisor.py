@@ -287,16 +287,28 @@ class Supervisor:
                 os.killpg(self._engine_pid, signal.SIGKILL)
 
     def _end_group(self) -> None:
-        """Ends the children that an engine left behind, and waits until they have ended."""
+        """Ends the processes that an engine left behind, daemons too, and waits until they have ended."""
         deadline_s = time.monotonic() + END_GROUP_S
         while time.monotonic() < deadline_s:
             self._reap()
+            adopted = self._adopted()
+            for pid in adopted:  # our children, and not yet reaped: no other process can have their numbers
+                os.kill(pid, signal.SIGKILL)
             try:
                 os.killpg(self._engine_pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
-                return
+                if not adopted:
+                    return
             if select.select([self._wake], [], [], 0.01)[0]:
                 os.read(self._wake, 4096)
+
+    def _adopted(self) -> list[int]:
+        """Descendants of the engine that left its group and lost their parent; unknown where there is no /proc."""
+        try:
+            with open(f"/proc/self/task/{os.getpid()}/children", "rb") as children:  # noqa: PTH123
+                return [int(pid) for pid in children.read().split() if int(pid) != self._sentinel.pid]
+        except OSError:
+            return []
 
     def _say(self, line: str) -> None:
         try:
