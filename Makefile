@@ -10,7 +10,12 @@ SECONDS_OF_CHAOS ?= 300
   typecheck testcov bench clean dist help-text picture docs constraints bench-smoke
 
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / { \
+	  line = sprintf("  %-21s", $$1); n = split($$2, words, " "); \
+	  for (i = 1; i <= n; i++) { \
+	    if (length(line " " words[i]) > 79) { print line; line = sprintf("  %-21s", "") } \
+	    line = line " " words[i] } \
+	  print line }' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -50,8 +55,9 @@ demo: $(VENV)/.demo ## write the sample model and scan it for real (GAMS, else H
 	@$(BIN)/times-doctor scan demo/parscen --parallel 2>$(VENV)/demo.err; code=$$?; \
 	  if [ $$code -ne 5 ]; then cat $(VENV)/demo.err >&2; exit $$code; fi; \
 	  sed 's/^Error: /GAMS, which many such models are written in, is left out here. /' $(VENV)/demo.err | fold -s -w 79; \
-	  echo "The same energy system as a model file, solved by HiGHS, a free solver:"; echo; \
-	  $(BIN)/times-doctor scan demo/demo_large.mps --parallel
+	  echo; echo "The same energy system as a model file, solved by HiGHS, a free solver:"; echo; \
+	  $(BIN)/times-doctor scan demo/demo_large.mps --parallel && \
+	  { echo; echo "Now your own model:  $(BIN)/times-doctor scan YOUR_MODEL.mps --parallel"; }
 
 test: $(VENV)/.dev ## run the tests, but for the long ones, and the examples in docstrings
 	$(PYTEST) -n 2 --dist loadfile -m 'not long'
