@@ -121,8 +121,10 @@ class FaultProxy:
     async def _shut(self) -> None:
         self._is_black_hole = False
         await self._refuse()
-        while self._pairs:
-            await asyncio.sleep(_LOOK_S)
+        await asyncio.sleep(_LOOK_S)  # a connection that the server has accepted has its task by then
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            await self._reset()
+            await asyncio.wait(tasks, timeout=_LOOK_S)
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, to_client: bool = False

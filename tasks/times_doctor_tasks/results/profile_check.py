@@ -95,7 +95,8 @@ def _is_unread(run: RunSpec, reading: RunReading) -> bool:
     if reading.option_file_read is False:
         return True
     names_something = bool(parse_options(run.options, run.solver).options)
-    # A killed run may have ended before its solver printed anything; a very long log was not read completely.
-    is_whole = reading.complete and not reading.left_out_bytes
+    # A run may end before its solver prints anything, while GAMS generates; a very long log was not read completely.
+    has_solved = any(not solve.aborted and (solve.ended or solve.lp_status is not None) for solve in reading.solves)
+    is_whole = reading.complete and has_solved and not reading.left_out_bytes
     is_silent = is_whole and not (reading.options_set or reading.options_ignored or reading.options_clamped)
     return run.solver.lower() in _ECHOING and names_something and is_silent

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
 from times_doctor_tasks.contract.messages import RunSpec
 from times_doctor_tasks.contract.states import Verdict
@@ -19,7 +20,8 @@ def make_run(solver: str = "cplex", engine: str = "gams", options: str = "lpmeth
 
 
 def make_reading(solver: str = "CPLEX", **fields: Any) -> RunReading:
-    return RunReading(solves=(Solve(number=1, solver=solver),), judgement=OPTIMAL, **{"complete": True} | fields)
+    solve = Solve(number=1, solver=solver, ended=True)
+    return RunReading(judgement=OPTIMAL, **{"complete": True, "solves": (solve,)} | fields)
 
 
 def test_a_profile_whose_options_are_echoed_was_applied() -> None:
@@ -41,6 +43,15 @@ def test_cplex_that_echoes_nothing_has_read_nothing() -> None:
 
 def test_a_run_that_was_killed_is_not_accused_of_what_it_had_no_time_to_say() -> None:
     assert judge_application(make_run(), make_reading(complete=False), []).applied is None
+
+
+@pytest.mark.parametrize(
+    "solve",
+    [Solve(number=1), Solve(number=1, solver="CPLEX"), Solve(number=1, solver="CPLEX", ended=True, aborted=True)],
+    ids=["while GAMS generates", "as the solver starts", "in the model's own statements"],
+)
+def test_a_run_that_was_interrupted_before_its_solver_printed_anything_is_not_accused(solve: Solve) -> None:
+    assert judge_application(make_run(), make_reading(solves=(solve,)), []).applied is None
 
 
 def test_a_solver_that_never_echoes_is_not_accused() -> None:
