@@ -20,8 +20,8 @@ def make_run(solver: str = "cplex", engine: str = "gams", options: str = "lpmeth
 
 
 def make_reading(solver: str = "CPLEX", **fields: Any) -> RunReading:
-    solve = Solve(number=1, solver=solver, ended=True)
-    return RunReading(judgement=OPTIMAL, **{"complete": True, "solves": (solve,)} | fields)
+    known: dict[str, Any] = {"complete": True, "solves": (Solve(number=1, solver=solver, ended=True),)}
+    return RunReading(judgement=OPTIMAL, **known | fields)
 
 
 def test_a_profile_whose_options_are_echoed_was_applied() -> None:
