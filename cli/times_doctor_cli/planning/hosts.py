@@ -152,7 +152,7 @@ def call_team(client: Client, request: ScanRequest, engine: str) -> Callable[[],
     store = StoreSight(client.blobs.where, client.blobs.identity())  # fails now if it does not answer
     with client.answering():
         cards, seats = client.live_team(), client.store.seats()
-        if not cards:
+        if not any(map(makes_reports, cards)):
             client.require_room()
     fleet = muster(cards, request, engine, broker=client.shown_broker, today=date.today(), store=store)
     fleet = replace(fleet, counted={solver: amount for solver, (amount, _) in seats.items()})

@@ -2,15 +2,16 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
-from times_doctor_cli.planning.hosts import Fleet, muster, queues_for, why_unfit
+from times_doctor_cli.planning.hosts import Fleet, call_team, muster, queues_for, why_unfit
 from times_doctor_cli.planning.request import ScanRequest
 from times_doctor_tasks.blob_store.base import StoreSight
-from times_doctor_tasks.contract.errors import EngineNotFound, NoHostForSolver
+from times_doctor_tasks.contract.errors import EngineNotFound, InfrastructureError, NoHostForSolver
 from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_tasks.contract.messages import SCHEMA
@@ -45,6 +46,14 @@ def make_fleet(*cards: HostCard, **request: object) -> Fleet:
 
 def make_request(**fields: object) -> ScanRequest:
     return ScanRequest(run_path=Path(), queue=True, **fields)  # type: ignore[arg-type]
+
+
+def test_a_full_server_is_named_as_soon_as_the_control_workers_card_has_expired() -> None:
+    """It takes no heartbeats: the cards of hosts expire one after the other."""
+    client = MagicMock(**{"live_team.return_value": [make_card()], "store.seats.return_value": {}})
+    client.require_room.side_effect = InfrastructureError("it is full")
+    with pytest.raises(InfrastructureError, match="it is full"):
+        call_team(client, make_request(), "gams")
 
 
 def test_without_a_control_worker_nobody_would_make_the_report() -> None:
