@@ -15,6 +15,7 @@ import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 import pytest
 
 from tests.conftest import wait_until
+from tests.integration.process.conftest import Remembered, is_alive
 from times_doctor_tasks.parsers.gams.trace import TraceRow, read_trace
 from times_doctor_worker.engines.gams_installation import GamsSystem, clean_environ, find_gams
 from times_doctor_worker.execution.stop_policy import StagedStop, StopAction, StopTimes
@@ -60,15 +61,15 @@ def _barrier(gams: GamsSystem, folder: Path) -> list[str]:
     return _argv(gams, "denselp", "--m=700", "--n=1500", "--dens=1")
 
 
-class Tree:
-    """The processes of one GAMS, by name, remembered with their start times."""
+class Tree(Remembered):
+    """The processes of one GAMS, by name."""
 
     def __init__(self, group: int) -> None:
         self.group = group
         # A part that was forked a moment ago still has the name of its parent.
         wait_until(lambda: set(self._look()) == PARTS, what="GAMS has started its solver")
         self.pids = self._look()
-        self.ticks = {pid: supervisor.start_ticks(pid) for pid in self.pids.values()}
+        self.members = {pid: supervisor.start_ticks(pid) for pid in self.pids.values()}
 
     def _look(self) -> dict[str, int]:
         found = {}
@@ -79,21 +80,6 @@ class Tree:
             except OSError:
                 continue
         return found
-
-    def alive(self) -> list[int]:
-        return [pid for pid, ticks in self.ticks.items() if _is_alive(pid, ticks)]
-
-    def seconds_until_gone(self) -> float:
-        begin_s = time.monotonic()
-        wait_until(lambda: not self.alive(), what="the solver tree is gone")
-        return time.monotonic() - begin_s
-
-
-def _is_alive(pid: int, ticks: int) -> bool:
-    try:
-        return supervisor.start_ticks(pid) == ticks and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 @pytest.fixture
@@ -184,7 +170,7 @@ def test_a_solve_outlives_the_loss_of_a_helper_it_can_do_without(gams: GamsSyste
         ticks = supervisor.start_ticks(who[helper])
 
         os.kill(who[helper], signal.SIGKILL)
-        wait_until(lambda: not _is_alive(who[helper], ticks))
+        wait_until(lambda: not is_alive(who[helper], ticks))
         os.kill(who["engine"], signal.SIGINT)
 
         assert json.loads(output.readline()) == {"returncode": 0, "why": "exit code 0"}

@@ -1,4 +1,4 @@
-"""The blob store: files by the sha256 of their content, behind one small protocol (`blob_store.py`)."""
+"""The blob store: files by the sha256 of their content, behind one small protocol (`base.py`)."""
 
 from __future__ import annotations
 
@@ -46,9 +46,7 @@ def open_store(
 
         return FileBlobs(_folder(url))
     if scheme in BROKER_SCHEMES:
-        from times_doctor_tasks.blob_store.redis_store import (
-            RedisBlobs,  # imported only if needed
-        )
+        from times_doctor_tasks.blob_store.redis_store import RedisBlobs  # imported only if needed
 
         return RedisBlobs(url, prefix=prefix, quota_bytes=quota_bytes, ttl_s=ttl_s)
     raise UsageError(f"The store {shown_store(url)!r} is of no kind we know: expected {KNOWN}.")

@@ -62,6 +62,12 @@ def _within(bounds: tuple[float, float], kind: Callable[[str], float] = float) -
     return read
 
 
+def _store(text: str) -> str:
+    if text != "redis" and text.partition(":")[0] not in ("file", *BROKER_SCHEMES):
+        raise ValueError(text)
+    return text
+
+
 def _name(text: str) -> str:
     if not text or not all(c.isalnum() or c in "-_." for c in text):
         raise ValueError(text)
@@ -121,7 +127,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("tls_ca", "TIMES_DOCTOR_TLS_CA", _path, "a file with the certificate of the broker's CA"),
     Setting("tls_cert", "TIMES_DOCTOR_TLS_CERT", _path, "a file with this client's certificate"),
     Setting("tls_key", "TIMES_DOCTOR_TLS_KEY", _path, "a file with the key to it"),
-    Setting("store_url", "TIMES_DOCTOR_STORE_URL", str, "redis, a redis URL or file:///folder"),
+    Setting("store_url", "TIMES_DOCTOR_STORE_URL", _store, "redis, a redis URL or file:///folder"),
     Setting("store_quota_mb", "TIMES_DOCTOR_STORE_QUOTA_MB", _positive, "megabytes, more than 0"),
     Setting("key_prefix", "TIMES_DOCTOR_KEY_PREFIX", _name, "letters, digits, '-', '_' and '.'"),
     Setting("lease_s", "TIMES_DOCTOR_LEASE_S", _within(LEASE_S), _span("seconds", LEASE_S)),

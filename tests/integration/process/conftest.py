@@ -57,8 +57,22 @@ def end_of(process: SolverProcess) -> Ended:
     return ended
 
 
-class Tree:
-    """The processes of one group, remembered by pid and start time."""
+class Remembered:
+    """Processes, by pid and start time."""
+
+    members: dict[int, int]
+
+    def alive(self) -> list[int]:
+        return [pid for pid, ticks in self.members.items() if is_alive(pid, ticks)]
+
+    def seconds_until_gone(self) -> float:
+        begin_s = time.monotonic()
+        wait_until(lambda: not self.alive(), what="all processes are gone")
+        return time.monotonic() - begin_s
+
+
+class Tree(Remembered):
+    """The processes of one group."""
 
     def __init__(self, group: int, size: int) -> None:
         self.group = group
@@ -75,16 +89,8 @@ class Tree:
                 continue
         return found
 
-    def alive(self) -> list[int]:
-        return [pid for pid, ticks in self.members.items() if _is_alive(pid, ticks)]
 
-    def seconds_until_gone(self) -> float:
-        begin_s = time.monotonic()
-        wait_until(lambda: not self.alive())
-        return time.monotonic() - begin_s
-
-
-def _is_alive(pid: int, ticks: int) -> bool:
+def is_alive(pid: int, ticks: int) -> bool:
     try:
         return supervisor.start_ticks(pid) == ticks and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

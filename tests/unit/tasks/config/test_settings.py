@@ -89,6 +89,8 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
         ("cache_dir = ['a']", "expected a folder"),
         ('cache_dir = "a\\u0000b"', "expected a folder"),
         ('cache_dir = "~nobody-of-this-name/x"', "expected a folder"),
+        ("store_url = 5", "store_url = '***'"),
+        ("store_url = ['redis']", "expected redis, a redis URL or file:///folder"),
     ],
 )
 def test_a_value_of_another_kind_is_named(tmp_path: Path, content: str, said: str) -> None:
