@@ -297,8 +297,10 @@ def out_folder(request: ScanRequest, run_dir: RunDir) -> Path:
     folder = request.out or run_dir.root / OUT
     try:
         nearest = next(path for path in (folder, *folder.absolute().parents) if _is_there(path))
-        # We try it, as shares and /proc may report that it is writable and then refuse.
-        Path(tempfile.mkdtemp(prefix=".times-doctor-", dir=nearest)).rmdir()
+        # We try it, as shares and /proc may report that it is writable and then refuse, and names may be too long.
+        with tempfile.TemporaryDirectory(prefix=".times-doctor-", dir=nearest) as trial:
+            for name in folder.absolute().relative_to(nearest).parts:
+                Path(trial, name).mkdir(exist_ok=True)
     except OSError as error:
         raise UsageError(f"Reports cannot be written to {str(folder)!r}: {error.strerror}. Use --out DIR.") from error
     return folder

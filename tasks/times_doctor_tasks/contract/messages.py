@@ -95,16 +95,15 @@ class RunSpec(Document, frozen=True, kw_only=True):
     """Step of its message, 0 first .. 9 last: rounds of its owner's own runs that go before it (`fair_order.py`)."""
     expected_s: float | None = None  # that earlier runs took
     expected_mb: int | None = None  # peak memory of earlier runs; reserved unless `mem_mb` is set
+    reused: RunResult | None = None
+    """The result of an earlier run with the same inputs, used instead of a solve (`--resume`)."""
+    veda: VedaResults | None = None
 
     @classmethod
     def stand_in(cls, scan: str, run: str, index: int) -> RunSpec:
         """For a run whose own document is missing or unreadable: made from its id."""
         solver, _, profile = run.partition(".")
         return cls(scan=scan, run=run, index=index, engine="", solver=solver, profile=profile, options="")
-
-    reused: RunResult | None = None
-    """The result of an earlier run with the same inputs, used instead of a solve (`--resume`)."""
-    veda: VedaResults | None = None
 
 
 class ModelRef(Document, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from times_doctor_tasks.contract.errors import UsageError
     ("name", "why"),
     [
         ("n" * 300, "File name too long"),
+        ("new/" + "n" * 300, "File name too long"),
         ("loop", "Too many levels"),
         ("loop/x", "Too many levels"),
         ("pipe", "Not a directory"),
@@ -28,3 +29,12 @@ def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_solved(name:
     model = look(tmp_path / "m.lp", environ={})
     with pytest.raises(UsageError, match=f"Reports cannot be written to .*: {why}.* Use --out DIR"):
         out_folder(ScanRequest(run_path=tmp_path / "m.lp", out=tmp_path / name), model)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_can_be_made_is_not_made_yet(tmp_path: Path) -> None:
+    (tmp_path / "m.lp").write_text("Minimize\n cost: x\nSubject To\n c: x >= 1\nEnd\n")
+    wanted = tmp_path / "new" / ".." / "other" / "out"
+    model = look(tmp_path / "m.lp", environ={})
+    assert out_folder(ScanRequest(run_path=tmp_path / "m.lp", out=wanted), model) == wanted
+    assert [path.name for path in tmp_path.iterdir()] == ["m.lp"]
