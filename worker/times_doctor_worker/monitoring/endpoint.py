@@ -58,7 +58,7 @@ class Endpoint:
 
     @property
     def port(self) -> int:
-        """The address that it listens on."""
+        """The port that it listens on."""
         return int(self._server.server_address[1])
 
     def __enter__(self) -> Endpoint:

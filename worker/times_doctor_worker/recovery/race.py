@@ -1,7 +1,7 @@
 """Races and caps: which runs of a scan stop because of how others ended.
 
-The control worker applies the rules, so they also work when no client watches. A sweeper keeps one `Referee` per open
-scan and calls `look` each time it has read the states.
+FINISH ends a race at once; the control worker applies caps, and ends the races of older workers, also when no client
+watches. A sweeper keeps one `Referee` per open scan and calls `look` each time it has read the states.
 """
 
 from __future__ import annotations
