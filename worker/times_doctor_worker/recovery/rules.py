@@ -36,9 +36,8 @@ class Remedy(StrEnum):
     PUBLISH = "publish"
     """It waits without end: publish its message again (CLAIM rejects a duplicate)."""
     NUDGE = "nudge"
-    """Its predecessor in the chain ended, but it was never published: publish the predecessor's message again.
-
-    That message returns at once, and Celery then publishes the successor."""
+    """Its predecessor in the chain ended, but it was never published: publish the predecessor's message again. It
+    returns at once, and Celery then publishes the successor."""
 
 
 class Action(msgspec.Struct, frozen=True):
