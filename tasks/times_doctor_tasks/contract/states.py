@@ -34,7 +34,7 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
     """It was stopped, or never started, because a user asked or another run won the race."""
     LOST = "lost"
-    """Its attempts ended with their host gone. One that took several workers with it is `failed` (the worker's `recovery`)."""
+    """Its attempts ended with their host gone. One that took several workers with it has `failed`."""
 
 
 #: A host works on it.
