@@ -23,8 +23,8 @@ def test_a_worker_until_idle_solves_what_there_is_and_ends(team: Team) -> None:
 
 def test_a_worker_whose_hours_are_over_finishes_its_solve_and_leaves_the_rest(team: Team) -> None:
     team.worker("c", "--role", "control")
-    worker = team.worker("h1", "--role", "solve", "--slots", "1", "--max-hours", "0.002")
     spec = team.submit({"a": "", "b": ""}, model=endless_mps())
+    worker = team.worker("h1", "--role", "solve", "--slots", "1", "--max-hours", "0.002", wait=False)
     team.wait_for_state(spec, "a", RunState.RUNNING, host="h1")
     worker.wait_for("draining_waits")
     assert team.status(spec, "a").state is RunState.RUNNING

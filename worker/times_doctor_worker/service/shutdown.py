@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import Protocol
 
@@ -179,31 +180,30 @@ class Drain:
             sooner.wait(_LOOK_S)
 
 
+@dataclass
 class Stint:
-    """How long a temporary worker stays. It finishes the solves that run when its time is over."""
+    """How long a temporary worker stays once it takes runs. It finishes the solves that run when its time is over."""
 
-    def __init__(
-        self, drain: Drain, *, running: Callable[[], Sequence[str]], idle_s: float | None, most_s: float | None
-    ) -> None:
-        """Args:
-        idle_s: Seconds without a run after which it ends; None: never.
-        most_s: Seconds after which it takes no more runs; None: no limit.
-        """
-        self._drain = drain
-        self._running = running
-        self._idle_s = idle_s
-        self._most_s = most_s
-        self._began_s = self._busy_s = monotonic_s()
+    drain: Drain
+    takes: Callable[[], bool]
+    running: Callable[[], Sequence[str]]
+    idle_s: float | None
+    """Seconds without a run after which it ends; None: never."""
+    most_s: float | None
+    """Seconds after which it takes no more runs; None: no limit."""
+    _began_s: float = 0.0
+    _busy_s: float = 0.0
 
     def look(self) -> None:
         """Ends the worker when its time is over."""
         now_s = monotonic_s()
-        if self._running():
-            self._busy_s = now_s
-        if self._idle_s is not None and now_s - self._busy_s >= self._idle_s:
-            self._drain.begin(f"no run for {self._idle_s / 60:g} min (--until-idle)", wait_s=None)
-        elif self._most_s is not None and now_s - self._began_s >= self._most_s:
-            self._drain.begin(f"here for {self._most_s / 3600:g} h (--max-hours)", wait_s=None)
+        if not (self._began_s and self.takes()):  # Celery takes seconds to start on a busy machine
+            self._began_s = self._busy_s = now_s
+        self._busy_s = now_s if self.running() else self._busy_s
+        if self.idle_s is not None and now_s - self._busy_s >= self.idle_s:
+            self.drain.begin(f"no run for {self.idle_s / 60:g} min (--until-idle)", wait_s=None)
+        elif self.most_s is not None and now_s - self._began_s >= self.most_s:
+            self.drain.begin(f"here for {self.most_s / 3600:g} h (--max-hours)", wait_s=None)
 
 
 def _clock(monotonic: float) -> str:

@@ -115,8 +115,8 @@ class Worker:
                 stack.enter_context(ControlChild(_control_words(service)))
             stack.enter_context(self._registered())
             stack.enter_context(self._watched())
-            if (service.idle_s, service.most_s) != (None, None):
-                stint = Stint(self.drain, running=self._busy, idle_s=service.idle_s, most_s=service.most_s)
+            if (stay := (service.idle_s, service.most_s)) != (None, None):
+                stint = Stint(self.drain, lambda: bool(self._intake.ticked_s), self._busy, *stay)
                 stack.enter_context(Repeating(stint.look, period_s=STINT_LOOK_S, name="stint"))
             self._introduce()
             code = self._intake.run()

@@ -157,7 +157,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_a_worker_for_a_while_ends_when_it_had_no_run_for_so_long(at: list[float]) -> None:
     host = Host("s r")
-    stint = Stint(host.drain, running=lambda: host.running, idle_s=600.0, most_s=None)
+    stint = Stint(host.drain, lambda: True, lambda: host.running, idle_s=600.0, most_s=None)
     for at[0] in (1000.0, 9000.0):
         stint.look()
     host.running.clear()
@@ -172,7 +172,10 @@ def test_a_worker_for_a_while_ends_when_it_had_no_run_for_so_long(at: list[float
 
 def test_a_worker_whose_time_is_over_takes_no_more_and_kills_no_solve(at: list[float]) -> None:
     host = Host("s r")
-    stint = Stint(host.drain, running=lambda: host.running, idle_s=None, most_s=3600.0)
+    stint = Stint(host.drain, lambda: True, lambda: host.running, idle_s=None, most_s=3600.0)
+    for at[0] in (1000.0, 4599.0):
+        stint.look()
+    assert not host.drain.is_begun
     at[0] = 4600.0
     stint.look()
     wait_until(lambda: host.intake.said == ["stop"], what="it takes no more")
@@ -182,3 +185,21 @@ def test_a_worker_whose_time_is_over_takes_no_more_and_kills_no_solve(at: list[f
     host.running.clear()
     host.wait()
     assert host.intake.said == ["stop", 0]
+
+
+@pytest.mark.parametrize(("idle_s", "most_s"), [(3.0, None), (None, 3.0)])
+def test_the_time_of_a_worker_for_a_while_begins_when_it_takes_runs(
+    at: list[float], idle_s: float | None, most_s: float | None
+) -> None:
+    host, takes = Host(), [False]
+    stint = Stint(host.drain, lambda: takes[0], lambda: host.running, idle_s=idle_s, most_s=most_s)
+    for at[0] in (1000.0, 1500.0):  # Celery is slow to start
+        stint.look()
+    takes[0] = True
+    at[0] = 1502.9
+    stint.look()
+    assert not host.drain.is_begun
+    at[0] = 1503.0
+    stint.look()
+    assert host.drain.is_begun
+    host.wait()
