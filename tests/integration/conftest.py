@@ -8,6 +8,7 @@ from times_doctor_tasks.contract.keys import solve_queue
 from times_doctor_tasks.contract.messages import ModelRef, RunResult, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import RunState, ScanMode, Verdict
 from times_doctor_tasks.state_store.run_store import RunStore
+from times_doctor_worker.recovery import sweeper
 
 pytest.register_assert_rewrite("tests.integration.workers")
 
@@ -50,6 +51,12 @@ def make_result(spec: ScanSpec, run: str, state: RunState = RunState.DONE, **fie
         verdict=Verdict.OPTIMAL if state is RunState.DONE else None,
         **fields,  # type: ignore[arg-type]
     )
+
+
+@pytest.fixture
+def near_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweeper's round trips take no time, however busy this machine is: it waits longer on a slow line."""
+    monkeypatch.setattr(sweeper, "monotonic_s", lambda: 0.0)
 
 
 @pytest.fixture

@@ -15,9 +15,10 @@ from times_doctor_tasks.contract.states import RunState
 from times_doctor_tasks.state_store.run_store import Owned, Room, RunStore
 from times_doctor_tasks.testing.fake_host import FakeHost
 from times_doctor_worker.recovery.actions import Remedies
+from times_doctor_worker.recovery.rules import TAKEN_PATIENCE_S
 from times_doctor_worker.recovery.sweeper import ALL_S, NEWEST, RUNS_A_S, RUNS_A_SWEEP, SWEEP_S, Sweeper
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(60), pytest.mark.usefixtures("near_server")]
 
 QUEUE = solve_queue("gams", "cplex")
 
@@ -161,6 +162,14 @@ def test_a_scan_of_very_many_runs_is_looked_at_less_often(bench: Bench) -> None:
     bench.sweep(seconds)
     assert bench.calls("hgetall") - before <= 500 * (seconds / (500 / RUNS_A_S) + 1) + 3 * seconds / SWEEP_S
     assert bench.sweeper._open["s2"].looked_s == bench.now_s - SWEEP_S
+
+
+def test_a_run_whose_queue_is_empty_is_published_again_soon(bench: Bench) -> None:
+    bench.submit("s1", ("cplex.a",), waits=False)
+    bench.sweep(TAKEN_PATIENCE_S)
+    assert bench.post.sent == []
+    bench.sweep(1)
+    assert bench.post.sent == ["s1 cplex.a"]
 
 
 @pytest.mark.parametrize("key", ["state", "message", "history"])

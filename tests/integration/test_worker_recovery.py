@@ -15,7 +15,7 @@ from times_doctor_worker.recovery.actions import Remedies
 from times_doctor_worker.recovery.orphans import give_back_own
 from times_doctor_worker.recovery.sweeper import CALLBACK_GRACE_S, CALLBACK_TRIPS, GAP_S, SWEEP_S, Sweeper
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.usefixtures("near_server")]
 
 
 @dataclass
