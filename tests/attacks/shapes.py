@@ -134,6 +134,10 @@ def _raw(whole: bytes) -> Iterator[tuple[str, bytes]]:
     yield "deep lists", b"[" * 100_000 + b"]" * 100_000
     yield "deep objects", b'{"a":' * 100_000 + b"1" + b"}" * 100_000
     yield "a number of 5,000 digits", b'{"a":' + b"9" * 5000 + b"}"
+    yield "a body of one letter and what fills it up", b'{"body": "A==="}'
+    yield "a body of five letters", b'{"body": "AAAAA="}'
+    yield "a number larger than any float", b'{"headers": 1e999, "body": -1e999}'
+    yield "half a surrogate", b'{"headers": {"id": "\\ud800"}, "body": "\\udfff"}'
     yield "a pickle", b"\x80\x04\x95\x0c\x00\x00\x00\x00\x00\x00\x00."
     yield "zero bytes", bytes(1000)
     yield "too large", b'{"a":"' + b"x" * (17 << 20) + b'"}'

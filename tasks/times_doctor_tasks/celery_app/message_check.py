@@ -29,7 +29,7 @@ _KINDS: dict[str, type[SolveTask] | type[AggregateTask]] = {SOLVE: SolveTask, AG
 _ID = re.compile(r"[\w.+@-]{1,400}\Z")
 _SAID_ID = re.compile(rb'"id": ?"(\w[\w+@-]{0,199})\.(\w[\w.+@-]{0,199})"')
 _SAID_ARGUMENT = re.compile(r'"(scan|run)": ?"(\w[\w.+@-]{0,199})"')
-_SAID_BODY = re.compile(rb'"body": ?"([A-Za-z0-9+/]{1,8192}=*)')
+_SAID_BODY = re.compile(rb'"body": ?"((?:[A-Za-z0-9+/]{4}){1,2048})')  # whole groups only: no base64 error
 _SAID_ORIGIN = re.compile(rb'"origin": ?"([\w.@-]{1,200})"')
 
 
@@ -62,7 +62,7 @@ def subject(raw: bytes) -> tuple[str, str]:
     body = _SAID_BODY.search(raw[:MAX_BYTES])
     if body is None:
         return "", ""
-    text = base64.b64decode(body[1][: len(body[1]) // 4 * 4]).decode("utf-8", "replace")
+    text = base64.b64decode(body[1]).decode("utf-8", "replace")
     found = dict(_SAID_ARGUMENT.findall(text))
     return (found["scan"], found["run"]) if len(found) == 2 else ("", "")
 
