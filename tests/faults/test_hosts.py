@@ -118,7 +118,7 @@ def test_a_host_that_was_stopped_and_not_replaced_goes_on_with_its_solve(team: T
 
 def test_all_hosts_gone_and_one_back_ends_the_scan(team: Team, tell: Tell) -> None:
     workers = [team.worker(name) for name in ("h1", "h2")]
-    spec = team.submit({f"p{n}": LASTING.format(1) for n in range(6)}, model=ENDLESS)
+    spec = team.submit({f"p{n}": LASTING.format(1) for n in range(6)}, model=ENDLESS, lease_s=2.0)
     wait_until(lambda: len(engines(team)) >= 2, timeout_s=PATIENCE_S, what="solvers")
     for worker in workers:
         worker.kill()
@@ -173,7 +173,7 @@ def test_a_drain_while_the_broker_is_away_ends_in_time_and_loses_nothing(
 
 def test_a_third_signal_leaves_at_once_and_no_solver_stays(team: Team, tell: Tell) -> None:
     worker = team.worker("h1", "--role", "solve")
-    spec, _ = start_long(team)
+    spec, _ = start_long(team, lease_s=2.0)
     for pid in engines(team):
         _stop(pid)  # a solver that hears nothing: its hand-back takes seconds
     for _ in range(3):

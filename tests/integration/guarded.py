@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,18 @@ import redis
 
 from tests.faults.broker import Door, PortBroker
 from times_doctor_cli.local.server_binary import find_server
+from times_doctor_tasks.state_store.connection import OLDEST_SERVER
+
+
+def _is_of_use(program: str) -> bool:
+    """Whether its version is one that we speak to: "Redis server v=7.0.15 sha=..."."""
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    version = re.search(r"\bv=(\d+)\.(\d+)", said)
+    return version is not None and (int(version[1]), int(version[2])) >= OLDEST_SERVER
+
 
 #: Programs that a test of users runs against.
-SERVERS = sorted({str(found) for found in (find_server(), shutil.which("redis-server")) if found})
+SERVERS = sorted({str(found) for found in (find_server(), shutil.which("redis-server")) if found and _is_of_use(found)})
 USERS = Path(__file__).parents[2] / "deploy" / "users.acl"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import threading
 from collections.abc import Iterator
 from email import message_from_bytes
@@ -159,12 +160,14 @@ def test_a_scan_that_waits_is_told_of_once_and_ends_with_a_message(team: Team, f
 
 def test_a_lost_host_is_told_with_all_runs_that_it_had(team: Team, file: Path, webhook: Webhook) -> None:
     file.write_text(f'[targets]\nanna = ["{webhook.address}"]\n[people]\nanna = "anna"\n')
-    control(team, file)
+    recovers = control(team, file)
+    recovers.signal(signal.SIGSTOP)  # so that it takes nobody for dead who is only slow
     host = team.worker("h1", "--role", "solve", "--slots", "2", "--threads", "2")
-    spec = team.submit({"one": "", "two": ""}, model=endless_mps(), client="anna@laptop")
+    spec = team.submit({"one": "", "two": ""}, model=endless_mps(), client="anna@laptop", lease_s=2.0)
     for profile in ("one", "two"):
         team.wait_for_state(spec, profile, RunState.RUNNING)
     host.kill()
+    recovers.signal(signal.SIGCONT)
     wait_until(lambda: webhook.taken != [], timeout_s=PATIENCE_S, what="the message")
     (message,) = webhook.taken
     assert message["title"] == f"times-doctor: scan {spec.scan} has lost h1"

@@ -50,10 +50,11 @@ EXAMPLES = int(os.environ.get("TEST_MODEL_EXAMPLES", "100"))
 STEPS = int(os.environ.get("TEST_MODEL_STEPS", "40"))
 HOSTS = ("h1", "h2")
 THREADS = 2
-#: A lease longer than any example: only the model's clock ends one.
-LEASE_S = 40.0
+#: A lease longer than any example: only the model's clock ends one. That moves by whole seconds: with half a second in
+#: each span here no span ends within a step, where the server's own milliseconds would decide.
+LEASE_S = 40.5
 #: Shorter than the lease: a cut-off host stops because of its seat before it loses its run.
-SEAT_LEASE_S = 25.0
+SEAT_LEASE_S = 25.5
 QUEUE = solve_queue("gams", "cplex")
 #: Seconds between the looks of a sweeper that watches: below its `GAP_S`.
 LOOK_S = 4.0
@@ -293,7 +294,7 @@ class ProtocolMachine(RuleBasedStateMachine):
             self.queues["all"].insert(0, owner.message)
 
     @precondition(_somebody_lives)
-    @rule(which=picks, waits_s=st.sampled_from([5.0, 30.0]))
+    @rule(which=picks, waits_s=st.sampled_from([5.5, 30.5]))
     def hand_back_into_the_line(self, which: int, waits_s: float) -> None:
         """Like a run that got no licence."""
         owner = self._one(which)

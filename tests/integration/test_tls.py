@@ -18,7 +18,7 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.faults.broker import PortBroker
-from tests.integration.workers import PATIENCE_S, TINY_MPS
+from tests.integration.workers import PATIENCE_S, TINY_MPS, killed
 
 pytestmark = [
     pytest.mark.server,
@@ -182,6 +182,7 @@ def test_a_scan_runs_over_tls_from_the_client_to_the_report(tmp_path: Path, file
     with (
         (tmp_path / "worker.log").open("wb") as log,
         subprocess.Popen([program, "worker"], cwd=tmp_path, env=environ, stdout=log, stderr=log) as worker,
+        killed(worker),
     ):
         try:
             wait_until(lambda: broker.client.zcard("td:hosts") == 2, timeout_s=PATIENCE_S, what="both roles are there")
@@ -189,7 +190,7 @@ def test_a_scan_runs_over_tls_from_the_client_to_the_report(tmp_path: Path, file
             done = subprocess.run(scan, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=100)
         finally:
             worker.terminate()
-            worker.wait(30)
+            worker.wait(PATIENCE_S)
     door.close()
     assert done.returncode == 0, done.stdout + done.stderr + (tmp_path / "worker.log").read_text()
     assert "3/3 done" in done.stdout

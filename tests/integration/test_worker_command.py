@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import wait_until
-from tests.integration.workers import PATIENCE_S, Broker
+from tests.integration.workers import PATIENCE_S, Broker, killed
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(60)]
 
@@ -18,7 +18,7 @@ CLI = [sys.executable, "-c", "from times_doctor_cli.entry import main; main()", 
 
 
 def environ(folder: Path, **more: str) -> dict[str, str]:
-    keep = {name: value for name, value in os.environ.items() if name in {"PATH", "PYTHONPATH"}}
+    keep = {name: value for name, value in os.environ.items() if name in {"PATH", "TZ", "PYTHONPATH"}}
     return keep | {"HOME": str(folder), "GAMS_PATH": "/nonexistent", **more}
 
 
@@ -64,14 +64,15 @@ def test_the_command_becomes_the_worker_and_a_signal_drains_it(tmp_path: Path, b
             stdout=log,
             stderr=log,
         )
-    wait_until(lambda: broker.store.host("control@h1"), timeout_s=PATIENCE_S, what="both beat")
-    card = broker.store.host("h1")
-    assert card is not None
-    assert (card.pid, card.slots) == (worker.pid, 3)
+    with killed(worker):
+        wait_until(lambda: broker.store.host("control@h1"), timeout_s=PATIENCE_S, what="both beat")
+        card = broker.store.host("h1")
+        assert card is not None
+        assert (card.pid, card.slots) == (worker.pid, 3)
 
-    worker.send_signal(signal.SIGINT)
+        worker.send_signal(signal.SIGINT)
 
-    assert worker.wait(PATIENCE_S) == 0
+        assert worker.wait(PATIENCE_S) == 0
     assert broker.store.host("h1") is None
     wait_until(lambda: broker.store.host("control@h1") is None, timeout_s=PATIENCE_S, what="the control worker ended")
 
@@ -82,8 +83,10 @@ def test_systemd_hears_that_a_worker_is_ready_and_that_it_lives(tmp_path: Path, 
         systemd.settimeout(PATIENCE_S)
         settings = {"TIMES_DOCTOR_BROKER_URL": broker.url, "TIMES_DOCTOR_KEY_PREFIX": broker.prefix}
         settings["NOTIFY_SOCKET"] = str(tmp_path / "notify")
-        with subprocess.Popen([*CLI, "--name", "h1"], env=environ(tmp_path, **settings), cwd=tmp_path) as worker:
+        program = [*CLI, "--name", "h1"]
+        with subprocess.Popen(program, env=environ(tmp_path, **settings), cwd=tmp_path) as worker, killed(worker):
             heard = [systemd.recv(200) for _ in range(3)]
             worker.send_signal(signal.SIGINT)
+            worker.wait(PATIENCE_S)
     assert heard == [b"READY=1\nWATCHDOG=1"] * 3
     assert worker.returncode == 0

@@ -51,7 +51,7 @@ def test_a_host_whose_engine_broke_steps_aside_and_another_one_runs_it(team: Tea
         card = team.store.host("h1")
         return card is not None and card.queues == ("host.h1",) and any("out of rotation" in n for n in card.notes)
 
-    wait_until(steps_aside, what="its card says so")
+    wait_until(steps_aside, timeout_s=PATIENCE_S, what="its card says so")
     assert team.status(spec, "a").state in {RunState.QUEUED, RunState.PARKED}
     team.worker("h2")
     report = team.report(spec)
@@ -77,12 +77,17 @@ def test_a_run_that_no_host_can_run_ends_as_failed_and_names_them(team: Team, py
 
 
 def test_a_run_that_ends_every_worker_it_touches_ends_as_failed_and_names_them(team: Team) -> None:
-    team.worker("c", "--role", "control")
+    control = team.worker("c", "--role", "control")
     spec = team.submit({"poison": ""}, model=endless_mps(), lease_s=1.0)
     for name in ("h1", "h2", "h3"):
+        control.signal(signal.SIGSTOP)  # so that it takes nobody for dead who is only slow
         worker = team.worker(name, "--role", "solve")
         team.wait_for_state(spec, "poison", RunState.RUNNING, host=name)
         worker.kill()
+        control.signal(signal.SIGCONT)
+        wait_until(
+            lambda: team.status(spec, "poison").state is not RunState.RUNNING, timeout_s=PATIENCE_S, what="it is found"
+        )
 
     run = team.report(spec).runs[0]
 
@@ -108,7 +113,12 @@ def test_a_model_beyond_a_licence_is_the_models_affair_but_a_licence_that_ended_
     spec = submit()
     worker.wait_for("handed_back")
     assert "The GAMS demo licence ended on 2026-11-20" in team.store.statuses(spec)["cplex.dual"].reason
-    wait_until(lambda: (card := team.store.host("h1")) and "gams" not in card.engines, what="its card offers no GAMS")
+
+    def offers_no_gams() -> bool:
+        card = team.store.host("h1")
+        return card is not None and "gams" not in card.engines
+
+    wait_until(offers_no_gams, timeout_s=PATIENCE_S, what="its card offers no GAMS")
     worker.signal(signal.SIGTERM)
     assert worker.wait() == 0
 
@@ -127,7 +137,7 @@ def test_a_run_that_is_refused_a_licence_waits_for_one_as_long_as_it_was_told(te
     wait_until(waits, timeout_s=PATIENCE_S, what="it waits, and says why")
     run = team.report(spec).runs[0]
     assert (run.state, run.verdict) == (RunState.FAILED, Verdict.LICENCE)
-    assert len(run.attempts) >= 3
+    assert len(run.attempts) >= 2
     assert {attempt.ended_as for attempt in run.attempts[:-1]} == {"handed back: no licence on h1"}
 
 

@@ -32,6 +32,8 @@ from times_doctor_tasks.state_store.run_store import RunStatus, RunStore
 
 #: Seconds to start a process, or to deliver a message, on a machine that is busy with other tests.
 PATIENCE_S = 40.0
+#: So long that no worker of a busy machine is taken for dead. Tests that wait for the end of a lease name their own.
+LEASE_S = 30.0
 TINY_MPS = b"""NAME TINY
 ROWS
  N COST
@@ -88,7 +90,11 @@ class Broker:
         self.process = subprocess.Popen(self._argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.client = connect(self.url, retries=0)
         self.store = RunStore(self.client, self.prefix)
-        wait_until(self._answers, what="broker answers", timeout_s=PATIENCE_S)
+        try:
+            wait_until(self._answers, what="broker answers", timeout_s=PATIENCE_S)
+        except BaseException:  # nobody has this object yet who would close it
+            self.process.kill()
+            raise
         self.desk = RunStore(connect(self.desk_url), self.prefix)
 
     def wait_for_disk(self) -> None:
@@ -189,7 +195,7 @@ class Team:
             mode=mode,
             model=ModelRef(title="m", run_dir="/m", snapshot=snapshot, driver=f"model/{driver}"),
             runs=tuple(run.run for run in runs),
-            **{"lease_s": 2.0, **fields},  # type: ignore[arg-type]
+            **{"lease_s": LEASE_S, **fields},  # type: ignore[arg-type]
         )
         self.broker.desk.submit(spec, runs)
         point_at(self.broker.desk_url, self.broker.prefix)
@@ -253,7 +259,7 @@ class Worker:
         self._log_path = home / f"{name}.log"
         self._log_path.touch()
         self._seen = self._log_path.stat().st_size
-        keep = {"PATH", "LANG", "PYTHONPATH", "COVERAGE_PROCESS_START"}
+        keep = {"PATH", "LANG", "TZ", "PYTHONPATH", "COVERAGE_PROCESS_START"}
         self.environ = {n: value for n, value in os.environ.items() if n in keep} | {
             "HOME": str(home),
             "TIMES_DOCTOR_STORE_URL": team.store_url,
@@ -314,6 +320,15 @@ class Worker:
         if self.process.poll() is None:
             self.signal(signal.SIGCONT)
             self.kill()
+
+
+@contextmanager
+def killed(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Ends a process with its test, whatever comes: `Popen` itself waits for it."""
+    try:
+        yield
+    finally:
+        process.kill()
 
 
 def point_at(url: str, prefix: str) -> None:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 import pytest
 
 from tests.conftest import wait_until
+from tests.integration.workers import PATIENCE_S
 from times_doctor_worker.process import supervisor
 from times_doctor_worker.process.fork_server import Warden, start_warden
 from times_doctor_worker.process.solver_process import Ended, SolverProcess
@@ -65,10 +65,9 @@ class Remembered:
     def alive(self) -> list[int]:
         return [pid for pid, ticks in self.members.items() if is_alive(pid, ticks)]
 
-    def seconds_until_gone(self) -> float:
-        begin_s = time.monotonic()
-        wait_until(lambda: not self.alive(), what="all processes are gone")
-        return time.monotonic() - begin_s
+    def until_gone(self) -> None:
+        """Returns when none is left. Tests let them sleep for minutes: none ends by itself before."""
+        wait_until(lambda: not self.alive(), timeout_s=PATIENCE_S, what="all processes are gone")
 
 
 class Tree(Remembered):
@@ -109,8 +108,12 @@ class LoneWorker:
         )
         assert self.process.stdout is not None
         self.output = self.process.stdout
-        self.who: dict[str, int] = json.loads(self.output.readline())
-        self.tree = Tree(self.who["engine"], size)
+        try:
+            self.who: dict[str, int] = json.loads(self.output.readline())
+            self.tree = Tree(self.who["engine"], size)
+        except BaseException:  # nobody has this object yet who would end it
+            self.end()
+            raise
 
     def signal(self, number: signal.Signals, *names: str) -> None:
         for name in names:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.integration.process.conftest import ENV, TREE, Tree, end_of
+from tests.integration.workers import killed
 from times_doctor_worker.process import supervisor
 from times_doctor_worker.process.fork_server import Warden, start_warden
 from times_doctor_worker.process.solver_process import SolverProcess, end_leftovers
@@ -162,7 +163,7 @@ def test_second_kill_ends_a_supervisor_that_hangs(spawn: Callable[..., SolverPro
     process.kill()
 
     assert end_of(process).why == "supervisor killed"
-    assert tree.seconds_until_gone() < 5
+    tree.until_gone()
 
 
 def test_closing_a_solver_process_ends_its_engine(spawn: Callable[..., SolverProcess], tmp_path: Path) -> None:
@@ -171,7 +172,7 @@ def test_closing_a_solver_process_ends_its_engine(spawn: Callable[..., SolverPro
 
     process.close()
 
-    assert tree.seconds_until_gone() < 5
+    tree.until_gone()
     assert process.poll() == process.poll()
     assert end_of(process).why == "given up by the worker"
     wait_until(lambda: not (tmp_path / "marker0").exists())
@@ -193,7 +194,7 @@ def test_closing_does_the_work_of_a_supervisor_and_a_sentinel_that_were_killed(
 
     process.close()
 
-    assert tree.alive() == []
+    tree.until_gone()  # killed they are; the kernel takes its time on a busy machine
 
 
 def test_commands_after_the_end_do_nothing(spawn: Callable[..., SolverProcess]) -> None:
@@ -220,7 +221,7 @@ def test_marker_names_the_engine_while_it_runs_and_goes_with_it(
 
 
 def test_leftovers_of_another_boot_or_another_start_are_not_ours_to_end(tmp_path: Path) -> None:
-    with subprocess.Popen(["/bin/sleep", "300"], start_new_session=True) as stranger:
+    with subprocess.Popen(["/bin/sleep", "300"], start_new_session=True) as stranger, killed(stranger):
         ticks = supervisor.start_ticks(stranger.pid)
         (tmp_path / "other_start").write_text(f"{stranger.pid} {ticks - 1} {supervisor.boot_id()}\n")
         (tmp_path / "other_boot").write_text(f"{stranger.pid} {ticks} 0123-4567\n")
@@ -230,7 +231,6 @@ def test_leftovers_of_another_boot_or_another_start_are_not_ours_to_end(tmp_path
 
         assert stranger.poll() is None
         assert list(tmp_path.iterdir()) == []
-        stranger.kill()
 
 
 def test_several_threads_spawn_at_once(spawn: Callable[..., SolverProcess]) -> None:
