@@ -30,7 +30,7 @@ from times_doctor_tasks.state_store.connection import connect
 from times_doctor_tasks.state_store.run_store import Fence, RunStore
 from times_doctor_worker.recovery.script_loader import load_scripts
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
 ROLES = ("client", "worker", "control", "admin", "flower", "ops")
 
@@ -67,7 +67,9 @@ class Desk:
         """The document that a command prints; with another user's URL than the client's if one is given."""
         argv = [sys.executable, "-c", "from times_doctor_cli.entry import main; main()", *map(str, words), "--json"]
         environ = self._environ | ({"TIMES_DOCTOR_BROKER_URL": url} if url else {})
-        done = subprocess.run(argv, env=environ, cwd=self.folder, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            argv, env=environ, cwd=self.folder, capture_output=True, text=True, timeout=3 * PATIENCE_S
+        )
         assert done.stdout, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
         return found
@@ -127,7 +129,9 @@ def test_every_role_may_do_what_it_does_and_nothing_is_refused(
     start(team, broker, "h2", "solve")
     host.kill()  # recovery takes the run from it
     wait_until(
-        lambda: desk.run("status", left)["runs"][0]["host"] == "h2", timeout_s=90.0, what="it runs on the other host"
+        lambda: desk.run("status", left)["runs"][0]["host"] == "h2",
+        timeout_s=3 * PATIENCE_S,
+        what="it runs on the other host",
     )
     desk.run("cancel", left, "--now")
     wait_until(lambda: team.store.is_reported(left), timeout_s=PATIENCE_S, what="the report")
@@ -200,7 +204,7 @@ def test_a_user_that_may_not_is_named_and_no_server_is_blamed(
     argv = [sys.executable, "-c", "from times_doctor_cli.entry import main; main()", *command]
     for user in ("ops", *(("control", "admin") if "prune" in command else ())):
         environ["TIMES_DOCTOR_BROKER_URL"] = broker.url_of(user)
-        done = subprocess.run(argv, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(argv, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=3 * PATIENCE_S)
         assert done.returncode == 5, done.stderr
         assert "may not do this" in done.stderr or "only client and worker" in done.stderr
         assert "version 7" not in done.stderr
@@ -217,7 +221,7 @@ def test_prune_frees_a_server_that_is_full(tmp_path: Path) -> None:
         assert not _takes_writes(full)
         environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TIMES_DOCTOR_BROKER_URL": full.url_of("client")}
         argv = [sys.executable, "-c", "from times_doctor_cli.entry import main; main()", "prune", "--days", "0"]
-        done = subprocess.run(argv, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(argv, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=3 * PATIENCE_S)
         assert "1 file removed" in done.stdout, done.stderr
         wait_until(lambda: _takes_writes(full), what="the server takes writes again")
     finally:
@@ -311,7 +315,7 @@ def test_a_worker_with_the_password_of_another_role_says_so_and_ends(
     keep = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     environ = keep | {"HOME": str(tmp_path), "TIMES_DOCTOR_BROKER_URL": broker.url_of(user)}
     command = [sys.executable, "-m", "times_doctor_worker", "--role", role]
-    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=3 * PATIENCE_S)
     assert done.returncode == 5
     assert says in done.stderr
     assert words_of(user) not in done.stderr

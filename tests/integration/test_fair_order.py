@@ -53,7 +53,7 @@ class Desk:
 @pytest.fixture
 def desk(store: RunStore) -> Desk:
     for host in ("h1", "h2"):
-        store.register_host(card(host), ttl_s=60)
+        store.register_host(card(host), ttl_s=600)
     return Desk(store)
 
 

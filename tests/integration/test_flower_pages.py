@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Server, wait_until
+from tests.integration.workers import PATIENCE_S, killed
 from times_doctor_tasks.celery_app.app import app, configure
 from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.state_store.connection import connect
@@ -22,7 +23,7 @@ from times_doctor_tasks.state_store.run_store import RunStore
 
 pytestmark = [
     pytest.mark.server,
-    pytest.mark.timeout(60),
+    pytest.mark.timeout(180),
 ]
 
 PREFIX = "team7"
@@ -49,7 +50,7 @@ class Dashboard:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         program = [sys.executable, "-c", "from times_doctor_cli.entry import main; main()", "flower"]
-        keep = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        keep = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
         keep |= {"HOME": str(folder), "TIMES_DOCTOR_BROKER_URL": broker_url, "TIMES_DOCTOR_KEY_PREFIX": PREFIX}
         self.log = (folder / "flower.log").open("w")
         self.process = subprocess.Popen(
@@ -66,7 +67,7 @@ class Dashboard:
             token = base64.b64encode(f"{user}:{PASSWORD}".encode()).decode()
             request.add_header("Authorization", f"Basic {token}")
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -76,13 +77,13 @@ class Dashboard:
         assert self.process.poll() is None, Path(self.log.name).read_text()
         try:
             return self.get("/healthcheck")[0] == 200
-        except urllib.error.URLError:
+        except OSError:  # nobody listens yet, or the answer is late
             return False
 
     def close(self) -> None:
         self.process.terminate()
-        assert self.process.wait(10) == 0
-        self.log.close()
+        with self.log, killed(self.process):
+            assert self.process.wait(PATIENCE_S) == 0
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def dashboard(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("flower")
     (folder / "flowerconfig.py").write_text("basic_auth = None\nread_only = False\naddress = '0.0.0.0'\n")
     client = connect(server.url)
-    RunStore(client, PREFIX).register_host(CARD, ttl_s=60)
+    RunStore(client, PREFIX).register_host(CARD, ttl_s=3600)
     client.lpush(f"{PREFIX}:celery:solve.gams.cplex\x06\x167", "one", "two")
     dashboard = Dashboard(
         server.url,
@@ -100,9 +101,11 @@ def dashboard(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
         FLOWER_READ_ONLY="false",
         FLOWER_UNAUTHENTICATED_API="true",
     )
-    wait_until(dashboard.is_open, timeout_s=30, what="Flower listens")
-    yield dashboard
-    dashboard.close()
+    try:
+        wait_until(dashboard.is_open, timeout_s=PATIENCE_S, what="Flower listens")
+        yield dashboard
+    finally:
+        dashboard.close()
     client.delete(f"{PREFIX}:celery:solve.gams.cplex\x06\x167")
     client.close()
 
@@ -111,7 +114,7 @@ def dashboard(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def test_pages_and_interface_ask_for_the_password_and_open_with_it(dashboard: Dashboard, path: str) -> None:
     assert dashboard.get(path, user=None)[0] == 401
     assert dashboard.get(path, user="any")[0] == 401
-    wait_until(lambda: dashboard.get(path)[0] == 200, what=f"{path} opens")
+    wait_until(lambda: dashboard.get(path)[0] == 200, timeout_s=PATIENCE_S, what=f"{path} opens")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +125,7 @@ def test_nothing_can_be_done_through_it(dashboard: Dashboard, path: str) -> None
 
 
 def test_the_worker_page_shows_the_host_card(dashboard: Dashboard) -> None:
-    wait_until(lambda: dashboard.get("/worker/solver@h1")[0] == 200, what="the card is read")
+    wait_until(lambda: dashboard.get("/worker/solver@h1")[0] == 200, timeout_s=PATIENCE_S, what="the card is read")
     _, page = dashboard.get("/worker/solver@h1")
     for words in ("64000", "solve.gams.cplex", "gams 54.6.1", "full licence &lt;until&gt; 2027-01-31", "s1.cplex.dual"):
         assert words in page
@@ -133,7 +136,7 @@ def test_the_broker_page_counts_messages_of_every_priority_under_our_prefix(dash
         queues = json.loads(dashboard.get("/api/queues/length")[1])["active_queues"]
         return {queue["name"]: queue["messages"] for queue in queues}
 
-    wait_until(lambda: "host.h1" in lengths(), what="queues of the card")
+    wait_until(lambda: "host.h1" in lengths(), timeout_s=PATIENCE_S, what="queues of the card")
     assert lengths() == {"solve.gams.cplex": 2, "host.h1": 0}
 
 
@@ -149,8 +152,8 @@ def test_a_task_of_a_worker_shows_what_runs_where(dashboard: Dashboard, server: 
         return json.loads(dashboard.get(f"/tasks/datatable?{words}")[1])["data"]
 
     # A published event reaches only those who listen already.
-    wait_until(tasks, timeout_s=20, what="an event is heard")
-    wait_until(lambda: tasks()[0]["state"] == "STARTED", what="it started")
+    wait_until(tasks, timeout_s=PATIENCE_S, what="an event is heard")
+    wait_until(lambda: tasks()[0]["state"] == "STARTED", timeout_s=PATIENCE_S, what="it started")
     shown = tasks()[0]
     assert (shown["uuid"], shown["args"], shown["worker"]) == ("s1.cplex.dual", "dual (cplex) of demo", "solver@h1")
 
@@ -172,7 +175,7 @@ def test_a_missing_flower_says_how_to_get_it(server: Server, tmp_path: Path) -> 
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TIMES_DOCTOR_BROKER_URL": server.url},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         cwd=tmp_path,
     )
     assert done.returncode == 5

@@ -23,7 +23,7 @@ from times_doctor_tasks.state_store.gdx_requests import GdxAnswer, GdxRequests, 
 from times_doctor_worker.service.gdx_server import LOOK_S
 from times_doctor_worker.workspace.eviction import prune
 
-pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(400)]
 
 MB = 1 << 20
 
@@ -52,7 +52,7 @@ class Desk:
             found[:] = [self.asked(request)]
             return found[0] is not None and found[0].is_final
 
-        wait_until(is_final, timeout_s=PATIENCE_S, what="a last answer")
+        wait_until(is_final, timeout_s=4 * PATIENCE_S, what="a last answer")  # hundreds of megabytes
         assert found[0] is not None
         return found[0]
 
@@ -138,10 +138,10 @@ def test_a_client_waits_through_a_restart_of_the_worker(team: Team) -> None:
     desk = Desk(team)
     fetching = threading.Thread(target=lambda: outcomes.extend(desk.fetch(run)), daemon=True)
     fetching.start()
-    wait_until(lambda: desk.requests.open("h1"), what="it is asked for")
+    wait_until(lambda: desk.requests.open("h1"), timeout_s=PATIENCE_S, what="it is asked for")
     host.kill()
     team.worker("h1", wait=False)
-    fetching.join(timeout=PATIENCE_S)
+    fetching.join(timeout=4 * PATIENCE_S)
     assert [outcome.came for outcome in outcomes] == [True]
 
 
@@ -156,7 +156,7 @@ def test_two_who_ask_for_one_file_both_get_it(team: Team) -> None:
     for one in both:
         one.start()
     for one in both:
-        one.join(timeout=PATIENCE_S)
+        one.join(timeout=4 * PATIENCE_S)
     assert {name: [(one.came, one.size_bytes) for one in found] for name, found in outcomes.items()} == {
         "a": [(True, 20 * MB)],
         "b": [(True, 20 * MB)],

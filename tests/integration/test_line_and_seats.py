@@ -233,7 +233,7 @@ def test_a_beat_renews_the_seat_and_a_seat_that_ran_out_ends_the_claim(team: Tea
     team.store.client.zincrby(held, -20_000, fence.seat)
     assert team.store.beat(spec, "cplex.0", fence, state=RunState.RUNNING).ours
     left_ms = team.store.client.zscore(held, fence.seat) - team.store.server_ms()
-    assert left_ms == pytest.approx((30 + SEAT_MARGIN_S) * 1000, abs=5_000)
+    assert 20_000 < left_ms <= (30 + SEAT_MARGIN_S) * 1000
     team.store.client.zincrby(held, -60_000, fence.seat)
     team.own(spec, 1, host="h2")
     assert not team.store.beat(spec, "cplex.0", fence, state=RunState.RUNNING).ours

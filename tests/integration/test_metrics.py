@@ -84,7 +84,7 @@ def make_report(store: RunStore, scan: str, states: dict[str, RunState]) -> None
 
 def test_a_host_is_up_while_it_beats_and_down_for_a_day_after(store: RunStore, scraped: Scraped) -> None:
     for host in ("h1", "h2", "h3"):
-        store.register_host(make_card(host), ttl_s=20)
+        store.register_host(make_card(host), ttl_s=6000)
     store.client.delete(store.keys.host("h2"))
     store.drop_host("h3")
     store.client.zadd(store.keys.hosts(), {"long ago": (time.time() - 90_000) * 1000})
@@ -95,7 +95,7 @@ def test_a_card_says_what_a_host_has_and_uses(store: RunStore, scraped: Scraped)
     card = make_card(
         load_1m=0.5, memory_used_mb=512, disk_mb=2048, disk_used_mb=1, taking=False, licence_expires="2026-12-31"
     )
-    store.register_host(card, ttl_s=20)
+    store.register_host(card, ttl_s=6000)
     found = scraped.read()
     names = ("slots", "running_runs", "solvers", "cores", "load1", "taking", "memory_bytes", "memory_used_bytes")
     assert [found[f"host_{name}"]["h1",] for name in names] == [4, 1, 1, 8, 0.5, 0, 1 << 30, 1 << 29]
@@ -104,7 +104,7 @@ def test_a_card_says_what_a_host_has_and_uses(store: RunStore, scraped: Scraped)
 
 
 def test_a_control_worker_is_a_host_without_slots(store: RunStore, scraped: Scraped) -> None:
-    store.register_host(make_card("control@h1", roles=("control",), queues=("control",)), ttl_s=20)
+    store.register_host(make_card("control@h1", roles=("control",), queues=("control",)), ttl_s=6000)
     found = scraped.read()
     assert found["host_up"] == {("control@h1",): 1}
     assert "host_slots" not in found
@@ -218,7 +218,7 @@ def spoil_report_key(store: RunStore) -> None:
 def test_one_key_that_cannot_be_read_costs_no_scrape(
     store: RunStore, scraped: Scraped, spoil: Callable[[RunStore], None], unreadable: set[str]
 ) -> None:
-    store.register_host(make_card(), ttl_s=20)
+    store.register_host(make_card(), ttl_s=6000)
     spoil(store)
     found = scraped.read()
     assert {part for (part,) in found.get("unreadable", {})} == unreadable
@@ -248,19 +248,23 @@ def test_without_a_broker_the_scrape_still_answers(tmp_path: Path, store: RunSto
     assert found == {"build_info": {("1.2.3",): 1}, "broker_up": {(): 0}}
 
 
-def test_a_thousand_hosts_and_scans_are_scraped_in_seconds(store: RunStore, scraped: Scraped) -> None:
+def test_a_thousand_hosts_and_scans_are_scraped_in_few_questions(store: RunStore, scraped: Scraped) -> None:
     for number in range(1000):
-        store.register_host(make_card(f"h{number}"), ttl_s=60)
+        store.register_host(make_card(f"h{number}"), ttl_s=600)
         make_report(store, f"s{number}", {"cplex.a": RunState.DONE})
-    began_s = time.monotonic()
+
+    def trips() -> int:
+        return int(store.client.info("stats")["total_reads_processed"])
+
+    before = trips()
     found = scraped.read()
     assert len(found["host_slots"]) == team_metrics.MOST_VALUES
-    assert time.monotonic() - began_s < 60
+    assert trips() - before < 200  # 43 here; a question for each host or scan would be more than a thousand
 
 
 def get(port: int, page: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=PATIENCE_S) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

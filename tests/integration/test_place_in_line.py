@@ -37,7 +37,7 @@ class Office:
             host="h1", instance="i", pid=1, roles=("solve",), slots=2, cores=2, memory_mb=8_000,
             queues=queues, solvers=("gams.cplex",), shares_line=True,
         )  # fmt: skip
-        self.store.register_host(card, ttl_s=60)
+        self.store.register_host(card, ttl_s=600)
 
     def submit(self, who: str, scan: str, amount: int, **fields: object) -> ScanSpec:
         spec = make_scan(runs=tuple(f"cplex.{number}" for number in range(amount)), client=f"{who}@pc", lease_s=30.0)

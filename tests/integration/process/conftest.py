@@ -52,7 +52,7 @@ def spawn(warden: Warden, tmp_path: Path) -> Iterator[Callable[..., SolverProces
 
 
 def end_of(process: SolverProcess) -> Ended:
-    ended = process.wait(20)
+    ended = process.wait(PATIENCE_S)
     assert ended is not None
     return ended
 

@@ -13,7 +13,7 @@ NOW_S = 1000.0
 
 
 def ask(endpoint: Endpoint, path: str, address: str = "127.0.0.1") -> tuple[int, str]:
-    line = http.client.HTTPConnection(address, endpoint.port, timeout=5)
+    line = http.client.HTTPConnection(address, endpoint.port, timeout=30)
     line.request("GET", path)
     answer = line.getresponse()
     found = answer.status, answer.read().decode()

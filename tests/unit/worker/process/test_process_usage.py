@@ -98,9 +98,11 @@ def test_a_group_that_never_was_uses_nothing() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts the wait for a core")
 def test_the_wait_of_threads_and_processes_that_ended_is_remembered() -> None:
     script = (
-        "import sys, threading, subprocess\n"
-        "work = [threading.Thread(target=lambda: sum(range(3_000_000))) for _ in range(2)]\n"
+        "import sys, threading\n"
+        "go = threading.Event()\n"
+        "work = [threading.Thread(target=lambda: (sum(range(3_000_000)), go.wait())) for _ in range(2)]\n"
         "for one in work: one.start()\n"
+        "sys.stdin.readline(); go.set()\n"
         "for one in work: one.join()\n"
         "print('ready', flush=True); sys.stdin.read()"
     )
@@ -110,18 +112,26 @@ def test_the_wait_of_threads_and_processes_that_ended_is_remembered() -> None:
         meter = TreeMeter(process.pid)
         wait_until(lambda: meter.sample().processes == 1 and len(meter._threads) > 1)
         assert process.stdout is not None
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
         process.stdout.readline()
         meter.sample()
         process.communicate()
 
     meter.sample()
-    seen_s = meter.run_delay_s(None)
-    on_cpu_s = sum(on_cpu for on_cpu, _ in meter._threads.values()) / 1e9
 
-    assert seen_s is not None
-    assert seen_s >= 0
-    assert meter.run_delay_s(3 * on_cpu_s) == pytest.approx(3 * seen_s)
-    assert meter.run_delay_s(on_cpu_s / 2) == seen_s
+    assert len(meter._threads) > 1
+    assert meter.run_delay_s(None) == sum(delay for _, delay in meter._threads.values()) / 1e9
+
+
+def test_the_wait_after_the_last_sample_is_added_in_proportion_to_the_cpu_time_that_was_missed() -> None:
+    meter = TreeMeter(2**22 + 1)
+    meter._threads = {7: (1_500_000_000, 200_000_000), 8: (500_000_000, 300_000_000)}  # 2 s on a core, 0.5 s in wait
+
+    assert meter.run_delay_s(None) == 0.5
+    assert meter.run_delay_s(6.0) == 1.5
+    assert meter.run_delay_s(1.0) == 0.5
 
 
 def test_no_wait_is_known_where_nothing_was_seen() -> None:

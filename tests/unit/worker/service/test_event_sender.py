@@ -31,7 +31,7 @@ def test_events_leave_from_a_thread_of_their_own_also_after_one_could_not() -> N
         consumer.event_dispatcher = dispatcher
         for _ in range(3):
             consumer.on_send_event_buffered()
-            assert dispatcher.flushed.acquire(timeout=5)
+            assert dispatcher.flushed.acquire(timeout=30)
     assert dispatcher.threads == {"events"}
 
 
@@ -42,5 +42,5 @@ def test_events_that_come_one_after_the_other_leave_together(monkeypatch: pytest
     with EventMail(consumer):
         for _ in range(3):
             consumer.on_send_event_buffered()
-    assert dispatcher.flushed.acquire(timeout=5), "the last ones leave at the end"
+    assert dispatcher.flushed.acquire(timeout=30), "the last ones leave at the end"
     assert not dispatcher.flushed.acquire(blocking=False)

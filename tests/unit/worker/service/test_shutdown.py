@@ -48,7 +48,7 @@ class Host:
         return list(self.running)
 
     def wait(self) -> None:
-        assert self.intake.ended.wait(5)
+        assert self.intake.ended.wait(30)
         self.drain.ended()
 
 
@@ -112,7 +112,7 @@ def test_a_loop_that_ended_is_not_left_by_force() -> None:
     host.drain.ended()
     host.drain.begin("told to end", wait_s=0.0)
     host.wait()
-    host.drain._thread.join(5)
+    host.drain._thread.join(30)
     assert host.left == []
 
 

@@ -103,7 +103,7 @@ def test_a_second_run_of_a_model_does_not_wait_for_the_first_ones_solve(models: 
         other = threading.Thread(target=lambda: trees.append(stage_it_too()), daemon=True)
         trees: list[Path] = []
         other.start()
-        other.join(timeout=5)
+        other.join(timeout=30)
         assert trees == [first]
 
 
