@@ -52,6 +52,7 @@ class Run:
     lease_until_s: float = 0.0
     has_seat: bool = False
     won: Fence | None = None
+    released: Fence | None = None
     result: RunResult | None = None
     tries: list[Try] = field(default_factory=list)
 
@@ -98,7 +99,15 @@ class Reference:
         self, run: str, host: str, token: str, need: Room, free: Room, closed: str, before: Sequence[str] = ()
     ) -> Claim:
         r = self.runs[run]
-        if r.state in TERMINAL or (r.state in OWNED and self.now_s < r.lease_until_s):
+        if r.state in OWNED and r.token == token:
+            holder = (r.owner, run, r.attempt)
+            if not r.has_seat or self.held.get(holder, -1.0) > self.now_s:
+                r.beat += 1
+                r.lease_until_s = self.now_s + self.spec.lease_s
+                if r.has_seat:
+                    self.held[holder] = self.now_s + self.seat_lease_s + SEAT_MARGIN_S
+                return Owned(Fence(r.attempt, token), self.flag(run))
+        elif r.state in TERMINAL or (r.state in OWNED and self.now_s < r.lease_until_s):
             self.line.pop(run, None)
             return Done(r.state) if r.state in TERMINAL else Leased(r.owner)
         seat_s = 0.0
@@ -207,8 +216,11 @@ class Reference:
 
     def release(self, run: str, fence: Fence, *, counted: bool, reason: str, waits_s: float, need: Room | None) -> bool:
         r = self.runs[run]
+        if r.released == fence:
+            return True
         if not r.belongs_to(fence):
             return False
+        r.released = fence
         r.handbacks += not counted
         r.token, r.state, r.lease_until_s = "", RunState.QUEUED, 0.0
         r.close_try(reason)

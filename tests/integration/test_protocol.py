@@ -101,7 +101,9 @@ def test_a_handed_back_run_is_queued_and_its_old_owner_locked_out(store: RunStor
     seen = store.statuses(spec)["cplex.a"]
     assert (seen.state, seen.handbacks) == (RunState.QUEUED, 1)
     assert not store.beat(spec, "cplex.a", fence, state=RunState.RUNNING).ours
-    assert not store.release(spec, "cplex.a", fence, reason="again")
+    assert store.release(spec, "cplex.a", fence, reason="again")
+    assert store.statuses(spec)["cplex.a"] == seen
+    assert not store.release(spec, "cplex.a", Fence(1, "another"), reason="again")
 
 
 def test_a_late_owner_whom_nobody_replaced_gets_his_run_back(store: RunStore, submit: Submit) -> None:

@@ -188,11 +188,11 @@ class ProtocolMachine(RuleBasedStateMachine):
         return any(self.queues.values())
 
     @precondition(_has_mail)
-    @rule(which=picks, host=st.sampled_from(HOSTS))
-    def deliver(self, which: int, host: str) -> None:
+    @rule(which=picks, host=st.sampled_from(HOSTS), lost_s=st.sampled_from([-1.0, -1.0, 0.0, 9.0, 41.0]))
+    def deliver(self, which: int, host: str, lost_s: float) -> None:
         queue = self.queues[host] or self.queues["all"]
         if queue:
-            self._solve(queue.pop(which % len(queue)), host, THREADS)
+            self._solve(queue.pop(which % len(queue)), host, THREADS, lost_s=lost_s)
 
     @precondition(_has_mail)
     @rule(which=picks, copies=st.sampled_from([0, 2]))
@@ -201,18 +201,25 @@ class ProtocolMachine(RuleBasedStateMachine):
         message = queue.pop(which % len(queue))
         queue += [message] * copies
 
-    def _solve(self, message: Message, host: str, threads: int) -> None:
-        """Acts as the executor: claims, and returns only ended runs."""
+    def _solve(self, message: Message, host: str, threads: int, *, token: str = "", lost_s: float = -1.0) -> None:
+        """Acts as the executor: claims, and returns only ended runs.
+
+        `lost_s`: CLAIM's answer is lost, and after so many seconds it is sent again; below 0: it is not lost.
+        """
+        token = token or f"t{next(self.tokens)}"
         used = sum(self._need(owner.run) for owner in self._living(host))
         claim = self.store.claim(
             self.spec,
             self.runs[message.run],
             host=host,
-            token=f"t{next(self.tokens)}",
+            token=token,
             need=Room(self._need(message.run), 0),
             free=Room(threads - used, 0),
         )
-        if isinstance(claim, Owned):
+        if isinstance(claim, Owned) and lost_s >= 0:
+            self._pass(lost_s)
+            self._solve(message, host, threads, token=token)
+        elif isinstance(claim, Owned):
             owner = Owner(host, message.run, claim.fence, message)
             self._renew(owner, claim.seat_until_s)
             self.owners.append(owner)
@@ -289,6 +296,8 @@ class ProtocolMachine(RuleBasedStateMachine):
     def hand_back(self, which: int, counted: bool, dies: bool) -> None:
         owner = self._one(which)
         released = self.store.release(self.spec, owner.run, owner.fence, reason="drain", counted=counted)
+        again = self.store.release(self.spec, owner.run, owner.fence, reason="drain", counted=counted)
+        assert again == released
         self._is_gone(owner)
         if released and not dies:
             self.queues["all"].insert(0, owner.message)

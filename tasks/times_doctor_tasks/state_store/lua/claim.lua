@@ -6,14 +6,25 @@
 --       18 holder of a seat, without its attempt  19 margin_ms  20 key of the seats
 -- Returns {'owned', attempt, cancel, seat's lease_ms or 0} | {'done', state} | {'leased', host} | {'parked', reason}
 --       | {'unknown'}
+-- Who asks again with the token that owns the run, because the answer was lost, gets it again, with new leases.
 -- Atomic because two copies of one message may arrive at two hosts at once, and two runs may want the last seat.
 if redis.call('EXISTS', KEYS[2]) == 0 then
   leave_line(KEYS[4], KEYS[5], ARGV[2])
   return {'unknown'}
 end
-local h = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'lease_ms', 'host')
+local h = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'lease_ms', 'host', 'token', 'seat')
 local state = h[1] or ARGV[5]
-if is_terminal(state) or (is_owned(state) and now_ms() < (tonumber(h[3]) or 0)) then
+local cancel = redis.call('HGET', KEYS[3], ARGV[1]) or redis.call('HGET', KEYS[3], '*') or ''
+if is_owned(state) and h[5] == ARGV[4] and tonumber(h[2]) then
+  local seat_ms, holder = tonumber(h[6]) or 0, ARGV[18] .. ' ' .. h[2]
+  -- A seat that has run out may be another's: then it is a claim like any other.
+  if seat_ms == 0 or (tonumber(redis.call('ZSCORE', KEYS[8], holder)) or 0) > now_ms() then
+    redis.call('HINCRBY', KEYS[1], 'beat', 1)
+    redis.call('HSET', KEYS[1], 'lease_ms', now_ms() + tonumber(ARGV[6]))
+    if seat_ms > 0 then hold_seat(KEYS[8], holder, now_ms() + seat_ms + tonumber(ARGV[19]), ARGV[7]) end
+    return {'owned', tonumber(h[2]), cancel, seat_ms}
+  end
+elseif is_terminal(state) or (is_owned(state) and now_ms() < (tonumber(h[3]) or 0)) then
   leave_line(KEYS[4], KEYS[5], ARGV[2])
   if is_terminal(state) then return {'done', state} end
   return {'leased', h[4] or ''}
@@ -31,7 +42,6 @@ local function somebody_is_before()
   return false
 end
 
-local cancel = redis.call('HGET', KEYS[3], ARGV[1]) or redis.call('HGET', KEYS[3], '*') or ''
 local short, seat_ms = nil, 0
 if cancel == '' and ARGV[15] ~= '' then
   short = ARGV[15]

@@ -4,6 +4,7 @@
 --       7 attempt as seen  8 beat as seen ('' and '' = only if it has no owner)  9 member
 --       10.. runs of the chain
 -- Returns {'concluded', ended} | {'not so', state}
+-- Sent again after a lost answer: {'not so', state}; nobody acts on the answer.
 -- Atomic because a host may claim, or a late owner beat, between control's look and its act.
 local h = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'beat', 'host')
 local state = h[1] or ARGV[6]

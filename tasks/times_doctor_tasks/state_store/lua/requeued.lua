@@ -2,6 +2,7 @@
 -- KEYS  1 state  2 events
 -- ARGV  1 run  2 attempt as seen  3 beat as seen  4 reason  5 ttl_s  6 events_max
 -- Returns {'ok'} | {'not so', state}
+-- Sent again after a lost answer: {'not so', 'queued'}; nobody acts on the answer.
 -- Atomic because the owner may beat, or the copy be claimed, between control's look and its mark.
 -- The token stays: a late owner that has not been replaced gets the run back with its next heartbeat.
 local h = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'beat')

@@ -4,6 +4,7 @@
 -- ARGV  1 host  2 free threads  3 free mb  4 " queue queue "  5 " engine.solver engine.solver "  6 for how long it is kept
 --       7 margin_ms  8 ttl_s  9 lists a step  10 key of the seats
 -- Returns {'taken', member, threads, mb} | {'nothing'} while none may be taken | {'empty'}
+-- Sent again after a lost answer, it takes another run; the first stays kept, with its seat, until <until ms>.
 -- Atomic because all hosts take from one line, and two runs may want the last seat.
 local left = {}
 local function has_seat(solver)
