@@ -36,6 +36,7 @@ GROWTHS = {
     "fakes for others' tests, and every use of Celery's inside in one module": 300,
     "options of scan and worker in groups, without rich": 30,
     "one JSON answer however a command ends; models and settings that are none refused before they are read": 120,
+    "renamed folders and profiles, names too long, a local cache freed without its broker": 18,
     "files of others: endings of logs, parts of a model that were left out, what called programs read": 81,
     "less: jinja2, platformdirs, profiles and sample as data, one home for a name, a sentence, a table": -1_890,
 }

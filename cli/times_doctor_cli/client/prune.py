@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from times_doctor_cli.client.session import Client
+from times_doctor_tasks.blob_store.base import BlobStore
 from times_doctor_tasks.blob_store.factory import open_store
 from times_doctor_tasks.blob_store.pruning import prune_blobs
 from times_doctor_tasks.config.settings import Settings
@@ -28,16 +29,17 @@ def prune(settings: Settings, *, days: float) -> list[PrunedStore]:
         UsageError: an open scan of the team is older: its hosts may still need its files.
         StoreFailed: a store does not answer.
     """
-    stores = [open_store(settings.local_store_url)]
+    pruned = [_pruned(open_store(settings.local_store_url), days)]
     if settings.broker_url is not None:
         client = Client.open(settings, who="prune")
         _refuse_if_needed(client, days)
-        stores.append(client.blobs)
-    pruned = []
-    for store in stores:
-        went = prune_blobs(store, unused_s=days * DAY_S)
-        pruned.append(PrunedStore(store.where, went.blobs, went.freed_bytes))
+        pruned.append(_pruned(client.blobs, days))
     return pruned
+
+
+def _pruned(store: BlobStore, days: float) -> PrunedStore:
+    went = prune_blobs(store, unused_s=days * DAY_S)
+    return PrunedStore(store.where, went.blobs, went.freed_bytes)
 
 
 def _refuse_if_needed(client: Client, days: float) -> None:

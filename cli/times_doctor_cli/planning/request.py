@@ -148,6 +148,6 @@ def number_or_auto(option: str, text: str) -> int | None:
     """
     if text == "auto":
         return None
-    if not text.isdigit():
+    if not text.isdecimal() or len(text) > 9:
         raise UsageError(f"{option} {text!r}: expected a whole number, or 'auto'.")
     return int(text)

@@ -10,7 +10,7 @@ import msgspec
 
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.reports.harvest import Harvest
-from times_doctor_cli.reports.layout import JSON, REPORTS, run_folder, scan_folder
+from times_doctor_cli.reports.layout import REPORTS, age, run_folder, saved_reports, scan_folder
 from times_doctor_cli.reports.writers.csv_report import write_csv
 from times_doctor_cli.reports.writers.files import write_atomically
 from times_doctor_cli.reports.writers.html_report import write_html
@@ -92,7 +92,8 @@ def _fetch(client: Client, report: Report, out: Path, on_sent: OnSent | None) ->
 
 def _files_of(client: Client, run: RunResult, folder: Path, beside: Path) -> list[Path]:
     """The files of a run; those of a reused one come from the earlier scan's folder, if it still exists."""
-    earlier = run_folder(scan_folder(beside, run.reused_from or "_"), run.run)
+    name = Path(run.directory).stem if run.directory else run.run  # another one, if its profile had another name
+    earlier = run_folder(scan_folder(beside, run.reused_from or "_"), name)
     if run.reused_from and earlier.is_dir():
         shutil.copytree(earlier, folder, dirs_exist_ok=True)
         return list(folder.iterdir())
@@ -119,8 +120,7 @@ def _write(report: Report, harvest: Harvest, fetched: _Fetched) -> None:
 
 def _copy_newest(out: Path) -> None:
     """Copies the newest scan's reports into the output folder itself; fetching an older scan does not replace them."""
-    scans = [folder.name for folder in out.parent.iterdir() if (folder / JSON).is_file()]
-    if out.name < max(scans, default=""):
+    if age(out.name) < age(saved_reports(out.parent)[-1].parent.name):
         return
     for name in REPORTS:
         write_atomically(out.parent / name, (out / name).read_bytes())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from times_doctor_cli.file_names import safe_name
@@ -18,6 +19,7 @@ MANIFEST = "manifest.json"
 #: Folder of the recommended option file, below the scan's.
 RECOMMENDED = "recommended"
 _RUNS = "scan_runs"
+_SCAN = re.compile(r"\d{6}-\d{6}-[0-9a-f]{4,}")
 
 
 def scan_folder(out: Path, scan: str) -> Path:
@@ -31,5 +33,14 @@ def run_folder(folder: Path, run: str) -> Path:
 
 
 def saved_reports(out: Path) -> list[Path]:
-    """The `scan_report.json` of each scan below `out`, oldest first."""
-    return sorted(path for path in out.glob(f"*/{JSON}") if path.is_file())
+    """The `scan_report.json` of each scan below `out`, oldest first; before all others, those of renamed folders."""
+    return sorted((path for path in out.glob(f"*/{JSON}") if path.is_file()), key=lambda path: age(path.parent.name))
+
+
+def age(folder: str) -> tuple[bool, str]:
+    """Sorts the folders of scans by time, those with a name that a user gave first.
+
+    >>> sorted(["best", "261128-101500-47a1", "261127-230000-0b3e", "261128-101500-47a1 (copy)"], key=age)
+    ['261128-101500-47a1 (copy)', 'best', '261127-230000-0b3e', '261128-101500-47a1']
+    """
+    return _SCAN.fullmatch(folder) is not None, folder

@@ -23,6 +23,8 @@ CURRENT = "current"
 DEFAULT_SET = "default"
 #: Default sets by the model's class; a solver without one uses its default set for every class.
 _BY_CLASS = frozenset(name for name, _ in DEFAULT_SETS.values())
+#: Of a profile's name in UTF-8: files are named after scan, run and attempt.
+MAX_NAME_BYTES = 100
 _NOT_IN_A_NAME = re.compile(r"[^\w.+-]+")
 
 
@@ -33,7 +35,7 @@ def own_profile(name: str, solver: str, options: str, *, origin: str, engine: st
     are read as Windows letters: they occur in comments, and a message can only contain text.
 
     Raises:
-        UsageError: the text is empty or too long.
+        UsageError: the text is empty, or text or name are too long.
     """
     options = _as_text(options).removeprefix("\ufeff")  # HiGHS takes a byte-order mark for an option
     if not parse_options(options, solver).options and not broken_lines(options, solver):
@@ -47,8 +49,11 @@ def own_profile(name: str, solver: str, options: str, *, origin: str, engine: st
             f"The option file {origin!r} has {size:,} bytes; expected at most {MAX_OPTION_BYTES:,}. "
             "Is it one? Keep the lines that set options."
         )
+    safe = _safe_name(name)
+    if len(safe.encode()) > MAX_NAME_BYTES:
+        raise UsageError(f"The name of the option file {origin!r} has more than {MAX_NAME_BYTES} bytes: rename it.")
     return Profile(
-        name=_safe_name(name),
+        name=safe,
         solver=solver,
         options=options,
         engine=engine,

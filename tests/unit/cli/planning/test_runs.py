@@ -297,9 +297,10 @@ def test_a_number_must_be_more_than_zero(field: str) -> None:
         make_request(Path(), **{field: 0})
 
 
-def test_words_that_are_no_number_of_threads_are_refused() -> None:
-    with pytest.raises(UsageError, match="'many'"):
-        number_or_auto("--threads", "many")
+@pytest.mark.parametrize("text", ["many", "", "-1", "1.5", "\u00b2", "9" * 5000], ids=repr)
+def test_words_that_are_no_number_of_threads_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=f"--threads '{text}': expected a whole number"):
+        number_or_auto("--threads", text)
 
 
 def test_scan_ids_are_short_and_safe_in_a_file_name() -> None:

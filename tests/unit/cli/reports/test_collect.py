@@ -15,6 +15,7 @@ from times_doctor_cli.client.session import Client
 from times_doctor_cli.live.report_output import reused_words, show_results
 from times_doctor_cli.reports.collect import bring_results
 from times_doctor_cli.reports.harvest import Harvest
+from times_doctor_cli.reports.layout import saved_reports
 from times_doctor_tasks.blob_store.file_store import FileBlobs
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import UsageError
@@ -71,6 +72,17 @@ def test_fetching_an_older_scan_leaves_the_newest_reports_on_top(
     assert (harvest.out.parent / "scan_report.json").read_bytes() == newest
 
 
+@pytest.mark.parametrize("name", ["best", "991231-235959-47a1 (copy)"])
+def test_a_folder_that_a_user_has_copied_is_not_the_newest_scan(
+    name: str, client: Client, report: Report, harvest: Harvest
+) -> None:
+    real = Harvest(harvest.out.with_name("261128-101500-47a1"), harvest.runs)
+    bring_results(client, report, Harvest(harvest.out.with_name(name), harvest.runs))
+    bring_results(client, structs.replace(report, warnings=("newest",)), real)
+    assert json.loads((harvest.out.parent / "scan_report.json").read_text())["warnings"] == ["newest"]
+    assert saved_reports(harvest.out.parent)[-1].parent == real.out
+
+
 def test_names_from_other_hosts_do_not_lead_out_of_the_folder(
     client: Client, blobs: FileBlobs, make_report: MakeReport, make_result: Callable[..., RunResult], tmp_path: Path
 ) -> None:
@@ -105,6 +117,18 @@ def test_files_of_a_reused_run_come_from_the_earlier_scans_folder(
     assert brought.warnings == ()
     assert (harvest.out / "scan_runs" / "cplex.dual" / "run.lst").read_text() == "listing"
     assert reused_words(brought) == ["Taken from scan old, not run again: cplex.dual"]
+
+
+def test_files_of_a_run_reused_under_another_name_are_those_of_the_run_that_was_solved(
+    client: Client, report: Report, harvest: Harvest
+) -> None:
+    for run in ("cplex.bar_nox", "cplex.dual"):
+        earlier = harvest.out.parent / "old" / "scan_runs" / run
+        earlier.mkdir(parents=True)
+        (earlier / "run.lst").write_text(f"listing of {run}")
+    reused = structs.replace(report.runs[0], reused_from="old", directory="/cache/runs/old/cplex.bar_nox.1")
+    bring_results(client, structs.replace(report, runs=(reused, report.runs[1])), harvest)
+    assert (harvest.out / "scan_runs" / "cplex.dual" / "run.lst").read_text() == "listing of cplex.bar_nox"
 
 
 def test_a_folder_that_takes_no_files_is_an_error_with_a_way_out(

@@ -264,3 +264,10 @@ def test_two_files_of_one_name_are_refused_by_both_paths() -> None:
 )
 def test_own_name_is_made_safe_for_ids_and_folders(name: str, safe: str) -> None:
     assert own(name).name == safe
+
+
+@pytest.mark.parametrize("name", ["p" * 101, "\u00e4" * 51], ids=["letters", "bytes"])
+def test_a_name_that_is_too_long_for_files_is_refused_with_its_file(name: str) -> None:
+    with pytest.raises(UsageError, match=r"option file 'far/long.opt' has more than 100 bytes: rename it"):
+        own(name, origin="far/long.opt")
+    assert own(name[:50]).name == name[:50]
