@@ -94,6 +94,23 @@ def test_every_key_expires_and_no_value_is_larger_than_a_megabyte(bench: Bench) 
             assert bench.client.strlen(key) <= 1 << 20
 
 
+def test_a_long_head_that_is_read_ahead_of_a_blob_that_is_gone_is_left_alone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = noise(3 * CHUNK_BYTES)
+    blobs = named(b"small", large)
+    first, second = blobs
+    store = bench.open()
+    store.put(blobs)
+    bench.client.delete(bench.keys.blob(first))
+    monkeypatch.setattr("times_doctor_tasks.blob_store.redis_download.AHEAD_HEAD_BYTES", 100)
+    fetch = store.opener([first, second])
+    with pytest.raises(BlobGone):
+        fetch(first)
+    with fetch(second) as content:
+        assert content.read() == large
+
+
 def test_what_shrinks_travels_shrunk(bench: Bench) -> None:
     lines = b"".join(b"'REG1'.'%d'.'PRC%05d' %.3f\n" % (2010 + n % 9, n, n / 7) for n in range(40_000))
     sent = bench.open().put(named(lines))

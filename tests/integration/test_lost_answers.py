@@ -116,5 +116,13 @@ def test_who_finishes_a_run_again_has_won_again(line: Line) -> None:
     assert line.near.ended("s1") == 1
 
 
+def test_the_lease_of_a_report_is_ended_only_by_who_has_it(store: RunStore) -> None:
+    assert store.begin_report("s1", "first", lease_s=60)
+    store.end_report("s1", "late")
+    assert not store.begin_report("s1", "second", lease_s=60)
+    store.end_report("s1", "first")
+    assert store.begin_report("s1", "second", lease_s=60)
+
+
 def _up_s(line: Line) -> float:
     return float(line.near.client.info("server")["uptime_in_seconds"])

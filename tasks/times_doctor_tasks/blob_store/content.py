@@ -18,7 +18,7 @@ CHUNK_BYTES = (1 << 20) - 4096
 Content: TypeAlias = Path | bytes
 """Where a blob's bytes are: a file, or the bytes themselves."""
 
-_NAME = re.compile(r"[0-9a-f]{64}")
+NAME = re.compile(r"[0-9a-f]{64}")  # a sha256 in hex
 
 
 def check_blob_name(name: str) -> str:
@@ -27,7 +27,7 @@ def check_blob_name(name: str) -> str:
     Raises:
         StoreFailed: it is not a sha256 in hex, so no path or key may be built from it.
     """
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise bad_name(name)
     return name
 

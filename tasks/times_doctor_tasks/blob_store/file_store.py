@@ -22,6 +22,7 @@ from typing import BinaryIO
 from times_doctor_tasks.blob_store.base import PART_TTL_S, OpenBlob, Sent, StoredBlob, Usage
 from times_doctor_tasks.blob_store.content import (
     CHUNK_BYTES,
+    NAME,
     Content,
     check_blob_name,
     checked_stream,
@@ -107,12 +108,12 @@ class FileBlobs:
         return self.open
 
     def stored(self) -> list[StoredBlob]:
-        """Every file that is a blob."""
+        """Every file that is a blob; others (of NFS, or a user's) may lie beside them."""
         with self._translated():
             found = [
                 StoredBlob(path.name, status.st_size, status.st_mtime_ns // 1_000_000)
                 for path, status in self._files()
-                if not path.name.startswith(_PART)
+                if NAME.fullmatch(path.name)
             ]
         return sorted(found, key=lambda blob: blob.used_ms)
 

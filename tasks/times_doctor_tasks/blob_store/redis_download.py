@@ -69,7 +69,7 @@ class Fetch:
         if len(raws[0] or b"") > AHEAD_HEAD_BYTES:
             raws = bounded(self._client, [self._keys.blob(names[0])], MAX_HEAD_BYTES)
         for name, raw in zip(names, raws, strict=False):
-            if raw is None or (heads and len(raw) > AHEAD_HEAD_BYTES):
+            if raw is None or (name != names[0] and len(raw) > AHEAD_HEAD_BYTES):  # the first is whole, others are cut
                 continue
             head = self._read_head(name, raw)
             stored_bytes += head.chunks[0][1] if len(head.chunks) == 1 else 0

@@ -28,8 +28,6 @@ CONNECT_TIMEOUT_S = 5.0
 HEALTH_CHECK_S = 5
 #: Oldest supported server: streams, TIME in scripts and AOF as tested.
 OLDEST_SERVER = (7, 0)
-
-
 #: Seconds to wait until control has loaded a script: a new server has none.
 SCRIPT_WAIT_S = 10.0
 _SCRIPT_POLL_S = 0.1

@@ -407,9 +407,9 @@ class RunStore(Records):
             self.client.delete(self.keys.aggregating(scan))
         return bool(is_ours) and not is_reported
 
-    def end_report(self, scan: str) -> None:
-        """Ends what `begin_report` began, with or without a report."""
-        self.client.delete(self.keys.aggregating(scan))
+    def end_report(self, scan: str, token: str) -> None:
+        """Ends what `begin_report` began with this token; not what another has begun since."""
+        self._scripts["end_report"](keys=[self.keys.aggregating(scan)], args=[token])
 
     def write_report(self, report: Report) -> None:
         """Writes the report, sets the done mark and adds the event: all or nothing, and idempotent.

@@ -9,7 +9,7 @@ from typing import Any
 from times_doctor_tasks.contract.states import TRANSITIONS
 
 #: Every verb of the protocol, as file names under lua/.
-VERBS = ("claim", "beat", "advance", "finish", "conclude", "release", "requeued", "take", "extend")
+VERBS = ("claim", "beat", "advance", "finish", "conclude", "release", "requeued", "take", "extend", "end_report")
 
 
 def transitions_table() -> str:

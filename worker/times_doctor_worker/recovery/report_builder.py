@@ -44,14 +44,14 @@ class Reporter:
         spec = self._store.scan(scan)
         if spec is None:
             return "unknown"
-        if not self._store.begin_report(scan, secrets.token_hex(8), lease_s=AGGREGATE_LEASE_S):
+        if not self._store.begin_report(scan, token := secrets.token_hex(8), lease_s=AGGREGATE_LEASE_S):
             return "done"  # Celery's callback and ours come together: only one reads the documents
         client, lease = self._store.client, self._store.keys.aggregating(scan)
         try:
             with Repeating(lambda: client.expire(lease, AGGREGATE_LEASE_S), period_s=RENEW_S, name="report lease"):
                 return self._report(spec)
         finally:
-            self._store.end_report(scan)
+            self._store.end_report(scan, token)
 
     def _report(self, spec: ScanSpec) -> str:
         scan, found = spec.scan, self._store.documents(spec)

@@ -220,6 +220,17 @@ def test_what_a_killed_upload_left_is_tidied_once_it_is_old(tmp_path: Path) -> N
     assert [blob.name for blob in store.stored()] == [name]
 
 
+def test_files_of_others_beside_the_blobs_are_no_blobs(tmp_path: Path) -> None:
+    store = FileBlobs(tmp_path)
+    name = put(store, b"content")
+    foreign = [tmp_path / name[:2] / other for other in (".nfs0000000000a1b2c3", "notes.txt", name.upper())]
+    for path in foreign:
+        path.write_bytes(b"not ours")
+    assert [blob.name for blob in store.stored()] == [name]
+    assert store.drop(store.stored()) == (1, 7)
+    assert all(path.exists() for path in foreign)
+
+
 @pytest.mark.parametrize(
     ("number", "words"),
     [
