@@ -71,6 +71,11 @@ def test_a_late_scan_stands_behind_the_first_round_of_another_and_before_its_sec
     assert office.places(anna)["cplex.2"] == "behind 2 runs of ben"
 
 
+def test_a_run_that_took_more_memory_before_than_any_host_has_is_not_next(office: Office) -> None:
+    anna = office.submit("anna", "a1", 1, expected_mb=16_384)
+    assert office.places(anna) == {"cplex.0": "needs 16.0 GB: no host has them"}
+
+
 def test_where_lengths_are_known_the_time_is_told(office: Office) -> None:
     anna = office.submit("anna", "a1", 4, expected_s=1200.0)
     for number in (0, 1):

@@ -21,6 +21,7 @@ from times_doctor_tasks.config.settings import SETTINGS, Settings, shown_url, un
 from times_doctor_tasks.contract.clock import monotonic_s, now_ms
 from times_doctor_tasks.contract.errors import InfrastructureError, StoreFailed, UsageError
 from times_doctor_tasks.contract.hosts import ENGINE_NAMES, HostCard
+from times_doctor_tasks.contract.limits import LICENCE_WARN_DAYS
 from times_doctor_tasks.contract.wording import counted
 from times_doctor_tasks.profiles.registry import built_in_profiles
 from times_doctor_tasks.state_store.dead_letters import DeadLetters
@@ -31,8 +32,6 @@ LITTLE_DISK_BYTES = 2 << 30
 SLOW_MS = 100.0
 #: Clocks further apart make times in reports hard to compare.
 CLOCK_APART_S = 60.0
-#: Days before the end of a licence when the warning begins.
-LICENCE_DAYS = 14
 
 
 class Level(StrEnum):
@@ -263,7 +262,7 @@ def _check_licence(what: str, card: HostCard, today: date) -> Iterator[Finding]:
         yield Finding(Level.INFO, what, words)
     elif days < 0:
         yield Finding(Level.FAIL, what, f"its GAMS licence ended on {card.licence_expires}", "Renew it there.")
-    elif days < LICENCE_DAYS:
+    elif days < LICENCE_WARN_DAYS:
         words = f"its GAMS licence ends on {card.licence_expires}, in {counted(days, 'day')}"
         yield Finding(Level.WARN, what, words, "Renew it there.")
 

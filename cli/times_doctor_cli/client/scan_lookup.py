@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from times_doctor_cli.client.session import Client
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import ScanSpec
+from times_doctor_tasks.state_store.fair_order import person_of
 
 #: The user's newest scan.
 LAST = "last"
@@ -50,8 +51,8 @@ def find_scan(client: Client, text: str, *, me: str) -> ScanSpec:
 
 def _last(specs: Sequence[ScanSpec], me: str) -> ScanSpec:
     """`specs`, newest first."""
-    user = me.partition("@")[0]
-    for is_mine in (lambda spec: spec.client == me, lambda spec: spec.client.partition("@")[0] == user):
+    user = person_of(me)
+    for is_mine in (lambda spec: spec.client == me, lambda spec: person_of(spec.client) == user):
         mine = next(filter(is_mine, specs), None)
         if mine is not None:
             return mine

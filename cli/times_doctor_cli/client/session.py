@@ -24,7 +24,7 @@ from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.contract.messages import Artefact, Report, RunResult, RunSpec, ScanSpec
 from times_doctor_tasks.contract.states import StopReason
 from times_doctor_tasks.state_store.connection import WRITES_REFUSED, check, connect
-from times_doctor_tasks.state_store.fair_order import in_fair_order
+from times_doctor_tasks.state_store.fair_order import in_fair_order, person_of
 from times_doctor_tasks.state_store.run_store import RunStore
 
 #: Seconds between checks for a host that has not registered yet.
@@ -96,7 +96,7 @@ class Client:
 
     def other_owner(self, spec: ScanSpec) -> str:
         """The owner of a scan if it is another user, else empty; a user has the same name on all machines."""
-        return "" if spec.client.partition("@")[0] == self.me.partition("@")[0] else spec.client
+        return "" if person_of(spec.client) == person_of(self.me) else spec.client
 
     @contextmanager
     def answering(self, *, doing: str = "", role: str = "") -> Iterator[None]:

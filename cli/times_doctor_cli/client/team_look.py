@@ -88,11 +88,11 @@ class TeamReader:
         return TeamRun(
             spec.scan,
             run.run,
-            person_of(spec),
+            person_of(spec.client),
             run.queue,
             f"{run.engine}.{run.solver}",
             run.threads,
-            run.mem_mb or 0,
+            run.needed_mb,
             left_s,
             status.host if is_owned else "",
         )

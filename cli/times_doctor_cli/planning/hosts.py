@@ -119,7 +119,7 @@ class Fleet(msgspec.Struct, frozen=True):
         """
         for run in runs:
             largest = max(self.having(run.solver), key=lambda card: card.memory_mb)
-            if (run.mem_mb or run.expected_mb or 0) <= largest.memory_mb:
+            if run.needed_mb <= largest.memory_mb:
                 continue
             where = "this machine" if self.is_here else f"{largest.host}, the largest host,"
             there = f"{where} has {largest.memory_mb:,} MB."

@@ -87,7 +87,7 @@ def expected_words(runs: Sequence[RunSpec], slots: int, seats: Mapping[str, int]
     at_once = min(slots, len(todo))
     words = [f"{at_once} at once" if at_once > 1 else "one at a time"]
     words[0] += f" with {counted(threads, 'thread')}" + (" each" if at_once > 1 else "")
-    needs_mb = [need for run in todo if (need := run.mem_mb or run.expected_mb)]
+    needs_mb = [need for run in todo if (need := run.needed_mb)]
     if needs_mb:
         words.append(f"up to {memory(max(needs_mb))} a run")
     if all(run.expected_s is not None for run in todo):

@@ -181,7 +181,7 @@ class Keys(msgspec.Struct, frozen=True):
         """ZSET RunRecord JSON -> ms at which the run ended, newest 2,000. No expiry. Writer control; readers all."""
         return f"{self.prefix}:past"
 
-    # -- blobs (blob_redis.py): in the broker, or in a server of their own -----------------------------------------
+    # -- blobs (blob_store): in the broker, or in a server of their own --------------------------------------------
 
     def blobs(self) -> str:
         """ZSET blob name -> server ms at which it expires unless it is used.

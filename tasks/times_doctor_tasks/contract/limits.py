@@ -17,6 +17,8 @@ ATTEMPTS: Final = (1, 100)
 GRACE_S: Final = (1.0, 86_400.0)
 #: Seconds after which it is forced to even if it still works: up to a week.
 STOP_CAP_S: Final = (1.0, 604_800.0)
+#: Days before the end of a licence when its warning begins.
+LICENCE_WARN_DAYS: Final = 14
 #: A name to notify of a scan; only the control worker knows its addresses.
 NOTIFY_NAME: Final = re.compile(r"\w[\w.+@-]{0,59}", re.ASCII)
 #: The name for no recipient: it overrides a user's default.

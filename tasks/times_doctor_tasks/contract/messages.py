@@ -69,8 +69,7 @@ class RunSpec(Document, frozen=True, kw_only=True):
     scan: Id
     run: Id
     """`<solver>.<profile>` or `<solver>.<profile>.<n>`."""
-    index: int
-    """Place in the scan, from 0."""
+    index: int  # place in the scan, from 0
     engine: SolverName
     """"gams", or the solver that runs without it: "highs", "cplex"."""
     solver: SolverName
@@ -99,6 +98,11 @@ class RunSpec(Document, frozen=True, kw_only=True):
     """The result of an earlier run with the same inputs, used instead of a solve (`--resume`)."""
     veda: VedaResults | None = None
 
+    @property
+    def needed_mb(self) -> int:
+        """The memory to reserve: as requested, else as it took before; 0: unknown."""
+        return self.mem_mb or self.expected_mb or 0
+
     @classmethod
     def stand_in(cls, scan: str, run: str, index: int) -> RunSpec:
         """For a run whose own document is missing or unreadable: made from its id."""
@@ -124,10 +128,8 @@ class ModelRef(Document, frozen=True, kw_only=True):
 class RoundPlan(Document, frozen=True, kw_only=True):
     """How a scan continues when its runs have ended (`celery_app/rounds.py`)."""
 
-    planner: str
-    """Which planner chooses the next round."""
-    seed: str = ""
-    """Its random seed."""
+    planner: str  # which one chooses the next round
+    seed: str = ""  # its random seed
     budget_s: float | None = None
     """Seconds of solving for all rounds together; None: the planner's default."""
 
@@ -150,8 +152,7 @@ class ScanSpec(Document, frozen=True, kw_only=True):
     cap_factor: float | None = None
     objective_tol_rel: float = 1e-6
     """Largest relative difference of objectives between vertex solutions that still counts as agreement."""
-    interior_tol_rel: float = 1e-5
-    """The same where one of the two is an interior solution."""
+    interior_tol_rel: float = 1e-5  # the same where one of the two is an interior solution
     rounds: RoundPlan | None = None  # None: there are no further rounds
     reused: tuple[str, ...] = ()
     """Runs that are not started: the specification of each has the result of an earlier run with the same inputs."""
@@ -233,10 +234,8 @@ class RunResult(Document, frozen=True, kw_only=True):
     stop_reason: StopReason | None = None
     stopped_by: str = ""
     """Who cancelled it, as user@host; empty if it was not cancelled, or by an older client."""
-    sentence: str = ""
-    """What happened, in one sentence for a modeller."""
-    next_step: str = ""
-    """What to do about it; empty if nothing."""
+    sentence: str = ""  # what happened, for a modeller
+    next_step: str = ""  # what to do about it; empty if nothing
     model_status: int | None = None
     model_status_text: str | None = None
     solver_status: int | None = None
@@ -249,8 +248,7 @@ class RunResult(Document, frozen=True, kw_only=True):
     rows: int | None = None
     columns: int | None = None
     nonzeros: int | None = None
-    presolved_rows: int | None = None
-    """The size after presolve, if the log has it."""
+    presolved_rows: int | None = None  # the size after presolve, if the log has it
     presolved_columns: int | None = None
     presolved_nonzeros: int | None = None
     matrix_min: float | None = None

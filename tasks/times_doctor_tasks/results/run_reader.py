@@ -30,21 +30,13 @@ from times_doctor_tasks.results.earlier_solves import with_earlier_solves
 from times_doctor_tasks.results.log_text import lines_of, pieces
 from times_doctor_tasks.results.long_files import ends
 from times_doctor_tasks.results.run_files import RunFiles, native_solver
-from times_doctor_tasks.results.verdicts import Findings, judge
+from times_doctor_tasks.results.verdicts import Findings, code_of_status, judge
 
 #: Trace files are small; of a larger one only the two ends are read.
 _TRACE_BYTES, _TRACE_END_BYTES = 16 << 20, 4 << 20
 #: Verdicts of solves that may have an objective: a log may show one for others, too.
 _WITH_OBJECTIVE = (*SOLVED, Verdict.LIMIT, Verdict.INTERRUPTED, None)
 _MAX_MESSAGES = 50
-#: GAMS's return code for each of its status lines.
-_RETURN_CODES = {
-    "Normal completion": 0,
-    "Compilation error(s)": 2,
-    "Execution error(s)": 3,
-    "Terminated due to parameter errors": 6,
-    "Terminated due to a licensing error": 7,
-}
 
 
 class RunReading(msgspec.Struct, frozen=True):
@@ -288,7 +280,7 @@ def _reading(
         solves=solves,
         judgement=judgement,
         phases=phases.records(),
-        gams_return=returncode if returncode is not None else _RETURN_CODES.get(digest.gams_status or ""),
+        gams_return=returncode if returncode is not None else code_of_status(digest.gams_status),
         gams_status=digest.gams_status,
         gams_version=(digest.job.gams_version if digest.job is not None else None) or listing.gams_version,
         elapsed_s=digest.elapsed_s,

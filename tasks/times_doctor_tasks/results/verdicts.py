@@ -130,7 +130,9 @@ _NATIVE_CODES: dict[int, tuple[Verdict, str, str]] = {
         "Install it on that host (pip install '.[solvers]' in a clone of times-doctor) and restart its worker.",
     ),
 }
+#: GAMS's return code by a word of its status line.
 _BY_STATUS_LINE = (
+    ("normal completion", 0),
     ("licens", 7),
     ("compilation", 2),
     ("execution", 3),
@@ -175,8 +177,12 @@ def _whole_run(findings: Findings, returncode: int | None) -> int:
     """The engine's return code, or the one of its status line; 0 if all went well or nothing is known."""
     if returncode is not None and _signal(returncode) is None:
         return returncode
-    status = (findings.gams_status or "").lower()
-    return next((code for word, code in _BY_STATUS_LINE if word in status), 0)
+    return code_of_status(findings.gams_status) or 0
+
+
+def code_of_status(status: str | None) -> int | None:
+    """GAMS's return code, from its status line; None if unknown."""
+    return next((code for word, code in _BY_STATUS_LINE if word in (status or "").lower()), None)
 
 
 def _signal(returncode: int) -> int | None:

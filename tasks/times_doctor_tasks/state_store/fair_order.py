@@ -19,9 +19,9 @@ from times_doctor_tasks.state_store.reader import Records
 LAST_STEP = 9
 
 
-def person_of(spec: ScanSpec) -> str:
-    """The user of a scan, on any machine."""
-    return spec.client.partition("@")[0]
+def person_of(client: str) -> str:
+    """The user of `user@host`, who is the same on all machines."""
+    return client.partition("@")[0]
 
 
 def in_fair_order(store: Records, spec: ScanSpec, runs: Sequence[RunSpec]) -> list[RunSpec]:
@@ -40,7 +40,8 @@ def in_fair_order(store: Records, spec: ScanSpec, runs: Sequence[RunSpec]) -> li
 def runs_before(store: Records, spec: ScanSpec) -> int:
     """Unfinished runs of the same user before this scan's: all of scans with at least its priority, and running ones of
     others. A chain counts as one slot."""
-    mine = [one for one in store.open_specs() if person_of(one) == person_of(spec) and one.scan != spec.scan]
+    me = person_of(spec.client)
+    mine = [one for one in store.open_specs() if person_of(one.client) == me and one.scan != spec.scan]
     before = 0
     for one in mine:
         states = [status.state for status in store.statuses(one).values()]

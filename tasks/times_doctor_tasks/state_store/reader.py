@@ -1,4 +1,4 @@
-"""Reads scans, runs and hosts from Redis; `store.RunStore` adds the verbs that write.
+"""Reads scans, runs and hosts from Redis; `run_store.RunStore` adds the verbs that write.
 
 Readers tolerate absence: everything here expires. A key of a wrong type or an unreadable document counts as absent, and
 is logged once. Every method may raise `redis.RedisError`.

@@ -279,7 +279,7 @@ class RunStore(Records):
             waiting: The run, if it must wait in line instead; no host takes it for `waits_s`.
         """
         k, scan = self.keys, spec.scan
-        need = need_words(waiting, Room(waiting.threads, waiting.mem_mb or waiting.expected_mb or 0)) if waiting else ""
+        need = need_words(waiting, Room(waiting.threads, waiting.needed_mb)) if waiting else ""
         place = [f"{scan} {run}", need, waiting.priority if waiting else 0, int(waits_s * 1000)]
         answer = self._scripts["release"](
             keys=[k.state(scan, run), k.events(scan), k.history(scan, run), k.line(), k.line_needs()],

@@ -14,7 +14,10 @@ logger = logging.getLogger(__name__)
 
 
 def mark_told(store: Records, scan: str, events: Sequence[str]) -> list[str]:
-    """Marks events of a scan as sent; returns the new ones, for the caller to send. None if an ACL forbids it."""
+    """Marks events of a scan as sent.
+
+    Returns those that were new, for the caller to send; an empty list if an ACL forbids it.
+    """
     pipe = store.client.pipeline(transaction=True)
     for event in events:
         pipe.sadd(store.keys.told(scan), event)

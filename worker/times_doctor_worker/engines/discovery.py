@@ -14,9 +14,9 @@ import msgspec
 
 from times_doctor_tasks.contract.errors import EngineNotFound
 from times_doctor_tasks.contract.hosts import ENGINE_NAMES, FULL, WorkerPlan
+from times_doctor_tasks.contract.limits import LICENCE_WARN_DAYS
 from times_doctor_worker.engines.gams import GamsEngine
 from times_doctor_worker.engines.gams_installation import clean_environ, find_gams, lp_solvers
-from times_doctor_worker.engines.licence import WARN_DAYS
 from times_doctor_worker.engines.native.engine import PROGRAM, NativeEngine
 from times_doctor_worker.engines.port import Engine
 from times_doctor_worker.engines.sandbox import is_confined
@@ -115,7 +115,7 @@ def _find_native(name: str, plan: WorkerPlan, environ: Mapping[str, str], today:
     free = f"size-limited: {told['free']}" if told.get("free") else ""
     licence = ", ".join(filter(None, (free, f"until {until}" if until else "")))
     notes: tuple[str, ...] = ()
-    if until and (until - today).days < WARN_DAYS:
+    if until and (until - today).days < LICENCE_WARN_DAYS:
         step = f"a newer {package}, or a licence of your own, goes on" if free else "renew it"
         notes = (f"The {label} licence ends on {until}: {step}.",)
     solvers = (f"{name}.{name}",) if free else (f"{name}.{name}", f"{FULL}.{name}")

@@ -7,10 +7,8 @@ from datetime import date
 
 import msgspec
 
+from times_doctor_tasks.contract.limits import LICENCE_WARN_DAYS
 from times_doctor_tasks.parsers.gams.licence_refusals import why_refused
-
-#: A warning begins this many days before a licence ends.
-WARN_DAYS = 14
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -37,7 +35,7 @@ class Licence(msgspec.Struct, frozen=True):
         if self.kind == "none":
             refusal = why_refused(self.text)
             return f"GAMS has no valid licence: {self.text}" + (f" {refusal.next_step}" if refusal else "")
-        if days is None or days >= WARN_DAYS:
+        if days is None or days >= LICENCE_WARN_DAYS:
             return ""
         if self.expired or days < 0:
             return f"The GAMS {_kind_name(self.kind)} ended on {self.expires}. {_renewal(self.kind)}"

@@ -32,7 +32,7 @@ class Admission:
 
     def need(self, run: RunSpec) -> Room:
         """The memory and threads of a run: as requested, else as it took before."""
-        need = Room(run.threads, run.mem_mb or run.expected_mb or 0)
+        need = Room(run.threads, run.needed_mb)
         if self._is_alone:
             return Room(min(need.threads, self.total.threads), min(need.mem_mb, self.total.mem_mb))
         return need

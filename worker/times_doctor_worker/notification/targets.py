@@ -15,6 +15,7 @@ from times_doctor_tasks.config.settings import parse_duration
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.limits import NOBODY, NOTIFY_NAME
 from times_doctor_tasks.contract.messages import ScanSpec
+from times_doctor_tasks.state_store.fair_order import person_of
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 
@@ -34,7 +35,7 @@ class Targets:
 
     def name_for(self, spec: ScanSpec) -> str:
         """The name to notify of a scan; empty for none."""
-        default = self.people.get(spec.client) or self.people.get(spec.client.partition("@")[0], "")
+        default = self.people.get(spec.client) or self.people.get(person_of(spec.client), "")
         name = spec.notify or default
         return name if name in self.urls else ""
 

@@ -1,4 +1,4 @@
--- Shared head of the blob scripts; blob_scripts.py puts it behind their first line, which must stay the first.
+-- Shared head of the blob scripts; redis_scripts.py puts it behind their first line, which must stay the first.
 -- All clocks here are the server's. Every script keeps the index (ZSET blob -> expiry ms) and the sizes (HASH
 -- blob -> bytes, `used` -> their sum) in step.
 local function now_ms()

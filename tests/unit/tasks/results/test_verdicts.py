@@ -12,7 +12,7 @@ from times_doctor_tasks.parsers.gams.status_texts import MODEL_STATUS, SOLVER_ST
 from times_doctor_tasks.parsers.highs.status import with_gams_codes
 from times_doctor_tasks.parsers.solves.endings import solve_ending
 from times_doctor_tasks.parsers.solves.solve import Solve
-from times_doctor_tasks.results.verdicts import Findings, judge
+from times_doctor_tasks.results.verdicts import Findings, code_of_status, judge
 
 ENDED = Findings(ended=True, gams_status="Normal completion")
 
@@ -304,3 +304,19 @@ def test_the_next_step_names_an_option_that_the_solver_has(solver: str, file: st
     infeasible = replace(solve(4, 1), solver=solver)
 
     assert judge(infeasible, ENDED).next_step.startswith(file)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        ("Normal completion", 0),
+        ("Compilation error(s)", 2),
+        ("Execution error(s)", 3),
+        ("Terminated due to parameter errors", 6),
+        ("Terminated due to a licensing error", 7),
+        ("Something new", None),
+        (None, None),
+    ],
+)
+def test_the_return_code_of_gams_is_read_from_its_status_line(status: str | None, code: int | None) -> None:
+    assert code_of_status(status) == code
