@@ -63,6 +63,8 @@ def ending_of(arguments: Sequence[str]) -> int:
         os.getcwd()  # noqa: PTH109  # pathlib would be imported for this alone
     except FileNotFoundError:
         return _tell(arguments, "The folder you are in is gone. Go to one that exists, such as: cd ~", _USAGE)
+    if words := _empty_one(arguments):
+        return _tell(arguments, words, _USAGE)
     try:
         if needs_local_stack(arguments, sys.platform):
             from times_doctor_cli.local.stack import start_stack
@@ -102,6 +104,17 @@ def _shown_at_once(arguments: Sequence[str]) -> bool:
         with open(path, encoding="utf-8") as text:  # noqa: PTH123
             sys.stdout.write(text.read())
     return width >= HELP_WIDTH
+
+
+def _empty_one(arguments: Sequence[str]) -> str:
+    """A sentence on the first argument or value that is empty; pathlib would take it for the current folder."""
+    before = "times-doctor"
+    for word in arguments:
+        if not word or (word.startswith("--") and word.endswith("=")):
+            what = f"The value of {word[:-1]}" if word else f"The argument after {before!r}"
+            return f"{what} is empty. Expected a value; was it a variable of your shell that is not set?"
+        before = word
+    return ""
 
 
 def _tell_of_disk(arguments: Sequence[str], error: OSError) -> int:

@@ -70,3 +70,8 @@ def test_a_scan_comes_back_into_vedas_folders(layout: str, cli: Cli, tmp_path: P
     assert option_file.read_text() == applied
     assert cli.run("apply", out, "--undo").returncode == 0
     assert (option_file.read_text() if option_file.is_file() else None) == before
+
+    # At this speed the two tie, and `dual` is recommended: only alone does a run without crossover bring its README.
+    _, report = cli.scan(root / case.named, "--gams-path", gams, "-p", "bar_nox", *case.words)
+    (brought,) = results_for_veda(own.parent / "times_doctor_out" / report["scan"]).values()
+    assert {*files, "README.txt"} <= set(brought)

@@ -77,7 +77,7 @@ class _Source:
         self._has_control = True
 
     def next_events(self, timeout_s: float) -> list[TimedEvent] | None:
-        """See `live.EventSource`."""
+        """See `loop.EventSource`."""
         self._check()
         self._send()
         self._look_round()

@@ -41,6 +41,7 @@ from times_doctor_cli.planning.runtime_estimates import (
 )
 from times_doctor_cli.reports.harvest import Harvest
 from times_doctor_cli.reports.layout import OUT
+from times_doctor_cli.reports.writers.trace_file import require_no_other_file
 from times_doctor_cli.run_folder.fingerprint import fingerprint_of
 from times_doctor_cli.run_folder.hash_cache import HashCache
 from times_doctor_cli.run_folder.model import RunDir, SearchLimits
@@ -292,9 +293,11 @@ def out_folder(request: ScanRequest, run_dir: RunDir) -> Path:
     """Where reports go, checked before anything is solved.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: it cannot be written, or `--trace` names a file of another kind.
     """
     folder = request.out or run_dir.root / OUT
+    if request.trace is not None:
+        require_no_other_file(request.trace)
     try:
         nearest = next(path for path in (folder, *folder.absolute().parents) if _is_there(path))
         # We try it, as shares and /proc may report that it is writable and then refuse, and names may be too long.

@@ -82,7 +82,7 @@ def look(
         gams_args: compile-time variables by name, the values of `--gams-arg`.
 
     Raises:
-        UsageError: one of `look.errors`; the message names the thing, what was expected and what to do.
+        UsageError: one of `run_folder.errors`; the message names the thing, what was expected and what to do.
     """
     folders, given, limits = Folders(), gams_args or {}, limits or SearchLimits()
     find = partial(find_places, times_src=times_src, environ=environ, config_times_src=config_times_src)

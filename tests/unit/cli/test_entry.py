@@ -89,6 +89,30 @@ def test_an_error_of_a_file_names_it_and_is_no_full_disk(
     assert len(said) < 700
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["scan", ""], "The argument after 'scan' is empty."),
+        (["report", "last", "--trace", ""], "The argument after '--trace' is empty."),
+        (["fetch", "last", "--out="], "The value of --out is empty."),
+        ([""], "The argument after 'times-doctor' is empty."),
+    ],
+)
+def test_an_empty_argument_is_refused_before_anything_is_started(
+    arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stack_module, "start_stack", lambda: pytest.fail("nothing is to be started"))
+    assert entry.ending_of(arguments) == 2
+    assert f"Error: {said} Expected a value" in capsys.readouterr().err
+
+
+def test_values_that_only_end_like_an_empty_one_are_passed_on(
+    end_with: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert entry.ending_of(["profiles", "--help"]) == 0
+    assert entry._empty_one(["scan", "x", "--gams-arg", "NAME=", "--out", " "]) == ""
+
+
 def test_a_folder_that_is_gone_is_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from times_doctor_cli.reports.writers.files import write_atomically
+from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import Report, RunResult
 from times_doctor_tasks.contract.states import Verdict
 
@@ -19,6 +20,8 @@ NumberOfDiscreteVariables,NumberOfNonZeros,NumberOfNonlinearNonZeros,OptionFile,
 * ,ObjectiveValueEstimate,SolverTime,NumberOfIterations,NumberOfDomainViolations,NumberOfNodes,#User1
 *
 """
+#: How a trace file begins.
+_MARK = b"* Trace Record Definition"
 #: GAMS counts days from the last day of 1899, in local time.
 _DAY_ZERO = datetime(1899, 12, 31)  # local time, as GAMS writes it
 _NA = "NA"
@@ -46,7 +49,21 @@ def write_trace(report: Report, path: Path) -> Path:
     """
     shown = [r for r in report.runs if r.started_ms is not None and r.applied is not False]
     records = [_record(report, r) for r in shown]
-    return write_atomically(path, _HEADER + "".join(f"{record}\n" for record in records))
+    return write_atomically(require_no_other_file(path), _HEADER + "".join(f"{record}\n" for record in records))
+
+
+def require_no_other_file(path: Path) -> Path:
+    """`path`, where a trace file may be written: an earlier trace is replaced, but no model named by mistake.
+
+    Raises:
+        UsageError: there is a file of another kind.
+    """
+    if path.is_file():
+        with path.open("rb") as content:
+            begins = content.read(len(_MARK))
+        if begins not in (b"", _MARK):
+            raise UsageError(f"{str(path)!r} is no GAMS trace file, so it is not replaced. Name another for --trace.")
+    return path
 
 
 def _record(report: Report, result: RunResult) -> str:

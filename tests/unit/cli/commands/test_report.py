@@ -44,6 +44,18 @@ def test_a_saved_scan_can_be_written_as_a_trace_file(scanned: Path, tmp_path: Pa
     assert "CPLEX" in (tmp_path / "scan.trc").read_text()
 
 
+def test_a_trace_file_replaces_an_earlier_one_and_nothing_else(
+    scanned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, trace = tmp_path / "main.gms", tmp_path / "scan.trc"
+    model.write_text("set a;\n")
+    for path in (trace, trace, model):
+        last = run(["report", str(scanned), "--trace", str(path)], None)
+    assert last == 2
+    assert "main.gms' is no GAMS trace file, so it is not replaced" in capsys.readouterr().err
+    assert (model.read_text(), trace.read_text().count("CPLEX")) == ("set a;\n", 2)
+
+
 _FIELD = Path("tests/data/field").resolve()
 
 

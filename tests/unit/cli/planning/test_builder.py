@@ -38,3 +38,10 @@ def test_a_folder_that_can_be_made_is_not_made_yet(tmp_path: Path) -> None:
     model = look(tmp_path / "m.lp", environ={})
     assert out_folder(ScanRequest(run_path=tmp_path / "m.lp", out=wanted), model) == wanted
     assert [path.name for path in tmp_path.iterdir()] == ["m.lp"]
+
+
+def test_a_trace_that_would_replace_another_file_is_refused_before_anything_is_solved(tmp_path: Path) -> None:
+    (tmp_path / "m.lp").write_text("Minimize\n cost: x\nSubject To\n c: x >= 1\nEnd\n")
+    model = look(tmp_path / "m.lp", environ={})
+    with pytest.raises(UsageError, match=r"m\.lp' is no GAMS trace file, so it is not replaced"):
+        out_folder(ScanRequest(run_path=tmp_path / "m.lp", trace=tmp_path / "m.lp"), model)
