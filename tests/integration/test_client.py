@@ -427,14 +427,17 @@ def test_a_watcher_is_not_stopped_by_a_broker_that_comes_and_goes(
     feed = Feed(client, spec)
     feed.next_events(0.01)
     os.kill(own_server.process.pid, signal.SIGSTOP)
-    thawed = threading.Timer(0.2, os.kill, (own_server.process.pid, signal.SIGCONT))
-    thawed.start()
-    FakeHost(client.store).begin(spec, make_runs(spec)[0])
     seen: list[object] = []
+    asking = threading.Thread(target=lambda: seen.extend(feed.next_events(0.05) or []))
+    asking.start()
+    asking.join(0.2)
+    assert asking.is_alive()  # it waits for the server
+    os.kill(own_server.process.pid, signal.SIGCONT)
+    asking.join()
+    FakeHost(client.store).begin(spec, make_runs(spec)[0])
 
     def has_seen() -> bool:
         seen.extend(feed.next_events(0.05) or [])
         return len(seen) >= 3
 
     wait_until(has_seen, what="events after the pause")
-    thawed.join()

@@ -3,9 +3,11 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
+from msgspec import structs
 
 from tests.integration.conftest import Submit, make_result, make_runs
 from times_doctor_tasks.contract.cancel_flag import StopRequest
+from times_doctor_tasks.contract.errors import InfrastructureError
 from times_doctor_tasks.contract.messages import Reported, RunSpec, ScanSpec, StateChanged
 from times_doctor_tasks.contract.states import OWNED, TERMINAL, TRANSITIONS, RunState, ScanMode, StopReason
 from times_doctor_tasks.state_store.run_store import Claim, Done, Fence, Leased, Owned, Parked, Room, RunStore, Unknown
@@ -41,6 +43,18 @@ def test_a_queued_run_is_owned_by_the_first_who_asks(store: RunStore, submit: Su
     assert claim(store, spec, "cplex.a") == Owned(Fence(1, "token-h1"))
     assert claim(store, spec, "cplex.a", host="h2") == Leased("h1")
     assert status(store, spec, "cplex.a") is RunState.CLAIMED
+
+
+def test_a_scan_with_the_id_of_another_is_refused_and_its_own_is_written_once(store: RunStore, submit: Submit) -> None:
+    spec = submit()
+    own(store, spec, "cplex.a")
+    store.submit(spec, make_runs(spec))
+    assert status(store, spec, "cplex.a") is RunState.CLAIMED
+    other = structs.replace(spec, client="ben@pc")
+    with pytest.raises(InfrastructureError, match="There is a scan s1 already"):
+        store.submit(other, make_runs(other, threads=9))
+    assert store.scan("s1") == spec
+    assert [run.threads for run in store.runs(spec)] == [1, 1]
 
 
 def test_a_run_that_was_never_submitted_is_unknown(store: RunStore, submit: Submit) -> None:

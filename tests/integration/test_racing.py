@@ -57,12 +57,12 @@ def test_a_winner_whose_worker_is_older_ends_the_race_by_control(store: RunStore
 
 
 def test_a_cap_stops_a_run_that_takes_many_times_the_best(store: RunStore, submit: Submit) -> None:
-    spec = submit(cap_factor=2.0)
+    spec = submit(runs=THREE, cap_factor=2.0)
     referee = Referee(spec)
     fast = start(store, spec, "cplex.a")
-    start(store, spec, "cplex.b")
-    store.finish(spec, make_result(spec, "cplex.a", runtime_s=0.0), fast.fence)
-    key = store.keys.state(spec.scan, "cplex.b")
-    store.client.hset(key, "since_ms", store.server_ms() - 5)
+    for run, seconds in (("cplex.b", 5_000), ("cplex.c", 3_000)):
+        start(store, spec, run)
+        store.client.hset(store.keys.state(spec.scan, run), "since_ms", store.server_ms() - seconds * 1000)
+    store.finish(spec, make_result(spec, "cplex.a", runtime_s=2_000.0), fast.fence)
     assert look(store, spec, referee) == {"cplex.b": StopReason.CAPPED}
     assert store.cancel_flags(spec.scan) == {"cplex.b": "capped now"}

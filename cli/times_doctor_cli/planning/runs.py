@@ -46,10 +46,10 @@ class Capacity(msgspec.Struct, frozen=True):
 
 
 def new_scan_id() -> str:
-    """A short id that sorts by time, to a hundredth of a second, and is safe in a file name: `261123-142305-47a1`."""
+    """A short id, safe in a file name, that sorts by time (UTC, to a hundredth of a second): `261123-142305-47a1b2`."""
     now_s = time.time()
     hundredths = int(now_s * 100) % 100
-    return f"{time.strftime('%y%m%d-%H%M%S', time.localtime(now_s))}-{hundredths:02d}{secrets.token_hex(1)}"
+    return f"{time.strftime('%y%m%d-%H%M%S', time.gmtime(now_s))}-{hundredths:02d}{secrets.token_hex(2)}"
 
 
 def engine_of(run_dir: RunDir) -> str:

@@ -15,6 +15,7 @@ import msgspec
 
 from times_doctor_tasks.contract.cancel_flag import StopRequest
 from times_doctor_tasks.contract.clock import monotonic_s, now_ms
+from times_doctor_tasks.contract.errors import InfrastructureError
 from times_doctor_tasks.contract.hosts import HostCard
 from times_doctor_tasks.contract.keys import EVENTS_KEPT, EVENTS_MAX, SCAN_TTL_S
 from times_doctor_tasks.contract.messages import (
@@ -130,15 +131,22 @@ class RunStore(Records):
     # -- client ---------------------------------------------------------------------------------------------------
 
     def submit(self, spec: ScanSpec, runs: Sequence[RunSpec]) -> None:
-        """Writes a scan and its runs in one transaction, before anything is published."""
+        """Writes a scan and its runs in one transaction, before anything is published.
+
+        Raises:
+            InfrastructureError: another scan has this id.
+        """
+        raw = encode(spec)
         pipe = self.client.pipeline(transaction=True)
         pipe.zremrangebyscore(self.keys.scans(), "-inf", spec.created_ms - SCAN_TTL_S * 1000)
-        pipe.set(self.keys.scan(spec.scan), encode(spec), ex=SCAN_TTL_S)
+        pipe.set(self.keys.scan(spec.scan), raw, ex=SCAN_TTL_S, nx=True, get=True)
         for run in runs:
-            pipe.set(self.keys.run(spec.scan, run.run), encode(run), ex=SCAN_TTL_S)
+            pipe.set(self.keys.run(spec.scan, run.run), encode(run), ex=SCAN_TTL_S, nx=True)
         pipe.zadd(self.keys.scans(), {spec.scan: spec.created_ms})
         pipe.expire(self.keys.scans(), SCAN_TTL_S)
-        self._execute(pipe, {self.keys.scans(): b"zset"})
+        before = self._execute(pipe, {self.keys.scans(): b"zset", self.keys.scan(spec.scan): b"string"})[1]
+        if before not in (None, raw):  # it is the same where a lost answer made redis-py send it again
+            raise InfrastructureError(f"There is a scan {spec.scan} already, which stays as it is. Start yours again.")
 
     def keep_message(self, scan: str, run: str, message: dict[str, bytes]) -> None:
         """Stores the exact message of a run, so that recovery can publish the same one again."""
@@ -223,41 +231,31 @@ class RunStore(Records):
             other callers 0.
         """
         run = result.run
+        args = [
+            run,
+            fence.attempt,
+            fence.token,
+            result.state,
+            encode(result),
+            SCAN_TTL_S,
+            EVENTS_MAX,
+            result.verdict or "",
+        ]
+        flag = _END_OF_RACE if spec.race and result.verdict is Verdict.OPTIMAL else ""
         answer = self._scripts["finish"](
             keys=self._ending_keys(spec, run),
-            args=[
-                run,
-                fence.attempt,
-                fence.token,
-                result.state,
-                encode(result),
-                SCAN_TTL_S,
-                EVENTS_MAX,
-                result.verdict or "",
-                f"{spec.scan} {run}",
-                _END_OF_RACE if spec.race and result.verdict is Verdict.OPTIMAL else "",
-                *_chain(spec),
-            ],
+            args=[*args, f"{spec.scan} {run}", flag, *_chain(spec)],
         )
         return int(answer[1]) if answer[0] == b"won" else 0
 
     def conclude(self, spec: ScanSpec, result: RunResult, *, seen: RunStatus | None = None) -> bool:
         """CONCLUDE: end a run without an owner, or (with `seen`) one whose owner has sent no heartbeat since."""
         run = result.run
+        args = [run, result.state, encode(result), SCAN_TTL_S, EVENTS_MAX, initial_state(spec, run)]
+        args += [seen.attempt if seen else "", seen.beat if seen else ""]
         answer = self._scripts["conclude"](
             keys=self._ending_keys(spec, run),
-            args=[
-                run,
-                result.state,
-                encode(result),
-                SCAN_TTL_S,
-                EVENTS_MAX,
-                initial_state(spec, run),
-                seen.attempt if seen else "",
-                seen.beat if seen else "",
-                f"{spec.scan} {run}",
-                *_chain(spec),
-            ],
+            args=[*args, f"{spec.scan} {run}", *_chain(spec)],
         )
         return bool(answer[0] == b"concluded")
 
@@ -431,11 +429,11 @@ class RunStore(Records):
         pipe.xadd(self.keys.events(scan), {"e": encode(event)}, maxlen=keep, approximate=True)
         pipe.expire(self.keys.events(scan), SCAN_TTL_S)  # each time: a server that lost its data has none
 
-    def _execute(self, pipe: Any, kinds: Mapping[str, bytes]) -> None:
-        """Executes; keys with a type other than in `kinds` are deleted, and all is executed once more."""
+    def _execute(self, pipe: Any, kinds: Mapping[str, bytes]) -> list[Any]:
+        """The answers; keys with a type other than in `kinds` are deleted, and all is executed once more."""
         commands = list(pipe.command_stack)
         try:
-            pipe.execute()
+            return pipe.execute()  # type: ignore[no-any-return]
         except Exception as error:
             from times_doctor_tasks.state_store.connection import LAST_ID, is_wrong_type  # redis: as in the reader
 
@@ -446,7 +444,7 @@ class RunStore(Records):
                     logger.error("the key %s has another type: created again", key, extra={"action": "key_begun_anew"})
                     self.client.delete(key)
             pipe.command_stack = commands
-            pipe.execute()
+            return pipe.execute()  # type: ignore[no-any-return]
 
     def _ending_keys(self, spec: ScanSpec, run: str) -> list[str]:
         k, scan = self.keys, spec.scan

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -307,6 +308,19 @@ def test_scan_ids_are_short_and_safe_in_a_file_name() -> None:
     scan = new_scan_id()
     assert len(scan) <= 20
     assert all(c.isalnum() or c == "-" for c in scan)
+
+
+def test_scan_ids_of_one_moment_differ_and_go_on_when_the_clocks_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        monkeypatch.setattr(time, "time", lambda: 1_793_491_199.5)  # 2026-10-31 23:59:59.5 UTC
+        ids = {new_scan_id() for _ in range(20)}
+        assert len(ids) > 18
+        assert {one[:16] for one in ids} == {"261031-235959-50"}
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_scan_ids_of_one_second_sort_by_time() -> None:
