@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -34,10 +35,18 @@ for _name in [name for name in os.environ if name.startswith(_OURS) and name != 
     del os.environ[_name]
 for _name in _TERMINALS:
     os.environ.pop(_name, None)
-# Tests do not read or write this user's list of local scans.
-os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="td-data-")
+for _name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+    del os.environ[_name]  # no test leaves this machine
+# Tests do not read or write what this user has: settings, caches, the list of local scans.
+_HOME = tempfile.mkdtemp(prefix="td-home-")
+for _name in ("CONFIG", "CACHE", "DATA"):
+    os.environ[f"XDG_{_name}_HOME"] = f"{_HOME}/{_name.lower()}"
 os.environ["TZ"] = "UTC"
 time.tzset()
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_HOME, ignore_errors=True)
 
 
 @cache
@@ -52,15 +61,8 @@ def why_no_gams() -> str:
     return ""
 
 
-#: Seconds for a property: it is a hundred tests, and the first of them makes hypothesis's tables.
-PROPERTY_TIMEOUT_S = 60
-
-
-@pytest.hookimpl(trylast=True)  # after hypothesis has marked its own
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.get_closest_marker("hypothesis") and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(PROPERTY_TIMEOUT_S))
+#: Seconds that tests wait for other processes: more than a busy machine ever needs, less than pytest's own limit.
+PATIENCE_S = 60.0
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -70,7 +72,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(reason)
 
 
-def wait_until(condition: Callable[[], object], *, timeout_s: float = 10.0, what: str = "condition") -> None:
+def wait_until(condition: Callable[[], object], *, timeout_s: float = PATIENCE_S, what: str = "condition") -> None:
     """Polls until `condition` holds. A server that is too busy to answer in time says neither yes nor no."""
     deadline = time.monotonic() + timeout_s
     while True:

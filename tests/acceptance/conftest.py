@@ -98,4 +98,12 @@ def processes_of(folder: Path) -> list[psutil.Process]:
 
 def solvers_of(cli: Cli) -> list[psutil.Process]:
     """Processes of engines that this program's worker has started: they work in its cache."""
-    return [p for p in processes_of(cli.home / ".cache") if "times_doctor_worker" not in " ".join(p.cmdline())]
+    return [p for p in processes_of(cli.home / ".cache") if not is_worker(p)]
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """Whether it runs a worker of ours; one that has ended meanwhile does not."""
+    try:
+        return "times_doctor_worker" in " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return False

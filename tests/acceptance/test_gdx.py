@@ -20,7 +20,7 @@ from tests.conftest import Server, wait_until
 from tests.recorded.install import install_recorded_gams
 from times_doctor_worker.engines.gams_installation import find_gams
 
-pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(120), pytest.mark.xdist_group("gdx")]
+pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(120)]
 
 VEDA = Path(__file__).parents[1] / "data" / "veda"
 TWO = ("-p", "dual", "-p", "primal", "--parallel", "--threads", "1")

@@ -17,7 +17,7 @@ from tests.acceptance.conftest import Cli, RunFolder
 from tests.conftest import Server, wait_until
 from tests.recorded.install import install_recorded_gams
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(120), pytest.mark.xdist_group("queue")]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
 
 THREE = ("-p", "dual", "-p", "primal", "-p", "auto")
 #: Of the recording: slow enough to be watched and cancelled on a loaded machine (`bar` and `sift` take over 20 s).

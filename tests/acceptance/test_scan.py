@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import Cli, RunFolder, processes_of, solvers_of
+from tests.acceptance.conftest import Cli, RunFolder, is_worker, processes_of, solvers_of
 from tests.conftest import wait_until
 from tests.recorded.install import install_recorded_gams
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
 
 THREE = ("-p", "dual", "-p", "sift", "-p", "bar_nox")
+#: Each takes more than five seconds at its own speed.
+LONG = ("-p", "sift", "-p", "bar", "-p", "bar_nox")
 
 
 def by_profile(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -45,10 +47,10 @@ def test_a_scan_says_the_same_in_a_chain_and_in_a_chord(
 def test_three_solves_overlap_in_a_chord_and_never_in_a_chain(cli: Cli, tmp_path: Path, run_folder: RunFolder) -> None:
     slow = install_recorded_gams(tmp_path / "slow", speed=1)
     folder = run_folder("denselp")
-    common = (folder, "--gams-path", slow, "--threads", "1", *THREE)
-    _, chain = cli.scan(*common)
+    common = (folder, "--gams-path", slow, "--threads", "1")
+    _, chain = cli.scan(*common, *THREE)
     assert all(before[1] <= after[0] for before, after in pairwise(intervals(chain)))
-    _, chord = cli.scan(*common, "--parallel")
+    _, chord = cli.scan(*common, *LONG, "--parallel")
     first, second, _ = intervals(chord)
     assert second[0] < first[1]
 
@@ -143,12 +145,12 @@ def test_a_signal_without_a_terminal_cancels_reports_and_leaves_nothing(
     gams = install_recorded_gams(tmp_path / "gams", speed=0.3)
     folder = run_folder("denselp")
     process = cli.start("scan", folder, "--gams-path", gams, "--parallel", "-p", "dual", "-p", "bar")
-    wait_until(lambda: solvers_of(cli), timeout_s=30, what="GAMS runs")
+    wait_until(lambda: solvers_of(cli), what="GAMS runs")
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, (out, err)
     assert (folder / "times_doctor_out" / "scan_report.csv").is_file()
-    wait_until(lambda: not processes_of(tmp_path), timeout_s=10, what="nothing is left")
+    wait_until(lambda: not processes_of(tmp_path), what="nothing is left")
 
 
 @pytest.mark.long
@@ -159,10 +161,10 @@ def test_a_killed_command_line_leaves_no_process_and_no_folder(cli: Cli, tmp_pat
     process = cli.start(
         "scan", run_folder("denselp"), "--gams-path", gams, "--parallel", "-p", "dual", XDG_RUNTIME_DIR=str(sockets)
     )
-    wait_until(lambda: solvers_of(cli), timeout_s=30, what="GAMS runs")
+    wait_until(lambda: solvers_of(cli), what="GAMS runs")
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=30)
-    wait_until(lambda: not processes_of(tmp_path), timeout_s=30, what="nothing is left")
+    wait_until(lambda: not processes_of(tmp_path), what="nothing is left")
     assert list(sockets.iterdir()) == []
 
 
@@ -174,8 +176,8 @@ def test_a_killed_worker_is_replaced_and_the_run_ends_well(cli: Cli, tmp_path: P
     process = cli.start(
         "scan", run_folder("denselp"), "--gams-path", gams, "-p", "bar", "--json", XDG_RUNTIME_DIR=str(sockets)
     )
-    wait_until(lambda: solvers_of(cli), timeout_s=30, what="GAMS runs")
-    workers = [p for p in processes_of(sockets) if "times_doctor_worker" in p.cmdline()]
+    wait_until(lambda: solvers_of(cli), what="GAMS runs")
+    workers = [p for p in processes_of(sockets) if is_worker(p)]
     min(workers, key=lambda p: p.create_time()).kill()
     out, err = process.communicate(timeout=90)
     assert process.returncode == 0, (out, err)

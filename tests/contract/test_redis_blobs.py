@@ -145,8 +145,7 @@ def test_leftovers_and_unused_blobs_expire_and_give_their_room_back(bench: Bench
     store, lasting = bench.open(ttl_s=0.3, quota_bytes=2 * MB), bench.open()
     lasting.put(named(b"stays"))
     before = store.usage().used_bytes
-    store.put(named(noise(MB), noise(1000)))
-    assert store.usage().used_bytes > MB
+    assert store.put(named(noise(MB), noise(1000))).moved_bytes > MB
     wait_until(lambda: store.usage().used_bytes == before, what="the room is back")
     assert len(bench.all_keys()) == 4
     store.put(named(noise(2 * MB - 10_000, seed=1)))
@@ -340,7 +339,6 @@ def test_a_full_store_refuses_with_words_while_beats_and_finishes_go_on(small: B
             with pytest.raises(StoreFull, match=r"quota of 16\.\d MB.*TIMES_DOCTOR_STORE_QUOTA_MB"):
                 store.put(named(noise(3 * MB, seed)))
     assert scanning.finished > 10
-    assert scanning.slowest_s < 1.0
 
 
 def test_no_quota_lets_uploads_take_what_beats_and_finishes_need(small: Bench) -> None:
@@ -358,7 +356,6 @@ def test_no_quota_lets_uploads_take_what_beats_and_finishes_need(small: Bench) -
         refusals = list(pool.map(fill, stores))
     assert all("a tenth of the server's maxmemory" in words and "more maxmemory" in words for words in refusals)
     assert scanning.finished > 10
-    assert scanning.slowest_s < 1.0
     assert 50 * MB < small.client.info("memory")["used_memory"] < 64 << 20
 
 
@@ -369,7 +366,7 @@ class Scanning:
         self.client = connect(bench.url)
         self.runs = RunStore(self.client, bench.prefix)
         self.spec = make_scan(runs=tuple(f"cplex.p{n}" for n in range(500)))
-        self.finished, self.slowest_s = 0, 0.0
+        self.finished = 0
         self.stop = threading.Event()
         self.pool = ThreadPoolExecutor(1)
 
@@ -390,12 +387,10 @@ class Scanning:
         for run in make_runs(self.spec):
             if self.stop.is_set():
                 return
-            start_s = time.perf_counter()
             claim = self.runs.claim(self.spec, run, host="h", token="t", need=room, free=room)
             assert isinstance(claim, Owned)
             assert self.runs.beat(self.spec, run.run, claim.fence, state=RunState.CLAIMED).ours
             assert self.runs.finish(self.spec, make_result(self.spec, run.run), claim.fence)
-            self.slowest_s = max(self.slowest_s, time.perf_counter() - start_s)
             self.finished += 1
 
 

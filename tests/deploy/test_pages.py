@@ -21,7 +21,8 @@ from tests.integration.workers import TINY_MPS
 from tests.recorded.install import install_recorded_gams
 from tests.unit.test_docs import PAGES, TOP
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+LIMIT_S = 600
+pytestmark = [pytest.mark.long, pytest.mark.timeout(LIMIT_S)]
 
 MODELS = TOP / "tests" / "recorded" / "models"
 RUN_FOLDERS = ("my_run", "path/to/run_folder", "GAMS_WrkTIMES/my_case", "GAMS_WrkTIMES/my_run")
@@ -37,7 +38,7 @@ _REMARK = re.compile(r"\s{2,}#.*|\s+and in it:.*")
 
 #: Blocks that another test runs: words of the block, and that test.
 ELSEWHERE = {
-    ("export.md", "pip install '.[local,cplex"): "tests/solvers/test_scans.py",
+    ("export.md", "cplex:dual"): "tests/solvers/test_scans.py",
     ("operations.md", "acl --keep"): "tests/deploy/test_runbook.py",
     ("operations.md", "systemctl stop times-doctor-worker@h1"): "tests/deploy/test_team_setup.py",
     ("operations.md", "--askpass --rdb"): "tests/deploy/test_runbook.py",
@@ -131,7 +132,8 @@ def is_not_here(page: Path, typed: Typed) -> bool:
 def test_what_another_test_runs_is_on_the_page_and_in_that_test(page: str, words: str) -> None:
     (path,) = (path for path in PAGES if path.name == page)
     assert sum(words in block for _, block in _BLOCK.findall(path.read_text("utf-8"))) == 1
-    assert (TOP / ELSEWHERE[page, words]).is_file()
+    test = (TOP / ELSEWHERE[page, words]).read_text("utf-8")
+    assert words in test or f'"{page}"' in test  # or it reads the page itself
 
 
 @pytest.mark.parametrize(("page", "words"), NOT_HERE, ids=str)
@@ -186,7 +188,7 @@ class Desk:
 
     def run(self, line: str) -> str:
         done = subprocess.run(
-            ["bash", "-c", line], env=self.environ, cwd=self.home, capture_output=True, text=True, timeout=PATIENCE_S,
+            ["bash", "-c", line], env=self.environ, cwd=self.home, capture_output=True, text=True, timeout=LIMIT_S - 60,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert done.returncode == 0, f"{line}: {done.returncode}\n{done.stdout}{done.stderr}"

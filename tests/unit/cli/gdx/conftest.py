@@ -9,7 +9,7 @@ import pytest
 from tests.unit.cli.planning.test_hosts import make_card
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.gdx.download import GdxOutcome, fetch_gdx_files
-from times_doctor_cli.gdx.request import GdxStep, Patience
+from times_doctor_cli.gdx.request import GdxStep
 from times_doctor_tasks.blob_store.file_store import FileBlobs
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.hosts import HostCard
@@ -24,7 +24,22 @@ from times_doctor_worker.workspace.workspace import Workspace
 MakeResult = Callable[..., RunResult]
 
 
-SHORT = Patience(silent_s=0.3, gone_s=0.1, repeat_s=0.02)
+class Clock:
+    """The client's clock: it moves by what the client sleeps."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("times_doctor_cli.gdx.request.time", clock)
+    monkeypatch.setattr("times_doctor_cli.gdx.request.monotonic_s", lambda: clock.now_s)
+    return clock
 
 
 class Team:

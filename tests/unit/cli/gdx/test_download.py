@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 import redis
 
-from tests.unit.cli.gdx.conftest import SHORT, MakeResult, Team
+from tests.unit.cli.gdx.conftest import Clock, MakeResult, Team
 from times_doctor_cli.gdx.download import TRIES, select_runs
 from times_doctor_tasks.contract.errors import BrokerUnavailable, UsageError
 from times_doctor_tasks.contract.messages import Report
@@ -150,31 +150,23 @@ def test_a_folder_that_no_run_can_have_is_not_asked_for(team: Team, make_run: Ma
 
 
 def test_a_host_that_lives_and_is_silent_is_waited_for_only_so_long(
-    team: Team, make_run: MakeResult, monkeypatch: pytest.MonkeyPatch
+    team: Team, make_run: MakeResult, clock: Clock
 ) -> None:
-    monkeypatch.setattr("times_doctor_cli.gdx.request.POLL_S", 0.01)
-    monkeypatch.setattr("times_doctor_cli.gdx.request.Patience", lambda: SHORT)
     team.serve = lambda: None
     (outcome,) = team.fetch(make_run())
-    assert "h1 lives, but has sent nothing for 0 s. Fetch again, or copy it from there." in outcome.why
+    assert "h1 lives, but has sent nothing for 120 s. Fetch again, or copy it from there." in outcome.why
     assert team.requests.open("h1") == []
 
 
-def test_a_host_that_goes_away_meanwhile_is_noticed(
-    team: Team, make_run: MakeResult, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("times_doctor_cli.gdx.request.POLL_S", 0.01)
-    monkeypatch.setattr("times_doctor_cli.gdx.request.Patience", lambda: SHORT)
+def test_a_host_that_goes_away_meanwhile_is_noticed(team: Team, make_run: MakeResult, clock: Clock) -> None:
     team.serve = lambda: team.store.drop_host("h1")
     (outcome,) = team.fetch(make_run())
     assert "h1 went away meanwhile" in outcome.why
 
 
 def test_as_long_as_something_moves_the_wait_goes_on(
-    team: Team, make_run: MakeResult, monkeypatch: pytest.MonkeyPatch
+    team: Team, make_run: MakeResult, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("times_doctor_cli.gdx.request.POLL_S", 0.02)
-    monkeypatch.setattr("times_doctor_cli.gdx.request.Patience", lambda: SHORT)
     beats = []
     run = team.keep(make_run())
 
@@ -195,10 +187,8 @@ def test_as_long_as_something_moves_the_wait_goes_on(
 
 
 def test_a_host_that_says_the_same_again_and_again_is_not_waited_for(
-    team: Team, make_run: MakeResult, monkeypatch: pytest.MonkeyPatch
+    team: Team, make_run: MakeResult, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("times_doctor_cli.gdx.request.POLL_S", 0.01)
-    monkeypatch.setattr("times_doctor_cli.gdx.request.Patience", lambda: SHORT)
     beats = []
 
     def answer(_: GdxRequests, ask: str) -> GdxAnswer:
@@ -208,7 +198,7 @@ def test_a_host_that_says_the_same_again_and_again_is_not_waited_for(
     monkeypatch.setattr(GdxRequests, "answer", answer)
     team.serve = lambda: None
     (outcome,) = team.fetch(make_run())
-    assert "sent nothing for" in outcome.why
+    assert "sent nothing for 120 s" in outcome.why
 
 
 def test_a_broker_that_is_away_is_said_as_such(team: Team, make_run: MakeResult) -> None:
