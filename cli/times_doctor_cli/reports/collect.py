@@ -10,7 +10,7 @@ import msgspec
 
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.reports.harvest import Harvest
-from times_doctor_cli.reports.layout import REPORTS, age, run_folder, saved_reports, scan_folder
+from times_doctor_cli.reports.layout import REPORTS, run_folder, saved_reports, scan_folder
 from times_doctor_cli.reports.writers.csv_report import write_csv
 from times_doctor_cli.reports.writers.files import write_atomically
 from times_doctor_cli.reports.writers.html_report import write_html
@@ -114,16 +114,21 @@ def _write(report: Report, harvest: Harvest, fetched: _Fetched) -> None:
     write_manifest(report, harvest.out, specs=specs, inputs=harvest.inputs)
     write_recommended(report, harvest.out, specs=specs)
     write_csv(report, harvest.out)
-    write_json(report, harvest.out, specs=specs)
     write_html(report, harvest.out, specs=specs, log_tails=fetched.tails)
+    write_json(report, harvest.out, specs=specs)  # the last: a scan is found by it
 
 
 def _copy_newest(out: Path) -> None:
-    """Copies the newest scan's reports into the output folder itself; fetching an older scan does not replace them."""
-    if age(out.name) < age(saved_reports(out.parent)[-1].parent.name):
-        return
-    for name in REPORTS:
-        write_atomically(out.parent / name, (out / name).read_bytes())
+    """Copies the newest scan's reports into the output folder itself; fetching an older scan does not replace them.
+
+    Looks again afterwards: had a newer scan ended meanwhile, the two would have left a mixture.
+    """
+    newest = saved_reports(out.parent)[-1].parent
+    copied = None if newest.name == out.name else newest
+    while newest != copied:
+        for name in REPORTS:
+            write_atomically(out.parent / name, (newest / name).read_bytes())
+        newest, copied = saved_reports(out.parent)[-1].parent, newest
 
 
 def cannot_write(folder: Path, error: OSError) -> UsageError:

@@ -37,7 +37,6 @@ def _database() -> Iterator[sqlite3.Connection]:
             if layout > _LAYOUT:
                 raise UsageError(f"The history {str(path)!r} is of a newer times-doctor. Upgrade, or remove the file.")
             if layout < _LAYOUT:
-                database.execute("PRAGMA journal_mode = WAL")
                 database.execute(
                     "CREATE TABLE IF NOT EXISTS runs (scan, run, at_ms, record, PRIMARY KEY (scan, run)) WITHOUT ROWID"
                 )

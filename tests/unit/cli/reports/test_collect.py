@@ -13,9 +13,11 @@ from rich.console import Console
 
 from times_doctor_cli.client.session import Client
 from times_doctor_cli.live.report_output import reused_words, show_results
+from times_doctor_cli.reports import collect
 from times_doctor_cli.reports.collect import bring_results
 from times_doctor_cli.reports.harvest import Harvest
-from times_doctor_cli.reports.layout import saved_reports
+from times_doctor_cli.reports.layout import REPORTS, saved_reports
+from times_doctor_cli.reports.writers.files import write_atomically
 from times_doctor_tasks.blob_store.file_store import FileBlobs
 from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import UsageError
@@ -70,6 +72,38 @@ def test_fetching_an_older_scan_leaves_the_newest_reports_on_top(
     older = Harvest(harvest.out.with_name("20250101-0000-aaaa"), harvest.runs)
     bring_results(client, report, older)
     assert (harvest.out.parent / "scan_report.json").read_bytes() == newest
+
+
+def test_the_newest_scans_reports_are_on_top_though_an_older_one_was_copying_its_own(
+    client: Client, report: Report, harvest: Harvest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = harvest.out.parent
+    older, newer = (Harvest(top / f"261128-101500-{tail}", harvest.runs) for tail in ("0001", "0002"))
+    newer_report, write = structs.replace(report, warnings=("newest",)), write_atomically
+
+    def write_with_the_other_one_between(path: Path, content: bytes) -> Path:
+        monkeypatch.setattr(collect, "write_atomically", write)
+        bring_results(client, newer_report, newer)
+        return write(path, content)
+
+    monkeypatch.setattr(collect, "write_atomically", write_with_the_other_one_between)
+    bring_results(client, report, older)
+    for name in REPORTS:
+        assert (top / name).read_bytes() == (newer.out / name).read_bytes()
+
+
+@pytest.mark.parametrize("missing", REPORTS)
+def test_a_scan_is_found_by_its_folder_once_all_its_reports_are_there(
+    client: Client, report: Report, harvest: Harvest, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise UsageError("no room")
+
+    ending = missing.partition(".")[2]
+    monkeypatch.setattr(collect, f"write_{ending}", fail)
+    with pytest.raises(UsageError, match="no room"):
+        bring_results(client, report, harvest)
+    assert saved_reports(harvest.out.parent) == []
 
 
 @pytest.mark.parametrize("name", ["best", "991231-235959-47a1 (copy)"])

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -23,11 +25,20 @@ def test_what_is_kept_is_read_again_oldest_first() -> None:
     assert local_history() == [record(1), record(2, "dual")]
 
 
-def test_readers_and_a_writer_do_not_wait_for_each_other() -> None:
-    keep_in_history([record(1)])
-    with sqlite3.connect(FOLDERS.user_data_path / "history.sqlite3") as database:
-        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+def test_scans_that_end_at_the_same_time_are_all_kept_from_the_first_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = threading.Barrier(4)
+
+    def keep(scan: int) -> None:
+        together.wait()
+        keep_in_history([record(scan)])
+
+    with ThreadPoolExecutor(4) as pool:
+        for home in range(20):
+            monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / str(home)))
+            list(pool.map(keep, range(4)))
+            assert [one.scan for one in local_history()] == ["0", "1", "2", "3"]
 
 
 def test_the_oldest_records_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
