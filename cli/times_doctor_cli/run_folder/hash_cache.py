@@ -102,7 +102,7 @@ class HashCache:
         if entry is None:
             return None
         try:
-            stamp = _stamp(path.stat())
+            stamp = stamp_of(path)
         except OSError as exc:
             raise FileUnreadable(str(path), exc.strerror or str(exc)) from exc
         return FileHash(entry.sha256, stamp[0]) if stamp == entry.stamp else None
@@ -143,7 +143,7 @@ def _hash_file(path: Path, tally: Tally) -> tuple[FileHash, _Entry | None]:
                 read_bytes += len(chunk)
                 tally.add(len(chunk))
             after = _stamp(os.fstat(stream.fileno()))
-        now = _stamp(path.stat())
+        now = stamp_of(path)
     except OSError as exc:
         raise FileUnreadable(str(path), exc.strerror or str(exc)) from exc
     if not before == after == now or read_bytes != before[0]:
@@ -158,6 +158,11 @@ def _size_bytes(path: Path) -> int:
         return path.stat().st_size
     except OSError:  # reading it will say what is wrong
         return 0
+
+
+def stamp_of(path: Path) -> _Stamp:
+    """What changes with the content of a file: size, times in ns, inode."""
+    return _stamp(path.stat())
 
 
 def _stamp(stat: os.stat_result) -> _Stamp:

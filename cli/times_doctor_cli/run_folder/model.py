@@ -72,6 +72,8 @@ class FoundFile(msgspec.Struct, frozen=True):
     why: str
     workdir_name: str | None = None
     """Its path in the working directory of a run, if GAMS finds it only there."""
+    stamp: tuple[int, ...] = ()
+    """Its `hash_cache.stamp_of`, before its text was read."""
 
 
 class NameUse(msgspec.Struct, frozen=True):
@@ -111,6 +113,8 @@ class InputFile(msgspec.Struct, frozen=True):
     size_bytes: int
     why: str
     """Who names it: "parscen.run:31"."""
+    stamp: tuple[int, ...] = ()
+    """As in `FoundFile`."""
 
 
 class ComputedGroup(msgspec.Struct, frozen=True):

@@ -27,6 +27,7 @@ from times_doctor_cli.run_folder.gams.macros import Macros
 from times_doctor_cli.run_folder.gams.needs import Needs
 from times_doctor_cli.run_folder.gams.rewrites import Rewriter
 from times_doctor_cli.run_folder.gdx_inputs import GdxPlan, GdxReader
+from times_doctor_cli.run_folder.hash_cache import stamp_of
 from times_doctor_cli.run_folder.model import (
     FoundFile,
     InputDir,
@@ -109,11 +110,12 @@ def _lp_run(choice: Choice, given: Mapping[str, str], most_bytes: int) -> RunDir
     _require_text(choice.driver.parent)
     if given:
         raise NoVariables(choice.driver.name, next(iter(given)))
-    if (size_bytes := choice.driver.stat().st_size) == 0:
+    stamp = stamp_of(choice.driver)
+    if (size_bytes := stamp[0]) == 0:
         raise EmptyModel(str(choice.driver))
     if size_bytes > most_bytes:
         raise TooMuch(f"{size_bytes / 1e9:,.0f} GB, more than {most_bytes / 1e9:.0f} GB", str(choice.driver))
-    found = FoundFile(choice.driver, choice.driver.parent, Role.DRIVER, choice.why)
+    found = FoundFile(choice.driver, choice.driver.parent, Role.DRIVER, choice.why, stamp=stamp)
     layout = lay_out([found], [SearchDir(choice.driver.parent, "run folder", "model")])
     return RunDir(
         root=choice.driver.parent,
@@ -288,16 +290,14 @@ class _Look:
 
 
 def _input(file: FoundFile, layout: Layout) -> InputFile:
-    return InputFile(file.path, layout.names[file.path], file.role, file.path.stat().st_size, file.why)
+    return InputFile(file.path, layout.names[file.path], file.role, file.stamp[0], file.why, file.stamp)
 
 
 def _restart_file(path: Path | None, source: str | None) -> InputFile | None:
     if path is None:
         return None
-    layout = lay_out(
-        [FoundFile(path, path.parent, Role.RESTART, source or "")], [SearchDir(path.parent, source or "", "restart")]
-    )
-    return InputFile(path, layout.names[path], Role.RESTART, path.stat().st_size, source or "")
+    file = FoundFile(path, path.parent, Role.RESTART, source or "", stamp=stamp_of(path))
+    return _input(file, lay_out([file], [SearchDir(path.parent, source or "", "restart")]))
 
 
 def _option_files(root: Path, folders: Folders) -> dict[str, Path]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from times_doctor_cli.run_folder.gams.rewrites import rewritten_content
-from times_doctor_cli.run_folder.hash_cache import FileChanged, FileUnreadable, HashCache
+from times_doctor_cli.run_folder.hash_cache import FileChanged, FileUnreadable, HashCache, stamp_of
 from times_doctor_cli.run_folder.model import InputFile, Rewrite, RunDir
 from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_tasks.snapshot.manifest import Manifest, RewrittenPlace, StagedFile, check_manifest
@@ -47,6 +48,7 @@ def take_snapshot(run: RunDir, cache: HashCache, on_read: OnSent | None = None) 
             sha256, size_bytes = hashes[file.path].sha256, hashes[file.path].size_bytes
             blobs.setdefault(sha256, file.path)
         staged.append(StagedFile(path=file.name, size_bytes=size_bytes, sha256=sha256))
+    _require_unchanged(inputs)
     manifest = Manifest(
         driver=next(file.name for file in inputs if file.path == run.driver),
         files=tuple(sorted(staged, key=lambda file: file.path)),
@@ -59,6 +61,17 @@ def take_snapshot(run: RunDir, cache: HashCache, on_read: OnSent | None = None) 
     )
     check_manifest(manifest)
     return Snapshot(manifest, blobs)
+
+
+def _require_unchanged(inputs: Sequence[InputFile]) -> None:
+    """After all is read: no file may be older than another, nor newer than what its text was understood as."""
+    for file in inputs:
+        try:
+            is_same = stamp_of(file.path) == file.stamp
+        except OSError as exc:
+            raise FileUnreadable(str(file.path), exc.strerror or str(exc)) from exc
+        if not is_same:
+            raise FileChanged(str(file.path))
 
 
 def _rewritten(file: InputFile, rewrites: list[Rewrite]) -> bytes:

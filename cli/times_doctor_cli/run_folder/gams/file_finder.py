@@ -20,6 +20,7 @@ from times_doctor_cli.run_folder.errors import (
 )
 from times_doctor_cli.run_folder.gams.dollar import name_text
 from times_doctor_cli.run_folder.gams.macros import HERE, UNKNOWN
+from times_doctor_cli.run_folder.hash_cache import stamp_of
 from times_doctor_cli.run_folder.model import ComputedGroup, FoundFile, NameUse, Role, SearchDir, SearchLimits
 from times_doctor_cli.run_folder.times_source import (
     belongs_to_source,
@@ -166,8 +167,9 @@ class Finder:
             return
         self._check_links(found.path)
         role = role or _ROLE_OF.get(found.path.suffix.lower(), Role.INCLUDE)
-        self.files[found.path] = FoundFile(found.path, found.anchor, role, why, workdir_name)
-        self._total_bytes += found.path.stat().st_size
+        stamp = stamp_of(found.path)
+        self.files[found.path] = FoundFile(found.path, found.anchor, role, why, workdir_name, stamp)
+        self._total_bytes += stamp[0]
         if len(self.files) > self.limits.files:
             raise TooMuch(f"more than {self.limits.files} input files", why)
         if self._total_bytes > self.limits.total_bytes:

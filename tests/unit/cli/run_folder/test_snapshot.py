@@ -90,6 +90,41 @@ def test_a_file_that_changed_since_the_look_is_an_error(look_at: Look) -> None:
         take_snapshot(run, HashCache(None))
 
 
+@pytest.mark.parametrize("name", ["case.run", "sub/x.dd", "my.g00"])
+def test_an_unchanged_copy_of_what_was_looked_at_is_needed_of_every_file(look_at: Look, name: str) -> None:
+    run = look_at(
+        {
+            "case/case.run": "$include sub/x.dd\n",
+            "case/sub/x.dd": "1",
+            "case/vtrun.cmd": "gams case.run r=my.g00",
+            "case/my.g00": "g00",
+        }
+    )
+    (run.root / name).write_text("* of another size, and not what the rest was read with\n")
+    with pytest.raises(FileChanged, match=Path(name).name):
+        take_snapshot(run, HashCache(None))
+
+
+def test_a_file_that_changed_while_the_others_were_hashed_is_an_error(look_at: Look) -> None:
+    run = look_at({"case/case.run": "$include x.dd\n", "case/x.dd": "1"})
+
+    def change_when_all_is_read(done_bytes: int, total_bytes: int) -> None:
+        if done_bytes == total_bytes:
+            (run.root / "x.dd").write_text("other")
+
+    with pytest.raises(FileChanged, match=r"x\.dd"):
+        take_snapshot(run, HashCache(None), change_when_all_is_read)
+
+
+def test_a_model_file_that_changed_while_its_ranges_were_read_is_an_error(tmp_path: Path) -> None:
+    model = tmp_path / "m.lp"
+    model.write_text("Minimize\n cost: x\nSubject To\n c: x >= 1\nEnd\n")
+    run = look(model, environ={})
+    model.write_text("Minimize\n cost: x\nSubject To\n c: x >= 10\nEnd\n")
+    with pytest.raises(FileChanged, match=r"m\.lp"):
+        take_snapshot(run, HashCache(None))
+
+
 def test_a_file_that_went_away_since_the_look_is_an_error(look_at: Look) -> None:
     run = look_at({"case/case.run": "$include x.dd\n", "case/x.dd": "1"})
     (run.root / "x.dd").unlink()
