@@ -10,7 +10,7 @@ from rich.console import Console
 
 from times_doctor_cli.reports.collect import as_typed
 from times_doctor_cli.reports.harvest import Harvest
-from times_doctor_cli.reports.layout import HTML, RECOMMENDED, REPORTS
+from times_doctor_cli.reports.layout import HTML, JSON, RECOMMENDED, REPORTS
 from times_doctor_cli.reports.writers.json_report import report_json
 from times_doctor_cli.scan_state.rows import Notice
 from times_doctor_cli.terminal.console import emit_json, say, show, shows_unicode
@@ -35,7 +35,7 @@ def show_results(report: Report, harvest: Harvest, console: Console, *, as_json:
         # GAMS looks for it in its start folder; HiGHS gets a path.
         copy_to=as_typed(harvest.copy_to) if best and best.engine == "gams" and harvest.copy_to else "",
     )
-    show_report(report, console, files=where if harvest.out.is_dir() else None)
+    show_report(report, console, files=where if (harvest.out / JSON).is_file() else None)
 
 
 def show_report(report: Report, console: Console, *, files: ReportFiles | None = None) -> None:

@@ -22,10 +22,21 @@ from times_doctor_cli.run_folder.size_check import size_warning
 from times_doctor_tasks.blob_store.transfer_progress import OnSent
 from times_doctor_tasks.contract.errors import StoreFailed, UsageError
 from times_doctor_tasks.contract.messages import Report, RunResult
+from times_doctor_tasks.contract.states import RunState
 from times_doctor_tasks.contract.wording import some_of
 
 #: Bytes of a failed run's log that the HTML report shows.
 TAIL_BYTES = 8_000
+
+
+#: The log of a run, whatever solved it.
+LOG = "run.log"
+
+
+class NotKept(StoreFailed):
+    """The files of a run that ended were not kept, or only the smaller ones."""
+
+    words = "There was no room for them when they were solved; the host {0!r} may still have them in {1!r}."
 
 
 class _Fetched(msgspec.Struct):
@@ -56,9 +67,9 @@ def bring_results(client: Client, report: Report, harvest: Harvest, on_sent: OnS
     warning = size_warning(report.runs, harvest.listing)
     report = msgspec.structs.replace(report, warnings=(*report.warnings, *filter(None, [warning]), *fetched.warnings()))
     _write(report, harvest, fetched)
+    _copy_newest(harvest.out)
     if harvest.trace is not None:
         write_trace(report, harvest.trace)
-    _copy_newest(harvest.out)
     return report
 
 
@@ -79,6 +90,8 @@ def _fetch(client: Client, report: Report, out: Path, on_sent: OnSent | None) ->
         folder = run_folder(out, run.run)
         try:
             fetched.tails[run.run] = _tail(_files_of(client, run, folder, out.parent))
+            if run.state is RunState.DONE and run.directory and not run.reused_from and not _has_log(run):
+                raise NotKept(run.host, run.directory)
         except StoreFailed as error:
             fetched.missing.setdefault(type(error), []).append(run.run)
             fetched.errors.setdefault(type(error), error)
@@ -100,8 +113,12 @@ def _files_of(client: Client, run: RunResult, folder: Path, beside: Path) -> lis
     return client.fetch(run, folder)
 
 
+def _has_log(run: RunResult) -> bool:
+    return any(artefact.name == LOG for artefact in run.artefacts)
+
+
 def _tail(paths: Sequence[Path]) -> str:
-    log = next((path for path in paths if path.name == "run.log"), None)
+    log = next((path for path in paths if path.name == LOG), None)
     if log is None:
         return ""
     with log.open("rb") as content:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 from msgspec.structs import replace
 from rich.console import Console
@@ -40,7 +41,7 @@ from times_doctor_tasks.contract import exit_codes
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.errors import UsageError
 from times_doctor_tasks.contract.messages import Report, ScanSpec
-from times_doctor_tasks.contract.wording import counted
+from times_doctor_tasks.contract.wording import counted, some_of
 
 
 def run(request: ScanRequest, backend: Backend, environ: Mapping[str, str], *, dry_run: bool, as_json: bool) -> int:
@@ -184,10 +185,19 @@ def _collect(
     except UsageError:
         # The files cannot be written: show the answer anyway, after hours of solving, then the error.
         show_results(report, place, console, as_json=as_json)
+        say(f"Not all files are in {place.out}. {_still_there(report, backend)}", stderr_console())
         raise
     show_results(report, place, console, as_json=as_json)
     if bring_gdx is not None:
         bring_gdx(console, signals)
+
+
+def _still_there(report: Report, backend: Backend) -> str:
+    """Where the files of a scan are that could not be written."""
+    if not backend.is_private:
+        return f"Later: times-doctor fetch {report.scan} --out DIR"
+    folders = sorted({str(Path(run.directory).parent) for run in report.runs if run.directory})
+    return f"Logs and solutions of its runs stay in {some_of(folders, 2)}." if folders else "Its runs left none."
 
 
 def _show_only(report: Report, place: Harvest, *, as_json: bool) -> None:

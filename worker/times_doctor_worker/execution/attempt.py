@@ -114,7 +114,7 @@ class Attempt:
             return unsolved(self._run, facts, state=RunState.CANCELLED, sentence="Cancelled before the solver started.")
         except (TimesDoctorError, OSError) as error:
             if isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in _OWN_FAULTS):
-                raise HostFault(self._run.engine, str(error)) from error
+                raise HostFault(self._run.engine, self._bench.workspace.disk_fault() or str(error)) from error
             logger.exception("attempt failed", extra={"action": "attempt_failed", **self._ids()})
             return self.failed(f"Host {self._bench.host} could not run it: {error}")
 

@@ -139,6 +139,27 @@ def test_files_that_are_gone_are_told_once_and_the_report_is_written_all_the_sam
     assert json.loads((harvest.out / "scan_report.json").read_text())["warnings"] == [words]
 
 
+@pytest.mark.parametrize(("names", "is_told"), [((), True), (("highs.opt",), True), (("run.log", "highs.opt"), False)])
+def test_a_run_whose_host_had_no_room_for_its_files_is_told(
+    client: Client, blobs: FileBlobs, report: Report, harvest: Harvest, names: tuple[str, ...], *, is_told: bool
+) -> None:
+    kept = tuple(keep(blobs, name, b"x") for name in names)
+    ran = structs.replace(report.runs[0], artefacts=kept, directory="/cache/runs/s/cplex.dual.1")
+    brought = bring_results(client, structs.replace(report, runs=(ran, report.runs[1])), harvest)
+    words = "Files of cplex.dual are missing here. There was no room for them when they were solved"
+    assert [warning.startswith(words) for warning in brought.warnings] == ([True] if is_told else [])
+
+
+def test_reports_are_on_top_though_the_trace_file_cannot_be_written(
+    client: Client, report: Report, harvest: Harvest, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="could not be written"):
+        bring_results(client, report, structs.replace(harvest, trace=tmp_path / "file" / "scan.trc"))
+    for name in REPORTS:
+        assert (harvest.out.parent / name).read_bytes() == (harvest.out / name).read_bytes()
+
+
 def test_files_of_a_reused_run_come_from_the_earlier_scans_folder(
     client: Client, report: Report, harvest: Harvest
 ) -> None:
@@ -206,6 +227,7 @@ def test_what_to_copy_is_said_where_there_is_something_to_copy(
     tmp_path: Path,
 ) -> None:
     report = make_report([make_result(best, **changes)])
+    (tmp_path / "scan_report.json").touch()
     console = Console(file=(screen := io.StringIO()), width=80)
 
     show_results(report, Harvest(tmp_path, [], copy_to=tmp_path / "model"), console, as_json=False)

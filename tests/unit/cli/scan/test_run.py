@@ -47,7 +47,7 @@ def collect(
         monkeypatch.setattr("times_doctor_cli.live.report_output.show_results", steps.show_results)
         backend = Backend(is_private, Mock(), Mock(), steps.begin_gdx)
         shown = Shown(ShowEnd.OVER, interrupted)
-        report = make_report([make_result("dual")])
+        report = make_report([make_result("dual", directory="/cache/runs/s/cplex.dual.1")])
         try:
             run._collect(Mock(), report, backend, Harvest(tmp_path, ()), shown, as_json=False, signals=None)
         except UsageError:
@@ -74,6 +74,17 @@ def test_a_report_whose_files_cannot_be_written_is_shown_before_the_error(
 ) -> None:
     steps = collect(is_private=is_private, error=UsageError("no room"))
     assert steps_of(steps) == ["begin_gdx", "bring_results", "show_results", "raised"]
+
+
+@pytest.mark.parametrize(
+    ("is_private", "words"),
+    [(True, "Logs and solutions of its runs stay in /cache/runs/s."), (False, "fetch 20261123-1415-k3f9 --out DIR")],
+)
+def test_where_files_are_that_could_not_be_written_is_said(
+    collect: Callable[..., Mock], capsys: pytest.CaptureFixture[str], is_private: bool, words: str
+) -> None:
+    collect(is_private=is_private, error=UsageError("no room"))
+    assert words in capsys.readouterr().err.replace("\n", " ")
 
 
 def test_whoever_interrupts_a_scan_waits_for_no_other_machine(collect: Callable[..., Mock]) -> None:

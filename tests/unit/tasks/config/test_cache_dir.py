@@ -28,3 +28,10 @@ def test_a_default_that_cannot_be_used_says_how_to_name_another(tmp_path: Path) 
     (tmp_path / ".cache").write_text("")
     with pytest.raises(InfrastructureError, match="Set TIMES_DOCTOR_CACHE_DIR to a folder"):
         require_cache_folder(tmp_path / ".cache" / "times-doctor", None)
+
+
+def test_a_folder_without_room_for_anything_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = open("/dev/full", "wb", buffering=1 << 20)  # noqa: PTH123, SIM115  # the folder's test closes it
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: full)
+    with pytest.raises(UsageError, match=r"cannot be used: No space left on device\. Name a folder"):
+        require_cache_folder(tmp_path, "TIMES_DOCTOR_CACHE_DIR")
