@@ -22,22 +22,25 @@ def make_veda_results(tool: Path, folder: Path, definition: Path, name: str) -> 
 
     If it fails, only the archive is missing; the worker's log has the output of `gdx2veda`.
     """
-    with tempfile.TemporaryDirectory(dir=folder, prefix="veda-") as made:
-        command = [str(tool), str(folder / GDX_FILE), str(definition), name]
-        try:
-            done = subprocess.run(
-                command, cwd=made, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                timeout=TIMEOUT_S, check=False,
-            )  # fmt: skip
-        except (OSError, subprocess.TimeoutExpired) as error:
-            logger.warning("no results for VEDA: %s", error, extra={"action": "no_veda"})
-            return False
-        files = sorted(Path(made).glob("*.vd*"))
-        if done.returncode != 0 or not files:
-            words = done.stdout.decode("utf-8", "replace")[-2000:]
-            logger.warning("no results for VEDA: %s", words, extra={"action": "no_veda"})
-            return False
-        with replacing(folder / VEDA_FILE) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in files:
-                archive.write(path, path.name)
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix="veda-") as made:
+            words = _run([str(tool), str(folder / GDX_FILE), str(definition), name], made)
+            files = sorted(Path(made).glob("*.vd*"))
+            if words or not files:
+                raise OSError(words or f"{tool.name} wrote none")
+            with replacing(folder / VEDA_FILE) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+                for path in files:
+                    archive.write(path, path.name)
+    except (OSError, subprocess.TimeoutExpired) as error:  # a full disk, too: the run's result matters more
+        logger.warning("no results for VEDA: %s", error, extra={"action": "no_veda"})
+        return False
     return True
+
+
+def _run(command: list[str], folder: str) -> str:
+    """What it said if it failed; else empty."""
+    done = subprocess.run(
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        timeout=TIMEOUT_S, check=False,
+    )  # fmt: skip
+    return done.stdout.decode("utf-8", "replace")[-2000:] or str(done.returncode) if done.returncode else ""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import importlib
 import logging
 import shutil
@@ -52,3 +53,26 @@ def test_a_gams_without_gdx2veda_costs_the_results(folder: Path, caplog: pytest.
     with caplog.at_level(logging.WARNING):
         assert not make_veda_results(folder / "gdx2veda", folder, DATA / "tiny.vdd", "x")
     assert "no results for VEDA" in caplog.text
+
+
+def test_a_full_disk_costs_the_results_and_never_the_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(**_: object) -> object:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", full)
+    with caplog.at_level(logging.WARNING):
+        assert not make_veda_results(folder / "gdx2veda", folder, DATA / "tiny.vdd", "x")
+    assert "No space left" in caplog.text
+
+
+def test_an_archive_that_cannot_be_written_costs_the_results(
+    tool: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("zipfile.ZipFile.write", broken)
+    assert not make_veda_results(tool, folder, DATA / "tiny.vdd", "x")
+    assert [path.name for path in folder.iterdir()] == ["run.gdx"]
