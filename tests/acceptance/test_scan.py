@@ -43,6 +43,19 @@ def test_a_scan_says_the_same_in_a_chain_and_in_a_chord(
     assert report["recommendation"]["run"] in {run["run"] for run in runs.values()}
 
 
+def test_a_scan_on_this_machine_keeps_the_cache_within_its_limit(
+    cli: Cli, recorded: Path, run_folder: RunFolder
+) -> None:
+    old = cli.home / "cache" / "runs" / "20260101-000000-aaaa" / "cplex.dual.1"
+    old.mkdir(parents=True)
+    (old / "run.gdx").write_bytes(bytes(2_000_000))
+    limits = {"TIMES_DOCTOR_CACHE_DIR": str(cli.home / "cache"), "TIMES_DOCTOR_CACHE_GB": "0.001"}
+    code, report = cli.scan(run_folder("denselp"), "--gams-path", recorded, "-p", "dual", **limits)
+    assert code == 0
+    assert not old.exists()
+    assert Path(report["runs"][0]["directory"]).is_dir()
+
+
 @pytest.mark.long
 def test_three_solves_overlap_in_a_chord_and_never_in_a_chain(cli: Cli, tmp_path: Path, run_folder: RunFolder) -> None:
     slow = install_recorded_gams(tmp_path / "slow", speed=1)

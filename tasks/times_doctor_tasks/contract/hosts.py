@@ -110,6 +110,8 @@ class WorkerPlan(Document, frozen=True, kw_only=True):
     cores: int
     memory_mb: int
     cache_dir: str
+    cache_bytes: int | None = None
+    """Limit of its workspace; None: no limit."""
     log_max_mb: float = 2_000.0
     engines: tuple[str, ...] = tuple(ENGINE_NAMES)
     """Engines to look for."""

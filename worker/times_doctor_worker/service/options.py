@@ -17,7 +17,6 @@ from times_doctor_tasks.contract.hosts import WorkerPlan
 ROLES = ("solve", "control", "both")
 #: Tasks that a control worker runs in parallel: reports, milliseconds each.
 CONTROL_SLOTS = 2
-_GB = 10**9
 _EPILOG = """\
 Examples:
   times-doctor worker                   solve here, with a control worker beside
@@ -39,8 +38,6 @@ class Service(msgspec.Struct, frozen=True):
     plan: WorkerPlan
     tls: Tls = Tls()
     drain_s: float = 0.0
-    cache_bytes: int | None = None
-    """Limit of its workspace; None: no limit."""
     cache_from: str | None = None
     """The source of the cache folder; None: the default."""
     log_level: str = "INFO"
@@ -74,7 +71,6 @@ def read_words(words: Sequence[str], environ: Mapping[str, str], *, folder: Path
         _plan(parsed, settings),
         tls=settings.tls,
         drain_s=settings.drain_s,
-        cache_bytes=int(settings.cache_gb * _GB),
         cache_from=settings.origins.get("cache_dir"),
         log_level=parsed.log_level.upper(),
         log_format=parsed.log_format,
@@ -101,6 +97,7 @@ def _plan(parsed: argparse.Namespace, settings: Settings) -> WorkerPlan:
         cores=cores,
         memory_mb=resources.memory_mb(),
         cache_dir=str(settings.cache_dir),
+        cache_bytes=int(settings.cache_gb * 1e9),
         log_max_mb=settings.log_max_mb,
         engines=settings.engines,
         sandbox=settings.sandbox,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -68,7 +69,6 @@ class SolveRole:
         *,
         on_change: Callable[[], object],
         is_private: bool,
-        cache_bytes: int | None,
     ) -> None:
         """`on_change`: called when what is offered has changed."""
         self._plan = plan
@@ -77,7 +77,6 @@ class SolveRole:
         self._tenure = tenure
         self._drain = drain
         self._is_private = is_private
-        self._cache_bytes = cache_bytes
         self._intake = intake
         self._on_change = on_change
         self._open_store = functools.partial(
@@ -143,8 +142,10 @@ class SolveRole:
                 stack.enter_context(Repeating(self._desk().attend, period_s=0.0, name="gdx desk"))
                 # In its own thread: a network share that hangs must not stop the beat of the host's card.
                 stack.enter_context(Repeating(self._see_store, period_s=STORE_LOOK_S, name="store"))
-            if self._cache_bytes is not None:
-                stack.enter_context(Repeating(self._prune, period_s=PRUNE_S, name="workspace"))
+            if plan.cache_bytes is not None:
+                # A scan on this machine prunes only at its start: what its own runs leave is fetched at its end.
+                period_s = threading.TIMEOUT_MAX if self._is_private else PRUNE_S
+                stack.enter_context(Repeating(self._prune, period_s=period_s, name="workspace"))
             yield executor
 
     def _take(self) -> None:
@@ -199,7 +200,7 @@ class SolveRole:
     def _prune(self) -> None:
         from times_doctor_worker.workspace.eviction import prune
 
-        prune(self._workspace.cache, limit_bytes=self._cache_bytes or 0)
+        prune(self._workspace.cache, limit_bytes=self._plan.cache_bytes or 0)
 
     def _tell_offer(self) -> None:
         """What this host offers, what it lacks, and how to get it, for its log."""

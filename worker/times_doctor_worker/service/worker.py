@@ -86,7 +86,6 @@ class Worker:
                 self._intake,
                 on_change=self._card_changed.set,
                 is_private=is_private,
-                cache_bytes=service.cache_bytes,
             )
 
     def run(self) -> int:

@@ -23,4 +23,5 @@ def test_a_scan_in_a_container_plans_for_what_the_container_may_use(
 
     plan = local_worker_plan(ScanRequest(run_path=tmp_path, parallel=True), Settings(), "redis://localhost", "highs")
 
+    assert plan.cache_bytes == 20 * 10**9
     assert (plan.cores, plan.slots, plan.memory_mb) == (1, 1, 300)

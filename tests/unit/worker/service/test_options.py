@@ -20,7 +20,7 @@ def test_a_worker_without_words_solves_with_all_cores_and_has_control_beside(tmp
     plan = service.plan
     assert (plan.roles, plan.slots, plan.cores) == (("solve",), resources.cores(), resources.cores())
     assert (service.has_control_child, service.has_lifeline, service.drain_s) == (True, False, 60.0)
-    assert (plan.store_url, plan.check_solvers, service.cache_bytes) == ("redis", True, 20 * 10**9)
+    assert (plan.store_url, plan.check_solvers, service.plan.cache_bytes) == ("redis", True, 20 * 10**9)
 
 
 def test_words_come_before_settings(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_control_worker_beats_beside_the_hosts_own_name(tmp_path: Path) -> Non
 def test_settings_come_from_the_configuration_file_too(tmp_path: Path) -> None:
     (tmp_path / "times-doctor.toml").write_text('broker_url = "redis://b/1"\ndrain_s = 5\ncache_gb = 0.5\n')
     service = read_words([], {"HOME": "/h"}, folder=tmp_path)
-    assert (service.plan.broker_url, service.drain_s, service.cache_bytes) == ("redis://b/1", 5.0, 500_000_000)
+    assert (service.plan.broker_url, service.drain_s, service.plan.cache_bytes) == ("redis://b/1", 5.0, 500_000_000)
 
 
 def test_whom_to_tell_is_a_file_that_both_roles_are_given_and_control_reads(tmp_path: Path) -> None:
