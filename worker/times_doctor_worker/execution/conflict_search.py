@@ -5,12 +5,16 @@ It never changes the run's verdict; it only adds names.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
-import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
+import msgspec
+
+from times_doctor_tasks.config.atomic_file import write_durably
 from times_doctor_tasks.contract.clock import monotonic_s
 from times_doctor_tasks.contract.messages import ProgressMade
 from times_doctor_tasks.contract.progress import Phase, Progress
@@ -26,6 +30,12 @@ logger = logging.getLogger(__name__)
 LOOK_S = 0.2
 #: Seconds from one SIGKILL to the next.
 KILL_S = 5.0
+
+
+class _Proof(msgspec.Struct):
+    """An answer that stands for all runs of the model: one that ran out of time proves nothing."""
+
+    outcome: Literal["conflict", "feasible"]
 
 
 def search_conflict(
@@ -50,7 +60,7 @@ def search_conflict(
             answer = folder / CONFLICT
             if not answer.is_file() and not is_asked_to_stop:
                 limit = {"limit_s": line.run.iis_s} if monotonic_s() - start_s > line.run.iis_s else {}
-                answer.write_text(json.dumps({"outcome": "unproved"} | limit), "utf-8")
+                write_durably(answer, json.dumps({"outcome": "unproved"} | limit).encode())
         return (folder / CONFLICT).is_file()
     except OSError as error:
         logger.warning("no search for a conflict: %s", error, extra={"action": "no_conflict_search", **line.ids()})
@@ -58,13 +68,14 @@ def search_conflict(
 
 
 def _taken_over(folder: Path) -> bool:
-    """True if another run of the scan has found the conflict: all have the same model, so the same conflict."""
-    found = next((path for path in folder.parent.glob(f"*/{CONFLICT}") if path.parent != folder), None)
-    if found is None:
-        return False
-    copy = shutil.copyfile(found, folder / f"{CONFLICT}.part")
-    copy.replace(folder / CONFLICT)  # atomically: other runs look for it too
-    return True
+    """True if another run of the scan has found out: all have the same model, so the same answer."""
+    for path in folder.parent.glob(f"*/{CONFLICT}"):
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            content = path.read_bytes()
+            msgspec.json.decode(content, type=_Proof)
+            write_durably(folder / CONFLICT, content)
+            return True
+    return False
 
 
 def _watch(

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from times_doctor_tasks.config.atomic_file import write_durably
+from times_doctor_tasks.contract.errors import SchemaMismatch
 from times_doctor_tasks.contract.messages import RunResult
 from times_doctor_tasks.state_store.run_store import Fence, RunStore
 
@@ -86,7 +87,12 @@ class Spool:
         """Whether the result may still be needed."""
         result = entry.spooled.result
         ids = {"scan": result.scan, "run": result.run, "attempt": entry.spooled.attempt}
-        spec = self._store.scan(result.scan)
+        try:
+            spec = self._store.scan(result.scan)
+        except SchemaMismatch as error:  # a newer worker of this host may read it
+            logger.warning("a spooled result waits: %s", error, extra={"action": "spool_unread", **ids})
+            entry.taken_by = server  # not tried again before the next start of the server or of this worker
+            return True
         if spec is None:
             logger.info("a spooled result is of an unknown scan: dropped", extra={"action": "spool_unknown", **ids})
             return False

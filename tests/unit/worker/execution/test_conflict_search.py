@@ -120,3 +120,13 @@ def test_a_search_ends_when_another_run_of_the_scan_has_found_it(folder: Path) -
 
     assert search_conflict(spawn, make_line(), folder, runtime_s=0.0, is_worker_ending=lambda: False)
     assert (endless.killed, (folder / CONFLICT).read_text()) == (2, FOUND)
+
+
+@pytest.mark.parametrize("answer", ['{"outcome": "unproved"}', '{"outcome": "conf', ""])
+def test_what_another_run_could_not_prove_ends_no_search(folder: Path, answer: str) -> None:
+    other = folder.with_name("highs.bar.1")
+    other.mkdir()
+    (other / CONFLICT).write_text(answer)
+    own = Search(folder, FOUND)
+    assert search(own, make_line(), folder)
+    assert (own.begun, own.killed, (folder / CONFLICT).read_text()) == (1, 0, FOUND)

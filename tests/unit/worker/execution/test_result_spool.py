@@ -5,8 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
+import msgspec
 import pytest
 
+from times_doctor_tasks.contract.errors import SchemaMismatch
 from times_doctor_tasks.contract.messages import RunResult, ScanSpec
 from times_doctor_tasks.state_store.run_store import Fence, RunStore
 from times_doctor_worker.execution.result_spool import Spool
@@ -122,3 +124,26 @@ def test_a_disk_that_is_full_costs_the_copy_and_not_the_result(
     assert "not spooled" in caplog.text
     spool.offer()
     assert server.finished == [("cplex.dual", FENCE)]
+
+
+def test_a_scan_that_cannot_be_read_blocks_no_other_result(
+    tmp_path: Path, server: Server, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = spool_of(tmp_path, server)
+    unread = msgspec.structs.replace(make_result("dual"), scan="another")
+    spool.put(unread, FENCE)
+    spool.put(make_result("primal"), FENCE)
+    asked = []
+
+    def scan(name: str) -> ScanSpec | None:
+        asked.append(name)
+        if name == "another":
+            raise SchemaMismatch("A ScanSpec document cannot be read: major 9.")
+        return server.specs.get(name)
+
+    monkeypatch.setattr(server, "scan", scan)
+    spool.offer()
+    spool.offer()
+    assert server.finished == [("cplex.primal", FENCE)]
+    assert asked.count("another") == 1
+    assert len(spool_of(tmp_path, server)) == 2
