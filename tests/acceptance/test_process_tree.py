@@ -218,7 +218,7 @@ def test_a_staged_stop_in_a_hurry_is_over_in_seconds(
     meter = TreeMeter(process.pid)
 
     while (ended := process.wait(0.05)) is None:
-        action = stop.step(time.monotonic(), log_bytes=0, cpu_s=meter.sample().cpu_s, is_alive=True)
+        action = stop.step(time.monotonic(), log_bytes=0, cpu_s=meter.sample().cpu_s)
         if action is not None:
             actions.append(action)
             getattr(process, action.value)()

@@ -121,7 +121,6 @@ class RunWatch:
             now_s,
             log_bytes=self._tail.size_bytes,
             cpu_s=usage.cpu_s,
-            is_alive=True,
             is_solving=progress is not None and progress.phase in SOLVING,
         )
         self._act(action)

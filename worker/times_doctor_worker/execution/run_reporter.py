@@ -123,7 +123,7 @@ class Line(msgspec.Struct):
 
 
 class Uplink:
-    """The thread. `open` gives a run its line; `close` sends what it can and ends the line."""
+    """The thread. `open` gives a run its line; `close` ends the line and drops what was not sent."""
 
     def __init__(self, store: RunStore) -> None:
         self._store = store

@@ -70,21 +70,18 @@ class StagedStop:
         """Whether a stop has begun."""
         return self._wants_interrupt or self._interrupted_s is not None
 
-    def step(
-        self, now_s: float, *, log_bytes: int, cpu_s: float, is_alive: bool, is_solving: bool = False
-    ) -> StopAction | None:
+    def step(self, now_s: float, *, log_bytes: int, cpu_s: float, is_solving: bool = False) -> StopAction | None:
         """The step to take now.
 
         Args:
             now_s: A monotonic clock.
             log_bytes: Size of what the engine wrote so far.
             cpu_s: CPU time of its whole tree so far (it may fall when a part of the tree ends).
-            is_alive: Whether it still runs.
             is_solving: Whether, by the log, a solver works now and not GAMS itself.
         """
         has_written = log_bytes != self._log_bytes
         self._look(now_s, log_bytes, cpu_s)
-        if not is_alive or not self.is_asked:
+        if not self.is_asked:
             return None
         if self._last_resort_s is not None:
             return self._kill(now_s) if now_s - self._last_resort_s >= self._times.kill_after_s else None

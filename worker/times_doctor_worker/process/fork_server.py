@@ -76,7 +76,7 @@ class Warden:
 
         Raises:
             OSError: The program, its folder or one of its files is missing or not allowed, as from `subprocess`.
-            TimeoutError: The host did not manage to start it in `processes.START_TIMEOUT_S`.
+            TimeoutError: The host did not manage to start it in `solver_process.START_TIMEOUT_S`.
         """
         # Imported here: a worker forks the warden before any heavy import.
         from times_doctor_worker.process.solver_process import SolverProcess

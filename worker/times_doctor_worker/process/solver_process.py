@@ -17,8 +17,6 @@ from times_doctor_worker.process import supervisor
 
 #: Most seconds to start an engine (it takes milliseconds; a host that swaps takes seconds).
 START_TIMEOUT_S = 30.0
-#: Seconds to keep killing the processes that a dead supervisor or worker left behind.
-END_GROUP_S = 5.0
 
 _POLL_S = 0.005
 
@@ -31,8 +29,7 @@ class Ended(msgspec.Struct, frozen=True):
     wall_s: float
     """From its start to its end."""
     max_rss_bytes: int | None
-    """The largest single process of the tree, not their sum: see `memory`. Never below the 10 MB of the Python that
-    became the engine."""
+    """The largest single process of the tree; never below the 10 MB of the Python that became the engine."""
     cpu_s: float | None
     """Of the whole tree."""
     why: str
@@ -188,7 +185,7 @@ def end_group(group: int, leader_started_at: int, marker: str) -> bool:
     the engine's marker in their environment.
     """
     found = False
-    deadline_s = time.monotonic() + END_GROUP_S
+    deadline_s = time.monotonic() + supervisor.END_GROUP_S
     while members := _living_members(group, leader_started_at, marker):
         found = True
         for pid in members:

@@ -71,6 +71,7 @@ class Drain:
         self._leave_s = leave_s
         self._ended = threading.Event()
         self._begun = threading.Event()
+        self._beginning = threading.Lock()
         self.handing_back = threading.Event()
         """Solves that run must stop; their runs are handed back."""
         self.leaving = threading.Event()
@@ -91,11 +92,12 @@ class Drain:
         Args:
             wait_s: Seconds that solves may run on; None: no limit.
         """
-        if self.is_begun:
-            return
-        self._code = code
-        self._deadline_s = None if wait_s is None else monotonic_s() + wait_s
-        self._begun.set()
+        with self._beginning:
+            if self.is_begun:
+                return
+            self._code = code
+            self._deadline_s = None if wait_s is None else monotonic_s() + wait_s
+            self._begun.set()
         logger.warning("%s: no more work is taken", why, extra={"action": "draining", "code": code})
         self._thread.start()
         self._on_begin()

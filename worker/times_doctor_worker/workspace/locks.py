@@ -44,8 +44,14 @@ def _shared(fd: int) -> Iterator[None]:
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[int]:
     """Opens a lock file, creating it if necessary; its file descriptor."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    for is_last_try in (False, False, True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            break
+        except FileNotFoundError:  # eviction has removed the empty folder since
+            if is_last_try:
+                raise
     try:
         yield fd
     finally:

@@ -20,18 +20,14 @@ class Solver:
     dies_by_kill: bool = True
     done: list[tuple[float, StopAction]] = field(default_factory=list)
 
-    def live(
-        self, span_s: int, *, writes: int = 0, burns: float = 0.0, is_alive: bool = True, is_solving: bool = False
-    ) -> None:
+    def live(self, span_s: int, *, writes: int = 0, burns: float = 0.0, is_solving: bool = False) -> None:
         for _ in range(span_s):
             if self.dies_by_kill and self.done and self.done[-1][1] is KILL:
-                is_alive = False
+                return
             self.now_s += 1
             self.log_bytes += writes
             self.cpu_s += burns
-            action = self.stop.step(
-                self.now_s, log_bytes=self.log_bytes, cpu_s=self.cpu_s, is_alive=is_alive, is_solving=is_solving
-            )
+            action = self.stop.step(self.now_s, log_bytes=self.log_bytes, cpu_s=self.cpu_s, is_solving=is_solving)
             if action is not None:
                 self.done.append((self.now_s - 1000, action))
 
@@ -95,14 +91,6 @@ def test_a_child_that_ends_counts_as_work_though_cpu_time_falls(solver: Solver) 
     solver.live(50)
     solver.cpu_s -= 15
     solver.live(59)
-
-    assert solver.done == [(1, INTERRUPT)]
-
-
-def test_whoever_ends_by_itself_is_left_alone(solver: Solver) -> None:
-    solver.stop.ask()
-    solver.live(3)
-    solver.live(2000, is_alive=False)
 
     assert solver.done == [(1, INTERRUPT)]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -203,3 +204,30 @@ def test_the_time_of_a_worker_for_a_while_begins_when_it_takes_runs(
     stint.look()
     assert host.drain.is_begun
     host.wait()
+
+
+def test_two_threads_that_end_a_worker_at_once_end_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    host, both = Host(), threading.Barrier(2)
+    begun = host.drain._begun.is_set
+    monkeypatch.setattr(host.drain._begun, "is_set", lambda: (_meet(both), begun())[1])
+    faults: list[BaseException] = []
+
+    def end() -> None:
+        try:
+            host.drain.begin("asked", wait_s=0.0)
+        except RuntimeError as error:  # a thread is started once
+            faults.append(error)
+
+    threads = [threading.Thread(target=end) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    host.wait()
+    assert (faults, host.intake.said) == ([], ["stop", 0])
+
+
+def _meet(both: threading.Barrier) -> None:
+    """Lets two threads look at the same moment, if a lock does not keep one of them out."""
+    with contextlib.suppress(threading.BrokenBarrierError):
+        both.wait(0.5)

@@ -25,6 +25,7 @@ from times_doctor_tasks.snapshot.manifest import (
 from times_doctor_tasks.state_store.run_store import Fence
 from times_doctor_worker.workspace import eviction
 from times_doctor_worker.workspace.eviction import KEEP_DAYS, make_room, prune
+from times_doctor_worker.workspace.locks import opened
 from times_doctor_worker.workspace.workspace import KEPT_MANIFESTS, MIN_FREE_BYTES, DiskFull, ModelTooLarge, Workspace
 
 DAY_S = 86_400.0
@@ -239,3 +240,19 @@ def test_the_manifests_of_the_last_few_models_are_asked_for_once(models: Models)
     assert counting.opened == [snapshot for snapshot, _ in snapshots]
     models.workspace.manifest(snapshots[0][0])
     assert len(counting.opened) == KEPT_MANIFESTS + 2
+
+
+def test_a_folder_that_eviction_removes_before_its_lock_is_opened_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, make, made = tmp_path / "runs" / "s" / ".r.1.lock", Path.mkdir, []
+
+    def make_and_lose(path: Path, *words: bool, **options: bool) -> None:
+        make(path, *words, **options)
+        if path == lock.parent and not made:
+            made.append(path)
+            path.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", make_and_lose)
+    with opened(lock):
+        assert lock.exists()
