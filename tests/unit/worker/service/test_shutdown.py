@@ -209,7 +209,12 @@ def test_the_time_of_a_worker_for_a_while_begins_when_it_takes_runs(
 def test_two_threads_that_end_a_worker_at_once_end_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
     host, both = Host(), threading.Barrier(2)
     begun = host.drain._begun.is_set
-    monkeypatch.setattr(host.drain._begun, "is_set", lambda: (_meet(both), begun())[1])
+
+    def met() -> bool:
+        _meet(both)
+        return begun()
+
+    monkeypatch.setattr(host.drain._begun, "is_set", met)
     faults: list[BaseException] = []
 
     def end() -> None:

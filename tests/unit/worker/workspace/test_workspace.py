@@ -245,7 +245,8 @@ def test_the_manifests_of_the_last_few_models_are_asked_for_once(models: Models)
 def test_a_folder_that_eviction_removes_before_its_lock_is_opened_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock, make, made = tmp_path / "runs" / "s" / ".r.1.lock", Path.mkdir, []
+    lock, make = tmp_path / "runs" / "s" / ".r.1.lock", Path.mkdir
+    made: list[Path] = []
 
     def make_and_lose(path: Path, *words: bool, **options: bool) -> None:
         make(path, *words, **options)
