@@ -11,7 +11,7 @@ from times_doctor_tasks.contract.states import Verdict
 from times_doctor_tasks.results import log_text
 from times_doctor_tasks.results.run_reader import RunReading, read_native_run
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(240)  # a guard against endless parsing, not a speed
 
 HIGHS = Path(__file__).parents[3] / "data" / "highs_logs"
 LOG, LISTING, TRACE = FILES
