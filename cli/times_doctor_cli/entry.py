@@ -131,5 +131,7 @@ def _tell_of_disk(arguments: Sequence[str], error: OSError) -> int:
 
 
 def _tell(arguments: Sequence[str], words: str, code: int) -> int:
-    sys.stderr.write(f"Error: {words}\n")
+    import textwrap  # only on the way out
+
+    sys.stderr.write(textwrap.fill(f"Error: {words}", HELP_WIDTH - 1, break_long_words=False) + "\n")
     return json_answer.end(arguments, words, code)

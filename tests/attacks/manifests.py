@@ -6,10 +6,10 @@ import json
 
 from times_doctor_tasks.snapshot.manifest import MAX_MANIFEST_BYTES
 
-NOBODY = "0" * 64
+NO_BLOB = "0" * 64
 
 
-def file(path: str = "model/m.mps", size_bytes: object = 1, sha256: object = NOBODY) -> dict[str, object]:
+def file(path: str = "model/m.mps", size_bytes: object = 1, sha256: object = NO_BLOB) -> dict[str, object]:
     return {"path": path, "size_bytes": size_bytes, "sha256": sha256}
 
 
@@ -21,7 +21,7 @@ def filled(before: bytes, unit: bytes, after: bytes, size: int = MAX_MANIFEST_BY
     return before + unit * ((size - len(before) - len(after)) // len(unit)) + after
 
 
-_HEAD = b'{"driver":"model/m.mps","files":[{"path":"model/m.mps","size_bytes":1,"sha256":"%s"}],' % NOBODY.encode()
+_HEAD = b'{"driver":"model/m.mps","files":[{"path":"model/m.mps","size_bytes":1,"sha256":"%s"}],' % NO_BLOB.encode()
 _PLACE = b'{"path":"a","line":1,"before":"b","after":"c"}'
 
 MANIFESTS: dict[str, bytes] = {
@@ -73,10 +73,10 @@ MANIFESTS: dict[str, bytes] = {
     ),
     "a size within the disk that is a lie": manifest(file(size_bytes=10**9)),
     "a hash that is a path": manifest(file(sha256="../" * 20 + "0000")),
-    "a hash that nobody has": manifest(),
+    "the hash of no file": manifest(),
     # other fields
     "another kind": manifest(kind="exe"),
-    "a folder that is not there": manifest(idirs=["elsewhere"]),
+    "a folder that does not exist": manifest(idirs=["elsewhere"]),
     "a parameter that writes": manifest(parameters=[["o", "/etc/cron.d/x"]], kind="gams"),
     "a folder above": manifest(gdxpath="../../x/", kind="gams"),
     # bombs

@@ -1,4 +1,4 @@
-"""TLS as docs/tls.md sets it up: its commands are run, and a server with their certificates is spoken to."""
+"""TLS as docs/tls.md sets it up: its commands run here, and clients connect to a server with their certificates."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from times_doctor_tasks.config.settings import Settings
 from times_doctor_tasks.contract.errors import EngineNotFound, NoHostForSolver
 from times_doctor_tasks.contract.hosts import ENGINE_NAMES, HostCard, engine_for
 from times_doctor_tasks.contract.keys import host_queue, solve_queue
-from times_doctor_tasks.contract.limits import NOBODY
+from times_doctor_tasks.contract.limits import NO_RECIPIENT
 from times_doctor_tasks.contract.messages import RunSpec
 from times_doctor_tasks.contract.wording import some_of
 
@@ -129,12 +129,12 @@ class Fleet(msgspec.Struct, frozen=True):
             raise NoHostForSolver(f"{run.run} took {run.expected_mb:,} MB before, and {there} {way}")
 
     def untold(self, name: str | None) -> str:
-        """A sentence on why nobody will be notified of this scan despite a `name`; else empty."""
+        """Why no message about this scan will be sent despite a `name`, in a sentence; else empty."""
         known = sorted({one for card in self.live for one in card.notify})
-        if self.missing or name in (None, NOBODY, *known):
+        if self.missing or name in (None, NO_RECIPIENT, *known):
             return ""
         words = f"it knows {some_of(known, 10)}" if known else "it knows no name (docs/team.md)"
-        return f"--notify {name}: the control worker does not know that name, so nobody is notified; {words}."
+        return f"--notify {name}: the control worker does not know that name, so no message is sent; {words}."
 
     def left_out(self) -> tuple[str, ...]:
         """Why hosts take no part, as sentences."""

@@ -27,8 +27,6 @@ from times_doctor_tasks.contract.wording import some_of
 
 #: Bytes of a failed run's log that the HTML report shows.
 TAIL_BYTES = 8_000
-
-
 #: The log of a run, whatever solved it.
 LOG = "run.log"
 

@@ -34,13 +34,13 @@ def run_folder(folder: Path, run: str) -> Path:
 
 def saved_reports(out: Path) -> list[Path]:
     """The `scan_report.json` of each scan below `out`, oldest first; before all others, those of renamed folders."""
-    return sorted((path for path in out.glob(f"*/{JSON}") if path.is_file()), key=lambda path: age(path.parent.name))
+    return sorted((path for path in out.glob(f"*/{JSON}") if path.is_file()), key=lambda path: _age(path.parent.name))
 
 
-def age(folder: str) -> tuple[bool, str]:
+def _age(folder: str) -> tuple[bool, str]:
     """Sorts the folders of scans by time, those with a name that a user gave first.
 
-    >>> sorted(["best", "261128-101500-47a1", "261127-230000-0b3e", "261128-101500-47a1 (copy)"], key=age)
+    >>> sorted(["best", "261128-101500-47a1", "261127-230000-0b3e", "261128-101500-47a1 (copy)"], key=_age)
     ['261128-101500-47a1 (copy)', 'best', '261127-230000-0b3e', '261128-101500-47a1']
     """
     return _SCAN.fullmatch(folder) is not None, folder

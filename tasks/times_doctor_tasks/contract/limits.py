@@ -22,4 +22,4 @@ LICENCE_WARN_DAYS: Final = 14
 #: A name to notify of a scan; only the control worker knows its addresses.
 NOTIFY_NAME: Final = re.compile(r"\w[\w.+@-]{0,59}", re.ASCII)
 #: The name for no recipient: it overrides a user's default.
-NOBODY: Final = "none"
+NO_RECIPIENT: Final = "none"

@@ -434,7 +434,7 @@ class RunStore(Records):
         commands = list(pipe.command_stack)
         try:
             return pipe.execute()  # type: ignore[no-any-return]
-        except Exception as error:
+        except Exception as error:  # of redis, imported only now; all but one kind is raised again
             from times_doctor_tasks.state_store.connection import LAST_ID, is_wrong_type  # redis: as in the reader
 
             if not is_wrong_type(error):

@@ -172,3 +172,10 @@ def test_a_reader_that_has_gone_ends_it_in_silence(words: list[str]) -> None:
     done = subprocess.run([*PROGRAM, *words], stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_long_error_breaks_between_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry.ending_of(["scan", ""]) == 2
+    said = capsys.readouterr().err
+    assert max(map(len, said.splitlines())) < 80
+    assert "a variable of your shell" in " ".join(said.split())

@@ -85,7 +85,7 @@ class GamsEngine:
         if not any(file.path == veda.definition for file in job.manifest.files):
             return None  # a path that points outside
         tool, definition = self.system_dir / "gdx2veda", job.tree / veda.definition
-        return veda.name if make_veda_results(tool, job.directory, definition, veda.name) else None
+        return veda.name if make_veda_results(tool, job.directory, definition, veda.name, self.environ) else None
 
     def artefacts(self, job: Job) -> Sequence[Path]:
         """Option file, log, listing, trace and, for TIMES, its own quality log."""

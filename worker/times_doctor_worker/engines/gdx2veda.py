@@ -6,6 +6,7 @@ import logging
 import subprocess
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from times_doctor_tasks.config.atomic_file import replacing
@@ -17,14 +18,14 @@ logger = logging.getLogger(__name__)
 TIMEOUT_S = 1800.0
 
 
-def make_veda_results(tool: Path, folder: Path, definition: Path, name: str) -> bool:
+def make_veda_results(tool: Path, folder: Path, definition: Path, name: str, environ: Mapping[str, str]) -> bool:
     """Makes `VEDA_FILE` from the GDX in `folder`, an archive of `<name>.vd`, `.vde` and `.vds`; true if it did.
 
-    If it fails, only the archive is missing; the worker's log has the output of `gdx2veda`.
+    If it fails, only the archive is missing; the worker's log has the output of `gdx2veda`. `environ`: GAMS's.
     """
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix="veda-") as made:
-            words = _run([str(tool), str(folder / GDX_FILE), str(definition), name], made)
+            words = _run([str(tool), str(folder / GDX_FILE), str(definition), name], made, environ)
             files = sorted(Path(made).glob("*.vd*"))
             if words or not files:
                 raise OSError(words or f"{tool.name} wrote none")
@@ -37,10 +38,10 @@ def make_veda_results(tool: Path, folder: Path, definition: Path, name: str) -> 
     return True
 
 
-def _run(command: list[str], folder: str) -> str:
+def _run(command: list[str], folder: str, environ: Mapping[str, str]) -> str:
     """What it said if it failed; else empty."""
     done = subprocess.run(
-        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         timeout=TIMEOUT_S, check=False,
     )  # fmt: skip
     return done.stdout.decode("utf-8", "replace")[-2000:] or str(done.returncode) if done.returncode else ""

@@ -13,7 +13,7 @@ import msgspec
 
 from times_doctor_tasks.config.settings import parse_duration
 from times_doctor_tasks.contract.errors import UsageError
-from times_doctor_tasks.contract.limits import NOBODY, NOTIFY_NAME
+from times_doctor_tasks.contract.limits import NO_RECIPIENT, NOTIFY_NAME
 from times_doctor_tasks.contract.messages import ScanSpec
 from times_doctor_tasks.state_store.fair_order import person_of
 
@@ -77,7 +77,7 @@ def _decoded(path: Path) -> _File:
 
 def _wrong(file: _File) -> Iterator[str]:
     for number, (name, urls) in enumerate(file.targets.items(), 1):
-        if not NOTIFY_NAME.fullmatch(name) or name == NOBODY:
+        if not NOTIFY_NAME.fullmatch(name) or name == NO_RECIPIENT:
             yield f"name {number} of [targets] must be of letters, digits and ._+@-, and not 'none'"
         elif wrong := [str(place) for place, url in enumerate(urls, 1) if not _URL.fullmatch(url)]:
             yield f"address {', '.join(wrong)} of {name!r} is no URL (mailto://..., json://...)"

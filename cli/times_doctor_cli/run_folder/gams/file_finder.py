@@ -259,7 +259,7 @@ class Finder:
                     self.take(found, None, f"{path.name}:{line}")
 
     def _take_additions(self, folder: Path, known: set[str], *, shadows: bool) -> None:
-        """A user's own `eqpeak.mod` or `initmty.abc` stands in for, or adds to, the source: TIMES reads it by name."""
+        """A user's `eqpeak.mod` or `initmty.abc` replaces a file of the source or is added: TIMES reads it by name."""
         stems = {name.rpartition(".")[0] for name in known}
         for name in self.folders.names(folder):
             path = folder / name

@@ -201,9 +201,9 @@ def test_a_run_that_took_more_memory_than_any_host_has_is_refused() -> None:
         (
             ("anna", "ops"),
             "ann",
-            "--notify ann: the control worker does not know that name, so nobody is notified; it knows anna, ops.",
+            "--notify ann: the control worker does not know that name, so no message is sent; it knows anna, ops.",
         ),
-        ((), "anna", "nobody is notified; it knows no name (docs/team.md)."),
+        ((), "anna", "no message is sent; it knows no name (docs/team.md)."),
         (("anna",), "anna", ""),
         (("anna",), "none", ""),
         ((), None, ""),

@@ -3,15 +3,19 @@ from __future__ import annotations
 import errno
 import importlib
 import logging
+import os
 import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from times_doctor_worker.engines.gams_installation import clean_environ
 from times_doctor_worker.engines.gdx2veda import make_veda_results
 
 DATA = Path(__file__).parents[3] / "data" / "veda"
+
+ENVIRON = clean_environ(os.environ)
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ def packed(folder: Path) -> dict[str, str]:
 
 
 def test_gdx2veda_needs_no_licence_and_makes_the_files_of_that_name(tool: Path, folder: Path) -> None:
-    assert make_veda_results(tool, folder, DATA / "tiny.vdd", "trastg-copy~0003_1103")
+    assert make_veda_results(tool, folder, DATA / "tiny.vdd", "trastg-copy~0003_1103", ENVIRON)
     files = packed(folder)
     assert sorted(files) == [f"trastg-copy~0003_1103.vd{kind}" for kind in ("", "e", "s")]
     assert '"VAR_Cap","PP2","2030","REG",4\n' in files["trastg-copy~0003_1103.vd"].replace("\r", "")
@@ -44,14 +48,14 @@ def test_a_definition_that_does_not_fit_costs_the_results_and_is_in_the_log(
 ) -> None:
     (folder / "bad.vdd").write_text("[DataEntries]\n VAR_X par_nothere r t p\n")
     with caplog.at_level(logging.WARNING):
-        assert not make_veda_results(tool, folder, folder / "bad.vdd", "x")
+        assert not make_veda_results(tool, folder, folder / "bad.vdd", "x", ENVIRON)
     assert "par_nothere" in caplog.text
     assert not (folder / "veda.zip").exists()
 
 
 def test_a_gams_without_gdx2veda_costs_the_results(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        assert not make_veda_results(folder / "gdx2veda", folder, DATA / "tiny.vdd", "x")
+        assert not make_veda_results(folder / "gdx2veda", folder, DATA / "tiny.vdd", "x", ENVIRON)
     assert "no results for VEDA" in caplog.text
 
 
@@ -63,7 +67,7 @@ def test_a_full_disk_costs_the_results_and_never_the_run(
 
     monkeypatch.setattr("tempfile.TemporaryDirectory", full)
     with caplog.at_level(logging.WARNING):
-        assert not make_veda_results(folder / "gdx2veda", folder, DATA / "tiny.vdd", "x")
+        assert not make_veda_results(folder / "gdx2veda", folder, DATA / "tiny.vdd", "x", ENVIRON)
     assert "No space left" in caplog.text
 
 
@@ -74,5 +78,16 @@ def test_an_archive_that_cannot_be_written_costs_the_results(
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr("zipfile.ZipFile.write", broken)
-    assert not make_veda_results(tool, folder, DATA / "tiny.vdd", "x")
+    assert not make_veda_results(tool, folder, DATA / "tiny.vdd", "x", ENVIRON)
     assert [path.name for path in folder.iterdir()] == ["run.gdx"]
+
+
+def test_the_tool_gets_the_environment_of_gams_and_not_the_workers(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMES_DOCTOR_BROKER_URL", "redis://:secret@h")
+    tool = folder / "gdx2veda"
+    tool.write_text('#!/bin/sh\nenv > "$3.vd"\n')
+    tool.chmod(0o755)
+    assert make_veda_results(tool, folder, DATA / "tiny.vdd", "x", ENVIRON)
+    assert "secret" not in packed(folder)["x.vd"]

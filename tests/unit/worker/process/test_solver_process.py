@@ -11,8 +11,8 @@ import pytest
 from times_doctor_worker.process import supervisor
 from times_doctor_worker.process.solver_process import Ended, SolverProcess, end_leftovers
 
-#: A pid that no Linux gives (its limit is 2**22), so that nobody real is meant.
-NOBODY = 2**22 + 1
+#: A pid that no Linux gives (its limit is 2**22), so that no real process is meant.
+NO_PID = 2**22 + 1
 
 
 class Supervisor:
@@ -35,13 +35,13 @@ def guard(tmp_path: Path) -> Iterator[Supervisor]:
     guard.theirs.close()
 
 
-STARTED = f"started {NOBODY} {NOBODY} 4711\n"
+STARTED = f"started {NO_PID} {NO_PID} 4711\n"
 
 
 def test_a_start_names_engine_and_supervisor(guard: Supervisor) -> None:
-    process = guard.begin(f"started {NOBODY} {NOBODY + 1} 4711\n")
+    process = guard.begin(f"started {NO_PID} {NO_PID + 1} 4711\n")
 
-    assert (process.pid, process.supervisor_pid, process.started_at) == (NOBODY, NOBODY + 1, 4711)
+    assert (process.pid, process.supervisor_pid, process.started_at) == (NO_PID, NO_PID + 1, 4711)
     assert process.poll() is None
     assert process.fileno() == guard.theirs.fileno()
 
@@ -154,7 +154,7 @@ def test_without_markers_there_are_no_leftovers(tmp_path: Path) -> None:
     [
         "",
         "12",
-        f"{NOBODY} 17 {supervisor.boot_id()}\n",
+        f"{NO_PID} 17 {supervisor.boot_id()}\n",
         "not a marker at all\n",
         "\xff",
         f"x y {supervisor.boot_id()}\n",
