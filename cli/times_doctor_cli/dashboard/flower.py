@@ -10,7 +10,6 @@ import ipaddress
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -114,15 +113,20 @@ def serve(settings: Settings, door: Door, *, on_open: Callable[[str], None]) -> 
     except OSError as error:
         raise InfrastructureError(f"Flower cannot listen on {door.address}:{door.port}: {error.strerror}.") from error
     on_open(f"http://{_bracketed(door.address)}:{door.port}/, broker {shown_url(broker_url)}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    end_at_sigterm(flower.io_loop)
     _keep_looking_at_hosts(flower)
     try:
         flower.start()
-    except (KeyboardInterrupt, SystemExit):
+    except KeyboardInterrupt:
         logger.info("ending")
     finally:
         flower.stop()
         client.close()
+
+
+def end_at_sigterm(loop: Any) -> None:
+    """Stops the loop. An exception from the handler would be lost if it came while an object is finalized."""
+    signal.signal(signal.SIGTERM, lambda *_: loop.add_callback(loop.stop))
 
 
 def _make(settings: Settings, door: Door) -> Any:

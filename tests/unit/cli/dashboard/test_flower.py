@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tornado.ioloop import IOLoop
 
-from times_doctor_cli.dashboard.flower import AUTH_VARIABLE, as_shown, is_loopback, read_accounts
+from times_doctor_cli.dashboard.flower import (
+    AUTH_VARIABLE,
+    as_shown,
+    end_at_sigterm,
+    is_loopback,
+    read_accounts,
+)
 from times_doctor_tasks.contract.errors import UsageError
 
 HERE = "127.0.0.1"
@@ -61,3 +71,29 @@ def test_a_row_shows_profile_solver_and_model_and_a_bare_result() -> None:
     assert (task.args, task.result) == ("dual (cplex) of a, scan of b", "done")
     callback = as_shown(SimpleNamespace(args="scan 261123-1-x", result=None))
     assert (callback.args, callback.result) == ("scan 261123-1-x", "")
+
+
+class _Dying:
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        list(range(100))  # the handler runs between two steps of Python
+
+
+def test_a_signal_ends_flower_even_while_an_object_is_finalized() -> None:
+    loop = IOLoop(make_current=False)
+    before, is_late = signal.getsignal(signal.SIGTERM), threading.Event()
+
+    def late() -> None:
+        is_late.set()
+        loop.stop()
+
+    try:
+        end_at_sigterm(loop)
+        dying = [_Dying()]
+        loop.add_callback(dying.clear)
+        loop.call_later(20.0, late)
+        loop.start()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        loop.close()
+    assert not is_late.is_set()
