@@ -23,7 +23,7 @@ BASE_PRODUCT_LINES = 31_215
 GROWTHS = {
     "advice: class of a model, conflict, scaling, quality, ranking by work, diagnosis, results back to VEDA": 3_700,
     "reading: launchers, what GAMS's caller sets, option files line by line, logs as people hand them on": 1_638,
-    "hardening: hostile names and files, passwords, sandboxed engines, brokers and hosts that misbehave": 1_910,
+    "hardening: hostile names and files, passwords, sandboxed engines, brokers and hosts that misbehave": 1_911,
     "a trial kit for whoever has GAMS, and a record of what apply wrote, for its way back": 400,
     "solvers without GAMS: one solve program, adapters, licences, logs": 1_260,
     "a licence that is too small or no good: a larger one elsewhere, and what to do": 60,

@@ -133,5 +133,6 @@ def _tell_of_disk(arguments: Sequence[str], error: OSError) -> int:
 def _tell(arguments: Sequence[str], words: str, code: int) -> int:
     import textwrap  # only on the way out
 
-    sys.stderr.write(textwrap.fill(f"Error: {words}", HELP_WIDTH - 1, break_long_words=False) + "\n")
+    width = HELP_WIDTH - 1 if sys.stderr.isatty() else len(words) + HELP_WIDTH
+    sys.stderr.write(textwrap.fill(f"Error: {words}", width, break_long_words=False) + "\n")
     return json_answer.end(arguments, words, code)
